@@ -1,0 +1,135 @@
+"""What a sequence dataset is: its features, what each is for, and what holds between them.
+
+A record is one sequence. It has *context* features (one value for the whole sequence) and *sequence* features (one
+value, or one vector, for each step)::
+
+    spec = SequenceSpec(features={
+        "tokens": Feature(kind="token", role="input"),
+        "tags": Feature(kind="categorical", role="label"),
+        "sent_id": Feature(kind="token", role="key", context=True),
+    })
+
+The spec is what a reader reads by, what a `tfmd` schema is made from and what Transform and Trainer take their work
+from. It is immutable, hashable by content through `to_json`, and goes through JSON and TOML without loss.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+PAD_ID = 0
+"""The id of a padded step, everywhere, and of nothing else: vocabularies start at `FIRST_ID`."""
+
+FIRST_ID = 1
+"""The id of the first entry of every vocabulary, of tokens and of labels alike."""
+
+Kind = Literal["token", "categorical", "integer", "float", "vector"]
+Role = Literal["input", "label", "weight", "key", "time", "carried"]
+DType = Literal["string", "int64", "float32"]
+
+_DTYPES: dict[Kind, DType] = {
+    "token": "string",
+    "categorical": "string",
+    "integer": "int64",
+    "float": "float32",
+    "vector": "float32",
+}
+
+_Name = Annotated[str, pydantic.StringConstraints(min_length=1, pattern=r"^[^\s/#$]+$")]
+
+
+class Frozen(pydantic.BaseModel):
+    """A value: immutable, and an unknown field is an error, so a typing mistake never passes for a setting."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(Frozen):
+    """One feature of a record.
+
+    Attributes:
+      kind: What a value is. `token` and `categorical` are strings (a token has an open vocabulary: unseen values are
+        expected; a categorical has a closed one: an unseen value is an anomaly); `integer` is int64; `float` is
+        float32; `vector` is `width` float32 values in one step.
+      role: What the feature is for. `input` and `label` train the model; `weight` scales the loss; `key` names the
+        record; `time` orders records; `carried` goes along and is not used.
+      context: True for one value a record, False for one value a step.
+      width: The number of floats in a step of a `vector`; not allowed elsewhere.
+      source: The name that a reader knows the feature by (a column, a key, a file); the feature's own name if None.
+    """
+
+    kind: Kind
+    role: Role = "input"
+    context: bool = False
+    width: Annotated[int, pydantic.Field(ge=1)] | None = None
+    source: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Feature:
+        if (self.kind == "vector") != (self.width is not None):
+            need = "needs `width`, the number of floats in a step" if self.kind == "vector" else "takes no `width`"
+            raise ValueError(f"a feature of kind {self.kind!r} {need}")
+        if self.role == "label" and self.kind == "token":
+            raise ValueError("a label must be 'categorical', 'integer', 'float' or 'vector', not 'token'")
+        return self
+
+    @property
+    def dtype(self) -> DType:
+        """The type that values are stored as."""
+        return _DTYPES[self.kind]
+
+
+class SequenceSpec(Frozen):
+    """A sequence dataset.
+
+    Attributes:
+      features: Name to feature, in the order in which they are written. Names are unique over context and sequence
+        features together: a name in both is legal in the proto and clashes in every reader.
+      min_length: The fewest steps that a record may have.
+      max_length: The most steps that a record may have; no bound if None.
+    """
+
+    features: dict[_Name, Feature]
+    min_length: Annotated[int, pydantic.Field(ge=0)] = 1
+    max_length: Annotated[int, pydantic.Field(ge=1)] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> SequenceSpec:
+        if not self.sequence:
+            raise ValueError("a spec needs at least one sequence feature (context = false); it has none")
+        if self.max_length is not None and self.max_length < self.min_length:
+            raise ValueError(f"max_length is {self.max_length}, less than min_length, which is {self.min_length}")
+        return self
+
+    @property
+    def context(self) -> dict[str, Feature]:
+        """The features with one value a record."""
+        return {name: feature for name, feature in self.features.items() if feature.context}
+
+    @property
+    def sequence(self) -> dict[str, Feature]:
+        """The features with one value, or one vector, a step. All of them have the record's length."""
+        return {name: feature for name, feature in self.features.items() if not feature.context}
+
+    def with_role(self, role: Role) -> dict[str, Feature]:
+        """The features of one role, in order."""
+        return {name: feature for name, feature in self.features.items() if feature.role == role}
+
+    def source(self, name: str) -> str:
+        """What a reader knows the feature `name` by."""
+        return self.features[name].source or name
+
+    def to_json(self) -> str:
+        """JSON that `from_json` reads back; equal specs give equal strings."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SequenceSpec:
+        """Reads what `to_json` wrote.
+
+        Raises:
+          pydantic.ValidationError: if the text is not the JSON of a spec.
+        """
+        return cls.model_validate_json(text)
