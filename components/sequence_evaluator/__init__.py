@@ -1,0 +1,1 @@
+"""TFMA metrics by real steps, for the stock Evaluator."""

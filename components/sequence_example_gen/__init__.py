@@ -1,0 +1,1 @@
+"""SequenceExampleGen: files of sequences to splits of SequenceExamples."""

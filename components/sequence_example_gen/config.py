@@ -21,7 +21,9 @@ class SplitConfig(Frozen):
         one document or one user stay together.
     """
 
-    shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = {"train": 2, "eval": 1}
+    shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
+        default_factory=lambda: {"train": 2, "eval": 1}
+    )
     by: Literal["hash", "index"] = "hash"
     features: tuple[str, ...] = ()
 
@@ -43,12 +45,14 @@ class ReadConfig(Frozen):
       on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
         its reason and goes on.
       max_reject_fraction: With `reject`: the largest share of the records read that may be rejected, 0 to 1.
+      not_finite: What a record with NaN or an infinite float is: bad (`reject`), or as good as any (`keep`).
     """
 
     format: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
     on_bad_record: Literal["fail", "reject"] = "fail"
     max_reject_fraction: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.01
+    not_finite: Literal["reject", "keep"] = "reject"
 
 
 class WriteConfig(Frozen):
@@ -56,8 +60,11 @@ class WriteConfig(Frozen):
 
     Attributes:
       num_shards: Files a split.
-      shuffle: True: the order within a split is by content hash, the same for the same data. False: the order read.
+      shuffle: True: the order within a split is by content hash, the same for the same data. False: the order read,
+        shard after shard.
+      compression_level: Of gzip, from 0 (none) to 9 (smallest).
     """
 
-    num_shards: Annotated[int, pydantic.Field(ge=1)] = 1
+    num_shards: Annotated[int, pydantic.Field(ge=1, le=99999)] = 1
     shuffle: bool = True
+    compression_level: Annotated[int, pydantic.Field(ge=0, le=9)] = 6

@@ -1,0 +1,32 @@
+READY := .venv/.ready
+COMPILE = .venv/bin/uv pip compile --quiet --upgrade --all-extras --no-annotate \
+	--custom-compile-command "make constraints" --python-version 3.10
+
+.PHONY: help setup run test test-fast lint constraints
+.DEFAULT_GOAL := help
+
+help: ## Say what there is.
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(READY) ## Make .venv for this machine; the other targets do it first where they need it.
+
+$(READY): pyproject.toml .python-version .ci/setup $(wildcard constraints/*.txt)
+	@.ci/setup
+
+run: $(READY) ## Run the part-of-speech pipeline, from a treebank to a served model.
+	.venv/bin/tfx-sequence run examples/pos_tagging/pipeline.toml
+
+test: $(READY) ## Run every test.
+	.venv/bin/pytest
+
+test-fast: $(READY) ## Run the tests that take seconds.
+	.venv/bin/pytest -m "not slow"
+
+lint: $(READY) ## Check style, format and types.
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+constraints: ## Pin every dependency anew, for both TFX lines.
+	$(COMPILE) --python-platform linux pyproject.toml constraints/tfx-1.16.in --output-file constraints/tfx-1.16.txt
+	$(COMPILE) --universal pyproject.toml constraints/tfx-1.21.in --output-file constraints/tfx-1.21.txt

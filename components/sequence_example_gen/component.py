@@ -1,0 +1,125 @@
+"""SequenceExampleGen: sequence data of many formats in, an Examples artifact of SequenceExamples out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tfx import types
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import standard_artifacts
+from tfx.types import standard_component_specs as keys
+from tfx.types.component_spec import ExecutionParameter
+from tfx.types.standard_component_specs import FileBasedExampleGenSpec
+
+from tfx_sequence.components.sequence_example_gen import executor
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.readers import make_reader
+from tfx_sequence.schemas.spec import SequenceSpec
+
+
+class SequenceExampleGenSpec(FileBasedExampleGenSpec):
+    """The parameters and channels of stock FileBasedExampleGen, and our settings as JSON."""
+
+    PARAMETERS: ClassVar[dict[str, Any]] = {
+        **FileBasedExampleGenSpec.PARAMETERS,
+        executor.SPEC_KEY: ExecutionParameter(type=str),
+        executor.READ_KEY: ExecutionParameter(type=str),
+        executor.SPLIT_KEY: ExecutionParameter(type=str, optional=True),
+        executor.WRITE_KEY: ExecutionParameter(type=str),
+    }
+
+
+class SequenceExampleGen(FileBasedExampleGen):
+    """Reads sequences, checks them against a spec, and writes them as SequenceExamples, by split.
+
+    It is a stock FileBasedExampleGen: patterns may have `{SPAN}`, `{VERSION}` and `{YYYY}-{MM}-{DD}`, unchanged files
+    are not read again, and the output channel `examples` is what any stock component takes. ::
+
+        SequenceExampleGen(
+            input_base="data",
+            spec=SequenceSpec(features={
+                "tokens": Feature(kind="token"),
+                "tags": Feature(kind="categorical", role="label"),
+            }),
+            read=ReadConfig(format="jsonl"),
+            split=SplitConfig(shares={"train": 8, "eval": 1, "test": 1}),
+        )
+    """
+
+    SPEC_CLASS = SequenceExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        input_base: str,
+        spec: SequenceSpec,
+        read: ReadConfig,
+        split: SplitConfig | None = None,
+        write: WriteConfig | None = None,
+        input_config: example_gen_pb2.Input | None = None,
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ) -> None:
+        """Describes an ingestion.
+
+        Args:
+          input_base: The folder that the patterns of `input_config` start from.
+          spec: What a record is.
+          read: The format and how strictly it is read.
+          split: How records are divided over splits; if None and there is one input, 2 in 3 for `train` and the rest
+            for `eval`, as stock ExampleGen does. Not allowed with several inputs: each is a split.
+          write: Shards, order, compression.
+          input_config: The inputs, name and file pattern; all files in `input_base` as one input if None.
+          range_config: The span to read; the latest if None.
+
+        Raises:
+          ValueError: if the settings do not fit each other.
+        """
+        input_config = input_config or utils.make_default_input_config()
+        split = _check_split(split, input_config, spec)
+        make_reader(read, spec)
+        component = SequenceExampleGenSpec(
+            **{
+                keys.INPUT_BASE_KEY: input_base,
+                keys.INPUT_CONFIG_KEY: input_config,
+                keys.OUTPUT_CONFIG_KEY: _output_config(split),
+                keys.OUTPUT_DATA_FORMAT_KEY: example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE,
+                keys.OUTPUT_FILE_FORMAT_KEY: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+                keys.RANGE_CONFIG_KEY: range_config,
+                keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
+                executor.SPEC_KEY: spec.to_json(),
+                executor.READ_KEY: read.model_dump_json(),
+                executor.SPLIT_KEY: split.model_dump_json() if split else None,
+                executor.WRITE_KEY: (write or WriteConfig()).model_dump_json(),
+            }
+        )
+        # FileBasedExampleGen's own constructor makes a spec without our parameters.
+        super(FileBasedExampleGen, self).__init__(spec=component)
+
+
+def _check_split(split: SplitConfig | None, inputs: example_gen_pb2.Input, spec: SequenceSpec) -> SplitConfig | None:
+    """The split that holds.
+
+    Raises:
+      ValueError: if it does not fit the inputs or the spec.
+    """
+    if len(inputs.splits) > 1:
+        if split:
+            names = ", ".join(item.name for item in inputs.splits)
+            raise ValueError(f"`split` is given, but so are several inputs ({names}), each of which is a split")
+        return None
+    split = split or SplitConfig()
+    if unknown := [name for name in split.features if name not in spec.features]:
+        raise ValueError(f"`split.features` names {unknown[0]!r}; the spec has {', '.join(spec.features)}")
+    return split
+
+
+def _output_config(split: SplitConfig | None) -> example_gen_pb2.Output:
+    """What tells stock code the names of the splits; empty if they are those of the inputs."""
+    if not split:
+        return example_gen_pb2.Output()
+    buckets = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in split.shares.items()]
+    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=buckets))

@@ -1,0 +1,74 @@
+"""What a reader is, and which there are.
+
+A reader turns one file into records. To add a format, write a class with this interface and name it in an entry point
+of the group `tfx_sequence.readers`, or register it with `READERS`::
+
+    class Words:
+        def __init__(self, spec, options): ...
+
+        def read(self, source):
+            for number, line in source.lines():
+                yield number, {"tokens": line.split()}
+
+Everything else (checks against the spec, rejects and their places, splits, writing) is done for all readers alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.components.sequence_example_gen.sources import Source
+from tfx_sequence.schemas.examples import Record
+from tfx_sequence.schemas.records import Reject
+from tfx_sequence.schemas.spec import SequenceSpec
+
+ENTRY_POINTS = "tfx_sequence.readers"
+"""The entry-point group: the name is the format, the object a class with the interface of `Reader`."""
+
+_HERE = "tfx_sequence.components.sequence_example_gen"
+
+READERS: dict[str, str] = {
+    "conllu": f"{_HERE}.conllu:ConlluReader",
+    "jsonl": f"{_HERE}.jsonl:JsonlReader",
+}
+"""Format to class, as `module:name`."""
+
+Item = tuple[int | None, Record] | Reject
+"""What a reader yields: a record with the line that it begins at, or why there is none."""
+
+
+class Reader(Protocol):
+    """Reads the files of one format."""
+
+    def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
+        """Takes what to read and the reader's own options.
+
+        Raises:
+          ValueError: if an option is unknown or does not fit the spec.
+        """
+
+    def read(self, source: Source) -> Iterator[Item]:
+        """Yields every record of a file, in order, by feature name, lazily.
+
+        The values need not be checked. A record that cannot be read is a `Reject` with the reason, and the line if
+        there is one; the reader then goes on with the next record.
+        """
+
+
+def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
+    """The reader that the settings name.
+
+    Raises:
+      ValueError: if there is no such format, or the reader does not take the options or the spec.
+    """
+    plugins = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    known = plugins | READERS
+    if config.format not in known:
+        raise ValueError(f"`format` is {config.format!r}, expected one of {', '.join(sorted(known))}")
+    module, _, name = known[config.format].partition(":")
+    reader: type[Reader] = getattr(importlib.import_module(module), name)
+    return reader(spec, config.options)

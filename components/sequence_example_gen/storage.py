@@ -1,0 +1,63 @@
+"""Files and folders on any Beam filesystem, as plain bytes: nothing is compressed or decompressed by name."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+_BUFFER = 1 << 20
+
+
+def join(folder: str, *parts: str) -> str:
+    """A path, with the separator that the folder's filesystem has."""
+    return str(FileSystems.join(folder, *parts))
+
+
+def match(pattern: str) -> list[str]:
+    """The paths that match a pattern, sorted."""
+    (result,) = FileSystems.match([pattern])
+    return sorted(str(metadata.path) for metadata in result.metadata_list)
+
+
+def open_file(path: str, buffer: int = _BUFFER) -> BinaryIO:
+    """A file to read, buffered and seekable."""
+    raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return cast(BinaryIO, io.BufferedReader(raw, buffer) if isinstance(raw, io.RawIOBase) else raw)
+
+
+def create_file(path: str) -> BinaryIO:
+    """A file to write."""
+    return cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+def read_text(path: str) -> str:
+    """A whole file."""
+    with open_file(path) as stream:
+        return stream.read().decode()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a whole file."""
+    with create_file(path) as stream:
+        stream.write(text.encode())
+
+
+def rename(old: str, new: str) -> None:
+    """Gives a file its final name; a file of that name is replaced."""
+    FileSystems.rename([old], [new])
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder and those above it."""
+    if not FileSystems.exists(path):
+        FileSystems.mkdirs(path)
+
+
+def delete_folder(path: str) -> None:
+    """Deletes a folder and all that is in it; a missing one is no error."""
+    with contextlib.suppress(BeamIOError):
+        FileSystems.delete([path])

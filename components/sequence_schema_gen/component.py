@@ -1,0 +1,57 @@
+"""The SequenceSchemaGen component."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+from tfx.utils import json_utils
+
+from tfx_sequence.components.sequence_schema_gen import executor
+from tfx_sequence.schemas.spec import SequenceSpec
+
+
+class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
+    """Stock SchemaGen's channels and parameters, and the spec."""
+
+    PARAMETERS = {  # noqa: RUF012  (TFX's own form)
+        **standard_component_specs.SchemaGenSpec.PARAMETERS,
+        executor.SEQUENCE_SPEC_KEY: ExecutionParameter(type=str, optional=True),
+    }
+
+
+class SequenceSchemaGen(base_component.BaseComponent):
+    """Makes a schema of SequenceExamples that stock Transform, Trainer and TFXIO can read.
+
+    It stands in for stock SchemaGen: the same input `statistics`, the same output `schema`. What it adds:
+    TensorRepresentations under the features' plain names, without which stock Transform cannot read SequenceExamples;
+    bounds on the length; kinds and roles, so that SequenceTransform and SequenceTrainer need no other description.
+
+    Args:
+      statistics: A channel of `ExampleStatistics`.
+      spec: What the data should be; inferred from the statistics if None.
+      infer_feature_shape: As stock SchemaGen has it.
+      exclude_splits: Splits whose statistics do not count. By default every split but `train`, so that a label that
+        only the held-out data has is an anomaly rather than part of the schema; all splits count if none is `train`.
+    """
+
+    SPEC_CLASS = SequenceSchemaGenSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(  # noqa: D107
+        self,
+        statistics: types.BaseChannel,
+        spec: SequenceSpec | None = None,
+        infer_feature_shape: bool = True,
+        exclude_splits: list[str] | None = None,
+    ):
+        super().__init__(
+            spec=SequenceSchemaGenSpec(
+                statistics=statistics,
+                schema=types.Channel(type=standard_artifacts.Schema),
+                infer_feature_shape=int(infer_feature_shape),
+                exclude_splits=json_utils.dumps(exclude_splits),
+                **({executor.SEQUENCE_SPEC_KEY: spec.to_json()} if spec else {}),
+            )
+        )

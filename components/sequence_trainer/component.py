@@ -1,0 +1,70 @@
+"""The SequenceTrainer component."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import component as stock
+from tfx.proto import trainer_pb2
+
+from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
+
+_RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
+_MODEL_KEY, _TRAINING_KEY = "model", "training"
+
+
+class SequenceTrainer(stock.Trainer):
+    """Trains a dynamic RNN on transformed SequenceExamples, with a masked loss.
+
+    It stands in for stock Trainer: the same channels, the same artifacts. What differs: it brings a `run_fn` of its
+    own, so no module file is needed; one can be given all the same.
+
+    Args:
+      examples: A channel of `Examples`: SequenceExamples as SequenceTransform writes them.
+      transform_graph: A channel of `TransformGraph` from SequenceTransform.
+      model: The network.
+      training: The optimisation.
+      schema: As stock has it; not needed, for the transform graph carries one.
+      base_model: As stock has it.
+      hyperparameters: As stock has it.
+      module_file: As stock has it; replaces the default run_fn.
+      run_fn: As stock has it; replaces the default run_fn.
+      train_args: As stock has it: the splits to train on, `train` by default. `num_steps` is not used by our run_fn.
+      eval_args: As stock has it: the splits that early stopping watches, `eval` by default.
+      custom_config: As stock has it. The settings are added to it under `model` and `training`.
+    """
+
+    def __init__(  # noqa: D107
+        self,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        model: ModelConfig | None = None,
+        training: TrainingConfig | None = None,
+        schema: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
+        hyperparameters: types.BaseChannel | None = None,
+        module_file: str | None = None,
+        run_fn: str | None = None,
+        train_args: trainer_pb2.TrainArgs | None = None,
+        eval_args: trainer_pb2.EvalArgs | None = None,
+        custom_config: dict[str, Any] | None = None,
+    ):
+        if not module_file and not run_fn:
+            run_fn = f"{_RUN_FN_MODULE}.run_fn"
+        super().__init__(
+            examples=examples,
+            transform_graph=transform_graph,
+            schema=schema,
+            base_model=base_model,
+            hyperparameters=hyperparameters,
+            module_file=module_file,
+            run_fn=run_fn,
+            train_args=train_args or trainer_pb2.TrainArgs(),
+            eval_args=eval_args or trainer_pb2.EvalArgs(),
+            custom_config={
+                **(custom_config or {}),
+                _MODEL_KEY: (model or ModelConfig()).model_dump(mode="json"),
+                _TRAINING_KEY: (training or TrainingConfig()).model_dump(mode="json"),
+            },
+        )

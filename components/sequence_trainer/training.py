@@ -1,0 +1,179 @@
+"""The training loop: epochs over bucketed batches, a masked loss, early stopping on the masked accuracy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
+from tfx_sequence.components.sequence_trainer.config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.losses import sequence_loss
+from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask, TaskError
+
+progress = logging.getLogger("tfx_sequence.progress")
+"""One record after each epoch, with the epoch's figures in its attribute `progress`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training came to.
+
+    Attributes:
+      epoch: The epoch, from 1, whose weights the model has.
+      metrics: On the eval split with those weights: `loss`, and `<label>_accuracy` for each label.
+    """
+
+    epoch: int
+    metrics: dict[str, float]
+
+
+class Trainer:
+    """Trains one model on one task.
+
+    Args:
+      model: Maps a batch to logits, as SequenceModel does.
+      task: What the batches hold.
+      config: How to train.
+      log_dir: Where TensorBoard's event files and the checkpoints go.
+    """
+
+    def __init__(self, model: keras.Model, task: SequenceTask, config: TrainingConfig, log_dir: str) -> None:
+        """Makes the optimizer; nothing is read yet."""
+        self._model = model
+        self._task = task
+        self._config = config
+        self._log_dir = log_dir
+        self._optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
+
+    def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
+        """Trains until the epochs are over or patience is, and leaves the best weights in the model.
+
+        Raises:
+          TaskError: if the loss is not finite.
+        """
+        spec = train.epoch(0).element_spec
+        step = tf.function(self._step, input_signature=[spec])
+        self._model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
+        self._optimizer.build(self._model.trainable_variables)
+        self._measure = tf.function(self._evaluate_batch, input_signature=[spec])
+        checkpoint = tf.train.Checkpoint(model=self._model, optimizer=self._optimizer)
+        manager = tf.train.CheckpointManager(checkpoint, os.path.join(self._log_dir, "checkpoints"), max_to_keep=1)
+        writers = {
+            name: tf.summary.create_file_writer(os.path.join(self._log_dir, "tensorboard", name))
+            for name in ("train", "eval")
+        }
+        best: Outcome | None = None
+        weights: list[Any] = []
+        for epoch in range(1, self._config.epochs + 1):
+            loss, tokens_per_second = self._train_epoch(step, train.epoch(epoch))
+            metrics = self.evaluate(evaluation.epoch())
+            self._report(writers, epoch, loss, metrics, tokens_per_second)
+            if best is None or self._score(metrics) > self._score(best.metrics):
+                best, weights = Outcome(epoch, metrics), self._model.get_weights()
+                manager.save(epoch)
+            elif epoch - best.epoch >= self._config.patience:
+                break
+        assert best is not None  # `epochs` is at least 1.
+        self._model.set_weights(weights)
+        for writer in writers.values():
+            writer.close()
+        return best
+
+    def evaluate(self, batches: Iterable[dict[str, tf.Tensor]]) -> dict[str, float]:
+        """The masked loss and accuracies over all real steps (and records) of the batches, dropout off."""
+        sums = np.zeros(2 + 2 * len(self._task.heads))
+        for batch in batches:
+            sums += self._measure(batch).numpy()
+        figures = {"loss": sums[0] / max(sums[1], 1.0)}
+        for index, head in enumerate(self._task.heads):
+            correct, seen = sums[2 + 2 * index : 4 + 2 * index]
+            figures[f"{head.name}_accuracy"] = correct / max(seen, 1.0)
+        return {name: float(value) for name, value in figures.items()}
+
+    def _train_epoch(self, step: Any, batches: tf.data.Dataset) -> tuple[float, float]:
+        """The mean loss of the epoch's batches, and real steps a second."""
+        start = time.monotonic()
+        losses, tokens = [], 0
+        for batch in batches:
+            losses.append(step(batch))
+            tokens += int(tf.reduce_sum(batch[LENGTHS]))
+        mean = float(tf.reduce_mean(losses))
+        if not np.isfinite(mean):
+            raise TaskError(
+                f"the training loss is {mean}; a smaller learning_rate (it is {self._config.learning_rate}) or "
+                f"clip_norm (it is {self._config.clip_norm}) usually helps"
+            )
+        return mean, tokens / (time.monotonic() - start)
+
+    def _step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        variables = self._model.trainable_variables
+        with tf.GradientTape() as tape:
+            total, normaliser = self._loss(self._model(batch, training=True), batch)
+            loss = total / normaliser
+        gradients = tape.gradient(loss, variables)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    def _evaluate_batch(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """[loss total, loss normaliser, then correct and seen for each head], float64."""
+        logits = self._model(batch, training=False)
+        figures = [*self._loss(logits, batch)]
+        for head in self._task.heads:
+            figures += _hits(head, logits[head.name], batch)
+        return tf.stack([tf.cast(figure, tf.float64) for figure in figures])
+
+    def _loss(self, logits: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """The sum of the labels' losses, as a total and what to divide it by."""
+        parts = [
+            sequence_loss(*_per_step(head, logits[head.name], batch), reduction=self._config.loss)
+            for head in self._task.heads
+        ]
+        normaliser = parts[0].normaliser
+        return tf.add_n([part.total / part.normaliser for part in parts]) * normaliser, normaliser
+
+    def _score(self, metrics: dict[str, float]) -> float:
+        return sum(metrics[f"{head.name}_accuracy"] for head in self._task.heads)
+
+    def _report(
+        self, writers: dict[str, Any], epoch: int, loss: float, metrics: dict[str, float], tokens_per_second: float
+    ) -> None:
+        with writers["train"].as_default(step=epoch):
+            tf.summary.scalar("loss", loss)
+            tf.summary.scalar("tokens_per_second", tokens_per_second)
+        with writers["eval"].as_default(step=epoch):
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value)
+        figures = {
+            "epoch": epoch,
+            "epochs": self._config.epochs,
+            "loss": loss,
+            **{f"eval_{name}": value for name, value in metrics.items()},
+            "tokens_per_second": tokens_per_second,
+        }
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in ("epoch", "epochs"))
+        progress.info("epoch %d of %d: %s", epoch, self._config.epochs, shown, extra={"progress": figures})
+
+
+def _per_step(head: Head, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Logits `[B, T, C]`, labels `[B, T]` and lengths; one label a record is a sequence of one step."""
+    labels = batch[head.name]
+    if head.per_step:
+        return logits, labels, batch[LENGTHS]
+    return logits[:, tf.newaxis], labels[:, tf.newaxis], tf.ones_like(batch[LENGTHS])
+
+
+def _hits(head: Head, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+    """How many real labels are predicted right, and how many there are."""
+    logits, labels, lengths = _per_step(head, logits, batch)
+    real = tf.sequence_mask(lengths, tf.shape(labels)[1])
+    right = tf.equal(tf.argmax(logits, axis=-1) + 1, labels) & real
+    return [tf.reduce_sum(tf.cast(mask, tf.int64)) for mask in (right, real)]

@@ -1,0 +1,121 @@
+"""Transformed RecordBatches as SequenceExamples: their Arrow form and their bytes.
+
+Transform hands over one column a tensor: a ragged tensor is a list column (or a list of lists), a dense one a list
+column too. Which is which the transformed schema knows, so everything here starts from `SequenceLayout`: ragged
+tensors become feature lists, one step for each element of their first ragged dimension; dense tensors become context.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tfx_sequence.schemas import wire
+from tfx_sequence.schemas.tfmd import SEQUENCE
+
+
+@dataclass(frozen=True)
+class SequenceLayout:
+    """Where the columns of a transformed RecordBatch go.
+
+    Attributes:
+      context: Names of the dense tensors, in order.
+      sequence: Names of the ragged tensors, in order, each with the number of values that make a step of a flat column
+        (the product of the tensor's uniform inner dimensions, 1 if it has none).
+    """
+
+    context: tuple[str, ...]
+    sequence: dict[str, int]
+
+
+def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
+    """The batch as TFXIO would read it back from SequenceExamples: one struct column for all feature lists."""
+    names, arrays = [], []
+    for name in layout.context:
+        names.append(name)
+        arrays.append(_column(batch, name))
+    children = [_steps(_column(batch, name), width) for name, width in layout.sequence.items()]
+    if children:
+        struct = pa.StructArray.from_arrays(children, names=list(layout.sequence))
+        names.append(SEQUENCE)
+        arrays.append(pa.LargeListArray.from_arrays(np.arange(batch.num_rows + 1), struct))
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
+    """The rows of the batch as serialized SequenceExamples, deterministic: keys in order, every feature list there."""
+    context = [
+        [wire.entry(wire.entry_key(name), value) for value in _features(_column(batch, name))]
+        for name in sorted(layout.context)
+    ]
+    lists = [
+        [wire.entry(wire.entry_key(name), value) for value in _feature_lists(_column(batch, name), width)]
+        for name, width in sorted(layout.sequence.items())
+    ]
+    for row in range(batch.num_rows):
+        yield wire.sequence_example(
+            b"".join(column[row] for column in context), b"".join(column[row] for column in lists)
+        )
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    return batch.column(batch.schema.get_field_index(name))
+
+
+def _offsets(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    offsets: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(column.offsets, np.int64)
+    return offsets - offsets[0]
+
+
+def _steps(column: pa.Array, width: int) -> pa.Array:
+    """A list of steps, each a list of values."""
+    values = column.flatten()
+    if _is_list(values.type):
+        return column
+    steps = pa.LargeListArray.from_arrays(np.arange(0, len(values) + 1, width), values)
+    return pa.LargeListArray.from_arrays(_offsets(column) // width, steps)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _features(column: pa.Array) -> list[bytes]:
+    """One Feature a row."""
+    return _packed(column.flatten(), _offsets(column))
+
+
+def _feature_lists(column: pa.Array, width: int) -> list[bytes]:
+    """One FeatureList a row."""
+    steps = _steps(column, width)
+    inner = steps.flatten()
+    written = [wire.step(feature) for feature in _packed(inner.flatten(), _offsets(inner))]
+    offsets = _offsets(steps).tolist()
+    return [b"".join(written[start:end]) for start, end in itertools.pairwise(offsets)]
+
+
+def _packed(values: pa.Array, offsets: np.ndarray[Any, np.dtype[np.int64]]) -> list[bytes]:
+    """`Feature`s of the values between one offset and the next."""
+    spans = itertools.pairwise(offsets.tolist())
+    if pa.types.is_floating(values.type):
+        packed = np.asarray(values, "<f4").tobytes()
+        return [wire.float_feature(packed[4 * start : 4 * end]) for start, end in spans]
+    if pa.types.is_integer(values.type):
+        # Ids repeat, so each is written once.
+        known: dict[tuple[int, ...], bytes] = {}
+        plain = values.to_pylist()
+        features = []
+        for start, end in spans:
+            key = tuple(plain[start:end])
+            feature = known.get(key)
+            if feature is None:
+                feature = known[key] = wire.int64s_feature(key)
+            features.append(feature)
+        return features
+    plain = values.to_pylist()
+    return [wire.bytes_list_feature(plain[start:end]) for start, end in spans]

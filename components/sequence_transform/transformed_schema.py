@@ -1,0 +1,90 @@
+"""The transformed schema, from the flat form that TFT infers to the form of the SequenceExamples that are written.
+
+TFT describes a ragged output `ids` as a flat feature `ids$ragged_values` with a TensorRepresentation `ids`; no data
+column has that name, which is why stock Transform reports a "New column" for every ragged output.
+"""
+
+from __future__ import annotations
+
+from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
+
+from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout
+from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import FORMAT_TAG, SEQUENCE, role_tag
+
+
+def layout_of(schema: schema_pb2.Schema) -> SequenceLayout:
+    """Which tensors of a flat transformed schema are context and which are sequences."""
+    context, sequence = [], {}
+    representations = schema.tensor_representation_group[""].tensor_representation
+    ragged_sources = set()
+    for name, representation in sorted(representations.items()):
+        if representation.HasField("ragged_tensor"):
+            width = 1
+            for partition in representation.ragged_tensor.partition:
+                width *= partition.uniform_row_length or 1
+            sequence[name] = width
+            path = representation.ragged_tensor.feature_path.step
+            lengths = [part.row_length for part in representation.ragged_tensor.partition if part.row_length]
+            ragged_sources.update([path[0], *lengths])
+        else:
+            context.append(name)
+    context.extend(
+        proto.name for proto in schema.feature if proto.name not in representations and proto.name not in ragged_sources
+    )
+    return SequenceLayout(tuple(sorted(context)), sequence)
+
+
+def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec) -> schema_pb2.Schema:
+    """The schema of the transformed SequenceExamples.
+
+    Args:
+      schema: What TFT inferred.
+      spec: The raw features; an output of a raw feature's name keeps its role, others are inputs.
+
+    Returns:
+      Types and domains as in `schema`, lengths and roles as in `spec`, TensorRepresentations for what is written.
+    """
+    layout = layout_of(schema)
+    flat = {proto.name: proto for proto in schema.feature}
+    representations = schema.tensor_representation_group[""].tensor_representation
+    out = schema_pb2.Schema(string_domain=schema.string_domain)
+    out.annotation.tag.append(FORMAT_TAG)
+    group = out.tensor_representation_group[""].tensor_representation
+    for name in layout.context:
+        proto = out.feature.add()
+        proto.CopyFrom(flat[name])
+        proto.annotation.tag.append(role_tag(_role(spec, name)))
+        if name in representations:
+            group[name].CopyFrom(representations[name])
+        else:
+            group[name].dense_tensor.column_name = name
+            group[name].dense_tensor.shape.CopyFrom(proto.shape)
+    if not layout.sequence:
+        return out
+    struct = out.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
+    struct.value_count.min = struct.value_count.max = 1
+    for name, width in layout.sequence.items():
+        ragged = representations[name].ragged_tensor
+        proto = struct.struct_domain.feature.add()
+        proto.CopyFrom(flat[ragged.feature_path.step[0]])
+        for field in ("shape", "value_count", "value_counts", "presence"):
+            proto.ClearField(field)
+        proto.name = name
+        proto.annotation.tag.append(role_tag(_role(spec, name)))
+        _add_counts(proto, spec, nested=any(part.row_length for part in ragged.partition), width=width)
+        group[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
+        group[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+    return out
+
+
+def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec, nested: bool, width: int) -> None:
+    proto.value_counts.value_count.add(min=spec.min_length)
+    if nested:
+        proto.value_counts.value_count.add(min=0)
+    else:
+        proto.value_counts.value_count.add(min=width, max=width)
+
+
+def _role(spec: SequenceSpec, name: str) -> str:
+    return spec.features[name].role if name in spec.features else "input"

@@ -1,0 +1,115 @@
+"""Vocabularies inside a transform graph: strings to ids from 1. What a vocabulary is stands in `schemas.vocabulary`.
+
+`tft.compute_and_apply_vocabulary` starts at 0, which is padding too, and adding 1 to what it returns loses the domain
+that the embedding's size is read from. Here the domain is kept: `num_buckets_for_transformed_feature` is the
+embedding's input dimension.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfx_sequence.components.sequence_transform.guard import zero_if
+from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES
+
+_EagerTensor = type(tf.constant(0))
+_SHOWN = 10
+
+
+def compute_and_apply_ids(
+    x: tf.Tensor,
+    vocab_filename: str,
+    *,
+    closed: bool = False,
+    min_count: int = 1,
+    max_size: int | None = None,
+) -> tf.Tensor:
+    """Maps strings to ids from 1, over a vocabulary of what the analysed data holds. For a `preprocessing_fn`.
+
+    Args:
+      x: Strings, `[N]`; of a ragged tensor the `flat_values`.
+      vocab_filename: The vocabulary's name.
+      closed: True for labels: no value is out of vocabulary, and the graph fails on one that is.
+      min_count: Entries are seen at least so many times.
+      max_size: The most entries.
+
+    Returns:
+      int64 ids, `[N]`, with their domain in the transformed schema.
+    """
+    file = vocabulary(x, vocab_filename, min_count=min_count, max_size=max_size)
+    return apply_ids(x, file, name=vocab_filename, closed=closed)
+
+
+def vocabulary(x: tf.Tensor, vocab_filename: str, *, min_count: int = 1, max_size: int | None = None) -> tf.Tensor:
+    """Makes the vocabulary of strings `[N]`, for `apply_ids`; of several features, if they are concatenated.
+
+    Returns:
+      The deferred name of the vocabulary file, as `tft.vocabulary` returns it.
+    """
+    return tft.vocabulary(
+        _escape(x),
+        vocab_filename=vocab_filename,
+        frequency_threshold=min_count if min_count > 1 else None,
+        top_k=max_size,
+    )
+
+
+def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tf.Tensor:
+    """Maps strings to ids from 1.
+
+    Args:
+      x: Strings, `[N]`.
+      file: What `vocabulary` returned.
+      name: The feature, for messages.
+      closed: See `compute_and_apply_ids`.
+
+    Returns:
+      int64 ids, `[N]`.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when run, closed, on a value that is not an entry.
+    """
+
+    def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # The table is made once, outside the traced function, unless the file is not written yet.
+        lift = tf.inside_function() and isinstance(path, str | _EagerTensor)
+        with tf.init_scope() if lift else contextlib.nullcontext():
+            lines = tf.lookup.TextFileInitializer(
+                path,
+                key_dtype=tf.string,
+                key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+                value_dtype=tf.int64,
+                value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+            )
+            table = (
+                tf.lookup.StaticHashTable(lines, default_value=PAD_ID - FIRST_ID)
+                if closed
+                else tf.lookup.StaticVocabularyTable(lines, num_oov_buckets=1)
+            )
+            size = table.size()
+        ids = table.lookup(values) + FIRST_ID
+        if closed:
+            ids = _refuse_unseen(values, ids, name)
+        return ids, size + FIRST_ID
+
+    # `default_value` is unused with a `lookup_fn`, but the domain's lower end is read from it.
+    return tft.apply_vocabulary(_escape(x), file, default_value=PAD_ID, lookup_fn=look_up)
+
+
+def _escape(x: tf.Tensor) -> tf.Tensor:
+    for value, escaped in ESCAPES:
+        x = tf.strings.regex_replace(x, value.replace("\\", "\\\\"), escaped.replace("\\", "\\\\"))
+    return tf.where(tf.equal(x, ""), EMPTY, x)
+
+
+def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:
+    unseen = tf.unique(tf.boolean_mask(values, tf.equal(ids, PAD_ID)))[0]
+    shown = tf.strings.reduce_join(unseen[:_SHOWN], separator=", ")
+    message = tf.strings.join(
+        [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown]
+    )
+    return ids + zero_if(tf.equal(tf.size(unseen), 0), message)

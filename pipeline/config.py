@@ -1,0 +1,242 @@
+"""The settings of a whole pipeline, as typed values. `config_file` reads them from TOML.
+
+Each field is a table of the file, and each table is the settings of one component, under the component's own names::
+
+    [pipeline] -> PipelineConfig      [transform.<feature>] -> VocabularyConfig
+    [data]     -> DataConfig          [model]               -> ModelConfig
+    [features.<name>] -> Feature      [training]            -> TrainingConfig
+    [sequence] -> LengthConfig        [evaluation], [serving]
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import pydantic
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
+from tfx_sequence.components.sequence_transform.config import TransformConfig
+from tfx_sequence.pipeline.config_error import Contradictions, Problem, dotted, problems_in, shown
+from tfx_sequence.pipeline.data_folder import data_folder, is_package
+from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+
+FOLDER = "folder"
+"""The key of the validation context that names the folder which relative paths are relative to."""
+
+
+def _absolute(path: str, info: pydantic.ValidationInfo) -> str:
+    if is_package(path) or "://" in path:
+        return path
+    base = pathlib.Path((info.context or {}).get(FOLDER, "."))
+    return str((base / pathlib.Path(path).expanduser()).absolute().resolve())
+
+
+def _globs(files: Any) -> Any:
+    if isinstance(files, str):
+        return files
+    if isinstance(files, dict) and files and all(isinstance(glob, str) for glob in files.values()):
+        return files
+    raise ValueError('must be one pattern such as "*.conllu", or a table of a pattern for each split')
+
+
+_Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_absolute)]
+_Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+class PipelineConfig(Frozen):
+    """The run as a whole.
+
+    Attributes:
+      name: The pipeline's name in ML Metadata.
+      root: The folder of everything that runs make; `runs/<name>` if not given. Relative to the config file's folder.
+      cache: Reuse the outputs of components whose inputs and settings did not change.
+      workers: Processes that Beam works in. More than 1 pays only for large data: each one takes seconds to start.
+    """
+
+    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    root: _Path
+    cache: bool = True
+    workers: Annotated[int, pydantic.Field(ge=1)] = 1
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _default_root(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "root" not in given:
+            return {**given, "root": f"runs/{given.get('name')}"}
+        return given
+
+    @property
+    def artifacts_dir(self) -> str:
+        """Where components write: TFX's pipeline root."""
+        return f"{self.root}/artifacts"
+
+    @property
+    def metadata_path(self) -> str:
+        """The SQLite file of ML Metadata."""
+        return f"{self.root}/metadata.sqlite"
+
+    @property
+    def logs_dir(self) -> str:
+        """Where runs log."""
+        return f"{self.root}/logs"
+
+    @property
+    def beam_args(self) -> list[str]:
+        """What Beam is told.
+
+        The runner is named by its class: newer versions of Beam take `DirectRunner` to mean Prism, a binary that they
+        download, and errors would then come back as text.
+        """
+        runner = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+        if self.workers == 1:
+            return [runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+        return [runner, "--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
+
+
+class DataConfig(ReadConfig):
+    """The input files, and how they are read, split and written.
+
+    Attributes:
+      input: A folder, or `package:<distribution>/<folder>` for data that an installed Python package carries.
+      files: A pattern of file names within `input`, whose records are divided by `split`; or, for data that comes
+        split, a table with a pattern for each split: `{ train = "train.jsonl", eval = "dev.jsonl" }`.
+      split: How records are divided, if `files` is one pattern.
+      write: How records are written.
+    """
+
+    input: _Path
+    files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_globs)]
+    split: SplitConfig = SplitConfig(shares={"train": 8, "eval": 1, "test": 1})
+    write: WriteConfig = WriteConfig()
+
+    @property
+    def folder(self) -> str:
+        """The folder that `input` names.
+
+        Raises:
+          ValueError: if it is in a Python package that is not installed, or has no such folder.
+        """
+        return data_folder(self.input)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits, in order."""
+        return tuple(self.split.shares if isinstance(self.files, str) else self.files)
+
+
+class LengthConfig(Frozen):
+    """How long a sequence may be; see `SequenceSpec`.
+
+    Attributes:
+      min_length: The fewest steps that a record may have.
+      max_length: The most steps that a record may have; no bound if not given.
+    """
+
+    min_length: int = 1
+    max_length: int | None = None
+
+
+class EvaluationConfig(Frozen):
+    """How the exported model is judged.
+
+    Attributes:
+      splits: The splits that it is evaluated on: such as took no part in training.
+      min_accuracy: The least accuracy over real steps at which the model is pushed; any if not given.
+    """
+
+    splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
+    min_accuracy: _Fraction | None = None
+
+
+class ServingConfig(Frozen):
+    """Where models go that are good enough.
+
+    Attributes:
+      dir: The folder that holds a numbered folder for each version; `<root>/serving` if not given.
+    """
+
+    dir: _Path | None = None
+
+
+class Config(Frozen):
+    """A whole pipeline. Values that contradict each other are refused, all of them at once."""
+
+    pipeline: PipelineConfig
+    data: DataConfig
+    features: dict[str, Feature]
+    sequence: LengthConfig = LengthConfig()
+    transform: TransformConfig = pydantic.Field(default_factory=dict)
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    serving: ServingConfig = ServingConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Config:
+        problems = (*self._spec_problems(), *self._transform_problems(), *self._split_problems())
+        if problems:
+            raise Contradictions(problems)
+        return self
+
+    @property
+    def spec(self) -> SequenceSpec:
+        """What a record is."""
+        return SequenceSpec(features=self.features, **self.sequence.model_dump())
+
+    @property
+    def serving_dir(self) -> str:
+        """The folder that holds a numbered folder for each version of the model."""
+        return self.serving.dir or f"{self.pipeline.root}/serving"
+
+    def to_toml(self) -> dict[str, Any]:
+        """The settings as tables that TOML can write, defaults left out; reading them gives an equal config."""
+        tables: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        return tables
+
+    def _spec_problems(self) -> Iterator[Problem]:
+        try:
+            spec = self.spec
+        except pydantic.ValidationError as error:
+            for problem in problems_in(error, SequenceSpec):
+                table = "sequence." if problem.key in LengthConfig.model_fields else ""
+                yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.given)
+            return
+        for role in ("input", "label"):
+            if not spec.with_role(role):
+                yield Problem("features", f'at least one feature must have role = "{role}"; none has')
+
+    def _transform_problems(self) -> Iterator[Problem]:
+        for name, vocabulary in self.transform.items():
+            key = dotted(["transform", name])
+            feature = self.features.get(name)
+            if feature is None:
+                yield Problem(key, f"no such feature; the features are {', '.join(self.features)}")
+            elif feature.dtype != "string" or feature.role not in ("input", "label"):
+                what = f"a {feature.kind} with role {feature.role!r}"
+                yield Problem(key, f"only strings that are inputs or labels have a vocabulary; {name} is {what}")
+            elif feature.role == "label":
+                for setting in sorted(vocabulary.model_fields_set & {"min_count", "max_size", "affixes"}):
+                    value = shown(vocabulary.model_dump(mode="json")[setting])
+                    yield Problem(f"{key}.{setting}", "not for a label: every label counts, as it is", value)
+
+    def _split_problems(self) -> Iterator[Problem]:
+        splits = self.data.splits
+        given = not isinstance(self.data.files, str)
+        if given and "split" in self.data.model_fields_set:
+            yield Problem("data.split", "goes with one pattern in data.files; data.files already names the splits")
+        for name in ("train", "eval"):
+            if name not in splits:
+                where = "data.files" if given else "data.split.shares"
+                yield Problem(where, f"there must be a split {name!r}; there are {', '.join(splits)}")
+        for name in self.evaluation.splits:
+            if name not in splits:
+                value = shown(self.evaluation.splits)
+                yield Problem("evaluation.splits", f"no split {name!r}; there are {', '.join(splits)}", value)
+        for name in self.data.split.features:
+            if name not in self.features:
+                value = shown(self.data.split.features)
+                message = f"no feature {name!r}; there are {', '.join(self.features)}"
+                yield Problem("data.split.features", message, value)

@@ -1,0 +1,140 @@
+"""What can be wrong with a record, as values: a reason, a place and a sentence for the person who has to fix it.
+
+A check either passes or raises `BadRecordError` with a `Reject` inside. Whoever reads many records catches the error,
+adds the place with `Reject.at`, and goes on; the reject travels as data (pickle, JSON) until somebody reports it.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import reprlib
+from collections.abc import Mapping
+
+from tfx_sequence.schemas.spec import Frozen
+
+EXCERPT = 200
+"""The most characters of a bad record that a reject keeps."""
+
+_EXCERPT_FEATURES = 50
+
+
+class Reason(str, enum.Enum):
+    """Why a record was not accepted. The values are stable: they are written into artifacts."""
+
+    MALFORMED = "malformed"
+    """The text does not follow the format: a row with a column too few, broken JSON."""
+    UNDECODABLE = "undecodable"
+    """The bytes are not UTF-8, or a compressed file is cut off."""
+    EMPTY_FILE = "empty_file"
+    """The file holds no record at all."""
+    MISSING_FEATURE = "missing_feature"
+    """A feature of the spec is not in the record."""
+    WRONG_TYPE = "wrong_type"
+    """A value is not of the feature's kind, a vector has not the feature's width."""
+    OUT_OF_RANGE = "out_of_range"
+    """An integer does not fit int64."""
+    NOT_FINITE = "not_finite"
+    """A float is NaN or infinite, or becomes so as float32."""
+    DUPLICATE_KEY = "duplicate_key"
+    """A name or a key occurs twice where it may occur once."""
+    UNEQUAL_LENGTHS = "unequal_lengths"
+    """The sequence features of one record do not have the same number of steps."""
+    EMPTY_SEQUENCE = "empty_sequence"
+    """The record has no step, and the spec asks for some."""
+    TOO_SHORT = "too_short"
+    """The record has fewer steps than the spec's `min_length`."""
+    TOO_LONG = "too_long"
+    """The record has more steps than the spec's `max_length`."""
+
+
+class Reject(Frozen):
+    """One record that was not accepted.
+
+    Attributes:
+      reason: The code.
+      message: What was found and what was expected, for a person.
+      file: The file that the record is in.
+      line: The line of the file, from 1, where the fault is or the record begins; None for files without lines.
+      offset: The byte in the (decompressed) file, from 0, if that is what is known.
+      record: The record's position in the file, from 0.
+      key: The record's own name for itself: the values of the spec's features of role `key`.
+      excerpt: The beginning of the record, at most `EXCERPT` characters.
+    """
+
+    reason: Reason
+    message: str
+    file: str | None = None
+    line: int | None = None
+    offset: int | None = None
+    record: int | None = None
+    key: str | None = None
+    excerpt: str = ""
+
+    def at(self, **place: object) -> Reject:
+        """The same reject with those of `file`, `line`, `record`, `key` and `excerpt` that it does not have yet."""
+        missing = {name: value for name, value in place.items() if getattr(self, name) in (None, "")}
+        if isinstance(missing.get("excerpt"), str):
+            missing["excerpt"] = clip(str(missing["excerpt"]))
+        return self.model_copy(update=missing)
+
+    def __str__(self) -> str:
+        """The place, the reason with the message, and the excerpt, a line each."""
+        places = {"file": self.file, "line": self.line, "offset": self.offset, "record": self.record, "key": self.key}
+        where = ", ".join(f"{name} {value}" for name, value in places.items() if value is not None)
+        excerpt = f"The record begins: {self.excerpt}" if self.excerpt else ""
+        return "\n".join(part for part in (where, f"{self.reason.value}: {self.message}", excerpt) if part)
+
+
+class BadRecordError(ValueError):
+    """A record is not what its spec or its format says.
+
+    Attributes:
+      reject: The record's reason, place and message.
+    """
+
+    def __init__(self, reject: Reject, message: str | None = None) -> None:
+        """Takes the reject, and the whole message where that says more than the reject does."""
+        super().__init__(reject, message)
+        self.reject = reject
+        self._message = message
+
+    def __str__(self) -> str:
+        """The message."""
+        return self._message or str(self.reject)
+
+
+def bad_record(reason: Reason, message: str, **place: object) -> BadRecordError:
+    """An error to raise; `place` is what `Reject.at` takes."""
+    return BadRecordError(Reject(reason=reason, message=message).at(**place))
+
+
+def clip(text: str) -> str:
+    """The first `EXCERPT` characters of `text`, which is then safe to write as UTF-8."""
+    cut = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
+    return cut.encode("utf-8", "backslashreplace").decode()
+
+
+def brief(value: object) -> str:
+    """A value as Python writes it, shortened, in a time that does not depend on its size."""
+    return _BRIEF.repr(value)
+
+
+def excerpt(record: Mapping[str, object]) -> str:
+    """The beginning of a record for a person."""
+    shown = itertools.islice(record.items(), _EXCERPT_FEATURES)
+    return clip(", ".join(f"{name}: {brief(value)}" for name, value in shown))
+
+
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxdict = 20
+        self.maxstring = self.maxother = 60
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write integers of thousands of digits.
+        return repr(x) if x.bit_length() < 200 else f"<an integer of {x.bit_length()} bits>"
+
+
+_BRIEF = _Brief()

@@ -1,0 +1,53 @@
+import apache_beam as beam
+import pytest
+
+from tfx_sequence.components.sequence_example_gen.config import WriteConfig
+from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
+from tfx_sequence.components.sequence_example_gen.sources import Source
+
+
+@pytest.fixture
+def make_source(tmp_path):
+    """Makes a Source of bytes, in a file of the given name."""
+
+    def make(data, name="data.txt"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return Source(str(path))
+
+    return make
+
+
+@pytest.fixture
+def read(make_source):
+    """What the records of a file become: `read(data, spec, config)`."""
+
+    def read(data, spec, config):
+        return list(FileReader(spec, config).read(make_source(data).path))
+
+    return read
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Ingests files, given as name to bytes or as paths, into `tmp_path / output`: `run(files, spec, read, split)`."""
+
+    def run(files, spec, read, split, write=None, output="out", make_pipeline=beam.Pipeline):
+        folder = tmp_path / "in"
+        folder.mkdir(exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        request = Request(
+            spec=spec,
+            read=read,
+            split=split,
+            write=write or WriteConfig(),
+            files=tuple(InputFile(path=str(folder / name)) for name in files),
+            splits={name: str(tmp_path / output / f"Split-{name}") for name in split.shares},
+            output=str(tmp_path / output),
+        )
+        return ingest(request, make_pipeline)
+
+    return run

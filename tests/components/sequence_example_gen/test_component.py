@@ -1,0 +1,140 @@
+import json
+
+import pytest
+from tfx.components.example_gen import driver
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from tfx_sequence.components.sequence_example_gen import executor
+from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen, SequenceExampleGenSpec
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.executor import Executor, make_request
+from tfx_sequence.components.sequence_example_gen.sources import NoInputError
+from tfx_sequence.schemas.records import BadRecordError
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tag": Feature(kind="categorical", context=True)})
+READ = ReadConfig(format="jsonl")
+INPUTS = example_gen_pb2.Input(
+    splits=[
+        example_gen_pb2.Input.Split(name="train", pattern="train.jsonl"),
+        example_gen_pb2.Input.Split(name="dev", pattern="dev-*.jsonl"),
+    ]
+)
+
+
+class Reads(dict):
+    """Properties that note which of them are looked at."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.seen = set()
+
+    def __getitem__(self, key):
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        self.seen.add(key)
+        return super().get(key, default)
+
+
+def properties(component):
+    """What the launcher gives the executor."""
+    values = component.spec.exec_properties
+    return Reads({key: value for key, value in values.items() if value is not None})
+
+
+def make_examples(path):
+    examples = standard_artifacts.Examples()
+    examples.uri = str(path)
+    return examples
+
+
+def fill(folder, **files):
+    for name, numbers in files.items():
+        lines = (json.dumps({"tokens": ["a"] * n, "tag": "x"}) for n in numbers)
+        (folder / f"{name.replace('_', '-')}.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_component_is_a_stock_file_based_example_gen(tmp_path):
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)
+    assert isinstance(component, FileBasedExampleGen)
+    assert component.DRIVER_CLASS is driver.FileBasedDriver
+    assert component.outputs["examples"].type is standard_artifacts.Examples
+    assert component.id == "SequenceExampleGen"
+
+
+def test_executor_reads_just_the_properties_that_are_declared(tmp_path):
+    fill(tmp_path, data=range(1, 9))
+    read = properties(SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ))
+    Executor().Do({}, {"examples": [make_examples(tmp_path / "out")]}, read)
+    # Stock's driver reads `range_config`; `custom_config` is stock's way to pass what we pass by name.
+    assert read.seen == set(SequenceExampleGenSpec.PARAMETERS) - {"range_config", "custom_config"}
+
+
+def test_settings_arrive_at_the_executor_as_they_were_given(tmp_path):
+    fill(tmp_path, data=[1])
+    read = ReadConfig(format="jsonl", on_bad_record="reject", max_reject_fraction=0.5)
+    split = SplitConfig(shares={"train": 8, "eval": 1, "test": 1}, features=("tag",))
+    write = WriteConfig(num_shards=3, shuffle=False, compression_level=1)
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=read, split=split, write=write)
+    examples = make_examples(tmp_path / "out")
+    request = make_request(properties(component), examples)
+    assert (request.spec, request.read, request.split, request.write) == (SPEC, read, split, write)
+    assert list(request.splits) == ["train", "eval", "test"]
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "eval", "test"]
+
+
+def test_one_input_is_split_as_stock_does_when_no_split_is_given(tmp_path):
+    fill(tmp_path, data=[1])
+    request = make_request(
+        properties(SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)), make_examples(tmp_path / "out")
+    )
+    assert request.split.shares == {"train": 2, "eval": 1}
+
+
+def test_given_splits_keep_their_records(tmp_path):
+    fill(tmp_path, train=[1, 2, 3], dev_a=[4], dev_b=[5])
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ, input_config=INPUTS)
+    examples = make_examples(tmp_path / "out")
+    Executor().Do({}, {"examples": [examples]}, properties(component))
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "dev"]
+    assert examples.get_int_custom_property("records_accepted") == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"read": ReadConfig(format="conlu")}, "`format` is 'conlu', expected one of .*conllu.*jsonl"),
+        ({"read": ReadConfig(format="jsonl", options={"x": 1})}, "x"),
+        ({"split": SplitConfig(), "input_config": INPUTS}, r"several inputs \(train, dev\)"),
+        ({"split": SplitConfig(features=("user",))}, "names 'user'; the spec has tokens, tag"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_the_run(change, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceExampleGen(**{"input_base": "data", "spec": SPEC, "read": READ, **change})
+
+
+def test_a_missing_file_is_named(tmp_path):
+    fill(tmp_path, train=[1])
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ, input_config=INPUTS)
+    with pytest.raises(NoInputError, match=r"no file matches '.*dev-\*\.jsonl'; check `input_base`"):
+        Executor().Do({}, {"examples": [make_examples(tmp_path / "out")]}, properties(component))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_record_raises_its_own_error_out_of_the_executor(tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"tokens": ["a"]}\n')
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)
+    with pytest.raises(BadRecordError, match="missing_feature: the feature `tag` is not in the record"):
+        Executor().Do({}, {"examples": [make_examples(tmp_path / "out")]}, properties(component))
+
+
+def test_parameters_are_those_of_stock_and_ours():
+    ours = {executor.SPEC_KEY, executor.READ_KEY, executor.SPLIT_KEY, executor.WRITE_KEY}
+    assert set(SequenceExampleGenSpec.PARAMETERS) == set(FileBasedExampleGen.SPEC_CLASS.PARAMETERS) | ours
+    assert not any(isinstance(value, RuntimeParameter) for value in SequenceExampleGenSpec.PARAMETERS.values())

@@ -1,0 +1,86 @@
+"""Who may import whom: schemas nobody, a component only schemas, pipeline both."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+OURS = "tfx_sequence"
+
+
+def module_name(path: Path) -> str:
+    """`components/x/__init__.py` -> `tfx_sequence.components.x`."""
+    parts = path.with_suffix("").parts
+    return ".".join((OURS, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def imports(source: str) -> Iterator[str]:
+    """Yields the dotted name of everything that a module imports, wherever in it; relative imports with their dots."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def violations(path: Path, source: str) -> list[str]:
+    """Which imports of the module at `path` break a rule, and which rule."""
+    module = module_name(path)
+    layer = path.parts[0]
+    component = f"{OURS}.components.{path.parts[1]}" if layer == "components" and len(path.parts) > 2 else None
+    found = []
+    for name in imports(source):
+        if name.startswith("."):
+            found.append(f"{module} imports {name}: write it in full, from {OURS}")
+        elif name.split(".")[0] in ("components", "pipeline", "schemas"):
+            found.append(f"{module} imports {name}: through {OURS}, or workers cannot unpickle its classes")
+        elif layer == "schemas" and within(name, OURS) and not within(name, f"{OURS}.schemas"):
+            found.append(f"{module} imports {name}: schemas imports nothing else of ours")
+        elif layer == "schemas" and name.split(".")[0] in ("tfx", "ml_metadata"):
+            found.append(f"{module} imports {name}: schemas knows nothing of TFX orchestration")
+        elif layer == "components" and within(name, f"{OURS}.pipeline"):
+            found.append(f"{module} imports {name}: components know nothing of the pipeline")
+        elif component and within(name, f"{OURS}.components") and not within(name, component):
+            found.append(f"{module} imports {name}: a component imports no other component")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "broken"),
+    [
+        ("schemas/a.py", "from tfx_sequence.schemas.spec import Feature\nimport numpy", False),
+        ("schemas/a.py", "from tfx_sequence.components import Any", True),
+        ("schemas/a.py", "def f():\n    from tfx import v1", True),
+        ("components/a/b.py", "from tfx_sequence.components.a.c import D\nfrom tfx import v1", False),
+        ("components/a/b.py", "from tfx_sequence.components.ab import D", True),
+        ("components/a/b.py", "from tfx_sequence.components import D", True),
+        ("components/a/b.py", "import tfx_sequence.pipeline.cli", True),
+        ("components/__init__.py", "from tfx_sequence.components.a import D", False),
+        ("pipeline/a.py", "from tfx_sequence.components import D\nfrom tfx_sequence import schemas", False),
+        ("pipeline/a.py", "from . import b", True),
+        ("tests/a.py", "from components.a import b", True),
+    ],
+)
+def test_violations_finds_what_breaks_a_rule(path: str, source: str, broken: bool) -> None:
+    assert bool(violations(Path(path), source)) == broken
+
+
+def test_every_import_keeps_to_the_layers(root: Path, tracked: list[Path]) -> None:
+    python = [path for path in tracked if path.suffix == ".py"]
+    assert [line for path in python for line in violations(path, (root / path).read_text("utf-8"))] == []
+
+
+def test_every_module_imports_by_its_installed_name(sources: list[Path], root: Path) -> None:
+    for path in sources:
+        if path.suffix == ".py":
+            module = importlib.import_module(module_name(path))
+            assert Path(module.__file__ or "").resolve() == (root / path).resolve(), "another copy is installed"

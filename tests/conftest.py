@@ -1,0 +1,48 @@
+"""What every test may use. Set before TensorFlow is imported: its log level."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import hypothesis
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# A deadline fails a test on a busy machine, not a wrong one; CI tries the same examples every time.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Treebank(NamedTuple):
+    """The two CoNLL-U files of the `turkish-treebanks` distribution."""
+
+    web: Path
+    wiki: Path
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def treebank() -> Treebank:
+    files = {file.name: Path(str(file.locate())) for file in importlib.metadata.files("turkish-treebanks") or []}
+    return Treebank(web=files["web.conllu"], wiki=files["wiki.conllu"])
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Larger data sets that lie beside the project on some machines and are no part of it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the data sets in {folder} are not here")
+    return folder
