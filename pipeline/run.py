@@ -59,6 +59,12 @@ def _new_log(config: Config, config_path: str) -> str:
     return os.path.join(folder, f"{datetime.datetime.now():%Y-%m-%dT%H-%M-%S}-{os.getpid()}.log")
 
 
+def _create_pipeline() -> PipelineFactory:
+    from tfx_sequence.pipeline.pipeline import create_pipeline
+
+    return create_pipeline
+
+
 class _Run:
     """One run, and where its words go."""
 
@@ -91,9 +97,7 @@ class _Run:
             display.say("Loading TensorFlow and TFX ...")
             from tfx_sequence.pipeline import runner
 
-            if factory is None:
-                from tfx_sequence.pipeline.pipeline import create_pipeline as factory
-            return runner.run(factory(self._config), display)
+            return runner.run((factory or _create_pipeline())(self._config), display)
 
     def _failed(self, error: BaseException, where: str, report: Report) -> int:
         # Standard error is the log here.

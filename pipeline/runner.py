@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import absl.logging
 from ml_metadata import errors as mlmd_errors
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import local_dag_runner
-from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_sequence.pipeline.progress import Display, Status, training_progress
 
@@ -23,10 +23,10 @@ from tfx_sequence.pipeline.progress import Display, Status, training_progress
 _RUNNING = "Component %s is running."
 _FINISHED = "Component %s is finished."
 
-_STATUSES: dict[int, Status] = {
-    metadata_store_pb2.Execution.COMPLETE: "ran",
-    metadata_store_pb2.Execution.CACHED: "reused",
-}
+# Generated code, which type checkers see nothing of.
+_mlmd: Any = metadata_store_pb2
+
+_STATUSES: dict[int, Status] = {_mlmd.Execution.COMPLETE: "ran", _mlmd.Execution.CACHED: "reused"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +108,10 @@ class _Run(local_dag_runner.LocalDagRunner):
     """A LocalDagRunner for one run, which keeps the compiled pipeline and the times."""
 
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._pipeline = pipeline
         self._display = display
-        self._compiled = pipeline_pb2.Pipeline()
+        self._compiled: Any = None
         self._statuses: dict[str, Status] = {}
         self._seconds: dict[str, float] = {}
         self._current: str | None = None
@@ -120,7 +120,7 @@ class _Run(local_dag_runner.LocalDagRunner):
     def start(self) -> None:
         self.run(self._pipeline)
 
-    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None) -> None:
+    def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
         # The base class writes the run's id into this very object.
         self._compiled = pipeline
         nodes = [node.pipeline_node.node_info.id for node in pipeline.nodes]
@@ -172,7 +172,7 @@ class _Run(local_dag_runner.LocalDagRunner):
         with metadata.Metadata(self._pipeline.metadata_connection_config) as connection:
             yield connection.store
 
-    def _executions(self, store: Any) -> dict[str, metadata_store_pb2.Execution]:
+    def _executions(self, store: Any) -> dict[str, Any]:
         """Component id to its execution in this run."""
         run_id = self._compiled.runtime_spec.pipeline_run_id.field_value.string_value
         try:
@@ -190,11 +190,11 @@ class _Run(local_dag_runner.LocalDagRunner):
         }
 
 
-def _outputs(store: Any, execution: metadata_store_pb2.Execution) -> dict[str, tuple[OutputArtifact, ...]]:
+def _outputs(store: Any, execution: Any) -> dict[str, tuple[OutputArtifact, ...]]:
     events = [
         event
         for event in store.get_events_by_execution_ids([execution.id])
-        if event.type == metadata_store_pb2.Event.OUTPUT
+        if event.type == _mlmd.Event.OUTPUT
     ]
     artifacts = {
         artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
@@ -230,11 +230,12 @@ class _Events(logging.Handler):
 def _absl_info(handler: logging.Handler) -> Iterator[None]:
     """Hands TFX's log records to `handler`. absl drops those of level INFO before they are made, unless told not to."""
     logger = logging.getLogger("absl")
-    level = logger.level
+    verbosity = absl.logging.get_verbosity()
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    # Not the logger's own level, which absl sets again from its verbosity now and then.
+    absl.logging.set_verbosity(absl.logging.INFO)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        absl.logging.set_verbosity(verbosity)
         logger.removeHandler(handler)

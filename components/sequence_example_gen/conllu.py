@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tfx_sequence.components.sequence_example_gen.cells import parse_cell
-from tfx_sequence.components.sequence_example_gen.readers import Item
+from tfx_sequence.components.sequence_example_gen.readers import Item, Reader
 from tfx_sequence.components.sequence_example_gen.sources import Source
 from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
@@ -34,7 +34,7 @@ class ConlluOptions(Frozen):
     empty_nodes: Literal["skip", "keep"] = "skip"
 
 
-class ConlluReader:
+class ConlluReader(Reader):
     """Reads CoNLL-U (https://universaldependencies.org/format.html).
 
     The `source` of a sequence feature is a column (`FORM`), or a key within one (`FEATS:Case`, `MISC:SpaceAfter`);

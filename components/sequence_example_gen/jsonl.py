@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_sequence.components.sequence_example_gen.readers import Item
+from tfx_sequence.components.sequence_example_gen.readers import Item, Reader
 from tfx_sequence.components.sequence_example_gen.sources import Source
 from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, clip
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
-class JsonlReader:
+class JsonlReader(Reader):
     """Reads JSON Lines (https://jsonlines.org).
 
     A feature's `source` is the key in the object. A vector is a list of lists of numbers. Keys that the spec does not
@@ -37,7 +37,7 @@ class JsonlReader:
 
     def _record(self, line: str) -> dict[str, Any]:
         try:
-            record = json.loads(line, object_pairs_hook=_unique)
+            record = _DECODER.decode(line)
         except BadRecordError:
             raise
         except (ValueError, RecursionError) as error:
@@ -56,3 +56,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise bad_record(Reason.DUPLICATE_KEY, f"the key {twice!r} occurs twice in one object")
     return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)

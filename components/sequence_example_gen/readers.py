@@ -3,7 +3,7 @@
 A reader turns one file into records. To add a format, write a class with this interface and name it in an entry point
 of the group `tfx_sequence.readers`, or register it with `READERS`::
 
-    class Words:
+    class Words(Reader):
         def __init__(self, spec, options): ...
 
         def read(self, source):
@@ -37,8 +37,9 @@ READERS: dict[str, str] = {
 }
 """Format to class, as `module:name`."""
 
-Item = tuple[int | None, Record] | Reject
-"""What a reader yields: a record with the line that it begins at, or why there is none."""
+Item = tuple[int | None, Record | bytes] | Reject
+"""What a reader yields: a record (or a serialized SequenceExample, which is checked and then kept as it is) with the
+line that it begins at, None in files without lines; or why there is no record."""
 
 
 class Reader(Protocol):
@@ -50,6 +51,10 @@ class Reader(Protocol):
         Raises:
           ValueError: if an option is unknown or does not fit the spec.
         """
+
+    def takes(self, path: str) -> bool:
+        """Whether a file is read for itself; not so for one that is read along with another, or is of no concern."""
+        return True
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields every record of a file, in order, by feature name, lazily.

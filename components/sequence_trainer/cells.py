@@ -1,4 +1,4 @@
-"""The plain recurrent cells: simple RNN, GRU and LSTM."""
+"""The cells of TensorFlow's own toolkit: simple RNN, GRU, and the LSTM with its options."""
 
 from __future__ import annotations
 
@@ -7,115 +7,160 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.cell import Cell
+from tfx_sequence.components.sequence_trainer.cell import GatedCell
+from tfx_sequence.components.sequence_trainer.fused_gru import fused_gru
 from tfx_sequence.components.sequence_trainer.fused_lstm import fused_lstm
 
-
-class _UnitsCell(Cell):
-    """A cell whose steps are one projection of the input and one of the last output, for `gates` gates."""
-
-    gates = 1
-
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"`units` must be at least 1, but is {units}.")
-        self.units = units
-        self.state_size = [units]
-        self.output_size = units
-
-    def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs `[..., D]`."""
-        width = self.gates * self.units
-        self.kernel = self.add_weight(shape=(input_shape[-1], width), initializer="glorot_uniform", name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width), initializer="orthogonal", name="recurrent_kernel"
-        )
-        self.bias = self.add_weight(shape=(width,), initializer=self._first_bias, name="bias")
-
-    def _first_bias(self, shape: Any, dtype: Any = None) -> tf.Tensor:
-        return tf.zeros(shape, dtype)
-
-    def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The input's part of all gates: `[..., D]` to `[..., gates * units]`."""
-        return tf.matmul(inputs, self.kernel) + self.bias
-
-    def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
-        return {**super().get_config(), "units": self.units}
+States = list[tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
-class SimpleRNNCell(_UnitsCell):
-    """`h' = tanh(x W + h U + b)` (Elman 1990, "Finding Structure in Time")."""
+class SimpleRNNCell(GatedCell):
+    """Simple recurrent network, `h' = tanh(x W + h U + b)`.
 
-    def step(self, fed: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    Source: Elman 1990, "Finding Structure in Time".
+    """
+
+    gate_biases = (0.0,)
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
         """One step."""
-        output = tf.tanh(fed + tf.matmul(states[0], self.recurrent_kernel))
+        (gate,) = self.gates(fed, states[0])
+        output = tf.tanh(gate)
         return output, [output]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
-class GRUCell(_UnitsCell):
-    """Gated recurrent unit (Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder")::
+class GRUCell(GatedCell):
+    """Gated recurrent unit.
 
-        z, r = sigmoid(x W_zr + h U_zr + b_zr)
+    ::
+
+        r, z = sigmoid(x W_rz + h U_rz + b_rz)
         n    = tanh(x W_n + (r * h) U_n + b_n)
         h'   = z * h + (1 - z) * n
 
-    Gates stand in the order z, r, n in the weights.
+    Gates stand in the order r, z, n in the weights; the biases of r and z start at 1, so that a new cell keeps its
+    state. Source: Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
+    Translation".
     """
 
-    gates = 3
+    gate_biases = (1.0, 1.0, 0.0)
 
-    def step(self, fed: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
         """One step."""
         (h,) = states
-        kernel = tf.convert_to_tensor(self.recurrent_kernel)
-        zr = tf.sigmoid(fed[:, : 2 * self.units] + tf.matmul(h, kernel[:, : 2 * self.units]))
-        z, r = tf.split(zr, 2, axis=1)
-        n = tf.tanh(fed[:, 2 * self.units :] + tf.matmul(r * h, kernel[:, 2 * self.units :]))
+        sizes = [2 * self.units, self.units]
+        fed_rz, fed_n = tf.split(fed, sizes, axis=1)
+        kernel_rz, kernel_n = tf.split(self.recurrent_kernel, sizes, axis=1)
+        r, z = tf.split(tf.sigmoid(fed_rz + tf.matmul(h, kernel_rz)), 2, axis=1)
+        n = tf.tanh(fed_n + tf.matmul(r * h, kernel_n))
         output = z * h + (1 - z) * n
         return output, [output]
 
+    def unroll(
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
+    ) -> tuple[tf.Tensor, States]:
+        """All steps, by `fused_gru` for float32, the one type that it has."""
+        if self.compute_dtype != "float32":
+            return super().unroll(inputs, lengths, states, training)
+        weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
+        outputs, h = fused_gru(inputs, lengths, *states, *weights)
+        return outputs, [h]
+
 
 @keras.saving.register_keras_serializable("tfx_sequence")
-class LSTMCell(_UnitsCell):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; with the forget gate of Gers et al. 2000)::
+class LSTMCell(GatedCell):
+    """Long short-term memory.
 
-        i, f, o = sigmoid(x W_ifo + h U_ifo + b_ifo)
-        g       = tanh(x W_g + h U_g + b_g)
-        c'      = f * c + i * g
-        h'      = o * tanh(c')
+    ::
 
-    Gates stand in the order i, f, g, o in the weights, states in the order h, c, as in Keras. The bias of the forget
-    gate starts at 1 (Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network Architectures").
+        i, f, g, o = x W + h U + b
+        c'         = sigmoid(f + c p_f) * c + sigmoid(i + c p_i) * tanh(g)    clipped to +-cell_clip
+        h'         = sigmoid(o + c' p_o) * tanh(c')                           times the projection, clipped to +-output_clip
+
+    The terms in p are peepholes. Gates stand in the order i, f, g, o in the weights, states in the order h, c, both as
+    in Keras. The bias of the forget gate starts at 1. Without options and in float32 all steps run in one operation
+    ("block LSTM": `fused_lstm`).
+
+    Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
+    et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
+    "Recurrent Nets that Time and Count" (peepholes); Sak et al. 2014, "Long Short-Term Memory Recurrent Neural Network
+    Architectures for Large Scale Acoustic Modeling" (projection, clipping); Jozefowicz et al. 2015, "An Empirical
+    Exploration of Recurrent Network Architectures" (the forget gate's bias).
+
+    Args:
+      units: Width of the cell state c, and of the output unless it is projected.
+      peepholes: Let each gate see its own unit's cell state.
+      cell_clip: The largest absolute value of c; no bound if None.
+      projection: Width of the output after a linear map; no map if None.
+      output_clip: The largest absolute value of the output; no bound if None.
     """
 
-    gates = 4
+    gate_biases = (0.0, 1.0, 0.0, 0.0)
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        """Makes a cell with `units` outputs."""
+    def __init__(
+        self,
+        units: int,
+        peepholes: bool = False,
+        cell_clip: float | None = None,
+        projection: int | None = None,
+        output_clip: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Makes a cell with the states h and c."""
         super().__init__(units, **kwargs)
-        self.state_size = [units, units]
+        for name, value in (("cell_clip", cell_clip), ("projection", projection), ("output_clip", output_clip)):
+            if value is not None and value <= 0:
+                raise ValueError(f"`{name}` must be greater than 0, or None for none, but is {value}.")
+        self.peepholes = peepholes
+        self.cell_clip = cell_clip
+        self.projection = projection
+        self.output_clip = output_clip
+        self.output_size = projection or units
+        self.state_size = [self.output_size, units]
 
-    def _first_bias(self, shape: Any, dtype: Any = None) -> tf.Tensor:
-        return tf.concat([tf.zeros([self.units]), tf.ones([self.units]), tf.zeros([2 * self.units])], 0)
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs `[..., D]`; peepholes are `[3, U]` in the order i, f, o."""
+        super().build(input_shape)
+        if self.peepholes:
+            self.peephole = self.add_weight(shape=(3, self.units), initializer="glorot_uniform", name="peephole")
+        if self.projection:
+            self.projection_kernel = self.add_weight(
+                shape=(self.units, self.projection), initializer="glorot_uniform", name="projection_kernel"
+            )
 
-    def step(self, fed: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
         """One step."""
         h, c = states
-        i, f, g, o = tf.split(fed + tf.matmul(h, self.recurrent_kernel), 4, axis=1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
+        i, f, g, o = self.gates(fed, h)
+        if self.peepholes:
+            peep_i, peep_f, peep_o = tf.unstack(tf.convert_to_tensor(self.peephole))
+            i, f = i + c * peep_i, f + c * peep_f
+        c = _clipped(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g), self.cell_clip)
+        h = tf.sigmoid(o + c * peep_o if self.peepholes else o) * tf.tanh(c)
+        if self.projection:
+            h = tf.matmul(h, self.projection_kernel)
+        h = _clipped(h, self.output_clip)
         return h, [h, c]
 
     def unroll(
-        self, inputs: tf.Tensor, lengths: tf.Tensor, states: list[tf.Tensor], training: bool = False
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """All steps, in one operation for float32, the one type with a kernel."""
-        if self.compute_dtype != "float32":
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
+    ) -> tuple[tf.Tensor, States]:
+        """All steps, by `fused_lstm` where it does the same."""
+        if self.compute_dtype != "float32" or any(self._options().values()):
             return super().unroll(inputs, lengths, states, training)
-        weights = [tf.convert_to_tensor(w) for w in (self.kernel, self.recurrent_kernel, self.bias)]
+        weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
         outputs, h, c = fused_lstm(inputs, lengths, *states, *weights)
         return outputs, [h, c]
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("peepholes", "cell_clip", "projection", "output_clip")}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the cell from."""
+        return {**super().get_config(), **self._options()}
+
+
+def _clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+    return values if bound is None else tf.clip_by_value(values, -bound, bound)

@@ -33,7 +33,7 @@ def ctc_loss(
     loss 0 and does not count.
 
     Args:
-      logits: `[B, T, C + 1]`, the blank last.
+      logits: `[B, T, C + 1]`, the blank last; computed in float32.
       lengths: Real steps of each sequence, integers `[B]`.
       labels: Ids 1 to C, integers `[B, U]`.
       label_lengths: Real labels of each sequence, integers `[B]`.
@@ -46,13 +46,18 @@ def ctc_loss(
     """
     blank = logits.shape[-1] - 1
     mask = step_mask(lengths, tf.shape(logits)[1])
-    logits = zero_padding(full_precision(logits), mask)
+    # The op that a graph runs, on CPU or GPU, knows float32 only.
+    logits = zero_padding(tf.cast(logits, tf.float32), mask)
     present = lengths > 0
     label_lengths = tf.where(present, label_lengths, 0)
     labelled = label_lengths > 0
     # TensorFlow's op refuses a sequence of no labels: it sees one label and one step instead, and its loss is not used.
-    sparse = _sparse(tf.where(labelled[:, None], labels, FIRST_ID), tf.maximum(label_lengths, 1))
-    tf.debugging.assert_less(sparse.values, blank, f"a label is more than {blank}, the number of classes but the blank")
+    labels = tf.where(labelled[:, None], labels, FIRST_ID)
+    real = step_mask(tf.maximum(label_lengths, 1), tf.shape(labels)[1])
+    _check(labels, real, tf.where(present, lengths, 1), blank)
+    sparse = tf.SparseTensor(
+        tf.where(real), tf.cast(tf.boolean_mask(labels, real), tf.int32) - FIRST_ID, tf.shape(labels, tf.int64)
+    )
     losses = tf.nn.ctc_loss(
         labels=sparse,
         logits=logits,
@@ -81,7 +86,23 @@ def ctc_decode(logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return tf.sparse.to_dense(ids, PAD_ID), number
 
 
-def _sparse(labels: tf.Tensor, lengths: tf.Tensor) -> tf.SparseTensor:
-    mask = step_mask(lengths, tf.shape(labels)[1])
-    values = tf.cast(tf.boolean_mask(labels, mask), tf.int32) - FIRST_ID
-    return tf.SparseTensor(tf.where(mask), values, tf.shape(labels, tf.int64))
+def _check(labels: tf.Tensor, real: tf.Tensor, lengths: tf.Tensor, num_classes: int) -> None:
+    """Refuses what the op takes without a word: the blank as a label, and labels that cannot fit (their loss is inf).
+
+    Labels are `[B, U]`, `real` tells which of them count, and lengths `[B]` are the steps that there are for them.
+    """
+    wrong = tf.boolean_mask(labels, real & (labels > num_classes))
+    tf.debugging.Assert(tf.size(wrong) == 0, [f"Labels must be 1 to {num_classes}, but there are", wrong])
+    repeated = real[:, 1:] & (labels[:, 1:] == labels[:, :-1])
+    needed = tf.math.count_nonzero(real, 1) + tf.math.count_nonzero(repeated, 1)
+    short = needed > tf.cast(lengths, tf.int64)
+    tf.debugging.Assert(
+        ~tf.reduce_any(short),
+        [
+            "Labels need a step each, and one more between two that are equal. Rows that lack steps, the steps that "
+            "they need, and have:",
+            tf.where(short)[:, 0],
+            tf.boolean_mask(needed, short),
+            tf.boolean_mask(lengths, short),
+        ],
+    )

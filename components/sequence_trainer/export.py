@@ -34,7 +34,7 @@ class ServingModel(tf.Module):
     def __init__(self, model: keras.Model, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
         """Keeps what the exported functions need."""
         super().__init__()
-        # A Keras model that is an attribute would add a signature of its own, for float inputs, so only its weights are.
+        # A Keras model as an attribute would add a signature of its own, for float inputs: only its weights are kept.
         self._weights = [variable.value for variable in model.variables]
         self._logits = lambda batch: model(batch, training=False)
         self._task = task

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.first_order import first_order_only
 from tfx_sequence.components.sequence_trainer.loop import real_steps
 
 Gradient = Callable[..., tuple[tf.Tensor | None, ...]]
@@ -42,7 +43,7 @@ def fused_lstm(
       Outputs `[T, B, U]`, whose values at padded steps mean nothing, and h and c `[B, U]` after each last real step.
     """
     no_peephole = tf.zeros([recurrent_kernel.shape[0]], inputs.dtype)
-    i, cs, f, o, g, tanh_c, hs = tf.raw_ops.BlockLSTMV2(
+    forward = tf.raw_ops.BlockLSTMV2(
         seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
         x=inputs,
         cs_prev=c,
@@ -53,15 +54,17 @@ def fused_lstm(
         wco=no_peephole,
         b=bias,
     )
-    hs_before, cs_before = tf.concat([h[tf.newaxis], hs], 0), tf.concat([c[tf.newaxis], cs], 0)
+    hs_before = tf.concat([h[tf.newaxis], forward.h], 0)
+    cs_before = tf.concat([c[tf.newaxis], forward.cs], 0)
     last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
 
     def grad(d_hs: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        i, f, g, o, tanh_c, before = first_order_only(
+            forward.i, forward.f, forward.ci, forward.o, forward.co, cs_before[:-1]
+        )
         # d(gate before its activation) = (d_c, d_c, d_c, d_h) * factors. Where a row is padding, the factors are zero
         # and f is one, so that d_c passes through to the last real step.
-        factors = tf.concat(
-            [g * i * (1 - i), cs_before[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)], 2
-        )
+        factors = tf.concat([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)], 2)
         real = real_steps(lengths, tf.shape(inputs)[0])
         factors = tf.where(real, factors, tf.zeros_like(factors))
         through_c = tf.where(real, o * (1 - tanh_c * tanh_c), tf.zeros_like(o))
@@ -94,4 +97,4 @@ def fused_lstm(
             tf.reduce_sum(d_gate, 0),
         )
 
-    return (hs, tf.gather_nd(hs_before, last), tf.gather_nd(cs_before, last)), grad
+    return (forward.h, tf.gather_nd(hs_before, last), tf.gather_nd(cs_before, last)), grad

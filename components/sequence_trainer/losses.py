@@ -206,7 +206,7 @@ def sampled_sequence_loss(
         inputs=tf.reshape(hidden, [-1, hidden.shape[-1]]),
         num_sampled=num_sampled,
         num_classes=num_classes + 1,
-        sampled_values=(drawn[0] + 1, drawn[1], drawn[2]),
+        sampled_values=(drawn[0] + 1, tf.cast(drawn[1], hidden.dtype), tf.cast(drawn[2], hidden.dtype)),
     )
     losses = zero_padding(tf.reshape(losses, tf.shape(mask)), mask)
     return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, sequence_weights)

@@ -50,7 +50,6 @@ class DynamicRNN(keras.layers.Layer):
         self.cell = cell
         self.time_major = time_major
         self.trainable_initial_state = trainable_initial_state
-        self.initial_state: Nest = None
         # Keras would compile a model for XLA where it finds a GPU; the block operations have no XLA kernel.
         self.supports_jit = False
 
@@ -59,10 +58,10 @@ class DynamicRNN(keras.layers.Layer):
         if not self.cell.built:
             self.cell.build((input_shape[1 if self.time_major else 0], *input_shape[2:]))
         if self.trainable_initial_state:
-            self.initial_state = tf.nest.map_structure(
-                lambda size: self.add_weight(shape=(size,), initializer="zeros", name="initial_state"),
-                self.cell.state_size,
-            )
+            self.initial_states = [
+                self.add_weight(shape=(size,), initializer="zeros", name="initial_state")
+                for size in tf.nest.flatten(self.cell.state_size)
+            ]
 
     def call(
         self, inputs: tf.Tensor, lengths: tf.Tensor, initial_state: Nest = None, training: bool = False
@@ -90,18 +89,21 @@ class DynamicRNN(keras.layers.Layer):
         longest = tf.maximum(tf.reduce_max(lengths), 0)
         real = real_steps(lengths, longest)
         inputs = tf.where(real, inputs[:longest], tf.zeros([], inputs.dtype))
-        states = self._first_states(batch) if initial_state is None else initial_state
+        states = self._first_states(initial_state, batch)
         outputs, states = _unroll(self.cell, inputs, lengths, states, training)
         outputs = tf.where(real, outputs, tf.zeros([], outputs.dtype))
         outputs = tf.pad(outputs, [[0, steps - longest], [0, 0], [0, 0]])
         return outputs if self.time_major else tf.transpose(outputs, [1, 0, 2]), states
 
-    def _first_states(self, batch: tf.Tensor) -> Nest:
+    def _first_states(self, given: Nest, batch: tf.Tensor) -> Nest:
+        """The states that rows start from, in the cell's own structure."""
+        zeros = self.cell.get_initial_state(batch_size=batch)
+        if given is not None:
+            return tf.nest.pack_sequence_as(zeros, tf.nest.flatten(given))
         if not self.trainable_initial_state:
-            return self.cell.get_initial_state(batch_size=batch)
-        return tf.nest.map_structure(
-            lambda row: tf.tile(tf.convert_to_tensor(row)[tf.newaxis], [batch, 1]), self.initial_state
-        )
+            return zeros
+        rows = [tf.convert_to_tensor(state)[tf.newaxis] for state in self.initial_states]
+        return tf.nest.pack_sequence_as(zeros, [tf.tile(row, [batch, 1]) for row in rows])
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the layer from."""

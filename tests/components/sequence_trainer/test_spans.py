@@ -5,10 +5,10 @@ import warnings
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-import seqeval.metrics
 import seqeval.scheme
 import tensorflow as tf
 from hypothesis import given, settings
+from seqeval.metrics import sequence_labeling, v1
 
 from tfx_sequence.components.sequence_trainer.metrics import SpanF1
 from tfx_sequence.components.sequence_trainer.spans import find_spans, read_tags
@@ -26,10 +26,11 @@ def _pad(sequences, tags, width):
 
 
 def _seqeval(true, predicted, scheme, average):
-    options = {} if scheme == "lenient" else {"mode": "strict", "scheme": _STRICT[scheme]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return seqeval.metrics.precision_recall_fscore_support(true, predicted, average=average, **options)
+        if scheme == "lenient":
+            return sequence_labeling.precision_recall_fscore_support(true, predicted, average=average)
+        return v1.precision_recall_fscore_support(true, predicted, average=average, scheme=_STRICT[scheme])
 
 
 def _check(true, predicted, tags, scheme, batches=2):
