@@ -1,1 +1,3 @@
 """TFX components for sequences of unequal length."""
+
+__all__: list[str] = []

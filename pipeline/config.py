@@ -57,7 +57,7 @@ class PipelineConfig(Frozen):
     """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    root: _Path
+    root: Annotated[_Path, pydantic.Field(json_schema_extra={"default": "runs/<name>"})]
     cache: bool = True
     workers: Annotated[int, pydantic.Field(ge=1)] = 1
 
@@ -96,6 +96,14 @@ class PipelineConfig(Frozen):
         return [runner, "--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
 
 
+class DataSplitConfig(SplitConfig):
+    """How the records of one pattern of files are divided over splits, one of them held out for evaluation."""
+
+    shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
+        default_factory=lambda: {"train": 8, "eval": 1, "test": 1}
+    )
+
+
 class DataConfig(ReadConfig):
     """The input files, and how they are read, split and written.
 
@@ -109,7 +117,7 @@ class DataConfig(ReadConfig):
 
     input: _Path
     files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_globs)]
-    split: SplitConfig = SplitConfig(shares={"train": 8, "eval": 1, "test": 1})
+    split: DataSplitConfig = DataSplitConfig()
     write: WriteConfig = WriteConfig()
 
     @property

@@ -77,8 +77,9 @@ def epoch_text(numbers: Numbers) -> str:
 
 
 def number_text(value: float) -> str:
-    """`12,345` for a count or a large number, `0.9012` for others."""
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4f}"
+    """`12,345` for a count or a large number, `0.9012` for others. Counts may come as floats: TFMA's do."""
+    count = isinstance(value, int) or (abs(value) > 1 and value.is_integer())
+    return f"{value:,.0f}" if count or abs(value) >= 1000 else f"{value:.4f}"
 
 
 def time_text(seconds: float) -> str:

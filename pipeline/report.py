@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.pipeline.config import Config
 from tfx_sequence.pipeline.metrics import read_metrics
-from tfx_sequence.pipeline.progress import number_text
+from tfx_sequence.pipeline.progress import number_text, time_text
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.runner import RunResult
@@ -31,6 +31,7 @@ class Report:
         evaluations = result.outputs_of_type("ModelEvaluation") if result else []
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
         self.model = _pushed_model(result) if result else None
+        self._min_accuracy = config.evaluation.min_accuracy if config else None
 
     def to_json(self, error: str | None = None) -> str:
         """One line: `metrics`, `model`, `pipeline_root`, `components`, and `error` if there is one."""
@@ -44,19 +45,36 @@ class Report:
             "pipeline_root": self.pipeline_root,
             "components": components,
         }
+        # A metric of nothing is NaN, which JSON does not have.
+        report = json.loads(json.dumps(report), parse_constant=lambda _: None)
         return json.dumps(report if error is None else {**report, "error": error}, ensure_ascii=False)
 
     def to_text(self, log: str) -> str:
-        """Metrics, places, and what to do next."""
-        places = {"model": self.model or "not pushed: the evaluation did not bless it", "artifacts": self.pipeline_root}
+        """How long it took, metrics, places, and what to do next; `log` is one of the places."""
+        seconds = sum(result.seconds for result in self.components.values())
+        reused = sum(result.status == "reused" for result in self.components.values())
         blocks = [
-            ("Metrics", {name: number_text(value) for name, value in flat(self.metrics)}),
-            ("Places", {name: near(place) for name, place in {**places, "log": log}.items() if place}),
+            f"Finished in {time_text(seconds)}; {reused} of {len(self.components)} components reused",
+            _block("Metrics", {name: number_text(value) for name, value in flat(self.metrics)}),
+            _block("Places", self._places(log)),
+            _block("Next", self._next()),
         ]
-        if self.model:
-            serving = shlex.quote(near(str(Path(self.model).parent)))
-            blocks.append(("Next", {"tag a sentence": f'tfx-sequence predict {serving} "..."'}))
-        return "\n\n".join(_block(title, lines) for title, lines in blocks if lines)
+        return "\n\n".join(block for block in blocks if block)
+
+    def _places(self, log: str) -> dict[str, str]:
+        not_pushed = f"not pushed: the evaluation did not bless it (min_accuracy = {self._min_accuracy})"
+        return {
+            "model": near(self.model) if self.model else not_pushed,
+            "artifacts": near(self.pipeline_root or ""),
+            "log": near(log),
+        }
+
+    def _next(self) -> dict[str, str]:
+        if not self.model:
+            return {}
+        # The folder of all versions: the command goes on to be right after the next run.
+        serving = shlex.quote(near(str(Path(self.model).parent)))
+        return {"tag a sentence": f'tfx-sequence predict {serving} "..."'}
 
 
 def _pushed_model(result: RunResult) -> str | None:
@@ -85,5 +103,5 @@ def near(path: str) -> str:
 
 
 def _block(title: str, lines: Mapping[str, str]) -> str:
-    width = max(map(len, lines))
-    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
+    width = max(map(len, lines), default=0)
+    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in lines.items())]) if lines else ""

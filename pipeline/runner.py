@@ -191,11 +191,7 @@ class _Run(local_dag_runner.LocalDagRunner):
 
 
 def _outputs(store: Any, execution: Any) -> dict[str, tuple[OutputArtifact, ...]]:
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([execution.id])
-        if event.type == _mlmd.Event.OUTPUT
-    ]
+    events = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == _mlmd.Event.OUTPUT]
     artifacts = {
         artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
     }

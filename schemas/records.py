@@ -38,6 +38,8 @@ class Reason(str, enum.Enum):
     """A float is NaN or infinite, or becomes so as float32."""
     DUPLICATE_KEY = "duplicate_key"
     """A name or a key occurs twice where it may occur once."""
+    INCONSISTENT = "inconsistent"
+    """A value that must be the same in all rows of a record is not."""
     UNEQUAL_LENGTHS = "unequal_lengths"
     """The sequence features of one record do not have the same number of steps."""
     EMPTY_SEQUENCE = "empty_sequence"

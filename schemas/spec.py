@@ -37,7 +37,10 @@ _DTYPES: dict[Kind, DType] = {
     "vector": "float32",
 }
 
-_Name = Annotated[str, pydantic.StringConstraints(min_length=1, pattern=r"^[^\s/#$]+$")]
+NAME_PATTERN = r"^[^\s/#$]+$"
+"""What a feature may be called: TFX itself writes the excluded characters into names, or uses them for paths."""
+
+_Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 
 class Frozen(pydantic.BaseModel):
@@ -64,7 +67,7 @@ class Feature(Frozen):
     role: Role = "input"
     context: bool = False
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
-    source: str | None = None
+    source: Annotated[str, pydantic.StringConstraints(min_length=1)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Feature:
@@ -122,7 +125,7 @@ class SequenceSpec(Frozen):
         return self.features[name].source or name
 
     def to_json(self) -> str:
-        """JSON that `from_json` reads back; equal specs give equal strings."""
+        """JSON that `from_json` reads back; equal specs with their features in one order give equal strings."""
         return self.model_dump_json(exclude_defaults=True)
 
     @classmethod

@@ -10,12 +10,37 @@ them nests two levels: steps in a record, values in a step.
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
 
 import pydantic
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 
-from tfx_sequence.schemas.spec import DType, Feature, Kind, Role, SequenceSpec
+from tfx_sequence.schemas.schema_feature import (
+    SchemaError,
+    first_problem,
+    is_ours,
+    read_feature,
+    require,
+    role_tag,
+    steps_in_a_record,
+    why_not_described,
+    write_feature,
+)
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+__all__ = [
+    "FORMAT_TAG",
+    "SEQUENCE",
+    "SchemaError",
+    "add_undescribed",
+    "domain_values",
+    "from_schema",
+    "parse_schema",
+    "role_tag",
+    "sequence_struct",
+    "to_schema",
+]
 
 SEQUENCE = "##SEQUENCE##"
 """The name that TFXIO gives to the struct of all feature lists."""
@@ -23,13 +48,7 @@ SEQUENCE = "##SEQUENCE##"
 FORMAT_TAG = "tfx_sequence:1"
 """Marks a schema that carries a spec, and the version of its tags."""
 
-_FORMAT_PREFIX, _KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX = "tfx_sequence:", "kind:", "role:", "source:"
-
-_TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
-
-
-class SchemaError(ValueError):
-    """A schema that cannot be read as one of sequences."""
+_FORMAT_PREFIX = "tfx_sequence:"
 
 
 def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
@@ -38,73 +57,70 @@ def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
     schema.annotation.tag.append(FORMAT_TAG)
     for name, feature in spec.context.items():
         proto = schema.feature.add(name=name)
-        _describe(proto, feature)
+        write_feature(proto, feature)
         if feature.width is None:
             proto.shape.SetInParent()
         else:
             proto.shape.dim.add(size=feature.width)
     struct = schema.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
-    _require(struct)
+    require(struct)
     struct.value_count.min = struct.value_count.max = 1
     for name, feature in spec.sequence.items():
         proto = struct.struct_domain.feature.add(name=name)
-        _describe(proto, feature)
+        write_feature(proto, feature)
         steps = proto.value_counts.value_count.add(min=spec.min_length)
         if spec.max_length is not None:
             steps.max = spec.max_length
         proto.value_counts.value_count.add(min=feature.width or 1, max=feature.width or 1)
-    add_tensor_representations(schema, spec)
+    representations = schema.tensor_representation_group[""].tensor_representation
+    for name, feature in spec.features.items():
+        representations[name].CopyFrom(_dense(name, feature.width) if feature.context else _ragged(name))
     return schema
 
 
-def add_tensor_representations(schema: schema_pb2.Schema, spec: SequenceSpec) -> None:
-    """Tells TFXIO how each feature becomes a tensor, under its plain name.
-
-    A context feature becomes a dense `[B]` (or `[B, width]`); a sequence feature a ragged `[B, (T), (V)]`, V values
-    in a step. What stands under the same names in the default group is replaced.
-    """
-    representations = schema.tensor_representation_group[""].tensor_representation
-    for name, feature in spec.features.items():
-        representation = schema_pb2.TensorRepresentation()
-        if feature.context:
-            representation.dense_tensor.column_name = name
-            representation.dense_tensor.shape.SetInParent()
-            if feature.width is not None:
-                representation.dense_tensor.shape.dim.add(size=feature.width)
-        else:
-            path = path_pb2.Path(step=[SEQUENCE, name])
-            representation.ragged_tensor.feature_path.CopyFrom(path)
-            representation.ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
-        representations[name].CopyFrom(representation)
+def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
+    """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
+    representation = schema.tensor_representation_group[""].tensor_representation[proto.name]
+    if context:
+        schema.feature.add().CopyFrom(proto)
+        representation.varlen_sparse_tensor.column_name = proto.name
+    else:
+        sequence_struct(schema).struct_domain.feature.add().CopyFrom(proto)
+        representation.CopyFrom(_ragged(proto.name))
 
 
 def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
     """The spec of a schema: `from_schema(to_schema(spec)) == spec`.
 
-    A schema without our tags, such as stock SchemaGen's, is read by its types: strings with a domain are categorical,
-    other strings are tokens, everything is an input.
+    Features without our tags, such as those of stock SchemaGen, are read by their types: strings with a domain are
+    categorical, other strings are tokens, and everything is an input. What a spec cannot describe is left out, see
+    `why_not_described`.
 
     Raises:
-      SchemaError: if the schema has no sequence features, or is of a newer version than this package knows, or a
-        feature of it cannot stand in a spec.
+      SchemaError: if the schema has no sequence features, or is of another version than this package knows, or a
+        feature of it cannot stand in a spec, or its sequence features do not have the same bounds on their lengths.
     """
-    versions = [tag for tag in schema.annotation.tag if tag.startswith(_FORMAT_PREFIX)]
-    if versions and versions != [FORMAT_TAG]:
-        raise SchemaError(
-            f"the schema is marked {versions[0]!r}, but this package reads {FORMAT_TAG!r}: it was written by a newer "
-            "tfx-sequence; upgrade the package or write the schema again"
-        )
-    struct = sequence_struct(schema)
+    _check_version(schema)
     features: dict[str, Feature] = {}
     for proto in schema.feature:
-        if proto.name != SEQUENCE:
-            features[proto.name] = _read(proto, context=True)
-    lengths = schema_pb2.ValueCount(min=1)
-    for proto in struct.struct_domain.feature:
-        features[proto.name] = _read(proto, context=False)
-        if proto.value_counts.value_count:
-            lengths = proto.value_counts.value_count[0]
-    return SequenceSpec(features=features, min_length=lengths.min, max_length=lengths.max or None)
+        if proto.name != SEQUENCE and (feature := read_feature(proto, context=True)):
+            features[proto.name] = feature
+    described = []
+    for proto in sequence_struct(schema).struct_domain.feature:
+        if feature := read_feature(proto, context=False):
+            features[proto.name] = feature
+            described.append(proto)
+    if not described:
+        left_out = [
+            (p.name, why_not_described(p, context=False)) for p in sequence_struct(schema).struct_domain.feature
+        ]
+        reasons = "".join(f"; {name!r} {why}" for name, why in left_out)
+        raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
+    low, high = _length_bounds(described)
+    try:
+        return SequenceSpec(features=features, min_length=low, max_length=high)
+    except pydantic.ValidationError as error:
+        raise SchemaError(f"the schema does not describe sequences: {first_problem(error)}") from error
 
 
 def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
@@ -122,66 +138,77 @@ def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
     )
 
 
-def role_tag(role: str) -> str:
-    """The annotation tag that says what a feature is for."""
-    return _ROLE_PREFIX + role
-
-
 def domain_values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
     """The closed set of values of a string feature, in the schema's order; None if it is open."""
     if proto.HasField("string_domain"):
         return list(proto.string_domain.value)
     if proto.HasField("domain"):
-        return next(list(domain.value) for domain in schema.string_domain if domain.name == proto.domain)
+        for domain in schema.string_domain:
+            if domain.name == proto.domain:
+                return list(domain.value)
+        raise SchemaError(
+            f"feature {proto.name!r} of the schema names the domain {proto.domain!r}, which the schema does not have; "
+            f"its domains are {[domain.name for domain in schema.string_domain]}"
+        )
     return None
 
 
-def _describe(proto: schema_pb2.Feature, feature: Feature) -> None:
-    proto.type = _TYPES[feature.dtype]
-    _require(proto)
-    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, role_tag(feature.role)])
-    if feature.source is not None:
-        proto.annotation.tag.append(_SOURCE_PREFIX + feature.source)
+def parse_schema(text: str | bytes, where: str) -> schema_pb2.Schema:
+    """A schema from the text of a `schema.pbtxt`.
 
+    Args:
+      text: What the file holds.
+      where: Its name, for the message.
 
-def _require(proto: schema_pb2.Feature) -> None:
-    proto.presence.min_fraction = 1.0
-    proto.presence.min_count = 1
-
-
-def _read(proto: schema_pb2.Feature, context: bool) -> Feature:
-    width = _width(proto, context)
-    kind = _tagged(proto, _KIND_PREFIX) or _kind_by_type(proto, width)
-    role = _tagged(proto, _ROLE_PREFIX) or "input"
-    for what, value, known in (("kind", kind, get_args(Kind)), ("role", role, get_args(Role))):
-        if value not in known:
-            raise SchemaError(f"feature {proto.name!r} of the schema has the {what} {value!r}; known are {known}")
+    Raises:
+      SchemaError: if it is not the text of a schema, or is cut off.
+    """
     try:
-        return Feature(
-            kind=kind,  # type: ignore[arg-type]  # checked above
-            role=role,  # type: ignore[arg-type]
-            context=context,
-            width=width if kind == "vector" else None,
-            source=_tagged(proto, _SOURCE_PREFIX),
+        return text_format.Parse(text, schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise SchemaError(
+            f"{where} is not the text form of a TensorFlow Metadata schema, or is cut off: {error}"
+        ) from error
+
+
+def _dense(name: str, width: int | None) -> schema_pb2.TensorRepresentation:
+    """A context feature as a tensor `[B]`, or `[B, width]`."""
+    representation = schema_pb2.TensorRepresentation()
+    representation.dense_tensor.column_name = name
+    representation.dense_tensor.shape.SetInParent()
+    if width is not None:
+        representation.dense_tensor.shape.dim.add(size=width)
+    return representation
+
+
+def _ragged(name: str) -> schema_pb2.TensorRepresentation:
+    """A sequence feature as a ragged tensor `[B, (T), (V)]`, V values in a step."""
+    representation = schema_pb2.TensorRepresentation()
+    representation.ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
+    representation.ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+    return representation
+
+
+def _check_version(schema: schema_pb2.Schema) -> None:
+    versions = [tag for tag in schema.annotation.tag if tag.startswith(_FORMAT_PREFIX)]
+    if versions and versions != [FORMAT_TAG]:
+        raise SchemaError(
+            f"the schema is marked {versions[0]!r}, but this package reads {FORMAT_TAG!r}: it was written by a newer "
+            "tfx-sequence; upgrade the package or write the schema again"
         )
-    except pydantic.ValidationError as error:
-        raise SchemaError(f"feature {proto.name!r} of the schema: {error.errors()[0]['msg']}") from error
 
 
-def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
-    return next((tag[len(prefix) :] for tag in proto.annotation.tag if tag.startswith(prefix)), None)
+def _length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | None]:
+    """The fewest and the most steps of a record.
 
-
-def _width(proto: schema_pb2.Feature, context: bool) -> int | None:
-    if context:
-        return proto.shape.dim[0].size if proto.shape.dim else None
-    counts = proto.value_counts.value_count
-    return counts[1].max if len(counts) == 2 and counts[1].min == counts[1].max else None
-
-
-def _kind_by_type(proto: schema_pb2.Feature, width: int | None) -> str:
-    if proto.type == schema_pb2.BYTES:
-        return "categorical" if proto.HasField("domain") or proto.HasField("string_domain") else "token"
-    if proto.type == schema_pb2.INT:
-        return "integer"
-    return "vector" if width is not None and width > 1 else "float"
+    Bounds that somebody wrote must agree; those that were inferred from the data of each feature are taken together.
+    """
+    bounds = {proto.name: steps_in_a_record(proto) for proto in protos}
+    if any(is_ours(proto) for proto in protos) and len(set(bounds.values())) > 1:
+        given = ", ".join(f"{name!r} from {low} to {high or 'any number'}" for name, (low, high) in bounds.items())
+        raise SchemaError(
+            f"the schema gives its sequence features different bounds on their lengths ({given}), but all of them have "
+            "the record's length; give all of them the same in the first `value_count` of their `value_counts`"
+        )
+    lows, highs = zip(*bounds.values(), strict=True)
+    return min(lows), max(high for high in highs if high) if all(highs) else None

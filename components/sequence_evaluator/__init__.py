@@ -1,6 +1,16 @@
 """TFMA metrics by real steps, for the stock Evaluator."""
 
-from tfx_sequence.components.sequence_evaluator.eval_config import make_eval_config
-from tfx_sequence.components.sequence_evaluator.metrics import SequenceAccuracy
+from typing import TYPE_CHECKING
+
+from tfx_sequence.components.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tfx_sequence.components.sequence_evaluator.eval_config import make_eval_config
+    from tfx_sequence.components.sequence_evaluator.metrics import SequenceAccuracy
 
 __all__ = ["SequenceAccuracy", "make_eval_config"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {"SequenceAccuracy": "metrics", "make_eval_config": "eval_config"},
+)

@@ -16,7 +16,7 @@ from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.readers import make_reader
+from tfx_sequence.components.sequence_example_gen.settings import check_settings
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -79,8 +79,8 @@ class SequenceExampleGen(FileBasedExampleGen):
           ValueError: if the settings do not fit each other.
         """
         input_config = input_config or utils.make_default_input_config()
-        split = _check_split(split, input_config, spec)
-        make_reader(read, spec)
+        split = _split(split, input_config)
+        check_settings(spec, read, split)
         component = SequenceExampleGenSpec(
             **{
                 keys.INPUT_BASE_KEY: input_base,
@@ -100,21 +100,18 @@ class SequenceExampleGen(FileBasedExampleGen):
         super(FileBasedExampleGen, self).__init__(spec=component)
 
 
-def _check_split(split: SplitConfig | None, inputs: example_gen_pb2.Input, spec: SequenceSpec) -> SplitConfig | None:
+def _split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> SplitConfig | None:
     """The split that holds.
 
     Raises:
-      ValueError: if it does not fit the inputs or the spec.
+      ValueError: if it does not fit the inputs.
     """
     if len(inputs.splits) > 1:
         if split:
             names = ", ".join(item.name for item in inputs.splits)
             raise ValueError(f"`split` is given, but so are several inputs ({names}), each of which is a split")
         return None
-    split = split or SplitConfig()
-    if unknown := [name for name in split.features if name not in spec.features]:
-        raise ValueError(f"`split.features` names {unknown[0]!r}; the spec has {', '.join(spec.features)}")
-    return split
+    return split or SplitConfig()
 
 
 def _output_config(split: SplitConfig | None) -> example_gen_pb2.Output:

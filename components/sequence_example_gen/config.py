@@ -14,38 +14,56 @@ class SplitConfig(Frozen):
 
     Attributes:
       shares: Split name to the number of buckets that it gets, in order: `{"train": 8, "eval": 1, "test": 1}`.
-      by: What decides a record's bucket, modulo the sum of the shares. `hash`: SHA-256 of the record's content, so a
-        record stays in its split whatever else the data holds. `index`: the record's position within its file, from 0,
-        which reproduces the fixed splits of the literature.
+      by: What decides a record's split. `hash`: SHA-256 of the record's content, modulo the sum of the shares, so a
+        record stays in its split whatever else the data holds. `index`: the record's position within its file, from
+        0, modulo that sum, which reproduces the fixed splits of the literature. `time`: the earliest records go to the
+        first split, the next to the second, and so on. `stratified`: each label's records are divided by the shares,
+        rounded up in favour of the splits named first.
       features: With `hash`: the features whose values are hashed in place of the whole record, so that all records of
-        one document or one user stay together.
+        one document or one user stay together. With `time`: the context feature, a number, that records are ordered
+        by; the one of role `time` if not given. With `stratified`: the context features whose values are the label;
+        those of role `label` if not given.
     """
 
     shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
         default_factory=lambda: {"train": 2, "eval": 1}
     )
-    by: Literal["hash", "index"] = "hash"
+    by: Literal["hash", "index", "time", "stratified"] = "hash"
     features: tuple[str, ...] = ()
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> SplitConfig:
         if not self.shares:
             raise ValueError("`shares` is empty: name at least one split")
-        if self.features and self.by != "hash":
-            raise ValueError(f"`features` goes with by = 'hash' only, but `by` is {self.by!r}")
+        if self.features and self.by == "index":
+            raise ValueError("`features` does not go with by = 'index'")
+        if self.by == "time" and len(self.features) > 1:
+            raise ValueError(f"by = 'time' takes one feature, but `features` names {len(self.features)}")
         return self
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether a record's split depends on the other records."""
+        return self.by in ("time", "stratified")
 
 
 class ReadConfig(Frozen):
     """How the files are read.
 
     Attributes:
-      format: The reader: `conllu` or `jsonl`.
+      format: The reader, such as `conllu` or `jsonl`.
       options: What the reader takes beside the spec; each reader documents its own.
       on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
         its reason and goes on.
       max_reject_fraction: With `reject`: the largest share of the records read that may be rejected, 0 to 1.
       not_finite: What a record with NaN or an infinite float is: bad (`reject`), or as good as any (`keep`).
+      max_length: The number of steps above which a record is long; None if no record is.
+      on_long: What becomes of a long record. `keep`: nothing. `reject`: it is a bad record. `truncate`: its first
+        `max_length` steps are kept. `split`: it is cut into pieces of `max_length` steps, all in one output split. The
+        spec then needs context features that say how pieces belong together, with the sources `@parent` (a token: the
+        record's key, or its file and position), `@piece` (an integer: from 0), and `@overlap` (an integer: how many
+        of the first steps are also the last of the piece before).
+      overlap: With `split`: how many steps a piece shares with the one before.
     """
 
     format: str
@@ -53,6 +71,21 @@ class ReadConfig(Frozen):
     on_bad_record: Literal["fail", "reject"] = "fail"
     max_reject_fraction: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.01
     not_finite: Literal["reject", "keep"] = "reject"
+    max_length: Annotated[int, pydantic.Field(ge=1)] | None = None
+    on_long: Literal["keep", "truncate", "split", "reject"] = "reject"
+    overlap: Annotated[int, pydantic.Field(ge=0)] = 0
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> ReadConfig:
+        if self.max_length is None and self.on_long in ("truncate", "split"):
+            raise ValueError(f"on_long = {self.on_long!r} needs `max_length`")
+        if self.overlap and self.on_long != "split":
+            raise ValueError("`overlap` goes with on_long = 'split'")
+        if self.max_length is not None and self.overlap >= self.max_length:
+            raise ValueError(
+                f"`overlap` is {self.overlap}, expected less than `max_length`, which is {self.max_length}"
+            )
+        return self
 
 
 class WriteConfig(Frozen):

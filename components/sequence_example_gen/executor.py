@@ -49,8 +49,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])
         file_format = write_split.to_file_format_str(exec_properties[keys.OUTPUT_FILE_FORMAT_KEY])
         examples_utils.set_file_format(examples, file_format)
-        for name in ("records_read", "records_accepted", "records_rejected"):
-            examples.set_int_custom_property(name, getattr(tally, name))
+        for name, count in tally.counts.items():
+            examples.set_int_custom_property(name, count)
 
 
 def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Request:

@@ -1,45 +1,53 @@
-"""Reads one file: every record is checked and encoded, or rejected with a reason and its place."""
+"""Reads one file: every record becomes a checked and encoded one, or a reject with a reason and its place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from tfx_sequence.components.sequence_example_gen.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.components.sequence_example_gen.grouping import Row
+from tfx_sequence.components.sequence_example_gen.intake import Encoded, Intake
 from tfx_sequence.components.sequence_example_gen.readers import Item, make_reader
-from tfx_sequence.components.sequence_example_gen.sources import Damage, Source
-from tfx_sequence.schemas.examples import Encoder, Record, decode
+from tfx_sequence.components.sequence_example_gen.sources import Source
+from tfx_sequence.schemas.examples import Record
 from tfx_sequence.schemas.records import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 
-
-class Encoded(NamedTuple):
-    """A good record: its position in the file from 0, its values, and its serialized SequenceExample."""
-
-    position: int
-    record: Record
-    data: bytes
+_T = TypeVar("_T")
 
 
 class FileReader:
     """Reads files of one format, the same way whatever the format is.
 
     Attributes:
-      encoder: What the records are encoded with.
+      intake: What checks and encodes the records.
+      grouping: In long form, how rows become records; else None.
     """
 
     def __init__(self, spec: SequenceSpec, config: ReadConfig) -> None:
-        """Takes what to read and how."""
-        self._spec = spec
-        self._reader = make_reader(config, spec)
-        self.encoder = Encoder(spec, config.not_finite)
+        """Takes what to read and how.
+
+        Raises:
+          ValueError: if the settings do not fit each other.
+        """
+        self.intake = Intake(spec, config)
+        self._reader = make_reader(config, self.intake.content)
+        self.grouping = self._reader.grouping
 
     def read(self, path: str) -> Iterator[Encoded | Reject]:
         """Yields what every record of a file became, in order.
 
         An empty file yields one reject, so that it does not go unnoticed.
         """
+        return self._results(path, lambda position, _, content: self.intake.take(content, path, position))
+
+    def rows(self, path: str, file: int) -> Iterator[Row | Reject]:
+        """Yields the rows of a file in long form. `file` is the file's number in the order of reading."""
+        return self._results(path, lambda position, line, content: Row(file, position, line, content))
+
+    def _results(self, path: str, make: Callable[[int, int | None, Record | bytes], _T]) -> Iterator[_T | Reject]:
         if not self._reader.takes(path):
             return
         position = -1
@@ -47,36 +55,23 @@ class FileReader:
             if isinstance(item, Reject):
                 yield item.at(file=path, record=position)
                 continue
-            line, record = item
+            line, content = item
             try:
-                if isinstance(record, bytes):
-                    record, data = self._checked(record), record
-                else:
-                    data = self.encoder.encode(record)
+                result = make(position, line, content)
             except BadRecordError as error:
                 yield error.reject.at(file=path, line=line, record=position)
             else:
-                yield Encoded(position, record, data)
+                yield result
         if position < 0:
             yield Reject(reason=Reason.EMPTY_FILE, message="the file holds no record", file=path)
-
-    def _checked(self, data: bytes) -> Record:
-        """The record of a SequenceExample that may also hold what the spec does not name."""
-        record = decode(self._spec, data)
-        self.encoder.encode(record)
-        return record
 
     def _items(self, source: Source) -> Iterator[Item]:
         """The reader's items; one with undecodable bytes among its lines becomes a reject, whatever was read."""
         try:
             for item in self._reader.read(source):
                 damage = source.take_damage()
-                yield _damaged(damage) if damage else item
+                yield damage.reject() if damage else item
         except BrokenFileError as error:
             yield Reject(reason=Reason.UNDECODABLE, message=str(error))
         if damage := source.take_damage():
-            yield _damaged(damage)
-
-
-def _damaged(damage: Damage) -> Reject:
-    return Reject(reason=Reason.UNDECODABLE, message=damage.message, line=damage.line, offset=damage.offset)
+            yield damage.reject()

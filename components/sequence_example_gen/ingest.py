@@ -5,6 +5,9 @@
     files -> read: check, encode, place, sort -> runs on disk  -> merge and write each group of shards
                                               -> tally of what was accepted and rejected
 
+In long form, reading gives runs of rows, and a second stage makes records of them; where a split depends on all records,
+another stage divides them over the splits before they are written.
+
 A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the tally, and the
 caller raises when the pipeline has finished. Shards are only written if the tally allows it.
 """
@@ -16,8 +19,13 @@ from collections.abc import Callable
 import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen import storage
-from tfx_sequence.components.sequence_example_gen.read_stage import RUNS, ReadFile
+from tfx_sequence.components.sequence_example_gen.divide_stage import Divide
+from tfx_sequence.components.sequence_example_gen.group_stage import MakeRecords, ReadRows
+from tfx_sequence.components.sequence_example_gen.intake import Intake
+from tfx_sequence.components.sequence_example_gen.read_stage import ReadFile
+from tfx_sequence.components.sequence_example_gen.readers import make_reader
 from tfx_sequence.components.sequence_example_gen.request import Request
+from tfx_sequence.components.sequence_example_gen.sink import RUNS
 from tfx_sequence.components.sequence_example_gen.tally import Tally
 from tfx_sequence.components.sequence_example_gen.write_stage import groups, write_group
 
@@ -53,21 +61,36 @@ def _run(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> Tally:
         storage.make_folder(folder)
     report = storage.join(request.staging, "tally.json")
     with make_pipeline() as pipeline:
-        results = (
-            pipeline
-            | "Files" >> beam.Create(list(enumerate(request.files)))
-            | "Read" >> beam.ParDo(ReadFile(request)).with_outputs(RUNS, main="tallies")
-        )
-        tally = results["tallies"] | "Tally" >> beam.CombineGlobally(Tally.merge)
+        tally, runs = _read(pipeline, request)
         _ = tally | "Report" >> beam.Map(lambda tally: storage.write_text(report, tally.model_dump_json()))
         no_runs = pipeline | "Groups" >> beam.Create([(group, None) for group in groups(request)])
         _ = (
-            (results[RUNS], no_runs)
+            (runs, no_runs)
             | "Join" >> beam.Flatten()
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.Map(write_group, beam.pvalue.AsSingleton(tally), request)
         )
     return Tally.model_validate_json(storage.read_text(report))
+
+
+def _read(pipeline: beam.Pipeline, request: Request) -> tuple[beam.PCollection, beam.PCollection]:
+    """The tally of all records, and their runs by group of shards."""
+    files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
+    long_form = make_reader(request.read, Intake(request.spec, request.read).content).grouping is not None
+    results = files | "Read" >> _stage(ReadRows(request) if long_form else ReadFile(request))
+    tallies, runs = [results["tallies"]], results[RUNS]
+    if long_form:
+        results = runs | "GatherRows" >> beam.GroupByKey() | "MakeRecords" >> _stage(MakeRecords(request))
+        tallies, runs = [*tallies, results["tallies"]], results[RUNS]
+    if request.by_rank:
+        results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _stage(Divide(request))
+        tallies, runs = [*tallies, results["tallies"]], results[RUNS]
+    tally = tallies | "Tallies" >> beam.Flatten() | "Tally" >> beam.CombineGlobally(Tally.merge)
+    return tally, runs
+
+
+def _stage(work: beam.DoFn) -> beam.PTransform:
+    return beam.ParDo(work).with_outputs(RUNS, main="tallies")
 
 
 def _write_rejects(folder: str, tally: Tally) -> None:

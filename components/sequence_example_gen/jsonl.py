@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, lists as sequence features, everything else as context."""
+"""JSON: an object a record, lists as sequence features, everything else as context; one object a line or one array."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.readers import Item, Reader
 from tfx_sequence.components.sequence_example_gen.sources import Source
-from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, clip
+from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, brief
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
@@ -22,8 +22,8 @@ class JsonlReader(Reader):
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         """Takes the spec."""
         Frozen.model_validate(dict(options))
-        self._renamed = {name: spec.source(name) for name in spec.features if spec.source(name) != name}
-        self._names = {name: spec.source(name) for name in spec.features}
+        sources = {name: spec.source(name) for name in spec.features}
+        self._sources = sources if any(name != source for name, source in sources.items()) else {}
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record a line."""
@@ -33,20 +33,53 @@ class JsonlReader(Reader):
             try:
                 yield number, self._record(line)
             except BadRecordError as error:
-                yield error.reject.at(line=number, excerpt=clip(line))
+                yield error.reject.at(line=number, excerpt=line)
 
     def _record(self, line: str) -> dict[str, Any]:
-        try:
-            record = _DECODER.decode(line)
-        except BadRecordError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise bad_record(Reason.MALFORMED, f"the line is not JSON: {error}") from None
+        return self._renamed(parse_json(line))
+
+    def _renamed(self, record: Any) -> dict[str, Any]:
         if not isinstance(record, dict):
-            raise bad_record(Reason.MALFORMED, f"the line is a JSON {type(record).__name__}, expected an object")
-        if self._renamed:
-            return {name: record[key] for name, key in self._names.items() if key in record}
+            raise bad_record(Reason.MALFORMED, f"there is a JSON {type(record).__name__}, expected an object")
+        if self._sources:
+            return {name: record[key] for name, key in self._sources.items() if key in record}
         return record
+
+
+class JsonReader(JsonlReader):
+    """Reads a JSON file that is one array of such objects. The file must fit into memory."""
+
+    def read(self, source: Source) -> Iterator[Item]:
+        """Yields one record an object."""
+        text = "\n".join(line for _, line in source.lines())
+        if not text or text.isspace():
+            return
+        try:
+            records = parse_json(text)
+            if not isinstance(records, list):
+                raise bad_record(Reason.MALFORMED, f"the file is a JSON {type(records).__name__}, expected an array")
+        except BadRecordError as error:
+            yield error.reject.at(excerpt=text)
+            return
+        for record in records:
+            try:
+                yield None, self._renamed(record)
+            except BadRecordError as error:
+                yield error.reject.at(excerpt=brief(record))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+      BadRecordError: if the text is not JSON, or an object has a key twice.
+    """
+    try:
+        return _DECODER.decode(text)
+    except BadRecordError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise bad_record(Reason.MALFORMED, f"the text is not JSON: {error}") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.components.sequence_example_gen.grouping import Grouping
 from tfx_sequence.components.sequence_example_gen.sources import Source
 from tfx_sequence.schemas.examples import Record
 from tfx_sequence.schemas.records import Reject
@@ -32,8 +33,17 @@ ENTRY_POINTS = "tfx_sequence.readers"
 _HERE = "tfx_sequence.components.sequence_example_gen"
 
 READERS: dict[str, str] = {
+    "columns": f"{_HERE}.columns:ColumnsReader",
     "conllu": f"{_HERE}.conllu:ConlluReader",
+    "csv": f"{_HERE}.csv_rows:CsvReader",
+    "json": f"{_HERE}.jsonl:JsonReader",
     "jsonl": f"{_HERE}.jsonl:JsonlReader",
+    "parquet": f"{_HERE}.parquet:ParquetReader",
+    "npz": f"{_HERE}.npz:NpzReader",
+    "parallel": f"{_HERE}.parallel:ParallelReader",
+    "sequence_example": f"{_HERE}.sequence_example:SequenceExampleReader",
+    "text": f"{_HERE}.text:TextReader",
+    "ts": f"{_HERE}.series:SeriesReader",
 }
 """Format to class, as `module:name`."""
 
@@ -43,7 +53,13 @@ line that it begins at, None in files without lines; or why there is no record."
 
 
 class Reader(Protocol):
-    """Reads the files of one format."""
+    """Reads the files of one format.
+
+    Attributes:
+      grouping: In long form, how rows become records; `read` then yields the cells of rows. None otherwise.
+    """
+
+    grouping: Grouping | None = None
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         """Takes what to read and the reader's own options.

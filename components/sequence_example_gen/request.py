@@ -40,6 +40,11 @@ class Request(Frozen):
         """The folder for what is not finished, on the filesystem of the output."""
         return storage.join(self.output, "_staging")
 
-    def shares(self, file: InputFile) -> SplitConfig:
-        """How the records of a file are divided."""
-        return self.split or SplitConfig(shares={str(file.split): 1})
+    @property
+    def by_rank(self) -> bool:
+        """Whether records are divided over splits when all of them are known."""
+        return self.split is not None and self.split.by_rank
+
+    def shares(self, given: str | None) -> SplitConfig:
+        """How records are divided that come in the split `given`, or in none."""
+        return self.split or SplitConfig(shares={str(given): 1})

@@ -27,6 +27,10 @@ _BUFFER = 1 << 18
 _key = operator.itemgetter(0)
 
 
+Group = tuple[str, int]
+"""What is sorted together: a split and which of its groups of shards, a stratum, or a part of all groups of rows."""
+
+
 class Run(NamedTuple):
     """Sorted records of one group: `records` of them at `offset` of a file."""
 
@@ -41,7 +45,7 @@ class RunWriter:
     def __init__(self, staging: str) -> None:
         """Takes the folder to write to."""
         self._staging = staging
-        self._groups: dict[tuple[str, int], list[tuple[bytes, bytes]]] = {}
+        self._groups: dict[Group, list[tuple[bytes, bytes]]] = {}
         self._size = 0
 
     def add(self, place: Place, frame: bytes) -> None:
@@ -54,7 +58,7 @@ class RunWriter:
         """Whether it is time to spill."""
         return self._size >= RUN_BYTES
 
-    def spill(self) -> Iterator[tuple[tuple[str, int], Run]]:
+    def spill(self) -> Iterator[tuple[Group, Run]]:
         """Writes what was collected to one file. Yields a run for each group, once the file is whole."""
         if not self._groups:
             return
@@ -70,8 +74,8 @@ class RunWriter:
         yield from runs
 
 
-def merged(runs: Iterable[Run], staging: str) -> Iterator[bytes]:
-    """The frames of all runs, sorted by key. Runs are merged in passes of `FAN_IN`."""
+def merged(runs: Iterable[Run], staging: str) -> Iterator[tuple[bytes, bytes]]:
+    """The keys and frames of all runs, sorted by key. Runs are merged in passes of `FAN_IN`."""
     runs = sorted(runs)
     while len(runs) > FAN_IN:
         some, runs = runs[:FAN_IN], runs[FAN_IN:]
@@ -79,8 +83,7 @@ def merged(runs: Iterable[Run], staging: str) -> Iterator[bytes]:
         with storage.create_file(path) as stream:
             _write(stream, heapq.merge(*map(_read, some), key=_key))
         runs.append(Run(path, 0, sum(run.records for run in some)))
-    for _, frame in heapq.merge(*map(_read, runs), key=_key):
-        yield frame
+    yield from heapq.merge(*map(_read, runs), key=_key)
 
 
 def _write(stream: BinaryIO, records: Iterable[tuple[bytes, bytes]]) -> int:

@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.compression import decompressed
+from tfx_sequence.schemas.records import Reason, Reject
 
 _BLOCK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -29,6 +30,10 @@ class Damage(NamedTuple):
     line: int
     offset: int
     message: str
+
+    def reject(self) -> Reject:
+        """What a record with such bytes becomes."""
+        return Reject(reason=Reason.UNDECODABLE, message=self.message, line=self.line, offset=self.offset)
 
 
 class Source:

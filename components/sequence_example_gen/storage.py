@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -18,9 +19,10 @@ def join(folder: str, *parts: str) -> str:
 
 
 def match(pattern: str) -> list[str]:
-    """The paths that match a pattern, sorted."""
+    """The files that match a pattern, sorted."""
     (result,) = FileSystems.match([pattern])
-    return sorted(str(metadata.path) for metadata in result.metadata_list)
+    # Beam takes a local folder of that very name for a file.
+    return sorted(str(metadata.path) for metadata in result.metadata_list if not os.path.isdir(metadata.path))
 
 
 def open_file(path: str, buffer: int = _BUFFER) -> BinaryIO:
@@ -61,3 +63,8 @@ def delete_folder(path: str) -> None:
     """Deletes a folder and all that is in it; a missing one is no error."""
     with contextlib.suppress(BeamIOError):
         FileSystems.delete([path])
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or a folder."""
+    return bool(FileSystems.exists(path))

@@ -25,40 +25,49 @@ class Tally(Frozen):
     """Counts of records.
 
     Attributes:
-      accepted: Split to number of records accepted.
-      rejected: Reason to number of records rejected.
+      accepted: Records that were accepted.
+      truncated: How many of these were cut off.
+      rejected: Reason to number of records that were rejected.
       rejects: The first `DETAILS` rejects, in the order of files and records.
+      written: Split to number of SequenceExamples; more than the records accepted if some are written in pieces.
     """
 
-    accepted: dict[str, int] = pydantic.Field(default_factory=dict)
+    accepted: int = 0
+    truncated: int = 0
     rejected: dict[str, int] = pydantic.Field(default_factory=dict)
     rejects: tuple[Reject, ...] = ()
+    written: dict[str, int] = pydantic.Field(default_factory=dict)
 
     @property
-    def records_accepted(self) -> int:
-        """Records that were accepted, of all splits."""
-        return sum(self.accepted.values())
-
-    @property
-    def records_rejected(self) -> int:
-        """Records that were rejected, for all reasons."""
-        return sum(self.rejected.values())
-
-    @property
-    def records_read(self) -> int:
-        """All records."""
-        return self.records_accepted + self.records_rejected
+    def counts(self) -> dict[str, int]:
+        """The counts that an artifact has as properties, and Beam as counters."""
+        rejected = sum(self.rejected.values())
+        return {
+            "records_read": self.accepted + rejected,
+            "records_accepted": self.accepted,
+            "records_rejected": rejected,
+            "records_truncated": self.truncated,
+        }
 
     @classmethod
     def merge(cls, tallies: Iterable[Tally]) -> Tally:
         """The sum; the order of the parts does not matter."""
-        accepted, rejected = Counter[str](), Counter[str]()
+        accepted = truncated = 0
+        rejected, written = Counter[str](), Counter[str]()
         rejects: list[Reject] = []
         for tally in tallies:
-            accepted.update(tally.accepted)
+            accepted += tally.accepted
+            truncated += tally.truncated
             rejected.update(tally.rejected)
+            written.update(tally.written)
             rejects = first_rejects([*rejects, *tally.rejects])
-        return cls(accepted=dict(accepted), rejected=dict(rejected), rejects=tuple(rejects))
+        return cls(
+            accepted=accepted,
+            truncated=truncated,
+            rejected=dict(rejected),
+            rejects=tuple(rejects),
+            written=dict(written),
+        )
 
     def failure(self, read: ReadConfig, splits: Iterable[str]) -> Exception | None:
         """Why the run must fail, None if it need not.
@@ -70,20 +79,21 @@ class Tally(Frozen):
         if self.rejects and read.on_bad_record == "fail":
             hint = "Mend the record, or set `on_bad_record` to 'reject' to leave such records out and count them."
             return BadRecordError(self.rejects[0], f"{self.rejects[0]}\n{hint}")
-        if self.records_rejected > read.max_reject_fraction * self.records_read:
+        counts = self.counts
+        if counts["records_rejected"] > read.max_reject_fraction * counts["records_read"]:
             return BadRecordError(self.rejects[0], self._summary(read.max_reject_fraction))
-        counts = ", ".join(f"{name}: {self.accepted.get(name, 0)}" for name in splits)
-        if not self.records_accepted:
-            return EmptySplitError(f"no record was accepted ({counts})")
-        if "train" in splits and not self.accepted.get("train"):
-            return EmptySplitError(f"the split 'train' has no record ({counts}); check the shares or the pattern")
+        by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
+        if not self.accepted:
+            return EmptySplitError(f"no record was accepted ({by_split})")
+        if "train" in splits and not self.written.get("train"):
+            return EmptySplitError(f"the split 'train' has no record ({by_split}); check the shares or the pattern")
         return None
 
     def _summary(self, allowed: float) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
         first = "\n".join(f"  {reject}" for reject in self.rejects[:_SHOWN])
         return (
-            f"{self.records_rejected} of {self.records_read} records were rejected ({reasons}), more than the fraction "
+            f"{self.counts['records_rejected']} of {self.counts['records_read']} records were rejected ({reasons}), more than the fraction "
             f"of {allowed} that `max_reject_fraction` allows. The first:\n{first}"
         )
 

@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator
 from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.request import Request
-from tfx_sequence.components.sequence_example_gen.runs import Run, merged
+from tfx_sequence.components.sequence_example_gen.runs import Group, Run, merged
 from tfx_sequence.components.sequence_example_gen.tally import Tally
 from tfx_sequence.components.sequence_example_gen.tfrecords import write_tfrecords
 
 SHARD_NAME = "data_tfrecord-{:05d}-of-{:05d}.gz"
 """What stock ExampleGen calls its files."""
-
-Group = tuple[str, int]
-"""A split and which of its groups of shards."""
 
 
 def groups(request: Request) -> list[Group]:
@@ -38,7 +35,7 @@ def write_group(element: tuple[Group, Iterable[Run | None]], tally: Tally, reque
     (split, group), maybe_runs = element
     runs = [run for run in maybe_runs if run is not None]
     write = request.write
-    frames = merged(runs, request.staging)
+    frames = (frame for _, frame in merged(runs, request.staging))
     for shard, count in _shards(group, sum(run.records for run in runs), write):
         path = storage.join(request.splits[split], SHARD_NAME.format(shard, write.num_shards))
         write_tfrecords(path, itertools.islice(frames, count), request.staging, write.compression_level)

@@ -15,10 +15,10 @@ from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 
 
 class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """Stock ExampleValidator's channels and parameters, and the severity that fails the run."""
+    """Stock ExampleValidator's channels, its splits, and the severity that fails the run."""
 
     PARAMETERS = {  # noqa: RUF012  (TFX's own form)
-        **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
+        standard_component_specs.EXCLUDE_SPLITS_KEY: ExecutionParameter(type=str),
         executor.FAIL_ON_KEY: ExecutionParameter(type=str),
     }
 
@@ -50,7 +50,7 @@ class SequenceExampleValidator(base_component.BaseComponent):
         fail_on: FailOn = "error",
     ):
         if fail_on not in get_args(FailOn):
-            raise ValueError(f"fail_on is {fail_on!r}; it must be one of {get_args(FailOn)}")
+            raise ValueError(f"`fail_on` is {fail_on!r}, expected one of {', '.join(map(repr, get_args(FailOn)))}")
         super().__init__(
             spec=SequenceExampleValidatorSpec(
                 statistics=statistics,

@@ -1,42 +1,83 @@
-"""Stock ExampleValidator's work, then the verdict."""
+"""The adapter between TFX's artifacts and the validation, with the verdict at its end."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.example_validator import executor as stock
-from tfx.components.example_validator import labels
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, json_utils, writer_utils
 
 from tfx_sequence.components.sequence_example_validator import verdict
+from tfx_sequence.schemas import tfmd
 
 FAIL_ON_KEY = "fail_on"
 
 
-class Executor(stock.Executor):
-    """Validates as stock does, writes what stock writes, then fails where `fail_on` says so."""
+class Executor(base_executor.BaseExecutor):
+    """Reads ExampleStatistics and a Schema, writes ExampleAnomalies in stock ExampleValidator's form."""
 
     def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
-    ) -> Any:
-        """Returns stock's ExecutorOutput.
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Validates each split, writes all that was found, then fails where `fail_on` says so.
 
         Raises:
+          ValueError: if `exclude_splits` names a split that the statistics do not have.
+          SchemaError: if the schema is not one of sequences.
           ExamplesInvalidError: see `verdict.check`.
         """
-        self._found: dict[str, anomalies_pb2.Anomalies] = {}
-        output = super().Do(input_dict, output_dict, exec_properties)
-        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.ANOMALIES_KEY])
-        verdict.check(self._found, exec_properties.get(FAIL_ON_KEY, "error"), uri)
-        return output
+        statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
+        schema = _read_schema(input_dict[standard_component_specs.SCHEMA_KEY])
+        output = artifact_utils.get_single_instance(output_dict[standard_component_specs.ANOMALIES_KEY])
+        splits = _splits(statistics, exec_properties[standard_component_specs.EXCLUDE_SPLITS_KEY])
+        found = {
+            split: tfdv.validate_statistics(stats_artifact_utils.load_statistics(statistics, split).proto(), schema)
+            for split in splits
+        }
+        _write(found, output, statistics.span)
+        verdict.check(found, exec_properties[FAIL_ON_KEY], output.uri)
+        result = execution_result_pb2.ExecutorOutput()
+        result.output_artifacts[standard_component_specs.ANOMALIES_KEY].artifacts.append(output.mlmd_artifact)
+        return result
 
-    def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
-        anomalies = super()._Validate(inputs, outputs)
-        split = outputs[labels.SCHEMA_DIFF_PATH].rpartition("Split-")[2]
-        self._found[split] = anomalies
-        return anomalies
+
+def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
+    splits: list[str] = artifact_utils.decode_split_names(statistics.split_names)
+    excluded = json_utils.loads(excluded_json)
+    if unknown := sorted(set(excluded) - set(splits)):
+        raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
+    return [split for split in splits if split not in excluded]
+
+
+def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
+    path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
+    with fileio.open(path, "rb") as file:
+        schema = tfmd.parse_schema(file.read(), path)
+    # A schema that does not describe sequences would find nothing but "New column" in every one of them.
+    tfmd.from_schema(schema)
+    return schema
+
+
+def _write(found: dict[str, anomalies_pb2.Anomalies], output: types.Artifact, span: int) -> None:
+    """Writes one file a split, and the properties of the artifact, as stock does."""
+    output.split_names = artifact_utils.encode_split_names(list(found))
+    output.span = span
+    blessed = {}
+    for split, anomalies in found.items():
+        folder = artifact_utils.get_split_uri([output], split)
+        writer_utils.write_anomalies(os.path.join(folder, stock.DEFAULT_FILE_NAME), anomalies)
+        clean = not anomalies.anomaly_info and not anomalies.HasField("dataset_anomaly_info")
+        blessed[split] = stock.BLESSED_VALUE if clean else stock.NOT_BLESSED_VALUE
+    output.set_json_value_custom_property(stock.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
@@ -43,14 +44,16 @@ class SequenceSchemaGen(base_component.BaseComponent):
         self,
         statistics: types.BaseChannel,
         spec: SequenceSpec | None = None,
-        infer_feature_shape: bool = True,
+        infer_feature_shape: bool | data_types.RuntimeParameter = True,
         exclude_splits: list[str] | None = None,
     ):
         super().__init__(
             spec=SequenceSchemaGenSpec(
                 statistics=statistics,
                 schema=types.Channel(type=standard_artifacts.Schema),
-                infer_feature_shape=int(infer_feature_shape),
+                infer_feature_shape=int(infer_feature_shape)
+                if isinstance(infer_feature_shape, bool)
+                else infer_feature_shape,
                 exclude_splits=json_utils.dumps(exclude_splits),
                 **({executor.SEQUENCE_SPEC_KEY: spec.to_json()} if spec else {}),
             )

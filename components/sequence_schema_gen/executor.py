@@ -27,12 +27,21 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs `infer_schema` on the statistics of the splits that count."""
+        """Runs `infer_schema` on the statistics of the splits that count.
+
+        Raises:
+          ValueError: if `exclude_splits` names a split that the statistics do not have.
+          SchemaError: see `infer_schema`.
+        """
         statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
         splits = artifact_utils.decode_split_names(statistics.split_names)
-        excluded = json_utils.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null")
+        excluded: list[str] | None = json_utils.loads(
+            exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"
+        )
         if excluded is None:
             excluded = [split for split in splits if split != "train"] if "train" in splits else []
+        if unknown := sorted(set(excluded) - set(splits)):
+            raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
         spec = exec_properties.get(SEQUENCE_SPEC_KEY)
         schema = infer_schema(
             {

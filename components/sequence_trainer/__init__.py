@@ -1,6 +1,169 @@
 """SequenceTrainer and the RNN toolkit: cells, dynamic RNNs, losses, metrics, batching, export."""
 
-from tfx_sequence.components.sequence_trainer.component import SequenceTrainer
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
+from typing import TYPE_CHECKING
 
-__all__ = ["ModelConfig", "SequenceTrainer", "TrainingConfig"]
+from tfx_sequence.components.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tfx_sequence.components.sequence_trainer.attention import AttentionWrapper
+    from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
+    from tfx_sequence.components.sequence_trainer.buckets import bucket_boundaries, padding_efficiency, plan_batches
+    from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell, SimpleRNNCell
+    from tfx_sequence.components.sequence_trainer.cells_frequency import GridLSTMCell, TimeFrequencyLSTMCell
+    from tfx_sequence.components.sequence_trainer.cells_light import IndRNNCell, UGRNNCell
+    from tfx_sequence.components.sequence_trainer.cells_lstm import CoupledLSTMCell, LayerNormLSTMCell
+    from tfx_sequence.components.sequence_trainer.cells_nas import NASCell
+    from tfx_sequence.components.sequence_trainer.component import SequenceTrainer
+    from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
+    from tfx_sequence.components.sequence_trainer.crf import LinearChainCRF, TagConstraints, tag_constraints
+    from tfx_sequence.components.sequence_trainer.ctc import ctc_decode, ctc_loss
+    from tfx_sequence.components.sequence_trainer.export import ServingModel
+    from tfx_sequence.components.sequence_trainer.losses import (
+        LossParts,
+        classification_loss,
+        regression_loss,
+        sampled_sequence_loss,
+        sequence_loss,
+        sequence_loss_by_example,
+    )
+    from tfx_sequence.components.sequence_trainer.metrics import (
+        Accuracy,
+        BitsPerStep,
+        CrossEntropy,
+        LabelScores,
+        Perplexity,
+        SpanF1,
+        TopKAccuracy,
+    )
+    from tfx_sequence.components.sequence_trainer.model import SequenceModel
+    from tfx_sequence.components.sequence_trainer.multi import MultiRNNCell
+    from tfx_sequence.components.sequence_trainer.parsing import Column, parse_records
+    from tfx_sequence.components.sequence_trainer.regularization import DropoutWrapper, ZoneoutWrapper
+    from tfx_sequence.components.sequence_trainer.rnn import (
+        BidirectionalRNN,
+        DynamicRNN,
+        bidirectional_dynamic_rnn,
+        dynamic_rnn,
+    )
+    from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
+    from tfx_sequence.components.sequence_trainer.training import Outcome, Trainer
+    from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper
+
+__all__ = [
+    "Accuracy",
+    "AttentionWrapper",
+    "BidirectionalRNN",
+    "BitsPerStep",
+    "Column",
+    "CoupledLSTMCell",
+    "CrossEntropy",
+    "DropoutWrapper",
+    "DynamicRNN",
+    "GRUCell",
+    "GridLSTMCell",
+    "Head",
+    "HighwayWrapper",
+    "IndRNNCell",
+    "Input",
+    "LSTMCell",
+    "LabelScores",
+    "LayerNormLSTMCell",
+    "LinearChainCRF",
+    "LossParts",
+    "ModelConfig",
+    "MultiRNNCell",
+    "NASCell",
+    "Outcome",
+    "Perplexity",
+    "ResidualWrapper",
+    "SequenceBatches",
+    "SequenceModel",
+    "SequenceTask",
+    "SequenceTrainer",
+    "ServingModel",
+    "SimpleRNNCell",
+    "SpanF1",
+    "TagConstraints",
+    "TaskError",
+    "TimeFrequencyLSTMCell",
+    "TopKAccuracy",
+    "Trainer",
+    "TrainingConfig",
+    "UGRNNCell",
+    "ZoneoutWrapper",
+    "bidirectional_dynamic_rnn",
+    "bucket_boundaries",
+    "classification_loss",
+    "ctc_decode",
+    "ctc_loss",
+    "dynamic_rnn",
+    "padding_efficiency",
+    "parse_records",
+    "plan_batches",
+    "regression_loss",
+    "sampled_sequence_loss",
+    "sequence_loss",
+    "sequence_loss_by_example",
+    "tag_constraints",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Accuracy": "metrics",
+        "AttentionWrapper": "attention",
+        "BidirectionalRNN": "rnn",
+        "BitsPerStep": "metrics",
+        "Column": "parsing",
+        "CoupledLSTMCell": "cells_lstm",
+        "CrossEntropy": "metrics",
+        "DropoutWrapper": "regularization",
+        "DynamicRNN": "rnn",
+        "GRUCell": "cells",
+        "GridLSTMCell": "cells_frequency",
+        "Head": "task",
+        "HighwayWrapper": "wrappers",
+        "IndRNNCell": "cells_light",
+        "Input": "task",
+        "LSTMCell": "cells",
+        "LabelScores": "metrics",
+        "LayerNormLSTMCell": "cells_lstm",
+        "LinearChainCRF": "crf",
+        "LossParts": "losses",
+        "ModelConfig": "config",
+        "MultiRNNCell": "multi",
+        "NASCell": "cells_nas",
+        "Outcome": "training",
+        "Perplexity": "metrics",
+        "ResidualWrapper": "wrappers",
+        "SequenceBatches": "batching",
+        "SequenceModel": "model",
+        "SequenceTask": "task",
+        "SequenceTrainer": "component",
+        "ServingModel": "export",
+        "SimpleRNNCell": "cells",
+        "SpanF1": "metrics",
+        "TagConstraints": "crf",
+        "TaskError": "task",
+        "TimeFrequencyLSTMCell": "cells_frequency",
+        "TopKAccuracy": "metrics",
+        "Trainer": "training",
+        "TrainingConfig": "config",
+        "UGRNNCell": "cells_light",
+        "ZoneoutWrapper": "regularization",
+        "bidirectional_dynamic_rnn": "rnn",
+        "bucket_boundaries": "buckets",
+        "classification_loss": "losses",
+        "ctc_decode": "ctc",
+        "ctc_loss": "ctc",
+        "dynamic_rnn": "rnn",
+        "padding_efficiency": "buckets",
+        "parse_records": "parsing",
+        "plan_batches": "buckets",
+        "regression_loss": "losses",
+        "sampled_sequence_loss": "losses",
+        "sequence_loss": "losses",
+        "sequence_loss_by_example": "losses",
+        "tag_constraints": "crf",
+    },
+)

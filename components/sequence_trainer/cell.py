@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any, ClassVar
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.loop import Nest, loop
 
 
-class Cell(keras.layers.Layer):
+class Cell(keras.layers.Layer, abc.ABC):
     """One step of a recurrent network: the base of all cells here, and a cell for `keras.layers.RNN` too.
 
     A step has two parts, so that the work that needs no state is done once for all steps, in one matrix product::
@@ -32,9 +33,9 @@ class Cell(keras.layers.Layer):
         """All that a step needs of its input and not of the states: `[..., D]` to a nest of `[..., P]`."""
         return inputs
 
+    @abc.abstractmethod
     def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
         """One step: what `project` gave `[B, P]` and states `[B, S]` to the output `[B, U]` and the next states."""
-        raise NotImplementedError
 
     def call(self, inputs: tf.Tensor, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
         """One step from raw inputs `[B, D]`, as `keras.layers.RNN` calls it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.cell import GatedCell
+from tfx_sequence.components.sequence_trainer.cudnn import cudnn_lstm
 from tfx_sequence.components.sequence_trainer.fused_gru import fused_gru
 from tfx_sequence.components.sequence_trainer.fused_lstm import fused_lstm
 
@@ -76,12 +78,13 @@ class LSTMCell(GatedCell):
     ::
 
         i, f, g, o = x W + h U + b
-        c'         = sigmoid(f + c p_f) * c + sigmoid(i + c p_i) * tanh(g)    clipped to +-cell_clip
-        h'         = sigmoid(o + c' p_o) * tanh(c')                           times the projection, clipped to +-output_clip
+        c'         = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
+        h'         = sigmoid(o + p_o * c') * tanh(c') P
 
-    The terms in p are peepholes. Gates stand in the order i, f, g, o in the weights, states in the order h, c, both as
-    in Keras. The bias of the forget gate starts at 1. Without options and in float32 all steps run in one operation
-    ("block LSTM": `fused_lstm`).
+    The peepholes p and the projection P are there by option, and so is the clipping of c' and h'. Gates stand in the
+    order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
+    at 1. Without options, in float32, all steps run in one operation ("block LSTM": `fused_lstm`); in training, where
+    there is a GPU, in cuDNN's.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -147,12 +150,22 @@ class LSTMCell(GatedCell):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """All steps, by `fused_lstm` where it does the same."""
-        if self.compute_dtype != "float32" or any(self._options().values()):
+        """All steps, in one operation where one does the same."""
+        whole = self._whole_sequence(training)
+        if whole is None:
             return super().unroll(inputs, lengths, states, training)
         weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
-        outputs, h, c = fused_lstm(inputs, lengths, *states, *weights)
+        outputs, h, c = whole(inputs, lengths, *states, *weights)
         return outputs, [h, c]
+
+    def _whole_sequence(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
+        """The operation that runs all steps, if there is one."""
+        if any(self._options().values()):
+            return None
+        # cuDNN's operation has no CPU kernel: only what is trained uses it, so that a saved model is served anywhere.
+        if training and self.compute_dtype != "bfloat16" and tf.config.list_logical_devices("GPU"):
+            return cudnn_lstm
+        return fused_lstm if self.compute_dtype == "float32" else None
 
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("peepholes", "cell_clip", "projection", "output_clip")}

@@ -14,7 +14,7 @@ _FORGET = (0.0, 1.0, 0.0, 0.0)
 
 
 def _lstm(gates: tf.Tensor, c: tf.Tensor) -> States:
-    """h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and its cell state `[B, U]`."""
+    """The states h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and its cell state `[B, U]`."""
     i, f, g, o = tf.split(gates, 4, axis=1)
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
     return [tf.sigmoid(o) * tf.tanh(c), c]

@@ -160,6 +160,7 @@ class LinearChainCRF(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LinearChainCRF:
         """Makes the layer that `get_config` describes."""
+        config = dict(config)
         constraints = config.pop("constraints")
         if constraints is not None:
             constraints = TagConstraints(**{name: np.array(value) for name, value in constraints.items()})

@@ -52,7 +52,7 @@ def ctc_loss(
     label_lengths = tf.where(present, label_lengths, 0)
     labelled = label_lengths > 0
     # TensorFlow's op refuses a sequence of no labels: it sees one label and one step instead, and its loss is not used.
-    labels = tf.where(labelled[:, None], labels, FIRST_ID)
+    labels = tf.where(labelled[:, None], tf.pad(labels, [[0, 0], [0, 1]]), FIRST_ID)  # Padded, as U may be 0
     real = step_mask(tf.maximum(label_lengths, 1), tf.shape(labels)[1])
     _check(labels, real, tf.where(present, lengths, 1), blank)
     sparse = tf.SparseTensor(

@@ -43,7 +43,7 @@ class LossParts(NamedTuple):
 
     @property
     def value(self) -> tf.Tensor:
-        """The loss, a scalar: 0 for a batch without real steps."""
+        """The loss, a scalar: 0 for a batch without real steps. Take it inside the gradient tape."""
         return self.total / tf.where(self.normaliser > 0, self.normaliser, tf.ones_like(self.normaliser))
 
 
@@ -88,7 +88,7 @@ def sequence_loss(
     Args:
       logits: `[B, T, C]`; half precision is computed in float32.
       labels: Ids 1 to C, integers `[B, T]`.
-      lengths: Real steps of each sequence, integers `[B]`.
+      lengths: Real steps of each sequence, integers `[B]`, at most T.
       reduction: How step losses become one number.
       class_weights: The price of each label, `[C]`.
       label_smoothing: The share of the target that is spread evenly over all C classes (Szegedy et al. 2016,

@@ -1,4 +1,4 @@
-"""Which steps of a padded batch are real. Every mask of the toolkit is made here, from lengths."""
+"""Which steps of a padded batch are real: told by the lengths, never by the values."""
 
 from __future__ import annotations
 

@@ -17,13 +17,15 @@ def _unroll(cell: Any, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, trai
     return loop(lambda fed, states: cell(fed, states, training=training), inputs, lengths, states)
 
 
-def _checked_lengths(lengths: Any, steps: tf.Tensor) -> tf.Tensor:
+def _checked_lengths(lengths: Any, steps: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
     """The lengths as int32 `[B]`, each within 0..T."""
     if lengths is None:
         raise ValueError("`lengths` must give the number of real steps of each row, an int tensor [B], but is None.")
-    lengths = tf.cast(tf.convert_to_tensor(lengths), tf.int32)
-    if lengths.shape.rank not in (None, 1):
-        raise ValueError(f"`lengths` must be of shape [B], but has shape {lengths.shape}.")
+    lengths = tf.convert_to_tensor(lengths)
+    if not lengths.dtype.is_integer:
+        raise TypeError(f"`lengths` must be integers, but is of type {lengths.dtype.name}.")
+    lengths = tf.cast(lengths, tf.int32)
+    tf.debugging.assert_equal(tf.shape(lengths), [batch], "`lengths` must have one entry for each row of `inputs`")
     tf.debugging.assert_non_negative(lengths, "`lengths` must not be negative")
     tf.debugging.assert_less_equal(lengths, steps, "`lengths` must not be greater than T, the steps of `inputs`")
     return lengths
@@ -78,21 +80,24 @@ class DynamicRNN(keras.layers.Layer):
           Outputs `[B, T, U]`, or `[T, B, U]` if time-major, and the final states, a nest of `[B, S]`.
 
         Raises:
-          ValueError: if `lengths` is None or not of shape `[B]`.
-          tf.errors.InvalidArgumentError: if a length is negative or greater than T.
+          ValueError: if `lengths` is None.
+          TypeError: if `lengths` is not of an integer type.
+          tf.errors.InvalidArgumentError: if `lengths` is not of shape `[B]`, or one is negative or greater than T.
         """
         if not self.time_major:
             inputs = tf.transpose(inputs, [1, 0, 2])
+        total = inputs.shape[0]
         steps, batch = tf.unstack(tf.shape(inputs)[:2])
-        lengths = _checked_lengths(lengths, steps)
-        # Steps that are padding in all rows are not computed. An empty batch has the smallest int32 as its maximum.
-        longest = tf.maximum(tf.reduce_max(lengths), 0)
+        lengths = _checked_lengths(lengths, steps, batch)
+        # Steps that are padding in all rows are not computed, but for the first: cuDNN needs one.
+        longest = tf.clip_by_value(tf.reduce_max(lengths), tf.minimum(steps, 1), steps)
         real = real_steps(lengths, longest)
         inputs = tf.where(real, inputs[:longest], tf.zeros([], inputs.dtype))
         states = self._first_states(initial_state, batch)
         outputs, states = _unroll(self.cell, inputs, lengths, states, training)
         outputs = tf.where(real, outputs, tf.zeros([], outputs.dtype))
         outputs = tf.pad(outputs, [[0, steps - longest], [0, 0], [0, 0]])
+        outputs = tf.ensure_shape(outputs, [total, None, None])
         return outputs if self.time_major else tf.transpose(outputs, [1, 0, 2]), states
 
     def _first_states(self, given: Nest, batch: tf.Tensor) -> Nest:

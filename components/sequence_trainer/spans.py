@@ -87,7 +87,7 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "lenient") -> TagTable:
 
 
 def find_spans(tags: tf.Tensor, lengths: tf.Tensor, table: TagTable, scheme: Scheme = "lenient") -> Spans:
-    """Finds the spans of tag ids `[B, T]` of sequences of these lengths `[B]`."""
+    """Finds the spans of tag ids `[B, T]`, T at least 1, of sequences of these lengths `[B]`."""
     mask = step_mask(lengths, tf.shape(tags)[1])
     index = classes(tags, mask)
     prefix = tf.where(mask, tf.gather(table.prefix, index), _OUTSIDE)

@@ -15,9 +15,11 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config import TrainingConfig
-from tfx_sequence.components.sequence_trainer.losses import sequence_loss
+from tfx_sequence.components.sequence_trainer.losses import LossParts, classification_loss, sequence_loss
+from tfx_sequence.components.sequence_trainer.metrics import Accuracy
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
-from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
+from tfx_sequence.schemas.spec import FIRST_ID
 
 progress = logging.getLogger("tfx_sequence.progress")
 """One record after each epoch, with the epoch's figures in its attribute `progress`."""
@@ -52,6 +54,7 @@ class Trainer:
         self._task = task
         self._config = config
         self._log_dir = log_dir
+        self._accuracies = {head.name: Accuracy() for head in task.heads}
         self._optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
 
     def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
@@ -90,14 +93,14 @@ class Trainer:
 
     def evaluate(self, batches: Iterable[dict[str, tf.Tensor]]) -> dict[str, float]:
         """The masked loss and accuracies over all real steps (and records) of the batches, dropout off."""
-        sums = np.zeros(2 + 2 * len(self._task.heads))
+        for metric in self._accuracies.values():
+            metric.reset_state()
+        parts = np.zeros([len(self._task.heads), 2])
         for batch in batches:
-            sums += self._measure(batch).numpy()
-        figures = {"loss": sums[0] / max(sums[1], 1.0)}
-        for index, head in enumerate(self._task.heads):
-            correct, seen = sums[2 + 2 * index : 4 + 2 * index]
-            figures[f"{head.name}_accuracy"] = correct / max(seen, 1.0)
-        return {name: float(value) for name, value in figures.items()}
+            parts += self._measure(batch).numpy()
+        totals, normalisers = parts.T
+        figures = {"loss": float(np.sum(totals / np.where(normalisers > 0, normalisers, 1)))}
+        return figures | {f"{name}_accuracy": float(metric.result()) for name, metric in self._accuracies.items()}
 
     def _train_epoch(self, step: Any, batches: tf.data.Dataset) -> tuple[float, float]:
         """The mean loss of the epoch's batches, and real steps a second."""
@@ -117,28 +120,30 @@ class Trainer:
     def _step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
-            total, normaliser = self._loss(self._model(batch, training=True), batch)
-            loss = total / normaliser
+            parts = self._losses(self._model(batch, training=True), batch)
+            loss = tf.add_n([part.value for part in parts])
         gradients = tape.gradient(loss, variables)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     def _evaluate_batch(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """[loss total, loss normaliser, then correct and seen for each head], float64."""
+        """Adds the batch to the accuracies. Returns the parts of each head's loss, float64 `[heads, 2]`."""
         logits = self._model(batch, training=False)
-        figures = [*self._loss(logits, batch)]
         for head in self._task.heads:
-            figures += _hits(head, logits[head.name], batch)
-        return tf.stack([tf.cast(figure, tf.float64) for figure in figures])
+            predictions = tf.argmax(logits[head.name], axis=-1) + FIRST_ID
+            lengths = batch[LENGTHS] if head.per_step else None
+            self._accuracies[head.name].update_state(batch[head.name], predictions, lengths)
+        return tf.cast(self._losses(logits, batch), tf.float64)
 
-    def _loss(self, logits: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """The sum of the labels' losses, as a total and what to divide it by."""
-        parts = [
-            sequence_loss(*_per_step(head, logits[head.name], batch), reduction=self._config.loss)
+    def _losses(self, logits: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> list[LossParts]:
+        """The loss of each head."""
+        reduction = self._config.loss
+        return [
+            sequence_loss(logits[head.name], batch[head.name], batch[LENGTHS], reduction=reduction)
+            if head.per_step
+            else classification_loss(logits[head.name], batch[head.name], reduction=reduction)
             for head in self._task.heads
         ]
-        normaliser = parts[0].normaliser
-        return tf.add_n([part.total / part.normaliser for part in parts]) * normaliser, normaliser
 
     def _score(self, metrics: dict[str, float]) -> float:
         return sum(metrics[f"{head.name}_accuracy"] for head in self._task.heads)
@@ -161,19 +166,3 @@ class Trainer:
         }
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in ("epoch", "epochs"))
         progress.info("epoch %d of %d: %s", epoch, self._config.epochs, shown, extra={"progress": figures})
-
-
-def _per_step(head: Head, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Logits `[B, T, C]`, labels `[B, T]` and lengths; one label a record is a sequence of one step."""
-    labels = batch[head.name]
-    if head.per_step:
-        return logits, labels, batch[LENGTHS]
-    return logits[:, tf.newaxis], labels[:, tf.newaxis], tf.ones_like(batch[LENGTHS])
-
-
-def _hits(head: Head, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-    """How many real labels are predicted right, and how many there are."""
-    logits, labels, lengths = _per_step(head, logits, batch)
-    real = tf.sequence_mask(lengths, tf.shape(labels)[1])
-    right = tf.equal(tf.argmax(logits, axis=-1) + 1, labels) & real
-    return [tf.reduce_sum(tf.cast(mask, tf.int64)) for mask in (right, real)]

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform.config import TransformConfig, VocabularyConfig
 from tfx_sequence.components.sequence_transform.guard import zero_if
+from tfx_sequence.components.sequence_transform.text import lowercase, prefix, suffix
 from tfx_sequence.components.sequence_transform.vocabulary import compute_and_apply_ids
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -85,17 +86,6 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)
 
 
-def prefix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """The first `length` characters of each string, or all of a shorter one."""
-    return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
-
-
-def suffix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """The last `length` characters of each string, or all of a shorter one."""
-    start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
-    return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")
-
-
 def _has_vocabulary(feature: Feature) -> bool:
     return feature.dtype == "string" and feature.role in ("input", "label")
 
@@ -103,7 +93,7 @@ def _has_vocabulary(feature: Feature) -> bool:
 def _ids(x: Any, name: str, feature: Feature, config: VocabularyConfig) -> dict[str, Any]:
     values = x.flat_values if isinstance(x, tf.RaggedTensor) else x
     if config.lowercase:
-        values = tf.strings.lower(values, encoding="utf-8")
+        values = lowercase(values)
     closed = feature.role == "label"
     strings = {name: values}
     for length in config.affixes:

@@ -40,11 +40,11 @@ def compute_and_apply_ids(
     Returns:
       int64 ids, `[N]`, with their domain in the transformed schema.
     """
-    file = vocabulary(x, vocab_filename, min_count=min_count, max_size=max_size)
+    file = make_vocabulary(x, vocab_filename, min_count=min_count, max_size=max_size)
     return apply_ids(x, file, name=vocab_filename, closed=closed)
 
 
-def vocabulary(x: tf.Tensor, vocab_filename: str, *, min_count: int = 1, max_size: int | None = None) -> tf.Tensor:
+def make_vocabulary(x: tf.Tensor, vocab_filename: str, *, min_count: int = 1, max_size: int | None = None) -> tf.Tensor:
     """Makes the vocabulary of strings `[N]`, for `apply_ids`; of several features, if they are concatenated.
 
     Returns:
@@ -63,7 +63,7 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 
     Args:
       x: Strings, `[N]`.
-      file: What `vocabulary` returned.
+      file: What `make_vocabulary` returned.
       name: The feature, for messages.
       closed: See `compute_and_apply_ids`.
 

@@ -100,11 +100,21 @@ def modules_of(name: str) -> set[str]:
     return {file.parts[0].split(".")[0] for file in files}
 
 
+def undeclared(files: list[Path], requirements: list[str]) -> set[str]:
+    """The top-level modules that the Python files import and none of the requirements holds."""
+    imported = set().union(*(top_level_imports(path.read_text("utf-8")) for path in files if path.suffix == ".py"))
+    declared = set().union(*(modules_of(distribution(requirement)) for requirement in requirements))
+    return imported - declared - {*sys.stdlib_module_names, "tfx_sequence", "tomllib", "tomli"}
+
+
 def test_what_the_packages_import_is_declared(root: Path, sources: list[Path], project: dict[str, Any]) -> None:
-    python = [path for path in sources if path.suffix == ".py"]
-    imported = set().union(*(top_level_imports((root / path).read_text("utf-8")) for path in python))
-    declared = set().union(*(modules_of(distribution(requirement)) for requirement in project["dependencies"]))
-    assert imported - declared - {*sys.stdlib_module_names, "tfx_sequence", "tomllib", "tomli"} == set()
+    assert undeclared([root / path for path in sources], project["dependencies"]) == set()
+
+
+def test_what_the_tests_import_is_declared(root: Path, project: dict[str, Any]) -> None:
+    files = [*(root / "tests").rglob("*.py")]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    assert undeclared(files, requirements) - {path.stem for path in files} == set()
 
 
 def test_command_line_starts_without_tensorflow() -> None:

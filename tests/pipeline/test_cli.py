@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def test_run_shows_progress_and_report_when_all_goes_well(config_file, capfd, mo
     out, err = capfd.readouterr()
     log = the_log(config_file)
     assert err == ""
-    progress, report = out.split("\n\n", 1)
+    progress, head, report = out.split("\n\n", 2)
+    assert re.fullmatch(r"Finished in \d+\.\d s; 0 of 2 components reused", head)
     lines = progress.splitlines()
     assert lines[:4] == [
         f"tiny: log in runs/tiny/logs/{log.name}",

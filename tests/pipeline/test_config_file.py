@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from tfx_sequence.components.sequence_example_gen.config import SplitConfig
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig
 from tfx_sequence.pipeline.config import Config
 from tfx_sequence.pipeline.config_error import ConfigError
@@ -61,7 +60,11 @@ def test_load_config_gives_typed_values_when_the_file_is_right(config_file):
 
 def test_load_config_reads_the_demo_as_its_comments_say():
     config = load_config(DEMO)
-    assert config.data.split == SplitConfig(shares={"train": 8, "eval": 1, "test": 1}, by="index")
+    assert config.data.split.model_dump() == {
+        "shares": {"train": 8, "eval": 1, "test": 1},
+        "by": "index",
+        "features": (),
+    }
     assert {path.name for path in pathlib.Path(config.data.folder).glob("*.conllu")} == {"web.conllu", "wiki.conllu"}
     assert config.transform == {"tokens": VocabularyConfig(min_count=2, affixes=(2, 3))}
     assert [*config.spec.context] == ["sent_id"]
@@ -257,6 +260,11 @@ def test_config_takes_paths_from_the_current_folder_when_it_is_made_in_python(co
         features={"tokens": {"kind": "token"}, "upos": {"kind": "categorical", "role": "label"}},
     )
     assert config == load_config(config_file)
+
+
+def test_config_holds_out_a_test_split_when_only_the_rule_is_given(config_file):
+    config_file.write_text(config_file.read_text() + '[data.split]\nby = "index"\n')
+    assert load_config(config_file).data.split.shares == {"train": 8, "eval": 1, "test": 1}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

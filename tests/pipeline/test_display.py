@@ -81,7 +81,16 @@ def test_display_is_live_only_when_the_stream_is_a_terminal(monkeypatch, stream,
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(12345, "12,345"), (3, "3"), (0.93754, "0.9375"), (1234.5, "1,234"), (-0.5, "-0.5000")]
+    ("value", "expected"),
+    [
+        (12345, "12,345"),
+        (3, "3"),
+        (485.0, "485"),
+        (1.0, "1.0000"),
+        (0.93754, "0.9375"),
+        (1234.5, "1,234"),
+        (-0.5, "-0.5000"),
+    ],
 )
 def test_number_text_fits_the_kind_of_number(value, expected):
     assert number_text(value) == expected

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import apache_beam as beam
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.intake import Encoded
 from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
 from tfx_sequence.components.sequence_example_gen.sources import Source
 
@@ -51,3 +54,24 @@ def run(tmp_path):
         return ingest(request, make_pipeline)
 
     return run
+
+
+@pytest.fixture
+def records(read):
+    """The records of a file that has no bad one: `records(data, spec, config)`."""
+
+    def records(data, spec, config):
+        items = read(data, spec, config)
+        assert all(isinstance(item, Encoded) for item in items), items
+        return [item.record for item in items]
+
+    return records
+
+
+@pytest.fixture
+def real_data():
+    """The folder of data sets beside the project; tests that want it are skipped where it is not."""
+    folder = Path(__file__).parents[4] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}")
+    return folder

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.conllu import ConlluReader
-from tfx_sequence.components.sequence_example_gen.file_reader import Encoded
+from tfx_sequence.components.sequence_example_gen.intake import Encoded
 from tfx_sequence.schemas.records import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 

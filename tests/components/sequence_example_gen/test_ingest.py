@@ -40,7 +40,7 @@ def test_every_record_is_in_one_split_and_every_split_is_there_when_empty(run, t
     assert sorted(numbers(tmp_path / "out/Split-train")[0]) == [*range(8), *range(10, 18)]
     assert sorted(numbers(tmp_path / "out/Split-eval")[0]) == [8, 18]
     assert numbers(tmp_path / "out/Split-never") == [[]]
-    assert tally.accepted == {"train": 16, "eval": 2}
+    assert (tally.accepted, tally.written) == (18, {"train": 16, "eval": 2})
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["Split-eval", "Split-never", "Split-train"]
 
 
@@ -80,6 +80,9 @@ def test_bytes_do_not_depend_on_the_number_of_workers(run, tmp_path):
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
+COUNTS = {"records_read": 14, "records_accepted": 10, "records_rejected": 4, "records_truncated": 0}
+
+
 def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
     files = {"a": lines(range(5)) + b"{\n[1]\n" + lines(range(5, 9)), "b": b"", "c": b"\xff\n" + lines([9])}
     made = []
@@ -89,7 +92,7 @@ def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
         return made[0]
 
     tally = run(files, SPEC, REJECT, TRAIN, make_pipeline=make_pipeline)
-    assert (tally.records_read, tally.records_accepted, tally.records_rejected) == (14, 10, 4)
+    assert tally.counts == COUNTS
     assert tally.rejected == {"malformed": 2, "empty_file": 1, "undecodable": 1}
     text = (tmp_path / "out/Rejects/rejects.jsonl").read_text()
     rejects = [Reject.model_validate_json(line) for line in text.splitlines()]
@@ -101,7 +104,7 @@ def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
     ]
     counters = made[0].result.metrics().query(MetricsFilter().with_namespace("tfx_sequence.SequenceExampleGen"))
     counts = {counter.key.metric.name: counter.committed for counter in counters["counters"]}
-    assert counts == {"records_read": 14, "records_accepted": 10, "records_rejected": 4}
+    assert counts == COUNTS
 
 
 @pytest.mark.parametrize(

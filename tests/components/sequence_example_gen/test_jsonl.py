@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.file_reader import Encoded
+from tfx_sequence.components.sequence_example_gen.intake import Encoded
 from tfx_sequence.components.sequence_example_gen.jsonl import JsonlReader
 from tfx_sequence.schemas.examples import decode
 from tfx_sequence.schemas.records import Reason, Reject
@@ -43,7 +43,7 @@ def test_records_come_out_as_they_went_in(read, rows, end, ascii_only):
         for record in want
     ]
     items = read(end.join(lines).encode(), SPEC, CONFIG)
-    decoded = [decode(SPEC, item.data) for item in items]
+    decoded = [decode(SPEC, item.identity) for item in items]
     assert [record | {"v": record["v"].tolist()} for record in decoded] == want
 
 
@@ -88,7 +88,7 @@ def test_a_reject_names_the_record_by_its_key(read):
 def test_nan_is_kept_when_the_settings_say_so(read):
     data = json.dumps({**GOOD, "v": [[1, 2], [3, float("nan")]]}).encode()
     (item,) = read(data, SPEC, ReadConfig(format="jsonl", not_finite="keep"))
-    assert str(decode(SPEC, item.data)["v"][1][1]) == "nan"
+    assert str(decode(SPEC, item.identity)["v"][1][1]) == "nan"
 
 
 def test_the_reader_refuses_an_option():
@@ -102,3 +102,33 @@ def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items
     assert all(isinstance(item, (Encoded, Reject)) for item in items)
+
+
+JSON = ReadConfig(format="json")
+
+
+@given(ROWS, st.sampled_from([None, 2]))
+@RELAXED
+def test_an_array_gives_the_records_of_its_objects(read, rows, indent):
+    objects = [
+        {"name": "s", "tokens": [s[0] for s in steps], "tags": [s[1] for s in steps], "v": [s[2] for s in steps]}
+        for _, steps in rows
+    ]
+    items = read(json.dumps(objects, indent=indent).encode(), SPEC, JSON)
+    lines = "\n".join(json.dumps(record) for record in objects)
+    assert [item.identity for item in items] == [item.identity for item in read(lines.encode(), SPEC, CONFIG)]
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("", [Reason.EMPTY_FILE]),
+        ("[]", [Reason.EMPTY_FILE]),
+        ("{}", [Reason.MALFORMED]),
+        ("[", [Reason.MALFORMED]),
+        ("[1, {}, [2]]", [Reason.MALFORMED, Reason.MISSING_FEATURE, Reason.MALFORMED]),
+        ('["\xff"]', [Reason.UNDECODABLE]),
+    ],
+)
+def test_an_array_of_other_things_is_rejected_with_reasons(text, reasons, read):
+    assert [item.reason for item in read(text.encode("latin-1"), SPEC, JSON)] == reasons

@@ -29,7 +29,7 @@ def test_merged_runs_are_sorted_by_key_within_each_group(fan_in, run_bytes, tmp_
     assert len(found) == 6
     for group, some in found.items():
         want = [data for where, _, data in sorted(records, key=lambda record: record[1]) if where == group]
-        assert list(merged(reversed(some), str(tmp_path))) == want
+        assert [framed for _, framed in merged(reversed(some), str(tmp_path))] == want
 
 
 def test_nothing_is_written_when_nothing_was_added(tmp_path):

@@ -83,5 +83,9 @@ def test_find_files_sorts_and_refuses_when_nothing_matches(tmp_path):
     for name in ("b.txt", "a.txt", "c.dat"):
         (tmp_path / name).write_text("x")
     assert find_files(str(tmp_path / "*.txt")) == [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
+    (tmp_path / "folder.txt").mkdir()
+    assert len(find_files(str(tmp_path / "*.txt"))) == 2
+    with pytest.raises(NoInputError):
+        find_files(str(tmp_path / "folder.txt"))
     with pytest.raises(NoInputError, match=r"no file matches '.*\.csv'"):
         find_files(str(tmp_path / "*.csv"))

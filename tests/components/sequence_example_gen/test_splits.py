@@ -3,7 +3,8 @@ from collections import Counter
 
 import pytest
 
-from tfx_sequence.components.sequence_example_gen.config import SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.intake import Intake
 from tfx_sequence.components.sequence_example_gen.splits import KEY_SIZE, Placer
 from tfx_sequence.schemas.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -19,10 +20,11 @@ RECORDS = [{"tokens": [f"w{i}"], "user": f"u{i % 50}", "day": i % 3} for i in ra
 SHARES = {"train": 8, "eval": 1, "test": 1}
 
 
-def places(split, write=None):
-    encoder = Encoder(SPEC)
-    placer = Placer(split, write or WriteConfig(), encoder)
-    return [placer.place(record, encoder.encode(record), 0, i) for i, record in enumerate(RECORDS)]
+def places(split, write=None, records=RECORDS):
+    intake = Intake(SPEC, ReadConfig(format="jsonl"))
+    placer = Placer(SPEC, split, write or WriteConfig(), intake.encoder)
+    encoded = (intake.take(record, "file", i) for i, record in enumerate(records))
+    return [place for item in encoded for place, _ in placer.places(item, 0)]
 
 
 def test_hash_split_is_sha256_of_the_content_modulo_the_shares():

@@ -16,7 +16,8 @@ def reject(file, record):
 
 
 def tally(train, *rejects):
-    return Tally(accepted={"train": train}, rejected={"malformed": len(rejects)}, rejects=rejects)
+    counts = {"accepted": train, "truncated": 1, "written": {"train": train}}
+    return Tally(rejected={"malformed": len(rejects)}, rejects=rejects, **counts)
 
 
 def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
@@ -24,7 +25,13 @@ def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
     parts = [tally(1, reject("b", 0), reject("b", 7)), tally(2, reject("a", 10)), tally(4, reject("a", 9)), Tally()]
     for order in itertools.permutations(parts):
         total = Tally.merge([Tally.merge(order[:2]), *order[2:]])
-        assert (total.records_read, total.records_accepted, total.records_rejected) == (11, 7, 4)
+        assert (total.accepted, total.truncated, total.rejected, total.written) == (
+            7,
+            3,
+            {"malformed": 4},
+            {"train": 7},
+        )
+        assert total.counts["records_read"] == 11
         assert [(r.file, r.record) for r in total.rejects] == [("a", 9), ("a", 10), ("b", 0)]
 
 
@@ -50,17 +57,17 @@ def test_failure_counts_when_more_than_the_fraction_is_bad(good, fails):
 
 
 @pytest.mark.parametrize(
-    ("accepted", "splits", "message"),
+    ("written", "splits", "message"),
     [
         ({}, ["a"], "no record was accepted (a: 0)"),
         ({"eval": 3}, ["train", "eval"], "the split 'train' has no record (train: 0, eval: 3)"),
     ],
 )
-def test_failure_says_which_split_is_empty(accepted, splits, message):
-    failure = Tally(accepted=accepted).failure(FAIL, splits)
+def test_failure_says_which_split_is_empty(written, splits, message):
+    failure = Tally(accepted=sum(written.values()), written=written).failure(FAIL, splits)
     assert isinstance(failure, EmptySplitError)
     assert message in str(failure)
 
 
 def test_no_failure_when_another_split_than_train_is_empty():
-    assert Tally(accepted={"train": 1}).failure(FAIL, ["train", "eval"]) is None
+    assert Tally(accepted=1, written={"train": 1}).failure(FAIL, ["train", "eval"]) is None

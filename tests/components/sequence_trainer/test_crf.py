@@ -65,9 +65,9 @@ def test_likelihood_and_decoding_equal_enumeration(num_labels, lengths, scale, s
 
 def test_gradients_equal_numeric_ones():
     generator = np.random.default_rng(0)
-    lengths = np.array(_LENGTHS)
-    arguments = [generator.normal(size=shape) * 2 for shape in ((5, 4, 3), (3, 3), (3,), (3,))]
-    weights = generator.normal(size=5)
+    lengths = np.array([3, 1, 0])
+    arguments = [generator.normal(size=shape) * 2 for shape in ((3, 4, 2), (2, 2), (2,), (2,))]
+    weights = generator.normal(size=3)
 
     def weighted(logits, transitions, start, end):
         return tf.reduce_sum(weights * log_partition(logits, lengths, transitions, start, end))

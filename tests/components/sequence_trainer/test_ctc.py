@@ -50,6 +50,12 @@ def test_ctc_loss_equals_enumeration(logits):
     np.testing.assert_allclose(parts, [sum(losses), sum(sizes)], rtol=1e-6)
 
 
+def test_ctc_loss_is_that_of_blanks_when_no_sequence_has_labels(logits):
+    losses = [_negative_log_likelihood(logits[row, : _LENGTHS[row]], []) for row in range(4)]
+    parts = ctc_loss(logits, _LENGTHS, np.zeros((5, 0), int), np.zeros(5, int))
+    np.testing.assert_allclose(parts.value, np.mean(losses), rtol=1e-6)
+
+
 def test_ctc_loss_has_no_gradient_at_padded_steps(logits):
     tensor = tf.constant(logits)
     with tf.GradientTape() as tape:

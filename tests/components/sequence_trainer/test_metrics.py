@@ -53,7 +53,7 @@ def _mean(values):
     return sum(values) / len(values) if values else 0.0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(_data())
 def test_metrics_equal_a_loop_over_all_real_steps(batches):
     steps = _steps(batches)
@@ -71,7 +71,7 @@ def test_metrics_equal_a_loop_over_all_real_steps(batches):
         np.testing.assert_allclose(metric.result(), value, rtol=1e-12, err_msg=metric.name)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(_data())
 def test_label_scores_equal_sklearns(batches):
     metric = LabelScores(_CLASSES)

@@ -57,7 +57,7 @@ _CASES = [(_BIO, "lenient"), (_BIO, "BIO"), (_BIOES, "lenient"), (_BIOES, "BIOES
 
 
 @pytest.mark.parametrize(("tags", "scheme"), _CASES)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.data())
 def test_span_f1_equals_seqevals_on_random_tags(tags, scheme, data):
     pairs = data.draw(st.lists(st.lists(st.tuples(*[st.sampled_from(tags)] * 2), max_size=8), min_size=2, max_size=6))

@@ -1,0 +1,70 @@
+"""TFRecord files of SequenceExamples without a pipeline of components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import apache_beam as beam
+
+from tfx_sequence.components.sequence_example_gen import storage
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
+from tfx_sequence.components.sequence_example_gen.settings import check_settings
+from tfx_sequence.components.sequence_example_gen.sources import find_files
+from tfx_sequence.components.sequence_example_gen.tally import Tally
+from tfx_sequence.schemas.spec import SequenceSpec
+
+WHOLE = "all"
+"""The name of the one split when there is no `SplitConfig`."""
+
+
+def convert(
+    patterns: Iterable[str],
+    output: str,
+    *,
+    spec: SequenceSpec,
+    read: ReadConfig,
+    split: SplitConfig | None = None,
+    write: WriteConfig | None = None,
+    make_pipeline: Callable[[], beam.Pipeline] = beam.Pipeline,
+) -> Tally:
+    """Reads files and writes what SequenceExampleGen would.
+
+    Args:
+      patterns: The files, as paths or globs; of a file that several match, one copy is read.
+      output: The folder to write to, which must be empty or missing: the files themselves, or with `split` a folder
+        `Split-<name>` for each split; with `on_bad_record` = 'reject' also `Rejects`.
+      spec: What a record is.
+      read: How to read.
+      split: How to divide the records; not at all if None.
+      write: How to write.
+      make_pipeline: What makes the Beam pipeline.
+
+    Returns:
+      What became of the records.
+
+    Raises:
+      ValueError: if the settings do not fit each other.
+      FileExistsError: if there is something in the output folder.
+      NoInputError: if a pattern matches no file.
+      BadRecordError: if a record is bad and may not be, or too many are.
+      EmptySplitError: if there is no record, or none for training.
+    """
+    if storage.match(storage.join(output, "*")):
+        raise FileExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
+    check_settings(spec, read, split)
+    paths = dict.fromkeys(path for pattern in patterns for path in find_files(pattern))
+    names = list(split.shares) if split else [WHOLE]
+    return ingest(
+        Request(
+            spec=spec,
+            read=read,
+            split=split,
+            write=write or WriteConfig(),
+            files=tuple(InputFile(path=path, split=None if split else WHOLE) for path in paths),
+            splits={name: storage.join(output, f"Split-{name}") if split else output for name in names},
+            output=output,
+        ),
+        make_pipeline,
+    )

@@ -1,0 +1,138 @@
+"""Long form, where a row is a step: rows with the same key become one record.
+
+Rows of a group may stand anywhere in any file. A worker that reads a file only needs a row's key; the worker that has
+all rows of a group makes the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import pydantic
+
+from tfx_sequence.components.sequence_example_gen.cells import parse_cell
+from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, brief
+from tfx_sequence.schemas.spec import Frozen, SequenceSpec
+
+
+class GroupOptions(Frozen):
+    """How rows become records; the options of the readers of long form.
+
+    Attributes:
+      group_by: The columns that are the same in all rows of a record, and not in two records.
+      order_by: The columns that steps are ordered by: as numbers if all that a group has in the column are numbers,
+        else as text. Rows that are equal in them, or all rows if there are none, keep the order of reading.
+      vectors: For a vector feature that is spread over several columns: its name, and the columns in order.
+    """
+
+    group_by: Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
+    order_by: tuple[str, ...] = ()
+    vectors: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
+
+
+class Row(NamedTuple):
+    """One row: the number of its file in the order of reading, its position and line there, and its cells."""
+
+    file: int
+    position: int
+    line: int | None
+    cells: Mapping[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """Bytes that `from_bytes` reads back."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Row:
+        """Reads what `to_bytes` wrote."""
+        return cls(*json.loads(data))
+
+
+class Grouping:
+    """Makes records of rows.
+
+    Attributes:
+      columns: The columns that are needed, without repetition.
+    """
+
+    def __init__(self, spec: SequenceSpec, options: GroupOptions, text: bool) -> None:
+        """Takes the spec, the options, and whether cells are text that is yet to be parsed.
+
+        Raises:
+          ValueError: if `vectors` does not fit the spec.
+        """
+        self._spec = spec
+        self._options = options
+        self._text = text
+        for name, columns in options.vectors.items():
+            width = spec.features[name].width if name in spec.features else None
+            if width != len(columns):
+                has = "is no vector feature" if width is None else f"has `width` {width}"
+                raise ValueError(f"`vectors` names {len(columns)} columns for {name!r}, which {has}")
+        self._columns = {name: options.vectors.get(name, (spec.source(name),)) for name in spec.features}
+        needed = [column for columns in self._columns.values() for column in columns]
+        self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *needed]))
+
+    def key(self, cells: Mapping[str, Any]) -> bytes:
+        """The group of a row, as a SHA-256 digest."""
+        return hashlib.sha256(json.dumps([cells[column] for column in self._options.group_by]).encode()).digest()
+
+    def record(self, rows: Iterable[Row]) -> dict[str, Any]:
+        """The record of all rows of a group.
+
+        Raises:
+          BadRecordError: if a cell is not of its feature's kind, or a context feature is not the same in all rows.
+        """
+        ordered = self._ordered(sorted(rows, key=lambda row: (row.file, row.position)))
+        context = {name: self._context(name, ordered) for name in self._spec.context}
+        return context | {name: [self._step(name, row) for row in ordered] for name in self._spec.sequence}
+
+    def _ordered(self, rows: list[Row]) -> list[Row]:
+        columns = [_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
+        keys = list(zip(*columns, strict=True)) or [()] * len(rows)
+        return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
+
+    def _context(self, name: str, rows: list[Row]) -> Any:
+        first = [rows[0].cells[column] for column in self._columns[name]]
+        for row in rows:
+            cells = [row.cells[column] for column in self._columns[name]]
+            if cells != first:
+                message = (
+                    f"`{name}` is {brief(cells)} here and {brief(first)} in another row of the group; "
+                    "a context feature must be the same in all rows of a group"
+                )
+                raise bad_record(Reason.INCONSISTENT, message, line=row.line)
+        return self._step(name, rows[0])
+
+    def _step(self, name: str, row: Row) -> Any:
+        cells = [row.cells[column] for column in self._columns[name]]
+        if self._text:
+            try:
+                cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]
+            except BadRecordError as error:
+                raise BadRecordError(error.reject.at(line=row.line)) from None
+        return cells if name in self._options.vectors else cells[0]
+
+
+def _sortable(column: str, cells: list[Any]) -> list[Any]:
+    """Cells of one column as values that compare with each other."""
+    if any(cell is None for cell in cells):
+        raise bad_record(Reason.MISSING_FEATURE, f"the column {column!r}, which orders the steps, has an empty cell")
+    try:
+        return [_number(cell) if isinstance(cell, str) else cell for cell in cells]
+    except ValueError:
+        return [str(cell) for cell in cells]
+
+
+def _number(text: str) -> float:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if math.isnan(number):
+            raise
+        return number

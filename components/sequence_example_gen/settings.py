@@ -1,0 +1,23 @@
+"""Whether the settings fit each other; asked before anything is read."""
+
+from __future__ import annotations
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
+from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.splits import split_features
+from tfx_sequence.schemas.spec import SequenceSpec
+
+
+def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | None) -> None:
+    """Checks what can be known without data.
+
+    Raises:
+      ValueError: if a setting does not fit the spec, or another setting.
+    """
+    reader = FileReader(spec, read)
+    if split:
+        split_features(reader.intake.content, split)
+        if split.by == "index" and reader.grouping:
+            raise ValueError("by = 'index' goes by a record's position in its file, but in long form it has none")
+    if read.format == "sequence_example" and reader.intake.content != spec:
+        raise ValueError("SequenceExamples are kept as they are, so they cannot be cut or given features of pieces")

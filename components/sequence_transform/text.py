@@ -1,0 +1,35 @@
+"""Changes of strings, as graph ops that do the same at training and at serving, on every machine."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# `tf.strings.lower` follows the locale of the process: a model trained under a Turkish or Lithuanian locale would see
+# other strings where it is served under another one. The letters that locales differ in are lowered before.
+_LOCALE_DEPENDENT = (
+    ("\u0130", "i\u0307"),
+    ("I", "i"),
+    ("J", "j"),
+    ("\u012e", "\u012f"),
+    ("\u00cc", "\u00ec"),
+    ("\u00cd", "\u00ed"),
+    ("\u0128", "\u0129"),
+)
+
+
+def lowercase(x: tf.Tensor) -> tf.Tensor:
+    """Unicode lower case, whatever the locale: what `str.lower` gives."""
+    for upper, lower in _LOCALE_DEPENDENT:
+        x = tf.strings.regex_replace(x, upper, lower)
+    return tf.strings.lower(x, encoding="utf-8")
+
+
+def prefix(x: tf.Tensor, length: int) -> tf.Tensor:
+    """The first `length` characters of each string, or all of a shorter one."""
+    return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
+
+
+def suffix(x: tf.Tensor, length: int) -> tf.Tensor:
+    """The last `length` characters of each string, or all of a shorter one."""
+    start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
+    return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")

@@ -1,0 +1,141 @@
+"""One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
+
+What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, source) in annotation
+tags, which stock ignores.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import get_args
+
+import pydantic
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role
+
+_KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX = "kind:", "role:", "source:"
+
+TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
+"""What the types of a spec are called in a schema."""
+
+
+class SchemaError(ValueError):
+    """A schema that cannot be read as one of sequences."""
+
+
+def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
+    """Writes what `feature` says into `proto`, but for the number of values."""
+    proto.type = TYPES[feature.dtype]
+    require(proto)
+    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, role_tag(feature.role)])
+    if feature.source is not None:
+        proto.annotation.tag.append(_SOURCE_PREFIX + feature.source)
+
+
+def require(proto: schema_pb2.Feature) -> None:
+    """Says that every record has the feature."""
+    proto.presence.min_fraction = 1.0
+    proto.presence.min_count = 1
+
+
+def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
+    """What a spec says of one feature of a schema; None if it cannot say it, see `why_not_described`.
+
+    Raises:
+      SchemaError: if the feature's tags or its types are not those of a spec's features.
+    """
+    if why_not_described(proto, context) is not None:
+        return None
+    fewest, most = _values_in_a_step(proto, context)
+    width = most if fewest == most else None
+    kind = _tagged(proto, _KIND_PREFIX) or _kind_by_type(proto, width)
+    role = _tagged(proto, _ROLE_PREFIX) or "input"
+    for what, value, known in (("kind", kind, get_args(Kind)), ("role", role, get_args(Role))):
+        if value not in known:
+            raise SchemaError(f"feature {proto.name!r} of the schema has the {what} {value!r}; known are {known}")
+    try:
+        feature = Feature(
+            kind=kind,  # type: ignore[arg-type]  # checked above
+            role=role,  # type: ignore[arg-type]
+            context=context,
+            width=width if kind == "vector" else None,
+            source=_tagged(proto, _SOURCE_PREFIX),
+        )
+    except pydantic.ValidationError as error:
+        raise SchemaError(f"feature {proto.name!r} of the schema: {first_problem(error)}") from error
+    if TYPES[feature.dtype] != proto.type:
+        given, expected = (schema_pb2.FeatureType.Name(number) for number in (proto.type, TYPES[feature.dtype]))
+        raise SchemaError(
+            f"feature {proto.name!r} of the schema has the type {given}, but the kind {kind!r}, whose type is {expected}"
+        )
+    return feature
+
+
+def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
+    """Why a spec has no feature for `proto`, as the end of a sentence; None if it has one.
+
+    A spec's features have a value in every record, and one value (or one vector of floats) in every step. Data that
+    others made has more than that; such features are left to the tools that can use them.
+    """
+    if is_ours(proto):
+        return None
+    if not re.search(NAME_PATTERN, proto.name):
+        return "has a name with a space, or one of / # $"
+    if proto.type not in TYPES.values():
+        return f"is of the type {schema_pb2.FeatureType.Name(proto.type)}"
+    if proto.presence.min_fraction < 1:
+        return "is missing from some records"
+    fewest, most = _values_in_a_step(proto, context)
+    if most != 1 and (fewest != most or proto.type != schema_pb2.FLOAT):
+        return f"does not hold one value in every {'record' if context else 'step'}"
+    return None
+
+
+def role_tag(role: str) -> str:
+    """The annotation tag that says what a feature is for."""
+    return _ROLE_PREFIX + role
+
+
+def steps_in_a_record(proto: schema_pb2.Feature) -> tuple[int, int | None]:
+    """The fewest and the most steps; TFDV infers a shape instead of counts where all records have the same number."""
+    if proto.shape.dim:
+        return proto.shape.dim[0].size, proto.shape.dim[0].size
+    counts = proto.value_counts.value_count
+    return (counts[0].min, counts[0].max or None) if counts else (1, None)
+
+
+def first_problem(error: pydantic.ValidationError) -> str:
+    """What is wrong with a value, in a sentence."""
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    return f"{place}: {problem['msg']}" if place else problem["msg"]
+
+
+def is_ours(proto: schema_pb2.Feature) -> bool:
+    """Whether the feature carries our tags."""
+    return _tagged(proto, _ROLE_PREFIX) is not None
+
+
+def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
+    return next((tag[len(prefix) :] for tag in proto.annotation.tag if tag.startswith(prefix)), None)
+
+
+def _values_in_a_step(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:
+    """The fewest and the most values in a step, or in the whole record for a context feature; None is no bound."""
+    if proto.HasField("shape"):
+        size = math.prod(dim.size for dim in proto.shape.dim[0 if context else 1 :])
+        return size, size
+    if context:
+        return (proto.value_count.min, proto.value_count.max or None) if proto.HasField("value_count") else (1, 1)
+    counts = proto.value_counts.value_count
+    return (counts[-1].min, counts[-1].max or None) if len(counts) > 1 else (1, 1)
+
+
+def _kind_by_type(proto: schema_pb2.Feature, width: int | None) -> str:
+    if proto.type == schema_pb2.BYTES:
+        return "categorical" if proto.HasField("domain") or proto.HasField("string_domain") else "token"
+    if proto.type == schema_pb2.INT:
+        return "integer"
+    return "vector" if width is not None and width > 1 else "float"

@@ -1,0 +1,96 @@
+import gzip
+import json
+
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.convert import convert
+from tfx_sequence.components.sequence_example_gen.inspection import inspect
+from tfx_sequence.components.sequence_example_gen.sources import NoInputError
+from tfx_sequence.components.sequence_example_gen.tfrecords import frame
+from tfx_sequence.schemas.examples import decode, make_example
+from tfx_sequence.schemas.records import BadRecordError, Reason
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(features={"x": Feature(kind="token"), "n": Feature(kind="integer", context=True)})
+READ = ReadConfig(format="jsonl")
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps({"x": ["a", "ü"][: 1 + n % 2], "n": n}) + "\n" for n in range(20)))
+    return path
+
+
+def test_convert_writes_one_folder_of_files_when_there_is_no_split(data, tmp_path):
+    write = WriteConfig(num_shards=2, shuffle=False)
+    tally = convert([str(data), str(data.parent / "*.jsonl")], str(tmp_path / "out"), spec=SPEC, read=READ, write=write)
+    assert tally.counts["records_read"] == 20
+    paths = sorted(map(str, (tmp_path / "out").iterdir()))
+    assert [path[-28:] for path in paths] == [f"data_tfrecord-0000{i}-of-00002.gz"[-28:] for i in range(2)]
+    records = [decode(SPEC, item.numpy()) for item in tf.data.TFRecordDataset(paths, "GZIP")]
+    assert [record["n"] for record in records] == list(range(20))
+
+
+def test_convert_writes_a_folder_a_split(data, tmp_path):
+    convert([str(data)], str(tmp_path / "out"), spec=SPEC, read=READ, split=SplitConfig())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Split-eval", "Split-train"]
+    assert inspect(str(tmp_path / "out")).records == 20
+
+
+def test_convert_never_touches_a_folder_that_holds_something(data):
+    before = sorted(data.parent.iterdir())
+    with pytest.raises(FileExistsError, match="is not empty"):
+        convert([str(data)], str(data.parent), spec=SPEC, read=READ)
+    assert sorted(data.parent.iterdir()) == before
+
+
+def test_convert_leaves_nothing_when_it_fails(data, tmp_path):
+    data.write_text("{\n")
+    with pytest.raises(BadRecordError):
+        convert([str(data)], str(tmp_path / "out"), spec=SPEC, read=READ)
+    with pytest.raises(NoInputError):
+        convert([str(tmp_path / "no*")], str(tmp_path / "out"), spec=SPEC, read=READ)
+    assert not (tmp_path / "out").exists()
+
+
+def test_inspect_sees_what_convert_wrote(data, tmp_path):
+    convert([str(data)], str(tmp_path / "out"), spec=SPEC, read=READ, write=WriteConfig(num_shards=3, shuffle=False))
+    found = inspect(str(tmp_path / "out"), first=2)
+    assert inspect(str(tmp_path / "out" / "*"), first=2) == found
+    assert (len(found.files), found.records, found.steps, found.unequal) == (3, 20, 30, 0)
+    assert found.lengths == {1: 10, 2: 10}
+    assert found.first == ({"n": 0, "x": ["a"]}, {"n": 1, "x": ["a", "ü"]})
+    n, x = found.features
+    assert (n.name, n.context, n.dtypes, n.records, n.values) == ("n", True, ("int64",), 20, 20)
+    assert (x.name, x.context, x.dtypes, x.records, x.values, x.longest) == ("x", False, ("string",), 20, 30, 1)
+
+
+def test_inspect_reports_what_is_odd(tmp_path):
+    odd = make_example({"x": ["a"], "v": [[1.0, 2.0]]})
+    odd.feature_lists.feature_list["x"].feature.add().int64_list.value.append(3)
+    odd.context.feature["unset"].SetInParent()
+    data = frame(odd.SerializeToString()) + frame(b"\xff\xff") + frame(b"") + b"rest"
+    (tmp_path / "a.gz").write_bytes(gzip.compress(data))
+    found = inspect(str(tmp_path / "a.gz"))
+    assert (found.records, found.unequal, found.lengths) == (2, 1, {0: 1, 2: 1})
+    assert {f.name: f.dtypes for f in found.features} == {"unset": (), "x": ("int64", "string"), "v": ("float32",)}
+    assert found.first[0] == {"unset": [], "x": ["a", 3], "v": [[1.0, 2.0]]}
+    assert [(item.reason, item.record) for item in found.damage] == [(Reason.UNDECODABLE, 1), (Reason.UNDECODABLE, 3)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "bins", "want"),
+    [
+        ({}, 3, []),
+        ({5: 2}, 3, [(5, 5, 2)]),
+        ({1: 1, 2: 2, 10: 4}, 3, [(1, 4, 3), (5, 8, 0), (9, 10, 4)]),
+        ({0: 1, 99: 1}, 10, [(10 * i, 10 * i + 9, int(i in (0, 9))) for i in range(10)]),
+    ],
+)
+def test_histogram_counts_every_length_once(lengths, bins, want, tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    found = inspect(str(tmp_path / "a")).model_copy(update={"lengths": lengths})
+    assert found.histogram(bins) == want

@@ -1,0 +1,316 @@
+"""The command, from files to a pushed model: the demo as it stands, and small pipelines that run or must not."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.pipeline.cli import main
+
+pytestmark = pytest.mark.slow
+
+Sentence = list[tuple[str, str]]
+
+
+def _run(config: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the report, and what a person reads."""
+    code = main(["run", "--json", str(config)])
+    out, err = capfd.readouterr()
+    return code, json.loads(out), err
+
+
+def _sentences(path: Path) -> list[Sentence]:
+    """An independent reader of the treebank: (form, tag) of each row, a blank line after each sentence."""
+    blocks = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
+    rows = [[line.split("\t") for line in block.splitlines() if not line.startswith("#")] for block in blocks]
+    return [[(row[1], row[3]) for row in block if row[0].isdigit()] for block in rows]
+
+
+# --- The demo -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def test_sentences(treebank: Any) -> list[Sentence]:
+    """The official test split: in each file, every tenth sentence from the tenth on."""
+    return [sentence for file in treebank for sentence in _sentences(file)[9::10]]
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's own config, in a folder of its own."""
+    config = tmp_path_factory.mktemp("demo") / "pipeline.toml"
+    config.write_bytes((root / "examples" / "pos_tagging" / "pipeline.toml").read_bytes())
+    return config
+
+
+@pytest.fixture(scope="module")
+def demo_report(demo: Path) -> dict[str, Any]:
+    """The report of one run of the demo, by the installed command."""
+    command = Path(sys.executable).with_name("tfx-sequence")
+    ran = subprocess.run([command, "run", "--json", demo], stdout=subprocess.PIPE, text=True, check=True)
+    report: dict[str, Any] = json.loads(ran.stdout)
+    return report
+
+
+def test_demo_reaches_its_accuracy_over_exactly_the_real_tokens_of_the_test_split(
+    demo_report: dict[str, Any], test_sentences: list[Sentence]
+) -> None:
+    metrics = demo_report["metrics"]
+    assert len(test_sentences) == metrics["example_count"] == 485
+    assert metrics["upos_count"] == sum(map(len, test_sentences))
+    assert metrics["upos_accuracy"] >= 0.90
+    assert {component["status"] for component in demo_report["components"].values()} == {"ran"}
+
+
+def test_predict_gives_the_accuracy_that_the_run_reported(
+    demo_report: dict[str, Any],
+    test_sentences: list[Sentence],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    # `predict` reads tokens with spaces between them; sentences with a space within a token are asked for in another way.
+    plain = [sentence for sentence in test_sentences if not any(" " in form for form, _ in sentence)]
+    text = tmp_path / "sentences.txt"
+    text.write_text("".join(" ".join(form for form, _ in sentence) + "\n" for sentence in plain), encoding="utf-8")
+    with text.open(encoding="utf-8") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert main(["predict", demo_report["model"]]) == 0
+    blocks = capfd.readouterr().out.strip("\n").split("\n\n")
+    answers = [[tuple(line.split("\t")) for line in block.splitlines()] for block in blocks]
+    assert [[form for form, _ in answer] for answer in answers] == [[form for form, _ in s] for s in plain]
+    rest = [sentence for sentence in test_sentences if sentence not in plain]
+    right = sum(answer == gold for a, s in zip(answers, plain, strict=True) for answer, gold in zip(a, s, strict=True))
+    right += _right_by_signature(demo_report["model"], rest)
+    total = sum(map(len, test_sentences))
+    assert right / total == pytest.approx(demo_report["metrics"]["upos_accuracy"], abs=1e-12)
+
+
+def _right_by_signature(model: str, sentences: list[Sentence]) -> int:
+    signature = tf.saved_model.load(model).signatures["serve_sequences"]
+    right = 0
+    for sentence in sentences:
+        forms, tags = zip(*sentence, strict=True)
+        answer = signature(tokens=tf.constant([forms]), lengths=tf.constant([len(forms)], tf.int64))
+        right += sum(tag == gold.encode() for tag, gold in zip(answer["upos"].numpy()[0], tags, strict=True))
+    return right
+
+
+def test_second_run_of_the_demo_reuses_every_component(
+    demo: Path, demo_report: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, report, shown = _run(demo, capfd)
+    assert code == 0
+    assert {component["status"] for component in report["components"].values()} == {"reused"}
+    assert (report["metrics"], report["model"]) == (demo_report["metrics"], demo_report["model"])
+    assert "SequenceTrainer: reused" in shown
+
+
+def test_served_model_answers_for_an_empty_sequence_an_unseen_word_and_longer_padding(
+    demo_report: dict[str, Any],
+) -> None:
+    signature = tf.saved_model.load(demo_report["model"]).signatures["serve_sequences"]
+    forms = [["Bu", "qqqxyz", "."], ["", "", ""], ["Evet", "", ""]]
+    lengths = tf.constant([3, 0, 1], tf.int64)
+    answer = signature(tokens=tf.constant(forms), lengths=lengths)
+    longer = signature(tokens=tf.constant([row + ["garbage"] * 50 for row in forms]), lengths=lengths)
+    for row, length in enumerate([3, 0, 1]):
+        assert all(answer["upos"].numpy()[row, :length])
+        assert list(answer["upos"].numpy()[row, length:]) == [b""] * (3 - length)
+        assert list(answer["upos_id"].numpy()[row, length:]) == [0] * (3 - length)
+        assert list(longer["upos"].numpy()[row, :length]) == list(answer["upos"].numpy()[row, :length])
+    assert answer["lengths"].numpy().tolist() == [3, 0, 1]
+
+
+def test_serialized_examples_and_raw_tokens_get_the_same_answer(
+    demo_report: dict[str, Any], test_sentences: list[Sentence]
+) -> None:
+    signatures = tf.saved_model.load(demo_report["model"]).signatures
+    sentence = test_sentences[0]
+    example = tf.train.SequenceExample()
+    for form, _ in sentence:
+        example.feature_lists.feature_list["tokens"].feature.add().bytes_list.value.append(form.encode())
+    from_example = signatures["serving_default"](examples=tf.constant([example.SerializeToString()]))
+    forms = tf.constant([[form for form, _ in sentence]])
+    from_tokens = signatures["serve_sequences"](tokens=forms, lengths=tf.constant([len(sentence)], tf.int64))
+    assert from_example["upos"].numpy().tolist() == from_tokens["upos"].numpy().tolist()
+    assert from_example["upos_score"].numpy() == pytest.approx(from_tokens["upos_score"].numpy(), abs=1e-6)
+
+
+# --- Small pipelines ------------------------------------------------------------------------------------------------
+
+CONFIG = """
+[pipeline]
+name = "small"
+
+[data]
+input = "data"
+format = "jsonl"
+files = { train = "train.jsonl", eval = "eval.jsonl", test = "test.jsonl" }
+
+[features]
+words = { kind = "token" }
+tags = { kind = "categorical", role = "label" }
+
+[model]
+units = 4
+embedding_dim = 4
+
+[training]
+epochs = 1
+"""
+
+SPLITS = {"train": 30, "eval": 6, "test": 6}
+
+
+def _records(seed: int, count: int) -> list[dict[str, list[str]]]:
+    rng = random.Random(seed)
+    words = {"cat": "N", "dog": "N", "<pad>": "N", "runs": "V", "0": "V", "": "X"}
+    picked = [rng.choices(list(words), k=rng.randint(1, 6)) for _ in range(count)]
+    # Every split has every tag.
+    picked[0] = list(words)
+    return [{"words": some, "tags": [words[word] for word in some]} for some in picked]
+
+
+def _write(folder: Path, **change: list[dict[str, Any]]) -> Path:
+    """A small project: the config, and data whose splits are those of `change` or as they should be."""
+    (folder / "data").mkdir(parents=True)
+    for seed, (split, count) in enumerate(SPLITS.items()):
+        records = change.get(split, _records(seed, count))
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / "data" / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    config = folder / "pipeline.toml"
+    config.write_text(CONFIG, encoding="utf-8")
+    return config
+
+
+def _digests(config: Path) -> dict[str, str]:
+    """Component and file, without the numbers of executions, to the digest of its content."""
+    artifacts = config.parent / "runs" / "small" / "artifacts"
+    patterns = (
+        "*/examples/*/Split-*/*",
+        "*/transformed_examples/*/Split-*/*",
+        "*/transform_graph/*/transform_fn/assets/*",
+    )
+    files = sorted(itertools.chain.from_iterable(artifacts.glob(pattern) for pattern in patterns))
+    return {
+        "/".join(part for part in file.relative_to(artifacts).parts if not part.isdigit()): hashlib.sha256(
+            file.read_bytes()
+        ).hexdigest()
+        for file in files
+    }
+
+
+def test_two_runs_from_clean_folders_give_the_same_bytes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    digests = []
+    for name in ("one", "two"):
+        config = _write(tmp_path / name)
+        code, report, shown = _run(config, capfd)
+        assert code == 0, shown
+        assert report["metrics"]["tags_count"] == sum(len(record["tags"]) for record in _records(2, 6))
+        digests.append(_digests(config))
+    # Three splits of two kinds of examples, and the vocabularies of two features.
+    assert len(digests[0]) == 8
+    assert digests[0] == digests[1]
+
+
+def _failure(config: Path, capfd: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
+    """What a person reads when the run fails, and what a program does."""
+    code, report, shown = _run(config, capfd)
+    assert code == 1
+    assert report["model"] is None
+    assert report["error"] in shown
+    assert "Traceback" not in shown
+    return shown, report
+
+
+def _no_live_artifacts(config: Path, component: str) -> None:
+    """Nothing of a failed component is left that could be taken for whole."""
+    folder = config.parent / "runs" / "small" / "artifacts" / component
+    assert not [file for file in folder.rglob("*.gz") if ".system" not in file.parts]
+
+
+def test_missing_file_ends_in_one_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = _write(tmp_path / "project")
+    (config.parent / "data" / "eval.jsonl").unlink()
+    shown, _ = _failure(config, capfd)
+    assert "eval.jsonl" in shown
+    _no_live_artifacts(config, "SequenceExampleGen")
+
+
+def test_empty_file_ends_in_one_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = _write(tmp_path / "project", eval=[])
+    shown, _ = _failure(config, capfd)
+    assert "eval" in shown
+    assert "no record" in shown or "empty" in shown
+    _no_live_artifacts(config, "SequenceExampleGen")
+
+
+def test_tokens_and_labels_of_unequal_length_name_the_record(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    records = _records(0, 30)
+    records[7]["tags"].append("N")
+    config = _write(tmp_path / "project", train=records)
+    shown, _ = _failure(config, capfd)
+    assert "train.jsonl" in shown
+    assert "line 8" in shown
+    assert "tags" in shown
+    assert "words" in shown
+    _no_live_artifacts(config, "SequenceExampleGen")
+
+
+def test_bad_records_are_counted_when_they_may_be_rejected(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    records = _records(0, 30)
+    records[7]["tags"].append("N")
+    config = _write(tmp_path / "project", train=records)
+    lenient = CONFIG.replace("files =", 'on_bad_record = "reject"\nmax_reject_fraction = 0.1\nfiles =')
+    config.write_text(lenient, encoding="utf-8")
+    code, _, shown = _run(config, capfd)
+    assert code == 0, shown
+    (rejects,) = (config.parent / "runs" / "small" / "artifacts").glob("SequenceExampleGen/examples/*/Rejects/*")
+    (reject,) = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert (reject["reason"], reject["line"]) == ("unequal_lengths", 8)
+
+
+def test_conllu_row_of_nine_columns_names_file_and_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = _write(tmp_path / "project")
+    row = "1\tev\tev\tNOUN\t_\t_\t0\troot\t_\t_\n"
+    for split in SPLITS:
+        bad = row.replace("\t_\n", "\n") if split == "test" else row
+        (config.parent / "data" / f"{split}.conllu").write_text(f"{row}\n{bad}\n", encoding="utf-8")
+    conllu = CONFIG.replace("jsonl", "conllu").replace('"token"', '"token", source = "form"')
+    config.write_text(conllu.replace('role = "label"', 'role = "label", source = "upos"'), encoding="utf-8")
+    shown, _ = _failure(config, capfd)
+    assert "test.conllu" in shown
+    assert "line 3" in shown
+    assert "9" in shown
+
+
+def test_label_seen_only_in_the_test_split_stops_the_run_before_training(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    records = [*_records(2, 6), {"words": ["cat"], "tags": ["ONLY_HERE"]}]
+    config = _write(tmp_path / "project", test=records)
+    shown, report = _failure(config, capfd)
+    assert report["components"]["SequenceExampleValidator"]["status"] == "failed"
+    assert report["components"]["SequenceTransform"]["status"] == "pending"
+    for word in ("'test'", "'tags'", "ONLY_HERE"):
+        assert word in shown
+
+
+def test_unknown_key_is_named_with_its_neighbours(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = _write(tmp_path / "project")
+    config.write_text(CONFIG.replace("epochs = 1", "epoch = 1"), encoding="utf-8")
+    code, report, shown = _run(config, capfd)
+    assert code == 2
+    assert report["error"] in shown
+    assert "training.epoch" in shown
+    assert "epochs" in shown.replace("training.epoch:", "")

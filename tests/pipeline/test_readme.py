@@ -1,0 +1,66 @@
+"""The README's code runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfx_sequence.schemas.spec import SequenceSpec
+
+PREPROCESSING = """
+import tensorflow_transform as tft
+
+def preprocessing_fn(inputs):
+    return {"ids": tft.compute_and_apply_vocabulary(inputs["words"])}
+"""
+
+
+def _block(readme: str, language: str) -> str:
+    (block,) = re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL)
+    return str(block)
+
+
+@pytest.mark.slow
+def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = _block((root / "README.md").read_text(encoding="utf-8"), "python")
+    monkeypatch.chdir(tmp_path)
+    Path("preprocessing.py").write_text(PREPROCESSING, encoding="utf-8")
+    Path("data").mkdir()
+    with tf.io.TFRecordWriter("data/records.tfrecord.gz", "GZIP") as writer:
+        for length in (1, 4, 2, 3, 5, 6):
+            example = tf.train.SequenceExample()
+            words = example.feature_lists.feature_list["words"]
+            for step in range(length):
+                words.feature.add().bytes_list.value.append(f"word{step}".encode())
+            writer.write(example.SerializeToString())
+    names: dict[str, Any] = {}
+    exec(lines, names)
+    tfx = names["tfx"]
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            pipeline_name="plugged",
+            pipeline_root="artifacts",
+            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config("metadata.sqlite"),
+            components=names["components"],
+            beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+        )
+    )
+    (graph,) = Path("artifacts/Transform/transform_graph").iterdir()
+    vocabulary = tft.TFTransformOutput(str(graph)).transformed_metadata.schema
+    assert [feature.name for feature in vocabulary.feature] == ["ids$ragged_values", "ids$row_lengths_1"]
+    assert list(Path("artifacts/Transform/transformed_examples").glob("*/Split-train/*.gz"))
+
+
+def test_config_for_json_lines_is_a_config(root: Path, tmp_path: Path) -> None:
+    from tfx_sequence.pipeline.config_file import load_config
+
+    file = tmp_path / "pipeline.toml"
+    file.write_text(_block((root / "README.md").read_text(encoding="utf-8"), "toml"), encoding="utf-8")
+    config = load_config(str(file))
+    assert isinstance(config.spec, SequenceSpec)
+    assert config.data.splits == ("train", "eval", "test")

@@ -1,0 +1,63 @@
+import json
+import os
+import pathlib
+
+import pytest
+
+from tfx_sequence.pipeline.config_file import load_config
+from tfx_sequence.pipeline.report import Report, flat, near
+from tfx_sequence.pipeline.runner import ComponentResult, OutputArtifact, RunResult
+
+
+def result_of(evaluation=None, pushed=None):
+    outputs = {}
+    if evaluation:
+        outputs["evaluation"] = (OutputArtifact("ModelEvaluation", str(evaluation), {}),)
+    if pushed is not None:
+        outputs["pushed"] = (OutputArtifact("PushedModel", "/artifact", pushed),)
+    return RunResult({"Judge": ComponentResult("reused", 61.0, outputs), "Push": ComponentResult("ran", 0.5, {})})
+
+
+def test_report_says_why_when_no_model_was_pushed(config_file):
+    config_file.write_text(config_file.read_text() + "[evaluation]\nmin_accuracy = 0.9\n")
+    report = Report(load_config(config_file), result_of(pushed={"pushed": 0}))
+    assert report.model is None
+    assert report.to_text("/log").split("\n\n") == [
+        "Finished in 1:02 min; 1 of 2 components reused",
+        "Places\n"
+        "  model      not pushed: the evaluation did not bless it (min_accuracy = 0.9)\n"
+        f"  artifacts  {near(str(config_file.parent / 'runs' / 'tiny' / 'artifacts'))}\n"
+        "  log        /log",
+    ]
+
+
+def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path):
+    (tmp_path / "metrics.json").write_text('{"accuracy": NaN, "steps": 3}')
+    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    assert json.loads(report.to_json())["metrics"] == {"accuracy": None, "steps": 3}
+
+
+def test_report_is_empty_when_there_was_no_run():
+    assert json.loads(Report().to_json(error="wrong")) == {
+        "metrics": {},
+        "model": None,
+        "pipeline_root": None,
+        "components": {},
+        "error": "wrong",
+    }
+
+
+def test_flat_gives_paths_and_numbers_only():
+    assert list(flat({"test": {"accuracy": 0.5, "by": {"NOUN": 1}}, "note": "text"})) == [
+        ("test.accuracy", 0.5),
+        ("test.by.NOUN", 1),
+    ]
+
+
+@pytest.mark.parametrize(("path", "expected"), [("a/b", os.path.join("a", "b")), ("../c", None), ("", ".")])
+def test_near_is_relative_only_when_the_path_is_below(tmp_path, monkeypatch, path, expected):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    whole = str((pathlib.Path(here) / path).resolve())
+    assert near(whole) == (expected or whole)

@@ -1,0 +1,43 @@
+"""Specs of every kind, for properties that hold for all of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+
+from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
+
+NAMES = st.text(min_size=1, max_size=12).filter(lambda name: re.search(NAME_PATTERN, name))
+ROLES = st.sampled_from(["input", "label", "weight", "key", "time", "carried"])
+
+
+@st.composite
+def features(draw: Any, context: bool) -> Feature:
+    role = draw(ROLES)
+    kinds = ["token", "categorical", "integer", "float", "vector"]
+    kind = draw(st.sampled_from(kinds[1:] if role == "label" else kinds))
+    width = draw(st.integers(1, 1 << 20)) if kind == "vector" else None
+    source = draw(st.none() | st.text(min_size=1))
+    return Feature(kind=kind, role=role, context=context, width=width, source=source)
+
+
+@st.composite
+def sequence_specs(draw: Any) -> SequenceSpec:
+    low = draw(st.integers(0, 1000))
+    high = draw(st.none() | st.integers(max(low, 1), 1 << 40))
+    fields = draw(st.dictionaries(NAMES, features(context=False), min_size=1, max_size=4))
+    fields |= {
+        name: feature
+        for name, feature in draw(st.dictionaries(NAMES, features(context=True), max_size=3)).items()
+        if name not in fields
+    }
+    order = draw(st.permutations(list(fields)))
+    return SequenceSpec(features={name: fields[name] for name in order}, min_length=low, max_length=high)
+
+
+@pytest.fixture(scope="session")
+def specs() -> st.SearchStrategy[SequenceSpec]:
+    return sequence_specs()
