@@ -68,7 +68,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
     if TYPES[feature.dtype] != proto.type:
         given, expected = (schema_pb2.FeatureType.Name(number) for number in (proto.type, TYPES[feature.dtype]))
         raise SchemaError(
-            f"feature {proto.name!r} of the schema has the type {given}, but the kind {kind!r}, whose type is {expected}"
+            f"feature {proto.name!r} of the schema has the type {given}, but the kind {kind!r}, which is {expected}"
         )
     return feature
 
@@ -81,7 +81,7 @@ def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
     """
     if is_ours(proto):
         return None
-    if not re.search(NAME_PATTERN, proto.name):
+    if not re.fullmatch(NAME_PATTERN, proto.name):
         return "has a name with a space, or one of / # $"
     if proto.type not in TYPES.values():
         return f"is of the type {schema_pb2.FeatureType.Name(proto.type)}"

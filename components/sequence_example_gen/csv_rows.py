@@ -37,6 +37,7 @@ class CsvReader(Reader):
         """Takes the spec and the fields of `CsvOptions`."""
         self._options = CsvOptions.model_validate(dict(options))
         self.grouping = Grouping(spec, self._options, text=True)
+        self._columns = self.grouping.columns
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields the cells of each row."""
@@ -44,7 +45,7 @@ class CsvReader(Reader):
         rows = csv.reader(lines, delimiter=self._options.delimiter, strict=True)
         try:
             names = list(self._options.names) or next(rows, [])
-            indexes = _indexes(names, self.grouping.columns)
+            indexes = _indexes(names, self._columns)
         except (BadRecordError, csv.Error) as error:
             yield _reject(error, 1)
             return

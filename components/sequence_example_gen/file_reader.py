@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tfx_sequence.components.sequence_example_gen.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
@@ -45,7 +45,7 @@ class FileReader:
 
     def rows(self, path: str, file: int) -> Iterator[Row | Reject]:
         """Yields the rows of a file in long form. `file` is the file's number in the order of reading."""
-        return self._results(path, lambda position, line, content: Row(file, position, line, content))
+        return self._results(path, lambda position, line, content: Row(file, position, line, cast(Record, content)))
 
     def _results(self, path: str, make: Callable[[int, int | None, Record | bytes], _T]) -> Iterator[_T | Reject]:
         if not self._reader.takes(path):

@@ -5,8 +5,8 @@
     files -> read: check, encode, place, sort -> runs on disk  -> merge and write each group of shards
                                               -> tally of what was accepted and rejected
 
-In long form, reading gives runs of rows, and a second stage makes records of them; where a split depends on all records,
-another stage divides them over the splits before they are written.
+In long form, reading gives runs of rows, and a second stage makes records of them. Where a split depends on all
+records, another stage divides them over the splits before they are written.
 
 A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the tally, and the
 caller raises when the pipeline has finished. Shards are only written if the tally allows it.

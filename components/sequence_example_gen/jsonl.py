@@ -31,12 +31,9 @@ class JsonlReader(Reader):
             if not line or line.isspace():
                 continue
             try:
-                yield number, self._record(line)
+                yield number, self._renamed(parse_json(line, number))
             except BadRecordError as error:
                 yield error.reject.at(line=number, excerpt=line)
-
-    def _record(self, line: str) -> dict[str, Any]:
-        return self._renamed(parse_json(line))
 
     def _renamed(self, record: Any) -> dict[str, Any]:
         if not isinstance(record, dict):
@@ -55,7 +52,7 @@ class JsonReader(JsonlReader):
         if not text or text.isspace():
             return
         try:
-            records = parse_json(text)
+            records = parse_json(text, 1)
             if not isinstance(records, list):
                 raise bad_record(Reason.MALFORMED, f"the file is a JSON {type(records).__name__}, expected an array")
         except BadRecordError as error:
@@ -68,8 +65,8 @@ class JsonReader(JsonlReader):
                 yield error.reject.at(excerpt=brief(record))
 
 
-def parse_json(text: str) -> Any:
-    """The value of a JSON text.
+def parse_json(text: str, line: int) -> Any:
+    """The value of a JSON text that begins at a line.
 
     Raises:
       BadRecordError: if the text is not JSON, or an object has a key twice.
@@ -78,8 +75,11 @@ def parse_json(text: str) -> Any:
         return _DECODER.decode(text)
     except BadRecordError:
         raise
+    except json.JSONDecodeError as error:
+        message = f"the text is not JSON: {error.msg} at column {error.colno}"
+        raise bad_record(Reason.MALFORMED, message, line=line + error.lineno - 1) from None
     except (ValueError, RecursionError) as error:
-        raise bad_record(Reason.MALFORMED, f"the text is not JSON: {error}") from None
+        raise bad_record(Reason.MALFORMED, f"the text is not JSON that Python reads: {error}", line=line) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

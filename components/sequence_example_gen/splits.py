@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tfx_sequence.components.sequence_example_gen.config import SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.intake import Encoded
 from tfx_sequence.schemas.examples import Encoder
-from tfx_sequence.schemas.spec import Kind, SequenceSpec
+from tfx_sequence.schemas.spec import Kind, Role, SequenceSpec
 
 KEY_SIZE = 32
 """Bytes of a sort key."""
@@ -111,7 +111,7 @@ def split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ...]:
         raise ValueError(f"`features` of the split names {unknown[0]!r}; the spec has {', '.join(spec.features)}")
     if not split.by_rank:
         return split.features
-    role = "time" if split.by == "time" else "label"
+    role: Role = "time" if split.by == "time" else "label"
     kinds = ("integer", "float") if split.by == "time" else ("token", "categorical", "integer")
     names = split.features or tuple(name for name in spec.with_role(role) if spec.features[name].context)
     fits = [name for name in names if spec.features[name].context and spec.features[name].kind in kinds]

@@ -90,11 +90,12 @@ class Tally(Frozen):
         return None
 
     def _summary(self, allowed: float) -> str:
+        read, rejected = self.counts["records_read"], self.counts["records_rejected"]
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
         first = "\n".join(f"  {reject}" for reject in self.rejects[:_SHOWN])
         return (
-            f"{self.counts['records_rejected']} of {self.counts['records_read']} records were rejected ({reasons}), more than the fraction "
-            f"of {allowed} that `max_reject_fraction` allows. The first:\n{first}"
+            f"{rejected} of {read} records were rejected ({reasons}), more than the fraction of {allowed} that "
+            f"`max_reject_fraction` allows. The first:\n{first}"
         )
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_transform.component import SequenceTransform
     from tfx_sequence.components.sequence_transform.config import TransformConfig, VocabularyConfig
     from tfx_sequence.components.sequence_transform.preprocessing import one_value_a_step, preprocess
-from tfx_sequence.components.sequence_transform.text import lowercase, prefix, suffix
+    from tfx_sequence.components.sequence_transform.text import lowercase, prefix, suffix
     from tfx_sequence.components.sequence_transform.vocabulary import apply_ids, compute_and_apply_ids, make_vocabulary
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "VocabularyConfig",
     "apply_ids",
     "compute_and_apply_ids",
-    "make_vocabulary",
     "lowercase",
+    "make_vocabulary",
     "one_value_a_step",
     "prefix",
     "preprocess",
@@ -33,11 +33,11 @@ __getattr__ = lazy_names(
         "VocabularyConfig": "config",
         "apply_ids": "vocabulary",
         "compute_and_apply_ids": "vocabulary",
-        "lowercase",
-    "one_value_a_step": "preprocessing",
-        "prefix": "preprocessing",
-        "preprocess": "preprocessing",
-        "suffix": "preprocessing",
+        "lowercase": "text",
         "make_vocabulary": "vocabulary",
+        "one_value_a_step": "preprocessing",
+        "prefix": "text",
+        "preprocess": "preprocessing",
+        "suffix": "text",
     },
 )

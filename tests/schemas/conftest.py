@@ -10,7 +10,7 @@ import pytest
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 
-NAMES = st.text(min_size=1, max_size=12).filter(lambda name: re.search(NAME_PATTERN, name))
+NAMES = st.text(min_size=1, max_size=12).filter(lambda name: re.fullmatch(NAME_PATTERN, name))
 ROLES = st.sampled_from(["input", "label", "weight", "key", "time", "carried"])
 
 

@@ -242,7 +242,7 @@ OURS = 'annotation { tag: "kind:token" tag: "role:input" }'
         ),
         (
             sequence_schema(required("t", f"type: INT {OURS}")),
-            "feature 't' of the schema has the type INT, but the kind 'token', whose type is BYTES",
+            "feature 't' of the schema has the type INT, but the kind 'token', which is BYTES",
         ),
         (
             sequence_schema(

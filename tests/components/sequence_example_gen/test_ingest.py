@@ -114,7 +114,7 @@ def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
             {"a": lines(range(5)) + b"{\n"},
             FAIL,
             BadRecordError,
-            r"a, line 6, record 5\nmalformed: the line is not JSON",
+            r"a, line 6, record 5\nmalformed: the text is not JSON",
         ),
         ({"a": lines([1]), "b": b"1\n"}, FAIL, BadRecordError, "b, line 1, record 0\nmalformed"),
         ({"a": b""}, FAIL, BadRecordError, "empty_file: the file holds no record"),

@@ -39,8 +39,8 @@ CELLS: dict[str, Callable[[], Any]] = {
 
 
 def _dropout(cell: Any) -> Any:
-    """Variational dropout: the one kind whose random numbers can be asked for."""
-    rates = {"input_keep_prob": 0.6, "state_keep_prob": 0.7, "output_keep_prob": 0.8}
+    """Variational dropout: the one kind whose random numbers can be asked for. It rounds the rates to float32."""
+    rates = {"input_keep_prob": 0.5, "state_keep_prob": 0.75, "output_keep_prob": 0.625}
     return rnn_cell.DropoutWrapper(
         cell, **rates, variational_recurrent=True, input_size=FEATURES, dtype=tf.float64, seed=3
     )
@@ -69,10 +69,10 @@ def _numbers(rng: np.random.Generator, fetch: Callable[[Any, tf.Tensor], tuple[A
         for i, variable in enumerate(variables):
             variable.load(rng.normal(size=variable.shape, scale=0.6), session)
             named[f"weight_{i}"] = variable
-        total = tf.add_n([tf.reduce_sum(a * b) for a, b in zip(results, times)])
+        total = tf.add_n([tf.reduce_sum(a * b) for a, b in zip(results, times, strict=True)])
         sources = {name: value for name, value in named.items() if name.startswith(("inputs", "initial", "weight"))}
         gradients = tf.gradients(total, list(sources.values()))
-        named |= {f"d_{name}": gradient for name, gradient in zip(sources, gradients)}
+        named |= {f"d_{name}": gradient for name, gradient in zip(sources, gradients, strict=True)}
         numbers = session.run(named)
         return numbers | {"weights": np.array([variable.name for variable in variables])}
 

@@ -26,7 +26,7 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import transform_corpus  # noqa: E402
+import transform_corpus
 
 _BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
 _FORMAT = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE

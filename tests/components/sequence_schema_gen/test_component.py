@@ -1,0 +1,149 @@
+import json
+
+import pytest
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+from tfx.components import SchemaGen
+from tfx.components.transform.executor import Executor as TransformExecutor
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import io_utils
+
+from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
+from tfx_sequence.components.sequence_schema_gen.component import SequenceSchemaGenSpec
+from tfx_sequence.components.sequence_schema_gen.executor import Executor
+from tfx_sequence.schemas import tfmd
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")})
+
+
+class Reads(dict):
+    """Properties that note which of them are looked at."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.seen = set()
+
+    def __getitem__(self, key):
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        self.seen.add(key)
+        return super().get(key, default)
+
+
+def make(**given):
+    return SequenceSchemaGen(statistics=types.Channel(type=standard_artifacts.ExampleStatistics), **given)
+
+
+def properties(component):
+    return Reads({key: value for key, value in component.spec.exec_properties.items() if value is not None})
+
+
+@pytest.fixture
+def artifact(tmp_path, statistics):
+    """ExampleStatistics with a tag in each split that no other has."""
+
+    def write(*splits):
+        made = standard_artifacts.ExampleStatistics()
+        made.uri = str(tmp_path / "statistics")
+        made.split_names = artifact_utils.encode_split_names(list(splits))
+        for split in splits:
+            folder = tmp_path / "statistics" / f"Split-{split}"
+            folder.mkdir(parents=True)
+            data = statistics(({}, {"tokens": ["a"], "tags": [split]}), ({}, {"tokens": ["a"] * 2, "tags": ["x", "y"]}))
+            (folder / "FeatureStats.pb").write_bytes(data.SerializeToString())
+        return made
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the executor and gives the schema that it wrote."""
+
+    def execute(artifact, component):
+        output = standard_artifacts.Schema()
+        output.uri = str(tmp_path / "schema")
+        read = properties(component)
+        Executor().Do({"statistics": [artifact]}, {"schema": [output]}, read)
+        path = io_utils.get_only_uri_in_dir(output.uri)
+        assert path.endswith("/schema.pbtxt")
+        return io_utils.SchemaReader().read(path), read
+
+    return execute
+
+
+def tags(schema):
+    return set(next(domain.value for domain in schema.string_domain if domain.name == "tags"))
+
+
+def test_component_has_the_channels_of_stock_schema_gen():
+    stock = SchemaGen(statistics=types.Channel(type=standard_artifacts.ExampleStatistics))
+    ours = make()
+    for channels in ("inputs", "outputs"):
+        assert {key: channel.type for key, channel in getattr(ours, channels).items()} == {
+            key: channel.type for key, channel in getattr(stock, channels).items()
+        }
+    assert set(stock.spec.PARAMETERS) < set(SequenceSchemaGenSpec.PARAMETERS)
+
+
+def test_executor_reads_just_the_properties_that_are_declared(artifact, run):
+    _, read = run(artifact("train"), make(spec=SPEC))
+    assert read.seen == set(SequenceSchemaGenSpec.PARAMETERS)
+
+
+def test_schema_file_is_one_that_stock_and_ours_read(artifact, run, tmp_path):
+    schema, _ = run(artifact("train"), make(spec=SPEC))
+    path = tmp_path / "schema" / "schema.pbtxt"
+    assert tfmd.from_schema(tfmd.parse_schema(path.read_bytes(), str(path))) == SPEC
+    assert text_format.Parse(path.read_text(), schema_pb2.Schema()) == schema
+    assert TransformExecutor()._GetSchema(str(path)) == schema
+    assert tfdv.load_schema_text(str(path)) == schema
+
+
+@pytest.mark.parametrize(
+    ("splits", "excluded", "counted"),
+    [
+        (("train", "eval", "test"), None, {"train"}),
+        (("train", "eval", "test"), [], {"train", "eval", "test"}),
+        (("train", "eval", "test"), ["test"], {"train", "eval"}),
+        (("early", "late"), None, {"early", "late"}),
+    ],
+)
+def test_domain_comes_from_train_unless_told_otherwise(artifact, run, splits, excluded, counted):
+    schema, _ = run(artifact(*splits), make(spec=SPEC, exclude_splits=excluded))
+    assert tags(schema) == counted | {"x", "y"}
+
+
+def test_split_that_is_not_there_is_refused(artifact, run):
+    with pytest.raises(
+        ValueError, match=r"`exclude_splits` names \['tset'\], but the statistics have the splits \['train', "
+    ):
+        run(artifact("train", "test"), make(exclude_splits=["tset"]))
+
+
+def test_all_splits_excluded_is_refused(artifact, run):
+    with pytest.raises(tfmd.SchemaError, match="every split is excluded"):
+        run(artifact("train"), make(exclude_splits=["train"]))
+
+
+def test_settings_are_written_as_stock_writes_them():
+    component = make(spec=SPEC, infer_feature_shape=False, exclude_splits=["test"])
+    assert component.spec.exec_properties == {
+        "infer_feature_shape": 0,
+        "exclude_splits": json.dumps(["test"]),
+        "sequence_spec": SPEC.to_json(),
+    }
+    parameter = RuntimeParameter(name="shape", ptype=int)
+    assert make(infer_feature_shape=parameter).spec.exec_properties["infer_feature_shape"] is parameter
+
+
+@pytest.mark.parametrize("shape", [True, False])
+def test_schema_has_representations_without_a_spec(artifact, run, shape):
+    schema, _ = run(artifact("train"), make(infer_feature_shape=shape))
+    assert set(schema.tensor_representation_group[""].tensor_representation) == {"tokens", "tags"}
