@@ -90,10 +90,13 @@ class PipelineConfig(Frozen):
         The runner is named by its class: newer versions of Beam take `DirectRunner` to mean Prism, a binary that they
         download, and errors would then come back as text.
         """
-        runner = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-        if self.workers == 1:
-            return [runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
-        return [runner, "--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
+        return [
+            "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+            f"--direct_running_mode={'in_memory' if self.workers == 1 else 'multi_processing'}",
+            f"--direct_num_workers={self.workers}",
+            # No container is used. TFX packs itself for every component, in seconds, unless something like this is set.
+            "--sdk_container_image=none",
+        ]
 
 
 class DataSplitConfig(SplitConfig):

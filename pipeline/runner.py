@@ -108,7 +108,7 @@ class _Run(local_dag_runner.LocalDagRunner):
     """A LocalDagRunner for one run, which keeps the compiled pipeline and the times."""
 
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._pipeline = pipeline
         self._display = display
         self._compiled: Any = None

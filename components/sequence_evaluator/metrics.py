@@ -103,4 +103,4 @@ class _Share(beam.CombineFn):
 
 def _of_model(value: dict[str, Any], model_name: str) -> dict[str, Any]:
     """With several models, TFMA keeps each one's values under its name."""
-    return value[model_name] if model_name in value else value
+    return value.get(model_name, value)

@@ -51,7 +51,8 @@ class ReadConfig(Frozen):
     """How the files are read.
 
     Attributes:
-      format: The reader, such as `conllu` or `jsonl`.
+      format: The reader: `columns`, `conllu`, `csv`, `json`, `jsonl`, `npz`, `parallel`, `parquet`, `sequence_example`,
+        `text`, `ts`, one that a plug-in adds, or a class as `module:name`.
       options: What the reader takes beside the spec; each reader documents its own.
       on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
         its reason and goes on.

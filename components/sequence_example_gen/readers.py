@@ -1,7 +1,6 @@
 """What a reader is, and which there are.
 
-A reader turns one file into records. To add a format, write a class with this interface and name it in an entry point
-of the group `tfx_sequence.readers`, or register it with `READERS`::
+A reader turns one file into records. To add a format, write a class with this interface::
 
     class Words(Reader):
         def __init__(self, spec, options): ...
@@ -9,6 +8,12 @@ of the group `tfx_sequence.readers`, or register it with `READERS`::
         def read(self, source):
             for number, line in source.lines():
                 yield number, {"tokens": line.split()}
+
+Then give it as the format, `ReadConfig(format="my_package.words:Words")`, or in a package that others install give it a
+name with an entry point::
+
+    [project.entry-points."tfx_sequence.readers"]
+    words = "my_package.words:Words"
 
 Everything else (checks against the spec, rejects and their places, splits, writing) is done for all readers alike.
 """
@@ -88,8 +93,14 @@ def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
     """
     plugins = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     known = plugins | READERS
-    if config.format not in known:
-        raise ValueError(f"`format` is {config.format!r}, expected one of {', '.join(sorted(known))}")
-    module, _, name = known[config.format].partition(":")
-    reader: type[Reader] = getattr(importlib.import_module(module), name)
+    if config.format not in known and ":" not in config.format:
+        names = ", ".join(sorted(known))
+        raise ValueError(
+            f"`format` is {config.format!r}, expected one of {names}, or a reader's class as 'module:name'"
+        )
+    module, _, name = known.get(config.format, config.format).partition(":")
+    try:
+        reader: type[Reader] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"`format` is {config.format!r}, but its reader cannot be imported: {error}") from error
     return reader(spec, config.options)

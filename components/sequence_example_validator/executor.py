@@ -36,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           ValueError: if `exclude_splits` names a split that the statistics do not have.
           SchemaError: if the schema is not one of sequences.
-          ExamplesInvalidError: see `verdict.check`.
+          ExamplesInvalidError: if an anomaly is at least as severe as `fail_on`.
         """
         statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
         schema = _read_schema(input_dict[standard_component_specs.SCHEMA_KEY])
@@ -47,10 +47,23 @@ class Executor(base_executor.BaseExecutor):
             for split in splits
         }
         _write(found, output, statistics.span)
-        verdict.check(found, exec_properties[FAIL_ON_KEY], output.uri)
+        if failures := verdict.describe_failures(found, exec_properties[FAIL_ON_KEY]):
+            raise verdict.ExamplesInvalidError(verdict.message(failures, self._keep(found, output.uri)))
         result = execution_result_pb2.ExecutorOutput()
         result.output_artifacts[standard_component_specs.ANOMALIES_KEY].artifacts.append(output.mlmd_artifact)
         return result
+
+    def _keep(self, found: dict[str, anomalies_pb2.Anomalies], uri: str) -> str:
+        """Writes the anomalies as text to where they outlive the failure; gives the folder.
+
+        A launcher removes the outputs of an execution that raises, but not its stateful working directory.
+        """
+        folder: str | None = self._context.stateful_working_dir if self._context else None
+        if not folder:
+            return uri
+        for split, anomalies in found.items():
+            io_utils.write_pbtxt_file(os.path.join(folder, f"{split}.pbtxt"), anomalies)
+        return folder
 
 
 def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:

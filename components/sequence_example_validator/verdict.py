@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -38,28 +38,24 @@ def describe_failures(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on:
     return lines
 
 
-def check(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on: FailOn, uri: str) -> None:
-    """Raises if an anomaly is at least as severe as `fail_on`.
+def message(failures: Sequence[str], folder: str) -> str:
+    """What the person is told.
 
     Args:
-      anomalies: Split name to what TFDV found in it.
-      fail_on: The least severity that counts.
-      uri: Where all anomalies stand in full, for the message.
-
-    Raises:
-      ExamplesInvalidError: naming the splits, the features and what is wrong.
+      failures: What `describe_failures` gave.
+      folder: Where all anomalies stand in full.
     """
-    failures = describe_failures(anomalies, fail_on)
-    if not failures:
-        return
     shown = "\n".join(f"  - {line}" for line in failures[:_SHOWN])
     more = f"\n  ... and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
-    raise ExamplesInvalidError(
-        f"the examples do not keep their schema ({len(failures)} anomalies):\n{shown}{more}\n"
-        f"All of them stand in {uri}. Mend the data, or curate the schema, or set fail_on = 'never' to go on anyway"
+    count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
+    return (
+        f"the examples do not keep their schema ({count}):\n{shown}{more}\n"
+        f"All of them stand in {folder}. Mend the data, or curate the schema, or set fail_on = 'never' to go on anyway"
     )
 
 
 def _plain(path: str) -> str:
     """`##SEQUENCE##.upos` is how TFDV names what people call the feature `upos`."""
-    return f"feature {path.removeprefix('##SEQUENCE##.')!r}" if path != "the dataset" else path
+    if path in ("the dataset", "##SEQUENCE##"):
+        return "the dataset" if path == "the dataset" else "the feature lists"
+    return f"feature {path.removeprefix('##SEQUENCE##.')!r}"

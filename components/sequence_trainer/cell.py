@@ -49,7 +49,11 @@ class Cell(keras.layers.Layer, abc.ABC):
         At padded steps the inputs must be finite and change nothing; the outputs are finite and mean nothing.
         A cell with a faster way than the loop overrides this.
         """
-        return loop(lambda *step: self.step(*step, training), self.project(inputs, training), lengths, states)
+
+        def step(fed: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
+            return self.step(fed, states, training)
+
+        return loop(step, self.project(inputs, training), lengths, states)
 
     def get_initial_state(self, batch_size: Any = None) -> Nest:
         """Zero states `[B, S]`."""

@@ -88,8 +88,9 @@ class _FrequencyCell(Cell):
 class TimeFrequencyLSTMCell(_FrequencyCell):
     """Time-frequency LSTM: one LSTM for all blocks, whose gates see the block below and the step before.
 
-    The cell state recurs over time alone. The output is the blocks' outputs side by side, `[B, K * U]`. Source: Li et
-    al. 2015, "LSTM Time and Frequency Recurrence for Automatic Speech Recognition".
+    The cell state recurs over time alone. The output is the blocks' outputs side by side, `[B, K * U]`. Sources: Li
+    et al. 2015, "LSTM Time and Frequency Recurrence for Automatic Speech Recognition"; Sainath and Li 2016, "Modeling
+    Time-Frequency Patterns with LSTM vs. Convolutional Architectures for LVCSR Tasks".
     """
 
     gate_biases = _FORGET
@@ -113,8 +114,8 @@ class GridLSTMCell(_FrequencyCell):
     Both see the block, the time output of the step before and the frequency output of the block below. The frequency
     states start from zero at each step. The output is, block by block, the time output and the frequency output,
     `[B, K * 2U]`; states are those of the time LSTM. The weights hold the four gates of the time LSTM, then the four of
-    the frequency LSTM. Sources: Kalchbrenner et al. 2015, "Grid Long Short-Term Memory"; Li et al. 2016, "Exploring
-    Multidimensional LSTMs for Large Vocabulary ASR".
+    the frequency LSTM. Sources: Kalchbrenner et al. 2015, "Grid Long Short-Term Memory"; Sainath and Li 2016, as
+    above.
     """
 
     gate_biases = _FORGET + _FORGET

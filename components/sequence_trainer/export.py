@@ -14,7 +14,8 @@ answer; each `[B, T]`, or `[B]` for one label a record; and `lengths` int64 `[B]
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ class ServingModel(tf.Module):
         super().__init__()
         # A Keras model as an attribute would add a signature of its own, for float inputs: only its weights are kept.
         self._weights = [variable.value for variable in model.variables]
-        self._logits = lambda batch: model(batch, training=False)
+        self._logits: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = partial(model, training=False)
         self._task = task
         self._transform = transform_output.transform_features_layer()
         self._raw_inputs = task.raw.with_role("input")
@@ -99,7 +100,7 @@ class ServingModel(tf.Module):
     def _sequence_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
         for name, feature in self._raw_inputs.items():
-            shape = [None] if feature.context else [None, None]
+            shape: list[int | None] = [None] if feature.context else [None, None]
             shape += [] if feature.width is None else [feature.width]
             specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}

@@ -31,6 +31,12 @@ def _checked_lengths(lengths: Any, steps: tf.Tensor, batch: tf.Tensor) -> tf.Ten
     return lengths
 
 
+def _of_length(steps: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """`[T, B, D]` cut or padded to `length` steps."""
+    missing = tf.maximum(length - tf.shape(steps)[0], 0)
+    return tf.pad(steps[:length], [[0, missing], [0, 0], [0, 0]])
+
+
 @keras.saving.register_keras_serializable("tfx_sequence")
 class DynamicRNN(keras.layers.Layer):
     """Runs a cell over each row of a padded batch, for as many steps as the row has.
@@ -89,15 +95,15 @@ class DynamicRNN(keras.layers.Layer):
         total = inputs.shape[0]
         steps, batch = tf.unstack(tf.shape(inputs)[:2])
         lengths = _checked_lengths(lengths, steps, batch)
-        # Steps that are padding in all rows are not computed, but for the first: cuDNN needs one.
-        longest = tf.clip_by_value(tf.reduce_max(lengths), tf.minimum(steps, 1), steps)
+        # Steps that are padding in all rows are not computed, but one step always is: cuDNN and loops need one.
+        longest = tf.maximum(tf.reduce_max(lengths), 1)
         real = real_steps(lengths, longest)
-        inputs = tf.where(real, inputs[:longest], tf.zeros([], inputs.dtype))
+        inputs = _of_length(inputs, longest)
+        inputs = tf.where(real, inputs, tf.zeros([], inputs.dtype))
         states = self._first_states(initial_state, batch)
         outputs, states = _unroll(self.cell, inputs, lengths, states, training)
         outputs = tf.where(real, outputs, tf.zeros([], outputs.dtype))
-        outputs = tf.pad(outputs, [[0, steps - longest], [0, 0], [0, 0]])
-        outputs = tf.ensure_shape(outputs, [total, None, None])
+        outputs = tf.ensure_shape(_of_length(outputs, steps), [total, None, None])
         return outputs if self.time_major else tf.transpose(outputs, [1, 0, 2]), states
 
     def _first_states(self, given: Nest, batch: tf.Tensor) -> Nest:
@@ -207,7 +213,8 @@ def dynamic_rnn(
     training: bool = False,
 ) -> tuple[tf.Tensor, Nest]:
     """`DynamicRNN` as a function: see there. The weights are the cell's."""
-    return DynamicRNN(cell, time_major)(inputs, lengths, initial_state, training=training)
+    layer = DynamicRNN(cell, time_major)
+    return layer(inputs, _as_tensor(lengths), initial_state, training=training)
 
 
 def bidirectional_dynamic_rnn(
@@ -221,4 +228,10 @@ def bidirectional_dynamic_rnn(
     training: bool = False,
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[Nest, Nest]]:
     """`BidirectionalRNN` as a function: see there. The weights are the cells'."""
-    return BidirectionalRNN(cell_fw, cell_bw, time_major)(inputs, lengths, initial_state, training=training)
+    layer = BidirectionalRNN(cell_fw, cell_bw, time_major)
+    return layer(inputs, _as_tensor(lengths), initial_state, training=training)
+
+
+def _as_tensor(lengths: Any) -> Any:
+    """A list as a tensor: Keras takes a list for many arguments."""
+    return tf.convert_to_tensor(lengths) if isinstance(lengths, list | tuple) else lengths

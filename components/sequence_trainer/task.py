@@ -99,7 +99,7 @@ class SequenceTask:
         for item in inputs:
             if spec.features[item.name].dtype == "string":
                 raise TaskError(f"the input {item.name!r} is a string; SequenceTransform must turn it into ids")
-        used = [item.name for item in (*inputs, *heads)]
+        used = [item.name for item in inputs] + [head.name for head in heads]
         columns = {
             name: Column(spec.features[name].dtype, spec.features[name].context, spec.features[name].width)
             for name in used

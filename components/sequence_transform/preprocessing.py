@@ -82,7 +82,10 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     checked = zero_if(
         tf.reduce_all(tf.equal(counts, width)), f"the feature {name!r} has a step that does not hold {width} value(s)"
     )
-    values = tf.reshape(x.flat_values, [-1, width]) if width > 1 else x.flat_values
+    values = x.flat_values
+    if width > 1:
+        # The shape depends on the check, so that its message comes before that of a shape that does not fit.
+        values = tf.reshape(values, tf.stack([checked - 1, width]))
     return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)
 
 
@@ -99,7 +102,7 @@ def _ids(x: Any, name: str, feature: Feature, config: VocabularyConfig) -> dict[
     for length in config.affixes:
         strings[f"{name}_prefix{length}"] = prefix(values, length)
         strings[f"{name}_suffix{length}"] = suffix(values, length)
-    counts = {} if closed else {"min_count": config.min_count, "max_size": config.max_size}
+    counts: dict[str, Any] = {} if closed else {"min_count": config.min_count, "max_size": config.max_size}
     ids = {key: compute_and_apply_ids(value, key, closed=closed, **counts) for key, value in strings.items()}
     if isinstance(x, tf.RaggedTensor):
         return {key: x.with_flat_values(value) for key, value in ids.items()}

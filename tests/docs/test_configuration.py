@@ -19,7 +19,8 @@ def writer():
 
 
 def test_document_is_what_the_models_say(writer):
-    assert (DOCS / "configuration.md").read_text(encoding="utf-8") == writer.render()
+    written = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert written == writer.render(), "run: python docs/write_configuration.py"
 
 
 def test_document_has_every_table_of_a_config(writer):

@@ -271,7 +271,7 @@ def test_config_holds_out_a_test_split_when_only_the_rule_is_given(config_file):
 def test_beam_args_name_the_runner_by_its_class(config_file, workers):
     text = config_file.read_text().replace('name = "tiny"', f'name = "tiny"\nworkers = {workers}')
     config_file.write_text(text)
-    runner, mode, count = load_config(config_file).pipeline.beam_args
+    runner, mode, count, _ = load_config(config_file).pipeline.beam_args
     assert runner.endswith(".FnApiRunner")
     assert mode == f"--direct_running_mode={'in_memory' if workers == 1 else 'multi_processing'}"
     assert count == f"--direct_num_workers={workers}"

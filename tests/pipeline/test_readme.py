@@ -59,6 +59,9 @@ def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monke
 def test_config_for_json_lines_is_a_config(root: Path, tmp_path: Path) -> None:
     from tfx_sequence.pipeline.config_file import load_config
 
+    (tmp_path / "data").mkdir()
+    for split in ("train", "dev", "test"):
+        (tmp_path / "data" / f"{split}.jsonl").touch()
     file = tmp_path / "pipeline.toml"
     file.write_text(_block((root / "README.md").read_text(encoding="utf-8"), "toml"), encoding="utf-8")
     config = load_config(str(file))

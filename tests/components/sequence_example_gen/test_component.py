@@ -138,3 +138,22 @@ def test_parameters_are_those_of_stock_and_ours():
     ours = {executor.SPEC_KEY, executor.READ_KEY, executor.SPLIT_KEY, executor.WRITE_KEY}
     assert set(SequenceExampleGenSpec.PARAMETERS) == set(FileBasedExampleGen.SPEC_CLASS.PARAMETERS) | ours
     assert not any(isinstance(value, RuntimeParameter) for value in SequenceExampleGenSpec.PARAMETERS.values())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "span"), [("span-{SPAN:2}/v{VERSION}/*.jsonl", 7), ("{YYYY}-{MM}-{DD}/v{VERSION}/*.jsonl", 18_993)]
+)
+def test_stock_driver_finds_the_latest_span_and_version(pattern, span, tmp_path):
+    for folder in ("span-03/v1", "span-07/v1", "span-07/v2", "2021-12-31/v9", "2022-01-01/v2"):
+        (tmp_path / folder).mkdir(parents=True)
+        fill(tmp_path / folder, data=[len(folder)] * 8)
+    component = SequenceExampleGen(
+        input_base=str(tmp_path),
+        spec=SPEC,
+        read=READ,
+        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=pattern)]),
+    )
+    resolved = component.DRIVER_CLASS(None).resolve_exec_properties(properties(component), None, None)
+    assert (resolved["span"], resolved["version"]) == (span, 2)
+    (file,) = make_request(resolved, make_examples(tmp_path / "out")).files
+    assert file.path == str(tmp_path / ("span-07/v2" if span == 7 else "2022-01-01/v2") / "data.jsonl")

@@ -37,7 +37,7 @@ SENTENCES = st.lists(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), mi
 
 
 @given(SENTENCES, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_sentences_come_out_as_they_went_in(read, sentences, end, bom, final):
     blocks = [[row(i, *word) for i, word in enumerate(words, 1)] for words in sentences]
     data = (end * 2).join(end.join(block) for block in blocks) + (end if final else "")
@@ -153,7 +153,7 @@ def test_the_reader_refuses_an_option_that_it_does_not_have():
 
 
 @given(st.binary(max_size=60) | st.text("1\t_\n#=.- ü", max_size=60).map(str.encode))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items

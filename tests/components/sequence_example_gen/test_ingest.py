@@ -1,5 +1,7 @@
 import gzip
 import json
+import subprocess
+import sys
 
 import apache_beam as beam
 import pytest
@@ -147,3 +149,48 @@ def test_a_failure_within_the_pipeline_leaves_nothing(run, tmp_path, monkeypatch
     with pytest.raises(Exception, match="division by zero"):
         run({"a": lines([1])}, SPEC, FAIL, TRAIN)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_sequence_of_200_000_steps_goes_through_among_short_ones(run, tmp_path):
+    long = {"tokens": [f"w{i % 1000}" for i in range(200_000)], "n": 1}
+    run(
+        {"a": lines([0]) + json.dumps(long).encode() + b"\n" + lines([2])},
+        SPEC,
+        FAIL,
+        TRAIN,
+        WriteConfig(shuffle=False),
+    )
+    (path,) = (tmp_path / "out/Split-train").iterdir()
+    records = [decode(SPEC, data.numpy()) for data in tf.data.TFRecordDataset(str(path), "GZIP")]
+    assert [record["n"] for record in records] == [0, 1, 2]
+    assert records[1] == long
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_and_one_bad_row_in_a_hundred_is_counted(tmp_path):
+    def peak(count):
+        good = json.dumps({"tokens": ["word"] * 20, "n": 1})
+        text = "".join(("{\n" if i % 100 == 50 else f"{good}\n") for i in range(count))
+        (tmp_path / f"{count}.jsonl").write_text(text)
+        output = subprocess.run(
+            [sys.executable, "-c", CHILD, str(tmp_path), str(count)], check=True, stdout=subprocess.PIPE
+        )
+        read, rejected, megabytes = json.loads(output.stdout)
+        assert (read, rejected) == (count, count // 100)
+        return megabytes
+
+    assert peak(400_000) < peak(40_000) + 150
+
+
+CHILD = """
+import json, resource, sys
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.components.sequence_example_gen.convert import convert
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+folder, count = sys.argv[1:]
+spec = SequenceSpec(features={"tokens": Feature(kind="token"), "n": Feature(kind="integer", context=True)})
+read = ReadConfig(format="jsonl", on_bad_record="reject", max_reject_fraction=0.02)
+counts = convert([f"{folder}/{count}.jsonl"], f"{folder}/out-{count}", spec=spec, read=read).counts
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(json.dumps([counts["records_read"], counts["records_rejected"], peak]))
+"""

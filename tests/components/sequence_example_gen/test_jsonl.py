@@ -20,7 +20,7 @@ SPEC = SequenceSpec(
     }
 )
 CONFIG = ReadConfig(format="jsonl")
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 STEP = st.tuples(
     st.text(st.characters(exclude_categories=["Cs"])),

@@ -11,7 +11,7 @@ from tfx_sequence.schemas.examples import decode
 from tfx_sequence.schemas.records import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 SPEC = SequenceSpec(
     features={
         "ids": Feature(kind="integer"),

@@ -10,7 +10,7 @@ from tfx_sequence.components.sequence_example_gen.series import SeriesReader
 from tfx_sequence.schemas.records import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CONFIG = ReadConfig(format="ts")
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 HEADER = "#Comment\n@problemName X\n@timeStamps false\n@univariate false\n@dimensions {}\n@classLabel true a b\n@data\n"

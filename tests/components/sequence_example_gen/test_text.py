@@ -8,7 +8,7 @@ from tfx_sequence.components.sequence_example_gen.text import TextReader
 from tfx_sequence.schemas.records import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 STEPS = SequenceSpec(features={"x": Feature(kind="token", source="step")})
 NEXT = SequenceSpec(
     features={

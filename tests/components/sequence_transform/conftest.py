@@ -47,7 +47,7 @@ class Run:
 
     def __init__(self, folder: Path, spec: SequenceSpec, settings: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._settings = settings
+        self.settings = settings
         schema = standard_artifacts.Schema()
         schema.uri = str(folder / "schema")
         io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", tfmd.to_schema(spec))
@@ -73,7 +73,7 @@ class Run:
     def do(self) -> None:
         """What a launcher does: the executor with the properties that the component made."""
         channels = {name: channel_utils.as_channel(artifacts) for name, artifacts in self.inputs.items()}
-        component = SequenceTransform(**channels, **self._settings)
+        component = SequenceTransform(**channels, **self.settings)
         for name, channel in component.outputs.items():
             count = len(self.inputs["examples"]) if name == "transformed_examples" else 1
             self.outputs[name] = [channel.type() for _ in range(count)]

@@ -1,0 +1,191 @@
+import json
+import re
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components import ExampleValidator
+from tfx.types import artifact_utils, standard_artifacts
+
+from tfx_sequence.components.sequence_example_validator import ExamplesInvalidError, SequenceExampleValidator
+from tfx_sequence.components.sequence_example_validator.component import SequenceExampleValidatorSpec
+from tfx_sequence.components.sequence_example_validator.executor import Executor
+from tfx_sequence.schemas import tfmd
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(
+    features={
+        "tokens": Feature(kind="token"),
+        "tags": Feature(kind="categorical", role="label"),
+        "id": Feature(kind="token", role="key", context=True),
+    }
+)
+CLEAN = ({"id": "s1"}, {"tokens": ["a", "b"], "tags": ["X", "Y"]}), ({"id": "s2"}, {"tokens": ["c"], "tags": ["X"]})
+UNSEEN = (({"id": "s3"}, {"tokens": ["d"], "tags": ["Z"]}),)
+
+
+def make_schema():
+    schema = tfmd.to_schema(SPEC)
+    (tags,) = [proto for proto in tfmd.sequence_struct(schema).struct_domain.feature if proto.name == "tags"]
+    tags.domain = "tags"
+    schema.string_domain.add(name="tags", value=["X", "Y"])
+    return schema
+
+
+class Reads(dict):
+    """Properties that note which of them are looked at."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.seen = set()
+
+    def __getitem__(self, key):
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        self.seen.add(key)
+        return super().get(key, default)
+
+
+def channels():
+    return {
+        "statistics": types.Channel(type=standard_artifacts.ExampleStatistics),
+        "schema": types.Channel(type=standard_artifacts.Schema),
+    }
+
+
+class Case:
+    """Artifacts in a folder, and the executor run on them."""
+
+    def __init__(self, folder, statistics):
+        self.folder = folder
+        self._statistics = statistics
+        self.anomalies = standard_artifacts.ExampleAnomalies()
+        self.anomalies.uri = str(folder / "anomalies")
+        self.schema_text = text_format.MessageToString(make_schema())
+
+    def run(self, splits, **settings):
+        statistics = standard_artifacts.ExampleStatistics()
+        statistics.uri = str(self.folder / "statistics")
+        statistics.split_names = artifact_utils.encode_split_names(list(splits))
+        statistics.span = 7
+        for split, records in splits.items():
+            folder = self.folder / "statistics" / f"Split-{split}"
+            folder.mkdir(parents=True)
+            (folder / "FeatureStats.pb").write_bytes(self._statistics(*records).SerializeToString())
+        schema = standard_artifacts.Schema()
+        schema.uri = str(self.folder / "schema")
+        (self.folder / "schema").mkdir()
+        (self.folder / "schema" / "schema.pbtxt").write_text(self.schema_text)
+        self.properties = Reads(SequenceExampleValidator(**channels(), **settings).spec.exec_properties)
+        inputs = {"statistics": [statistics], "schema": [schema]}
+        return Executor().Do(inputs, {"anomalies": [self.anomalies]}, self.properties)
+
+    def written(self, split):
+        data = (self.folder / "anomalies" / f"Split-{split}" / "SchemaDiff.pb").read_bytes()
+        return anomalies_pb2.Anomalies.FromString(data)
+
+
+@pytest.fixture
+def case(tmp_path, statistics):
+    return Case(tmp_path, statistics)
+
+
+def test_component_has_the_channels_of_stock_example_validator():
+    stock = ExampleValidator(**channels())
+    ours = SequenceExampleValidator(**channels())
+    for side in ("inputs", "outputs"):
+        assert {key: channel.type for key, channel in getattr(ours, side).items()} == {
+            key: channel.type for key, channel in getattr(stock, side).items()
+        }
+
+
+def test_executor_reads_just_the_properties_that_are_declared(case):
+    case.run({"train": CLEAN})
+    assert case.properties.seen == set(SequenceExampleValidatorSpec.PARAMETERS)
+
+
+@pytest.mark.parametrize("level", ["errors", "", None, 2])
+def test_unknown_severity_is_refused_before_the_run(level):
+    message = f"`fail_on` is {level!r}, expected one of 'error', 'warning', 'never'"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SequenceExampleValidator(**channels(), fail_on=level)
+
+
+def test_clean_examples_pass_and_are_blessed(case):
+    output = case.run({"train": CLEAN, "test": CLEAN})
+    assert not case.written("train").anomaly_info
+    assert not case.written("test").anomaly_info
+    assert case.anomalies.get_json_value_custom_property("blessed") == {"train": 1, "test": 1}
+    assert artifact_utils.decode_split_names(case.anomalies.split_names) == ["train", "test"]
+    assert case.anomalies.span == 7
+    assert output.output_artifacts["anomalies"].artifacts[0] == case.anomalies.mlmd_artifact
+
+
+def test_label_seen_only_in_test_fails_after_everything_is_written(case):
+    message = r"\(1 anomaly\):\n  - split 'test', feature 'tags': Examples contain values missing from the schema: Z "
+    with pytest.raises(ExamplesInvalidError, match=message) as caught:
+        case.run({"test": UNSEEN, "train": CLEAN})
+    assert f"All of them stand in {case.anomalies.uri}." in str(caught.value)
+    assert list(case.written("test").anomaly_info) == ["##SEQUENCE##.tags"]
+    assert not case.written("train").anomaly_info
+    assert case.anomalies.get_json_value_custom_property("blessed") == {"test": 0, "train": 1}
+
+
+@pytest.mark.parametrize("fail_on", ["error", "warning", "never"])
+def test_error_anomaly_fails_unless_nothing_may(case, fail_on):
+    if fail_on == "never":
+        case.run({"test": UNSEEN}, fail_on=fail_on)
+        assert case.anomalies.get_json_value_custom_property("blessed") == {"test": 0}
+    else:
+        with pytest.raises(ExamplesInvalidError):
+            case.run({"test": UNSEEN}, fail_on=fail_on)
+
+
+def test_excluded_split_is_not_validated(case):
+    case.run({"train": CLEAN, "test": UNSEEN}, exclude_splits=["test"])
+    assert artifact_utils.decode_split_names(case.anomalies.split_names) == ["train"]
+    assert not (case.folder / "anomalies" / "Split-test").exists()
+
+
+def test_excluded_split_that_is_not_there_is_refused(case):
+    with pytest.raises(ValueError, match=r"`exclude_splits` names \['tset'\], but the statistics have the splits \["):
+        case.run({"train": CLEAN}, exclude_splits=["tset"])
+
+
+def test_split_name_that_looks_like_a_folder_is_kept(case):
+    with pytest.raises(ExamplesInvalidError, match="split 'a-Split-b', feature 'tags'"):
+        case.run({"a-Split-b": UNSEEN})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[: len(text) // 2], r"schema\.pbtxt is not the text form of .* schema, or is cut off"),
+        (lambda text: text.replace("tfx_sequence:1", "tfx_sequence:9"), "marked 'tfx_sequence:9'.*newer tfx-sequence"),
+        (lambda text: 'feature { name: "x" type: INT }', "does not describe tf.SequenceExamples; .* are \\['x'\\]"),
+        (lambda text: "", "does not describe tf.SequenceExamples"),
+    ],
+)
+def test_schema_that_cannot_be_used_is_one_clear_error(case, change, message):
+    case.schema_text = change(case.schema_text)
+    with pytest.raises(tfmd.SchemaError, match=message):
+        case.run({"train": CLEAN})
+    assert not (case.folder / "anomalies").exists()
+
+
+def test_schema_of_other_features_is_told_feature_by_feature(case):
+    other = tfmd.to_schema(SequenceSpec(features={"words": Feature(kind="token")}))
+    case.schema_text = text_format.MessageToString(other)
+    with pytest.raises(ExamplesInvalidError, match="split 'train', feature 'words': Column is completely missing"):
+        case.run({"train": CLEAN})
+    assert set(case.written("train").anomaly_info) == {f"##SEQUENCE##.{n}" for n in ("words", "tokens", "tags")} | {
+        "id"
+    }
+
+
+def test_settings_are_written_as_stock_writes_them():
+    component = SequenceExampleValidator(**channels(), exclude_splits=["eval"], fail_on="warning")
+    assert component.spec.exec_properties == {"exclude_splits": json.dumps(["eval"]), "fail_on": "warning"}
