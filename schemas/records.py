@@ -48,6 +48,18 @@ class Reason(str, enum.Enum):
     """The record has fewer steps than the spec's `min_length`."""
     TOO_LONG = "too_long"
     """The record has more steps than the spec's `max_length`."""
+    EMPTY_STEP = "empty_step"
+    """A step holds no value; readers that flatten steps drop it, and everything after it moves."""
+    MULTIPLE_VALUES = "multiple_values"
+    """A step, or a context feature, holds several values where there may be one."""
+    OUTSIDE_DOMAIN = "outside_domain"
+    """A value is not in the feature's closed set, or not within its bounds."""
+    RESERVED_ID = "reserved_id"
+    """An id is 0, which stands for padding and for nothing else."""
+    TIME_REVERSED = "time_reversed"
+    """A step is earlier than the step before it."""
+    BROKEN_SPAN = "broken_span"
+    """The tags of a span do not follow on from each other as their scheme has it."""
 
 
 class Reject(Frozen):

@@ -1,6 +1,6 @@
 """One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
 
-What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, source) in annotation
+What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, spans, source) in annotation
 tags, which stock ignores.
 """
 
@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role
 
-_KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX = "kind:", "role:", "source:"
+_KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """What the types of a spec are called in a schema."""
@@ -30,6 +30,8 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     proto.type = TYPES[feature.dtype]
     require(proto)
     proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, role_tag(feature.role)])
+    if feature.spans is not None:
+        proto.annotation.tag.append(_SPANS_PREFIX + feature.spans)
     if feature.source is not None:
         proto.annotation.tag.append(_SOURCE_PREFIX + feature.source)
 
@@ -61,6 +63,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             role=role,  # type: ignore[arg-type]
             context=context,
             width=width if kind == "vector" else None,
+            spans=_tagged(proto, _SPANS_PREFIX),  # type: ignore[arg-type]  # refused below if unknown
             source=_tagged(proto, _SOURCE_PREFIX),
         )
     except pydantic.ValidationError as error:

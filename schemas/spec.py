@@ -27,6 +27,7 @@ FIRST_ID = 1
 
 Kind = Literal["token", "categorical", "integer", "float", "vector"]
 Role = Literal["input", "label", "weight", "key", "time", "carried"]
+Spans = Literal["BIO", "BIOES"]
 DType = Literal["string", "int64", "float32"]
 
 _DTYPES: dict[Kind, DType] = {
@@ -60,6 +61,8 @@ class Feature(Frozen):
         record; `time` orders records; `carried` goes along and is not used.
       context: True for one value a record, False for one value a step.
       width: The number of floats in a step of a `vector`; not allowed elsewhere.
+      spans: How the tags of a `categorical` feature mark spans of steps, if they do: with `BIO`, `B-PER` begins a span
+        of type PER, `I-PER` goes on, and `O` is outside; with `BIOES`, `E-PER` ends it and `S-PER` is a span of one.
       source: The name that a reader knows the feature by (a column, a key, a file); the feature's own name if None.
     """
 
@@ -67,6 +70,7 @@ class Feature(Frozen):
     role: Role = "input"
     context: bool = False
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
+    spans: Spans | None = None
     source: Annotated[str, pydantic.StringConstraints(min_length=1)] | None = None
 
     @pydantic.model_validator(mode="after")
@@ -76,6 +80,8 @@ class Feature(Frozen):
             raise ValueError(f"a feature of kind {self.kind!r} {need}")
         if self.role == "label" and self.kind == "token":
             raise ValueError("a label must be 'categorical', 'integer', 'float' or 'vector', not 'token'")
+        if self.spans is not None and (self.kind != "categorical" or self.context):
+            raise ValueError("only a 'categorical' sequence feature has `spans`")
         return self
 
     @property

@@ -7,6 +7,7 @@ kind does not allow. Nothing is converted that could change a value: no string b
 
 from __future__ import annotations
 
+import abc
 import itertools
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
@@ -44,15 +45,16 @@ def codec(name: str, feature: Feature, not_finite: NotFinite = "reject") -> Code
     return _Vectors(name, feature.width, not_finite) if feature.width else _Floats(name, not_finite)
 
 
-class _Cached(dict[Any, bytes]):
+class _Cached(dict[Any, bytes], abc.ABC):
     """Value to step, filled when a value is first seen."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
 
+    @abc.abstractmethod
     def feature(self, value: Any) -> bytes:
-        raise NotImplementedError
+        """One value as a `Feature`."""
 
     def __missing__(self, value: Any) -> bytes:
         step = wire.step(self.feature(value))

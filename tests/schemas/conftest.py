@@ -20,8 +20,9 @@ def features(draw: Any, context: bool) -> Feature:
     kinds = ["token", "categorical", "integer", "float", "vector"]
     kind = draw(st.sampled_from(kinds[1:] if role == "label" else kinds))
     width = draw(st.integers(1, 1 << 20)) if kind == "vector" else None
+    spans = draw(st.sampled_from([None, "BIO", "BIOES"])) if kind == "categorical" and not context else None
     source = draw(st.none() | st.text(min_size=1))
-    return Feature(kind=kind, role=role, context=context, width=width, source=source)
+    return Feature(kind=kind, role=role, context=context, width=width, spans=spans, source=source)
 
 
 @st.composite

@@ -64,6 +64,12 @@ def test_source_is_the_name_unless_given():
             {"kind": "token", "role": "label"},
             ": Value error, a label must be 'categorical', 'integer', 'float' or 'vector', not 'token'",
         ),
+        ({"kind": "token", "spans": "BIO"}, ": Value error, only a 'categorical' sequence feature has `spans`"),
+        (
+            {"kind": "categorical", "spans": "BIO", "context": True},
+            ": Value error, only a 'categorical' sequence feature has `spans`",
+        ),
+        ({"kind": "categorical", "spans": "IOB1"}, "spans: Input should be 'BIO' or 'BIOES'"),
         ({"kind": "word"}, "kind: Input should be 'token', 'categorical', 'integer', 'float' or 'vector'"),
         (
             {"kind": "token", "role": "x"},

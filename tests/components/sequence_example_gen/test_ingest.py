@@ -179,7 +179,7 @@ def test_memory_is_bounded_and_one_bad_row_in_a_hundred_is_counted(tmp_path):
         assert (read, rejected) == (count, count // 100)
         return megabytes
 
-    assert peak(400_000) < peak(40_000) + 150
+    assert peak(400_000) < peak(40_000) + 100
 
 
 CHILD = """

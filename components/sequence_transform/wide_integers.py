@@ -1,0 +1,75 @@
+"""Reads SequenceExamples with all 64 bits of their integers.
+
+tfx_bsl's decoder keeps the lower 32 bits of integers in feature lists: a time in milliseconds, or a large number that
+names a thing, comes out as another number, and silently. TensorFlow's parser keeps all of them, at serving too, so
+without this a model would be trained on other values than it is served with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.beam import batch_util
+from tfx_bsl.coders import sequence_example_coder
+from tfx_bsl.tfxio import tf_sequence_example_record
+
+from tfx_sequence.schemas.tfmd import SEQUENCE, sequence_struct
+
+
+def integers_of(schema: schema_pb2.Schema) -> list[str]:
+    """Names of the sequence features of a schema that are integers."""
+    return [proto.name for proto in sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
+
+
+class WideIntegerRecord(tf_sequence_example_record.TFSequenceExampleRecord):
+    """Stock's reader of SequenceExamples from TFRecords, with sequence features of 64-bit integers."""
+
+    def _RawRecordToRecordBatchInternal(self, batch_size: int | None = None) -> beam.PTransform:
+        return beam.ptransform_fn(
+            lambda records: (
+                records
+                | "Batch" >> batch_util.BatchRecords(batch_size, self.telemetry_descriptors)
+                | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString()))
+            )
+        )().with_input_types(bytes).with_output_types(pa.RecordBatch)
+
+    def _ProjectImpl(self, tensor_names: list[str]) -> WideIntegerRecord:
+        return WideIntegerRecord(
+            self._file_pattern, self.telemetry_descriptors, schema=self._ProjectTfmdSchema(tensor_names)
+        )
+
+
+class _Decode(beam.DoFn):
+    def __init__(self, schema: bytes) -> None:
+        self._schema = schema
+
+    def setup(self) -> None:
+        self._decoder = sequence_example_coder.SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
+        schema = schema_pb2.Schema.FromString(self._schema)
+        self._names = integers_of(schema) if any(proto.name == SEQUENCE for proto in schema.feature) else []
+
+    def process(self, records: list[bytes]) -> Iterator[pa.RecordBatch]:
+        yield widen(self._decoder.DecodeBatch(records), records, self._names)
+
+
+def widen(batch: pa.RecordBatch, records: list[bytes], names: list[str]) -> pa.RecordBatch:
+    """The batch with the integers that stand in the records.
+
+    Args:
+      batch: What tfx_bsl decoded of the records.
+      records: Serialized SequenceExamples.
+      names: The sequence features that are integers.
+    """
+    if not names:
+        return batch
+    features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
+    parsed = tf.io.parse_sequence_example(records, sequence_features=features)[1]
+    struct = batch.column(batch.schema.get_field_index(SEQUENCE)).flatten()
+    children = {field.name: struct.field(number) for number, field in enumerate(struct.type)}
+    wide = {name: _with_values(children[name], parsed[name].flat_values.numpy()) for name in names}
+    ...
