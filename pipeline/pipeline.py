@@ -54,7 +54,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=trainer.outputs["model"],
-        eval_config=make_eval_config(spec.with_role("label"), config.evaluation.min_accuracy),
+        eval_config=make_eval_config(spec, config.evaluation.min_accuracy),
         example_splits=list(config.evaluation.splits),
     )
     pusher = tfx.components.Pusher(

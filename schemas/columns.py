@@ -1,8 +1,8 @@
 """A feature of a batch of records as flat arrays, which checks compute with.
 
 TFXIO gives a batch of SequenceExamples as an Arrow RecordBatch: a context feature is a list of values a record, and all
-feature lists stand in one struct column, each as a list of steps a record, each step a list of values. A missing feature
-list and an empty step are nulls. A `Column` is the same without nesting::
+feature lists stand in one struct column, each as a list of steps a record, each step a list of values. A missing
+feature list and an empty step are nulls. A `Column` is the same without nesting::
 
     records                  values            counts (of steps)   lengths (of records)   present
     [[a] [b c]], [], null    [a, b, c]         [1, 2]              [2, 0, 0]              [T, T, F]
@@ -36,12 +36,14 @@ class Column:
       counts: The number of values in each step, `[S]`.
       lengths: The number of steps in each record, `[N]`.
       present: Whether the record has the feature at all, `[N]`.
+      context: Whether it is a context feature.
     """
 
     values: pa.Array
     counts: Ints
     lengths: Ints
     present: Bools
+    context: bool
 
     @cached_property
     def record_of_step(self) -> Ints:
@@ -70,14 +72,33 @@ class Column:
         records, first = np.unique(self.record_of_step[self.step_of_value[values]], return_index=True)
         return records, values[first]
 
-    def place(self, step: int) -> int:
-        """The position in its record of a step that is counted through the batch."""
-        return int(step - self.starts[self.record_of_step[step]])
+    def with_one_value_a_step(self) -> Column:
+        """The column with no step in those records that have a step without a value, or with several."""
+        wrong = self.counts != 1
+        if not wrong.any():
+            return self
+        kept = np.ones(len(self.lengths), np.bool_)
+        kept[self.record_of_step[wrong]] = False
+        steps = kept[self.record_of_step]
+        values = pa.array(steps[self.step_of_value])
+        lengths = np.where(kept, self.lengths, 0)
+        return Column(self.values.filter(values), self.counts[steps], lengths, self.present, self.context)
+
+    def place(self, step: int) -> str:
+        """Where in its record a step is that is counted through the batch, as the end of a phrase."""
+        return "" if self.context else f" at step {step - self.starts[self.record_of_step[step]]}"
 
     def value(self, index: int) -> Any:
-        """One value, as Python has it; bytes that are text as a string."""
-        value = self.values[int(index)].as_py()
-        return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+        """One value, as Python has it, and bytes as a string."""
+        return _readable(self.values[int(index)].as_py())
+
+    def first_of_each(self) -> list[Any]:
+        """The first value of each record as `value` gives it, None where there is none, `[N]`."""
+        found: list[Any] = [None] * len(self.lengths)
+        records, values = self.first_values(np.ones(len(self.values), np.bool_))
+        for record, value in zip(records.tolist(), self.values.take(pa.array(values)).to_pylist(), strict=True):
+            found[record] = _readable(value)
+        return found
 
 
 def read_column(batch: pa.RecordBatch, name: str, context: bool) -> Column:
@@ -85,15 +106,19 @@ def read_column(batch: pa.RecordBatch, name: str, context: bool) -> Column:
     nested = _context(batch, name) if context else _feature_list(batch, name)
     if nested is None:
         nothing = np.zeros(batch.num_rows, np.int64)
-        return Column(pa.nulls(0), np.zeros(0, np.int64), nothing, nothing.astype(np.bool_))
+        return Column(pa.nulls(0), np.zeros(0, np.int64), nothing, nothing.astype(np.bool_), context)
     if context:
         counts = _lengths(nested)
         present = counts > 0
-        return Column(nested.flatten(), counts[present], present.astype(np.int64), present)
+        return Column(nested.flatten(), counts[present], present.astype(np.int64), present, context)
     steps = nested.flatten()
     if pa.types.is_null(steps.type):  # Every step of the batch is empty.
-        return Column(pa.nulls(0), np.zeros(len(steps), np.int64), _lengths(nested), _present(nested))
-    return Column(steps.flatten(), _lengths(steps), _lengths(nested), _present(nested))
+        return Column(pa.nulls(0), np.zeros(len(steps), np.int64), _lengths(nested), _present(nested), context)
+    return Column(steps.flatten(), _lengths(steps), _lengths(nested), _present(nested), context)
+
+
+def _readable(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 def _context(batch: pa.RecordBatch, name: str) -> pa.Array | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import pydantic
-
 from tfx_sequence.schemas.columns import Ints
-from tfx_sequence.schemas.records import Frozen, Reason, Reject
+from tfx_sequence.schemas.records import Reason, Reject
+from tfx_sequence.schemas.spec import Frozen
 
 NAMED = 5
 """The most records that are named for one reason in one feature."""
@@ -55,11 +54,7 @@ class Tally(Frozen):
     """
 
     records: int = 0
-    groups: tuple[Group, ...] = pydantic.Field(default=())
-
-    def __iter__(self) -> Iterator[Group]:  # type: ignore[override]  # pydantic iterates over fields
-        """The groups."""
-        return iter(self.groups)
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def sum(cls, tallies: Iterable[Tally]) -> Tally:

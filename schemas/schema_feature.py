@@ -1,7 +1,7 @@
 """One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
 
-What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, spans, source) in annotation
-tags, which stock ignores.
+What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, spans, source) in
+annotation tags, which stock ignores.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ __all__ = [
     "SchemaError",
     "add_undescribed",
     "domain_values",
+    "feature_protos",
     "from_schema",
     "parse_schema",
     "role_tag",
@@ -136,6 +137,12 @@ def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
         f"the schema has no {SEQUENCE!r} feature, so it does not describe tf.SequenceExamples; its features are "
         f"{[proto.name for proto in schema.feature][:10]}"
     )
+
+
+def feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
+    """The context features, then the sequence features."""
+    context = [proto for proto in schema.feature if proto.name != SEQUENCE]
+    return [*context, *sequence_struct(schema).struct_domain.feature]
 
 
 def domain_values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:

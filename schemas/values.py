@@ -151,9 +151,6 @@ class _Vectors(_Floats):
         super().__init__(name, not_finite)
         self._width = width
 
-    def feature(self, value: Any) -> bytes:
-        return wire.float_feature(self._pack([value]).tobytes())
-
     def _pack(self, values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == self._width:
             flat: Any = values.reshape(-1)

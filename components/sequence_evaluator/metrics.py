@@ -25,16 +25,17 @@ class SequenceAccuracy(tfma.metrics.Metric):
 
     Args:
       label: The label feature.
+      per_step: True for one label a step, False for one a record.
       name: The metric's name; `<label>_accuracy` if None. The number of real labels comes along, as `<label>_count`.
     """
 
-    def __init__(self, label: str, name: str | None = None) -> None:
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
         """Makes the metric."""
-        super().__init__(_computations, label=label, name=name or f"{label}_accuracy")
+        super().__init__(_computations, label=label, per_step=per_step, name=name or f"{label}_accuracy")
 
 
 def _computations(
-    label: str, name: str, eval_config: Any = None, model_names: Iterable[str] = ("",), **_: Any
+    label: str, per_step: bool, name: str, eval_config: Any = None, model_names: Iterable[str] = ("",), **_: Any
 ) -> list[tfma.metrics.MetricComputation]:
     return [
         tfma.metrics.MetricComputation(
@@ -42,39 +43,33 @@ def _computations(
                 accuracy := tfma.metrics.MetricKey(name=name, model_name=model_name),
                 seen := tfma.metrics.MetricKey(name=f"{label}_count", model_name=model_name),
             ],
-            preprocessors=[_StepsOfRecord(label, model_name)],
+            preprocessors=[_LabelsOfRecord(label, per_step, model_name)],
             combiner=_Share(accuracy, seen),
         )
         for model_name in model_names
     ]
 
 
-class _StepsOfRecord(tfma.metrics.Preprocessor):
-    """Yields, for each record, how many of its steps are right and how many there are."""
+class _LabelsOfRecord(tfma.metrics.Preprocessor):
+    """Yields, for each record, how many of its labels are predicted right and how many there are."""
 
-    def __init__(self, label: str, model_name: str) -> None:
+    def __init__(self, label: str, per_step: bool, model_name: str) -> None:
         # TFMA tells preprocessors apart by their names.
-        super().__init__(name=f"steps_of_{label}_{model_name}")
+        super().__init__(name=f"labels_{label}_{model_name}")
         self._label = label
+        self._per_step = per_step
         self._model_name = model_name
 
     def process(self, extracts: dict[str, Any]) -> Iterator[tuple[int, int]]:
         predictions = _of_model(extracts[constants.PREDICTIONS_KEY], self._model_name)
-        labels = np.atleast_1d(_of_model(extracts[constants.TRANSFORMED_FEATURES_KEY], self._model_name)[self._label])
-        predicted = np.atleast_1d(predictions[f"{self._label}_id"])
-        yield count_right(labels, predicted, int(np.ravel(predictions[LENGTHS])[0]))
+        labels = _of_model(extracts[constants.TRANSFORMED_FEATURES_KEY], self._model_name)[self._label]
+        count = int(np.ravel(predictions[LENGTHS])[0]) if self._per_step else 1
+        yield count_right(labels, predictions[f"{self._label}_id"], count), count
 
 
-def count_right(labels: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any], length: int) -> tuple[int, int]:
-    """How many of a record's labels are predicted right, and how many labels it has.
-
-    Args:
-      labels: Ids, `[T]` for one label a step, `[1]` or `[]` for one a record; padded with anything.
-      predicted: Ids, likewise; their padding may be of another length.
-      length: The record's real steps.
-    """
-    labels, predicted = np.ravel(labels), np.ravel(predicted)
-    return int(np.sum(labels[:length] == predicted[:length])), length
+def count_right(labels: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any], count: int) -> int:
+    """How many of the first `count` labels are predicted right: ids twice, each padded with anything to any length."""
+    return int(np.sum(np.ravel(labels)[:count] == np.ravel(predicted)[:count]))
 
 
 class _Share(beam.CombineFn):

@@ -64,9 +64,6 @@ class _Zstd(io.RawIOBase):
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._ready = memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
-
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._ready:
             data = (self._frame.unused_data if self._frame.eof else b"") or self._stream.read(_INPUT)

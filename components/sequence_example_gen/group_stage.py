@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
 
@@ -33,12 +33,12 @@ class ReadRows(beam.DoFn):
     def setup(self) -> None:
         """Makes the reader, which is used for many files."""
         self._reader = FileReader(self._request.spec, self._request.read)
+        self._grouping = cast(Grouping, self._reader.grouping)
 
     def process(self, element: tuple[int, InputFile]) -> Iterator[Any]:
         """Reads a file."""
         number, file = element
         sink = Sink(self._request, file.split, self._reader.intake)
-        grouping = _grouping(self._reader)
         writer = RunWriter(self._request.staging)
         for row in self._reader.rows(file.path, number):
             if isinstance(row, Reject):
@@ -46,7 +46,7 @@ class ReadRows(beam.DoFn):
                 if sink.failed:
                     break
                 continue
-            key = grouping.key(row.cells)
+            key = self._grouping.key(row.cells)
             writer.add(Place(file.split or "", key[0] % PARTS, key), frame(row.to_bytes()))
             if writer.full:
                 yield from tagged(writer)
@@ -63,12 +63,13 @@ class MakeRecords(beam.DoFn):
 
     def setup(self) -> None:
         """Makes the reader, for what it knows about grouping."""
-        self._reader = FileReader(self._request.spec, self._request.read)
+        reader = FileReader(self._request.spec, self._request.read)
+        self._grouping, self._intake = cast(Grouping, reader.grouping), reader.intake
 
     def process(self, element: tuple[Group, Iterable[Run]]) -> Iterator[Any]:
         """Makes the records of a part."""
         (split, _), runs = element
-        sink = Sink(self._request, split or None, self._reader.intake)
+        sink = Sink(self._request, split or None, self._intake)
         rows = merged(runs, self._request.staging)
         for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
             first, result = self._record([Row.from_bytes(unframe(framed)) for _, framed in group])
@@ -85,14 +86,8 @@ class MakeRecords(beam.DoFn):
         first = min(rows, key=lambda row: (row.file, row.position))
         path = self._request.files[first.file].path
         try:
-            record = _grouping(self._reader).record(rows)
-            return first, self._reader.intake.take(record, path, first.position)
+            record = self._grouping.record(rows)
+            return first, self._intake.take(record, path, first.position)
         except BadRecordError as error:
             excerpt = "\n".join(str(row.cells) for row in rows[:5])
             return first, error.reject.at(file=path, line=first.line, record=first.position, excerpt=excerpt)
-
-
-def _grouping(reader: FileReader) -> Grouping:
-    if reader.grouping is None:
-        raise TypeError("the reader is not one of long form")
-    return reader.grouping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -83,8 +84,8 @@ class LSTMCell(GatedCell):
 
     The peepholes p and the projection P are there by option, and so is the clipping of c' and h'. Gates stand in the
     order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
-    at 1. Without options, in float32, all steps run in one operation ("block LSTM": `fused_lstm`); in training, where
-    there is a GPU, in cuDNN's.
+    at 1. Without projection and output clipping, in float32, all steps run in one operation ("block LSTM": `fused_lstm`);
+    without options, in training and where there is a GPU, in cuDNN's.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -154,18 +155,19 @@ class LSTMCell(GatedCell):
         whole = self._whole_sequence(training)
         if whole is None:
             return super().unroll(inputs, lengths, states, training)
-        weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         outputs, h, c = whole(inputs, lengths, *states, *weights)
         return outputs, [h, c]
 
     def _whole_sequence(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
         """The operation that runs all steps, if there is one."""
-        if any(self._options().values()):
+        if self.projection or self.output_clip:
             return None
         # cuDNN's operation has no CPU kernel: only what is trained uses it, so that a saved model is served anywhere.
-        if training and self.compute_dtype != "bfloat16" and tf.config.list_logical_devices("GPU"):
+        plain = not self.peepholes and self.cell_clip is None
+        if training and plain and self.compute_dtype != "bfloat16" and tf.config.list_logical_devices("GPU"):
             return cudnn_lstm
-        return fused_lstm if self.compute_dtype == "float32" else None
+        return functools.partial(fused_lstm, cell_clip=self.cell_clip) if self.compute_dtype == "float32" else None
 
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("peepholes", "cell_clip", "projection", "output_clip")}

@@ -19,10 +19,12 @@ from tfx.components.util import examples_utils, value_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
+from tfx_bsl.tfxio import tfxio
 
 from tfx_sequence.components.sequence_transform import preprocessing
 from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout, encode, to_struct
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema
+from tfx_sequence.components.sequence_transform.wide_integers import WideIntegerRecord, integers_of
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -73,12 +75,30 @@ class SequenceTransformProcessor(stock.TransformProcessor):
     """Stock's work between reading and writing, with the transformed data in the form of SequenceExamples."""
 
     def Transform(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], status_file: str | None = None) -> None:
-        """Runs stock's Transform, then writes the schema of what was written into the transform graph."""
+        """Runs stock's Transform, then writes the schema of what was written where stock wrote that of flat data."""
         self._spec = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
         super().Transform(inputs, outputs, status_file)
         graph = value_utils.GetSoleValue(outputs, labels.TRANSFORM_METADATA_OUTPUT_PATH_LABEL)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, _SCHEMA_FILE)
-        io_utils.write_pbtxt_file(path, to_sequence_schema(_read_schema(path), self._spec))
+        schema = to_sequence_schema(_read_schema(path), self._spec)
+        io_utils.write_pbtxt_file(path, schema)
+        # Stock wrote this one before the analysis, without the number of ids.
+        folder = value_utils.GetSoleValue(outputs, labels.POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL, strict=False)
+        if folder:
+            io_utils.write_pbtxt_file(os.path.join(folder, _SCHEMA_FILE), schema)
+
+    def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
+        schema = _read_schema(schema_path)
+        if not schema.tensor_representation_group:  # Stock SchemaGen writes none.
+            representations = tfmd.to_schema(tfmd.from_schema(schema)).tensor_representation_group[""]
+            schema.tensor_representation_group[""].CopyFrom(representations)
+        return schema
+
+    def _CreateTFXIO(self, dataset: Any, schema: schema_pb2.Schema) -> tfxio.TFXIO:
+        reader = super()._CreateTFXIO(dataset, schema)
+        if integers_of(schema):
+            return WideIntegerRecord(dataset.file_pattern, reader.telemetry_descriptors, schema=schema)
+        return reader
 
     def _EncodeAndWrite(self, schema: schema_pb2.Schema, file_format: str, output_path: str) -> beam.PTransform:
         if file_format != labels.FORMAT_TFRECORD:
@@ -113,9 +133,7 @@ def _to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
 
 
 def _read_schema(path: str) -> schema_pb2.Schema:
-    schema = schema_pb2.Schema()
-    io_utils.parse_pbtxt_file(path, schema)
-    return schema
+    return tfmd.parse_schema(io_utils.read_bytes_file(path), path)
 
 
 def _read_spec(path: str) -> SequenceSpec:

@@ -8,14 +8,14 @@ without this a model would be trained on other values than it is served with.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.beam import batch_util
-from tfx_bsl.coders import sequence_example_coder
+from tfx_bsl.coders import batch_util, sequence_example_coder
 from tfx_bsl.tfxio import tf_sequence_example_record
 
 from tfx_sequence.schemas.tfmd import SEQUENCE, sequence_struct
@@ -30,13 +30,17 @@ class WideIntegerRecord(tf_sequence_example_record.TFSequenceExampleRecord):
     """Stock's reader of SequenceExamples from TFRecords, with sequence features of 64-bit integers."""
 
     def _RawRecordToRecordBatchInternal(self, batch_size: int | None = None) -> beam.PTransform:
-        return beam.ptransform_fn(
-            lambda records: (
-                records
-                | "Batch" >> batch_util.BatchRecords(batch_size, self.telemetry_descriptors)
-                | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString()))
-            )
-        )().with_input_types(bytes).with_output_types(pa.RecordBatch)
+        return (
+            beam.ptransform_fn(
+                lambda records: (
+                    records
+                    | "Batch" >> batch_util.BatchRecords(batch_size, self.telemetry_descriptors)
+                    | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString()))
+                )
+            )()
+            .with_input_types(bytes)
+            .with_output_types(pa.RecordBatch)
+        )
 
     def _ProjectImpl(self, tensor_names: list[str]) -> WideIntegerRecord:
         return WideIntegerRecord(
@@ -69,7 +73,28 @@ def widen(batch: pa.RecordBatch, records: list[bytes], names: list[str]) -> pa.R
         return batch
     features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
     parsed = tf.io.parse_sequence_example(records, sequence_features=features)[1]
-    struct = batch.column(batch.schema.get_field_index(SEQUENCE)).flatten()
-    children = {field.name: struct.field(number) for number, field in enumerate(struct.type)}
-    wide = {name: _with_values(children[name], parsed[name].flat_values.numpy()) for name in names}
-    ...
+    place = batch.schema.get_field_index(SEQUENCE)
+    struct = batch.column(place)
+    children = [
+        _with_values(struct.field(number), parsed[field.name].flat_values.numpy())
+        if field.name in parsed
+        else struct.field(number)
+        for number, field in enumerate(struct.type)
+    ]
+    columns = batch.columns
+    columns[place] = _with_children(struct, children)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _with_values(array: pa.Array, values: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+    """The (nested) lists with other values, in the same places."""
+    if not pa.types.is_large_list(array.type):
+        return pa.array(values, array.type)
+    return _with_children(array, [_with_values(array.values, values)])
+
+
+def _with_children(array: pa.Array, children: list[pa.Array]) -> pa.Array:
+    own = array.buffers()[: 1 if pa.types.is_struct(array.type) else 2]  # Validity, and the offsets of a list.
+    made = pa.Array.from_buffers(array.type, len(array), own, array.null_count, array.offset, children)
+    made.validate()
+    return made

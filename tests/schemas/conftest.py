@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+import tensorflow as tf
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 
@@ -42,3 +44,28 @@ def sequence_specs(draw: Any) -> SequenceSpec:
 @pytest.fixture(scope="session")
 def specs() -> st.SearchStrategy[SequenceSpec]:
     return sequence_specs()
+
+
+def _feature(values: list[Any]) -> tf.train.Feature:
+    message = tf.train.Feature()
+    kinds = {str: message.bytes_list, bytes: message.bytes_list, int: message.int64_list, float: message.float_list}
+    for value in values:
+        kinds[type(value)].value.append(value.encode() if isinstance(value, str) else value)
+    return message
+
+
+def serialized_example(context: dict[str, Any], lists: dict[str, list[Any]]) -> bytes:
+    """A SequenceExample of exactly these values; a value stands for a list with this one value."""
+    made = tf.train.SequenceExample()
+    for name, values in context.items():
+        made.context.feature[name].CopyFrom(_feature(values if isinstance(values, list) else [values]))
+    for name, steps in lists.items():
+        made.feature_lists.feature_list[name].feature.extend(
+            _feature(step if isinstance(step, list) else [step]) for step in steps
+        )
+    return bytes(made.SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def example() -> Callable[..., bytes]:
+    return serialized_example

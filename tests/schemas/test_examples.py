@@ -217,6 +217,13 @@ def test_decode_refuses_when_the_message_is_of_another_spec(example, reason):
     assert error.value.reject.reason is reason
 
 
+def test_decode_refuses_text_that_is_not_utf8():
+    example = make_example({"x": ["a"]})
+    example.feature_lists.feature_list["x"].feature[0].bytes_list.value[0] = b"\xff"
+    with pytest.raises(BadRecordError, match="undecodable: `x` has"):
+        decode(SequenceSpec(features={"x": ONE["token"]}), example.SerializeToString())
+
+
 def test_decode_refuses_bytes_that_are_no_message():
     with pytest.raises(BadRecordError, match="undecodable: 3 bytes"):
         decode(SequenceSpec(features={"x": ONE["token"]}), b"\xff\xff\xff")

@@ -138,6 +138,13 @@ def test_undecodable_bytes_reject_only_their_sentence_and_name_the_offset(read):
     assert (items[1].reason, items[1].line, items[1].offset) == (Reason.UNDECODABLE, 3, len(first) + 5)
 
 
+def test_undecodable_bytes_after_the_last_sentence_are_counted(read):
+    good, bad = read(text(row(1), "") + b"\xff", SPEC, CONFIG)
+    assert (type(good), bad.reason, bad.line) == (Encoded, Reason.UNDECODABLE, 3)
+    items = read(text(row(1), "") + b" \n\n\n", SPEC, CONFIG)
+    assert [type(item) for item in items] == [Encoded]
+
+
 @pytest.mark.parametrize(
     ("source", "kind"), [("WORD", "token"), ("UPOS:x", "token"), ("tokens", "token"), ("FORM", "vector")]
 )

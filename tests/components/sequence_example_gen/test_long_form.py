@@ -172,6 +172,21 @@ def test_csv_takes_other_delimiters_and_files_without_header(make_source):
     assert (row.line, row.cells["item"], row.cells["t"]) == (1, "i", "2")
 
 
+def test_an_empty_cell_cannot_order_steps():
+    grouping = Grouping(
+        SequenceSpec(features={"t": Feature(kind="integer")}),
+        GroupOptions(group_by=("g",), order_by=("t",)),
+        text=False,
+    )
+    with pytest.raises(BadRecordError, match="the column 't', which orders the steps, has an empty cell"):
+        grouping.record([Row(0, 0, None, {"g": "a", "t": None})])
+
+
+def test_a_bad_row_fails_the_run_with_one_clear_error(run):
+    with pytest.raises(BadRecordError, match="line 2, record 0\nmalformed: the row has 1 cells, expected 7"):
+        run({"a": write_csv([["short"], *many_rows()])}, SPEC, READ["csv"], TRAIN)
+
+
 @pytest.mark.parametrize(
     ("cells", "want"),
     [

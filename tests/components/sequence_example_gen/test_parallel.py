@@ -79,6 +79,13 @@ def test_the_reader_refuses_a_vector():
         ParallelReader(SequenceSpec(features={"v": Feature(kind="vector", width=2)}), {})
 
 
+def test_another_separator_keeps_blanks_within_steps(tmp_path):
+    config = ReadConfig(format="parallel", options={"separator": "|"})
+    items = read(tmp_path, {"seq.in": b"New York|is\n\n", "seq.out": b"LOC|O\n\n", "label": b"a b\nc\n"}, config)
+    assert items[0].record == {"tokens": ["New York", "is"], "slots": ["LOC", "O"], "intent": "a b"}
+    assert items[1].reason is Reason.EMPTY_SEQUENCE
+
+
 @given(st.binary(max_size=30), st.binary(max_size=30), st.binary(max_size=30))
 @RELAXED
 def test_anything_is_read_or_rejected_with_a_reason(tmp_path, first, second, third):

@@ -62,6 +62,12 @@ def test_damaged_data_rejects_one_record_and_a_damaged_header_the_rest(read):
     assert "the file ends within a record" in cut.message
 
 
+def test_a_long_record_is_a_reject_because_its_bytes_are_kept(read):
+    (reject,) = read(frame(example()), SPEC, CONFIG.model_copy(update={"max_length": 1, "on_long": "truncate"}))
+    assert reject.reason is Reason.TOO_LONG
+    assert len(read(frame(example()), SPEC, CONFIG.model_copy(update={"max_length": 2}))[0].pieces) == 1
+
+
 def test_the_reader_refuses_a_source():
     with pytest.raises(ValueError, match="`x` has a `source`"):
         SequenceExampleReader(SequenceSpec(features={"x": Feature(kind="token", source="y")}), {})

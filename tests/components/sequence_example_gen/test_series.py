@@ -56,6 +56,17 @@ def test_a_bad_line_is_one_reject_with_reason_and_place(line, reason, read):
     assert good.record["x"] == [[1, 3], [2, 4]]
 
 
+def test_a_dimension_that_is_not_there_is_a_reject(read):
+    third = SequenceSpec(features={"z": Feature(kind="float", source="2")})
+    (reject,) = read((HEADER.format(2) + "1:2:a").encode(), third, CONFIG)
+    assert "`z` is dimension 2, but there are 2" in reject.message
+
+
+def test_undecodable_bytes_in_a_last_comment_are_counted(read):
+    _, bad = read((HEADER.format(2) + "1:2:a\n#").encode() + b"\xff", spec(2), CONFIG)
+    assert (bad.reason, bad.line) == (Reason.UNDECODABLE, 9)
+
+
 def test_a_missing_value_is_nan_when_it_is_kept(read):
     (item,) = read((HEADER.format(1) + "1,?:a").encode(), spec(1), CONFIG.model_copy(update={"not_finite": "keep"}))
     assert math.isnan(item.record["first"][1])
@@ -65,6 +76,7 @@ def test_a_missing_value_is_nan_when_it_is_kept(read):
     ("data", "message"),
     [
         ("@timeStamps true\n@data\n(0,1):a", "time stamps"),
+        ("@univariate true\n@classLabel true\n@data\n1,2:3,4:a", "2 dimensions, expected 1"),
         ("1,2:a\n", "data before `@data`"),
         ("@data\n1,2\n", "the file has none"),
         ("@problemName x\n", "no record"),

@@ -79,6 +79,17 @@ def test_reading_raises_when_a_compressed_file_is_cut_off(kind, left, make_sourc
         list(make_source(data[: int(len(data) * left)]).lines())
 
 
+def test_errors_of_the_operating_system_stay_what_they_are(make_source, monkeypatch):
+    source = make_source(gzip.compress(b"a\n" * 1000))
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(gzip.GzipFile, "readinto", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        list(source.lines())
+
+
 def test_find_files_sorts_and_refuses_when_nothing_matches(tmp_path):
     for name in ("b.txt", "a.txt", "c.dat"):
         (tmp_path / name).write_text("x")

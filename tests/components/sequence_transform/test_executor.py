@@ -74,13 +74,14 @@ def test_statistics_are_of_the_sequences_that_are_written(transformed):
     (artifact,) = transformed.outputs["post_transform_stats"]
     (path,) = Path(artifact.uri).glob("FeatureStats.pb")
     (dataset,) = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
-    paths = {".".join(feature.path.step) or feature.name: feature for feature in dataset.features}
-    steps = paths["##SEQUENCE##.tokens"].num_stats.common_stats.presence_and_valency_stats
+    paths = {tuple(feature.path.step): feature for feature in dataset.features}
+    # Ids are categorical, so the statistics are those of strings.
+    steps, values = paths["##SEQUENCE##", "tokens"].string_stats.common_stats.presence_and_valency_stats
     lengths = [len(record["tokens"]) for records in RECORDS.values() for record in records]
     assert dataset.num_examples == len(lengths)
-    assert (steps[0].min_num_values, steps[0].max_num_values) == (1, 1)
-    assert (steps[1].min_num_values, steps[1].max_num_values) == (min(lengths), max(lengths))
-    assert paths["year"].num_stats.min == -39
+    assert (steps.min_num_values, steps.max_num_values) == (min(lengths), max(lengths))
+    assert (values.min_num_values, values.max_num_values) == (1, 1)
+    assert paths[("year",)].num_stats.min == -39
 
 
 def test_graph_and_post_transform_schemas_are_one(transformed):
@@ -196,6 +197,21 @@ def test_a_step_without_exactly_one_value_ends_the_run(make_run, values):
     run = make_run(SMALL, {"train": [bad.SerializeToString(), small("1", "a b")]}, disable_statistics=True)
     with pytest.raises(Exception, match=r"the feature 'tokens' has a step that does not hold 1 value"):
         run.do()
+
+
+def test_a_schema_of_stock_schema_gen_is_read(make_run):
+    run = make_run(SMALL, {"train": [small("1", "a b")]}, materialize=False, disable_statistics=True)
+    path = f"{run.inputs['schema'][0].uri}/schema.pbtxt"
+    schema = schema_pb2.Schema()
+    io_utils.parse_pbtxt_file(path, schema)
+    schema.ClearField("tensor_representation_group")
+    schema.ClearField("annotation")
+    for proto in tfmd.sequence_struct(schema).struct_domain.feature:
+        proto.ClearField("annotation")
+    io_utils.write_pbtxt_file(path, schema)
+    run.do()
+    assert run.graph.vocabulary_by_name("tokens") == [b"b", b"a"]
+    assert run.spec.features["tags"].role == "input"
 
 
 def test_examples_of_another_payload_format_are_refused(make_run):
