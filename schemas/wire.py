@@ -47,7 +47,8 @@ def int64_feature(value: int) -> bytes:
 
 def int64s_feature(values: Iterable[int]) -> bytes:
     """A `Feature` with any number of int64 values."""
-    return delimited(b"\x1a", delimited(b"\x0a", b"".join([varint(value & 0xFFFFFFFFFFFFFFFF) for value in values])))
+    packed = b"".join([varint(value & 0xFFFFFFFFFFFFFFFF) for value in values])
+    return delimited(b"\x1a", delimited(b"\x0a", packed) if packed else b"")
 
 
 def bytes_list_feature(values: Iterable[bytes]) -> bytes:
@@ -57,7 +58,7 @@ def bytes_list_feature(values: Iterable[bytes]) -> bytes:
 
 def float_feature(packed: bytes) -> bytes:
     """A `Feature` with float values that are already little-endian float32."""
-    return delimited(b"\x12", delimited(b"\x0a", packed))
+    return delimited(b"\x12", delimited(b"\x0a", packed) if packed else b"")
 
 
 def step(feature: bytes) -> bytes:

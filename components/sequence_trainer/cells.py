@@ -84,8 +84,8 @@ class LSTMCell(GatedCell):
 
     The peepholes p and the projection P are there by option, and so is the clipping of c' and h'. Gates stand in the
     order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
-    at 1. Without projection and output clipping, in float32, all steps run in one operation ("block LSTM": `fused_lstm`);
-    without options, in training and where there is a GPU, in cuDNN's.
+    at 1. In float32 all steps run in one operation ("block LSTM": `fused_lstm`), unless there is a projection or a
+    clipped output; without options, in training, where there is a GPU, they run in cuDNN's.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,

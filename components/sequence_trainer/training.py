@@ -112,8 +112,9 @@ class Trainer:
         mean = float(tf.reduce_mean(losses))
         if not np.isfinite(mean):
             raise TaskError(
-                f"the training loss is {mean}; a smaller learning_rate (it is {self._config.learning_rate}) or "
-                f"clip_norm (it is {self._config.clip_norm}) usually helps"
+                f"the training loss is {mean}: either the inputs hold values that are not finite, or the steps are too "
+                f"large; try a smaller learning_rate (it is {self._config.learning_rate}) or clip_norm (it is "
+                f"{self._config.clip_norm})"
             )
         return mean, tokens / (time.monotonic() - start)
 

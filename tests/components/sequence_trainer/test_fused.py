@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer import cells
 from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell
 from tfx_sequence.components.sequence_trainer.cudnn import cudnn_lstm
 from tfx_sequence.components.sequence_trainer.loop import loop
 from tfx_sequence.components.sequence_trainer.rnn import dynamic_rnn
 
-both_cells = pytest.mark.parametrize("make", [LSTMCell, GRUCell])
+every_kind = pytest.mark.parametrize(
+    "make",
+    [GRUCell, LSTMCell, functools.partial(LSTMCell, peepholes=True, cell_clip=0.4)],
+    ids=["GRU", "LSTM", "LSTM with options"],
+)
 
 
 def numbers(cell: Any, inputs: np.ndarray, lengths: Any, initial: list[np.ndarray], **kwargs: Any) -> list[np.ndarray]:
@@ -43,7 +47,7 @@ def pair(
     return fused, looped
 
 
-@both_cells
+@every_kind
 @hypothesis.given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5),
     units=st.integers(1, 5),
@@ -64,7 +68,7 @@ def test_fused_cell_equals_the_loop(
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
-@both_cells
+@every_kind
 def test_fused_cell_equals_the_loop_when_sequences_are_long_and_states_large(make: Callable[..., Any]) -> None:
     rng = np.random.default_rng(5)
     fused, looped = pair(make, 16, 8, 0.4, rng)
@@ -76,7 +80,7 @@ def test_fused_cell_equals_the_loop_when_sequences_are_long_and_states_large(mak
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * max(1.0, np.abs(b).max()))
 
 
-@both_cells
+@every_kind
 def test_fused_cell_runs_no_loop_of_ours(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("the loop ran")
@@ -88,7 +92,7 @@ def test_fused_cell_runs_no_loop_of_ours(make: Callable[..., Any], monkeypatch: 
         dynamic_rnn(make(2, dtype="float64"), inputs, [3, 1])
 
 
-@both_cells
+@every_kind
 def test_second_derivative_of_a_fused_cell_is_refused(make: Callable[..., Any]) -> None:
     inputs = tf.ones([2, 3, 4])
     with tf.GradientTape() as outer:
@@ -174,14 +178,16 @@ def test_cudnn_is_given_what_it_takes_and_equals_the_loop(lengths: list[int]) ->
 @pytest.mark.parametrize(
     ("cell", "training", "expected"),
     [
-        (lambda: LSTMCell(2), True, cudnn_lstm),
-        (lambda: LSTMCell(2, dtype="mixed_float16"), True, cudnn_lstm),
-        (lambda: LSTMCell(2), False, cells.fused_lstm),
-        (lambda: LSTMCell(2, dtype="mixed_bfloat16"), True, None),
-        (lambda: LSTMCell(2, peepholes=True), True, None),
+        (lambda: LSTMCell(2), True, True),
+        (lambda: LSTMCell(2, dtype="mixed_float16"), True, True),
+        (lambda: LSTMCell(2), False, False),
+        (lambda: LSTMCell(2, dtype="mixed_bfloat16"), True, False),
+        (lambda: LSTMCell(2, peepholes=True), True, False),
+        (lambda: LSTMCell(2, cell_clip=1.0), True, False),
+        (lambda: LSTMCell(2, projection=1), True, False),
     ],
 )
 def test_cudnn_is_used_in_training_alone_and_for_what_it_can(
-    cell: Callable[[], LSTMCell], training: bool, expected: Any
+    cell: Callable[[], LSTMCell], training: bool, expected: bool
 ) -> None:
-    assert cell()._whole_sequence(training) is expected
+    assert (cell()._whole_sequence(training) is cudnn_lstm) == expected

@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Callable[[str], Cell], list[Part]]] = {
     ),
     "dropout_off": (lambda dtype: DropoutWrapper(LSTMCell(4, dtype=dtype)), [lstm_part()]),
 }
-FUSED = ("gru", "basic_lstm", "multi", "dropout_off")
+FUSED = ("gru", "basic_lstm", "peepholes", "cell_clip", "multi", "dropout_off")
 """The cases that do not run the loop in float32."""
 
 

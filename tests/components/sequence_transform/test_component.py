@@ -1,0 +1,50 @@
+"""The component stands where stock Transform stands."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tfx.components.transform import component as stock
+from tfx.dsl.components.base import executor_spec
+from tfx.types import channel_utils, standard_artifacts
+
+from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
+from tfx_sequence.components.sequence_transform.executor import Executor
+
+
+@pytest.fixture
+def channels():
+    return {
+        "examples": channel_utils.as_channel([standard_artifacts.Examples()]),
+        "schema": channel_utils.as_channel([standard_artifacts.Schema()]),
+    }
+
+
+@pytest.mark.parametrize("settings", [{}, {"materialize": False}, {"disable_statistics": True}])
+def test_channels_are_those_of_stock(channels, settings):
+    ours = SequenceTransform(**channels, **settings)
+    theirs = stock.Transform(**channels, preprocessing_fn="a.b", **settings)
+    assert ours.inputs.keys() == theirs.inputs.keys()
+    assert {name: channel.type for name, channel in ours.outputs.items()} == {
+        name: channel.type for name, channel in theirs.outputs.items()
+    }
+    assert ours.exec_properties.keys() == theirs.exec_properties.keys()
+    assert isinstance(ours, stock.Transform)
+    assert isinstance(ours.executor_spec, executor_spec.BeamExecutorSpec)
+    assert ours.executor_spec.executor_class is Executor
+
+
+def test_preprocessing_fn_is_ours_when_none_is_given(channels):
+    properties = SequenceTransform(**channels, transform={"tokens": VocabularyConfig(min_count=2)}).exec_properties
+    module, _, name = properties["preprocessing_fn"].rpartition(".")
+    assert callable(getattr(__import__(module, fromlist=[name]), name))
+    assert json.loads(properties["custom_config"]) == {
+        "transform": {"tokens": {"min_count": 2, "max_size": None, "lowercase": False, "affixes": []}}
+    }
+
+
+def test_preprocessing_fn_and_custom_config_are_the_users_when_given(channels):
+    component = SequenceTransform(**channels, preprocessing_fn="mine.fn", custom_config={"factor": 2})
+    assert component.exec_properties["preprocessing_fn"] == "mine.fn"
+    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "transform": {}}

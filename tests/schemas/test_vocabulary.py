@@ -1,0 +1,60 @@
+"""Vocabularies in plain Python, and how their values stand in files."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES, OOV, Vocabulary
+
+OPEN = Vocabulary((b"the", b"a", b""))
+CLOSED = Vocabulary((b"NOUN", b"VERB"), closed=True)
+
+
+def escaped(value):
+    for plain, written in ESCAPES:
+        value = value.replace(plain.encode(), written.encode())
+    return value or EMPTY.encode()
+
+
+def test_ids_begin_at_one_and_end_with_unseen_values():
+    assert OPEN.ids([b"the", b"a", b"", b"unseen"]) == [1, 2, 3, 4]
+    assert (OPEN.oov_id, OPEN.num_ids) == (4, 5)
+
+
+def test_closed_vocabulary_has_no_id_for_unseen_values():
+    assert CLOSED.num_ids == 3
+    assert CLOSED.ids([b"VERB", b"NOUN"]) == [2, 1]
+    with pytest.raises(KeyError, match="ADJ"):
+        CLOSED.ids([b"ADJ"])
+
+
+def test_values_are_those_of_the_ids():
+    assert OPEN.values([1, 3, 4, PAD_ID]) == [b"the", b"", OOV.encode(), b""]
+    assert CLOSED.values([2, 1, PAD_ID]) == [b"VERB", b"NOUN", b""]
+
+
+@given(st.lists(st.binary(max_size=6), unique=True), st.lists(st.binary(max_size=6)))
+def test_no_value_is_padding_and_every_entry_comes_back(entries, values):
+    vocabulary = Vocabulary(tuple(entries))
+    ids = vocabulary.ids(values)
+    assert all(FIRST_ID <= number < vocabulary.num_ids for number in ids)
+    assert vocabulary.values(vocabulary.ids(entries)) == entries
+    assert all(
+        (number == vocabulary.oov_id) == (value not in entries) for number, value in zip(ids, values, strict=True)
+    )
+
+
+@given(st.lists(st.one_of(st.binary(max_size=6), st.text("\\\nnr0", max_size=5).map(str.encode)), unique=True))
+def test_values_survive_a_file_of_lines(entries):
+    lines = [escaped(value) for value in entries]
+    assert len(set(lines)) == len(entries)
+    assert not any(b"\n" in line or b"\r" in line or not line for line in lines)
+    assert Vocabulary.from_lines(lines).entries == tuple(entries)
+
+
+def test_vocabularies_are_values():
+    assert pickle.loads(pickle.dumps(OPEN)) == OPEN
+    assert Vocabulary(OPEN.entries, closed=True) != OPEN
