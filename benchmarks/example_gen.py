@@ -5,7 +5,8 @@
 The data is the treebank of the `demo` extra, repeated, in eight files. The loop reads a file, calls the guide's
 `make_example` for each sentence and writes it with TFRecordWriter. Ours is the whole ingestion: checks, a split of two
 by hash, sorting, four shards a split. Each line is a process of its own; `start` is what it takes before the first
-sentence and `rate` what the rest takes, so that neither hides the other. Pinned to one core, unless there are workers.
+sentence and `rest` what the others take, so that neither hides the other. Pinned to one core, unless there are workers.
+`cpu us` is processor time a sentence, of all processes: it says what a busy machine hides.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         way, form, folder = options.child
         measure(way, form, Path(folder))
         return
-    heads = ("sentences", "start s", "rest s", "rate /s", "vs loop", "peak MB")
+    heads = ("sentences", "start s", "rest s", "rate /s", "vs loop", "cpu us", "peak MB")
     print(f"{'data':>8} {'way':<18}", *(f"{head:>10}" for head in heads))
     for form in options.format:
         for scale in options.scale:
@@ -54,19 +55,20 @@ def compare(form: str, scale: int, folder: str) -> None:
         rate = SENTENCES * scale / got["rest"]
         loop_rate = loop_rate or rate
         numbers = (f"{got['start']:.1f}", f"{got['rest']:.1f}", f"{rate:,.0f}", f"{rate / loop_rate:.2f}x")
-        cells = (f"{SENTENCES * scale:,}", *numbers, f"{got['peak']:.0f}")
+        cpu = f"{got['cpu'] / SENTENCES / scale * 1e6:.0f}"
+        cells = (f"{SENTENCES * scale:,}", *numbers, cpu, f"{got['peak']:.0f}")
         print(f"{form:>8} {way:<18}", *(f"{cell:>10}" for cell in cells), flush=True)
 
 
 def measure(way: str, form: str, folder: Path) -> None:
     if "workers" not in way:
         os.sched_setaffinity(0, {0})
-    start, rest = loop(form, folder) if way == "loop" else ours(form, folder, workers=2 if "2" in way else 1)
+    start, rest, cpu = loop(form, folder) if way == "loop" else ours(form, folder, workers=2 if "2" in way else 1)
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    print(json.dumps({"start": start, "rest": rest, "peak": peak}))
+    print(json.dumps({"start": start, "rest": rest, "cpu": cpu, "peak": peak}))
 
 
-def loop(form: str, folder: Path) -> tuple[float, float]:
+def loop(form: str, folder: Path) -> tuple[float, float, float]:
     began = time.perf_counter()
     import tensorflow as tf
 
@@ -80,12 +82,18 @@ def loop(form: str, folder: Path) -> tuple[float, float]:
             fl_labels.feature.add().bytes_list.value.append(label.encode())
         return ex
 
-    ready = time.perf_counter()
+    ready, used = time.perf_counter(), processor_time()
     with tf.io.TFRecordWriter(str(folder / "loop.gz"), "GZIP") as writer:
         for path in sorted(folder.glob(f"*.{form}")):
             for tokens, tags in sentences(path, form):
                 writer.write(make_example(tokens, tags).SerializeToString())
-    return ready - began, time.perf_counter() - ready
+    return ready - began, time.perf_counter() - ready, processor_time() - used
+
+
+def processor_time() -> float:
+    """Seconds of all cores, of this process and of those that it started and that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def sentences(path: Path, form: str) -> Iterator[tuple[list[str], list[str]]]:
@@ -107,7 +115,7 @@ def sentences(path: Path, form: str) -> Iterator[tuple[list[str], list[str]]]:
                 tags.append(row[3])
 
 
-def ours(form: str, folder: Path, workers: int) -> tuple[float, float]:
+def ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
     began = time.perf_counter()
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -125,8 +133,8 @@ def ours(form: str, folder: Path, workers: int) -> tuple[float, float]:
     )
     mode = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"] if workers > 1 else []
 
-    def run(pattern: str, output: str) -> float:
-        begin = time.perf_counter()
+    def run(pattern: str, output: str) -> tuple[float, float]:
+        begin, used = time.perf_counter(), processor_time()
         convert(
             [str(folder / pattern)],
             str(folder / output),
@@ -136,12 +144,13 @@ def ours(form: str, folder: Path, workers: int) -> tuple[float, float]:
             write=WriteConfig(num_shards=4),
             make_pipeline=lambda: beam.Pipeline(options=PipelineOptions(mode)),
         )
-        return time.perf_counter() - begin
+        return time.perf_counter() - begin, processor_time() - used
 
     ready = time.perf_counter()
     # What a run takes that has next to nothing to read: Beam's own start, and that of its workers.
-    start = run(f"tiny-*.{form}-tiny", "out-tiny")
-    return ready - began + start, run(f"*.{form}", "out") - start
+    start, start_cpu = run(f"tiny-*.{form}-tiny", "out-tiny")
+    total, cpu = run(f"*.{form}", "out")
+    return ready - began + start, total - start, cpu - start_cpu
 
 
 def write_data(form: str, scale: int, folder: Path) -> None:
