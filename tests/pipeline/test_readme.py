@@ -1,4 +1,4 @@
-"""The README's code runs as it stands."""
+"""The code in the README and the docs runs as it stands."""
 
 from __future__ import annotations
 
@@ -54,6 +54,17 @@ def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monke
     vocabulary = tft.TFTransformOutput(str(graph)).transformed_metadata.schema
     assert [feature.name for feature in vocabulary.feature] == ["ids$ragged_values", "ids$row_lengths_1"]
     assert list(Path("artifacts/Transform/transformed_examples").glob("*/Split-train/*.gz"))
+
+
+def test_toolkit_example_runs_and_masks_what_is_padded(root: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(_block((root / "docs" / "toolkit.md").read_text(encoding="utf-8"), "python"), names)
+    forward, lengths = names["forward"].numpy(), names["lengths"].numpy()
+    assert forward.shape == (2, 10, 64)
+    for row, length in enumerate(lengths):
+        assert not forward[row, length:].any()
+        assert forward[row, :length].all(axis=-1).all()
+    assert float(names["loss"]) > 0
 
 
 def test_config_for_json_lines_is_a_config(root: Path, tmp_path: Path) -> None:
