@@ -57,6 +57,11 @@ class Tally(Frozen):
     groups: tuple[Group, ...] = ()
 
     @classmethod
+    def of(cls, reason: Reason, feature: str, count: int, named: tuple[Reject, ...]) -> Tally:
+        """What was found for one reason in one feature, of records that are counted elsewhere."""
+        return cls(groups=(Group(reason=reason, feature=feature, count=count, named=named),))
+
+    @classmethod
     def sum(cls, tallies: Iterable[Tally]) -> Tally:
         """All of them together."""
         records = 0

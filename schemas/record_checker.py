@@ -10,9 +10,9 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas import structure_checks, tfmd, value_checks
-from tfx_sequence.schemas.columns import Column, Ints, read_column
+from tfx_sequence.schemas.columns import Column, read_column
 from tfx_sequence.schemas.decoding import BatchDecoder
-from tfx_sequence.schemas.findings import NAMED, Finding, Group, Tally
+from tfx_sequence.schemas.findings import NAMED, Finding, Tally
 from tfx_sequence.schemas.records import Reject, excerpt
 from tfx_sequence.schemas.tfmd import SEQUENCE
 
@@ -54,32 +54,26 @@ class RecordChecker:
           file: The file that they are in.
           first: The position in the file of the first of them.
         """
-        tallies, keys = [Tally(records=len(records))], []
+        tallies: list[Tally] = [Tally(records=len(records))]
+        found: list[tuple[str, int]] = []
         for positions, decoded in self._decoder.decode(records):
             places = positions + first
             if isinstance(decoded, Reject):
-                tallies.append(_tally_of_one(decoded.at(file=file, record=int(places[0]))))
+                reject = decoded.at(file=file, record=int(places[0]))
+                tallies.append(Tally.of(reject.reason, "", 1, (reject,)))
                 continue
             columns = self.columns(decoded)
-            keys += [
-                (key, int(place)) for key, place in zip(self.keys(columns), places, strict=True) if key is not None
-            ]
-            tallies += [self._tally(finding, columns, decoded, file, places) for finding in self.find(columns)]
-        return Checked(Tally.sum(tallies), keys)
-
-    def _tally(
-        self, finding: Finding, columns: Mapping[str, Column], batch: pa.RecordBatch, file: str | None, places: Ints
-    ) -> Tally:
-        count = len(finding.records)
-        named = [int(record) for record in finding.records[:NAMED]]
-        keys = self.keys(columns)
-        rejects = tuple(
-            Reject(reason=finding.reason, message=finding.message(k)).at(
-                file=file, record=int(places[record]), key=keys[record], excerpt=_excerpt(batch, record)
-            )
-            for k, record in enumerate(named)
-        )
-        return Tally(groups=(Group(reason=finding.reason, feature=finding.feature, count=count, named=rejects),))
+            keys = self.keys(columns)
+            found += [(key, place) for key, place in zip(keys, places.tolist(), strict=True) if key is not None]
+            for finding in self.find(columns):
+                rejects = tuple(
+                    Reject(reason=finding.reason, message=finding.message(k)).at(
+                        file=file, record=int(places[record]), key=keys[record], excerpt=_excerpt(decoded, int(record))
+                    )
+                    for k, record in enumerate(finding.records[:NAMED])
+                )
+                tallies.append(Tally.of(finding.reason, finding.feature, len(finding.records), rejects))
+        return Checked(Tally.sum(tallies), found)
 
     def columns(self, batch: pa.RecordBatch) -> dict[str, Column]:
         """The features of the spec in a batch as TFXIO gives it."""
@@ -144,10 +138,6 @@ class _Rules:
                 low = domain.min if domain.HasField("min") else float("-inf")
                 self.bounds = low, domain.max if domain.HasField("max") else float("inf")
         self.is_id = proto.int_domain.is_categorical
-
-
-def _tally_of_one(reject: Reject) -> Tally:
-    return Tally(groups=(Group(reason=reject.reason, feature="", count=1, named=(reject,)),))
 
 
 def _excerpt(batch: pa.RecordBatch, record: int) -> str:

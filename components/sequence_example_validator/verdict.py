@@ -7,9 +7,11 @@ from typing import Literal
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from tfx_sequence.components.sequence_example_validator.severity import LEVELS
+from tfx_sequence.schemas.tfmd import SEQUENCE
+
 FailOn = Literal["error", "warning", "never"]
 
-_LEVEL = {"error": anomalies_pb2.AnomalyInfo.ERROR, "warning": anomalies_pb2.AnomalyInfo.WARNING}
 _SHOWN = 20
 
 
@@ -28,13 +30,13 @@ def describe_failures(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on:
         return []
     lines = []
     for split, found in anomalies.items():
-        about = {**found.anomaly_info}
+        about = [(_place(key, info), info) for key, info in sorted(found.anomaly_info.items())]
         if found.HasField("dataset_anomaly_info"):
-            about["the dataset"] = found.dataset_anomaly_info
-        for place, info in sorted(about.items()):
+            about.append(("the dataset", found.dataset_anomaly_info))
+        for place, info in about:
             # ERROR is the higher number; an anomaly whose severity is not given is an error.
-            if info.severity >= _LEVEL[fail_on] or info.severity == anomalies_pb2.AnomalyInfo.UNKNOWN:
-                lines.append(f"split {split!r}, {_plain(place)}: {info.description or info.short_description}")
+            if info.severity >= LEVELS[fail_on] or info.severity == anomalies_pb2.AnomalyInfo.UNKNOWN:
+                lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
     return lines
 
 
@@ -54,8 +56,7 @@ def message(failures: Sequence[str], folder: str) -> str:
     )
 
 
-def _plain(path: str) -> str:
-    """`##SEQUENCE##.upos` is how TFDV names what people call the feature `upos`."""
-    if path in ("the dataset", "##SEQUENCE##"):
-        return "the dataset" if path == "the dataset" else "the feature lists"
-    return f"feature {path.removeprefix('##SEQUENCE##.')!r}"
+def _place(key: str, info: anomalies_pb2.AnomalyInfo) -> str:
+    """What people call what TFDV calls `##SEQUENCE##.upos`."""
+    name = info.path.step[-1] if info.path.step else key.removeprefix(f"{SEQUENCE}.")
+    return "the feature lists" if name == SEQUENCE else f"feature {name!r}"

@@ -100,6 +100,8 @@ def test_component_has_the_channels_of_stock_example_validator():
         assert {key: channel.type for key, channel in getattr(ours, side).items()} == {
             key: channel.type for key, channel in getattr(stock, side).items()
         }
+    more = {key for key, channel in SequenceExampleValidatorSpec.INPUTS.items() if channel.optional}
+    assert more == {"examples", "baseline_statistics", "serving_statistics"}
 
 
 def test_executor_reads_just_the_properties_that_are_declared(case):
@@ -187,5 +189,26 @@ def test_schema_of_other_features_is_told_feature_by_feature(case):
 
 
 def test_settings_are_written_as_stock_writes_them():
-    component = SequenceExampleValidator(**channels(), exclude_splits=["eval"], fail_on="warning")
-    assert component.spec.exec_properties == {"exclude_splits": json.dumps(["eval"]), "fail_on": "warning"}
+    component = SequenceExampleValidator(
+        **channels(), exclude_splits=["eval"], fail_on="warning", severities={"empty_step": "off"}
+    )
+    assert component.spec.exec_properties == {
+        "exclude_splits": json.dumps(["eval"]),
+        "fail_on": "warning",
+        "severities": json.dumps({"empty_step": "off"}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("severities", "message"),
+    [
+        ({"emty_step": "off"}, "`severities` names 'emty_step', expected one of our reasons (broken_span, "),
+        (
+            {"SCHEMA_NEW_COLUMN": "info"},
+            "`severities` gives SCHEMA_NEW_COLUMN the severity 'info', expected one of 'error', 'warning', 'off'",
+        ),
+    ],
+)
+def test_unknown_rule_or_severity_is_refused_before_the_run(severities, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SequenceExampleValidator(**channels(), severities=severities)
