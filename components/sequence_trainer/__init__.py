@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_trainer.attention import AttentionWrapper
     from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
     from tfx_sequence.components.sequence_trainer.buckets import bucket_boundaries, padding_efficiency, plan_batches
+    from tfx_sequence.components.sequence_trainer.cell import Cell
     from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell, SimpleRNNCell
     from tfx_sequence.components.sequence_trainer.cells_frequency import GridLSTMCell, TimeFrequencyLSTMCell
     from tfx_sequence.components.sequence_trainer.cells_light import IndRNNCell, UGRNNCell
@@ -47,13 +48,14 @@ if TYPE_CHECKING:
     )
     from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
     from tfx_sequence.components.sequence_trainer.training import Outcome, Trainer
-    from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper
+    from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
 
 __all__ = [
     "Accuracy",
     "AttentionWrapper",
     "BidirectionalRNN",
     "BitsPerStep",
+    "Cell",
     "Column",
     "CoupledLSTMCell",
     "CrossEntropy",
@@ -90,6 +92,7 @@ __all__ = [
     "Trainer",
     "TrainingConfig",
     "UGRNNCell",
+    "Wrapper",
     "ZoneoutWrapper",
     "bidirectional_dynamic_rnn",
     "bucket_boundaries",
@@ -114,6 +117,7 @@ __getattr__ = lazy_names(
         "AttentionWrapper": "attention",
         "BidirectionalRNN": "rnn",
         "BitsPerStep": "metrics",
+        "Cell": "cell",
         "Column": "parsing",
         "CoupledLSTMCell": "cells_lstm",
         "CrossEntropy": "metrics",
@@ -150,6 +154,7 @@ __getattr__ = lazy_names(
         "Trainer": "training",
         "TrainingConfig": "config",
         "UGRNNCell": "cells_light",
+        "Wrapper": "wrappers",
         "ZoneoutWrapper": "regularization",
         "bidirectional_dynamic_rnn": "rnn",
         "bucket_boundaries": "buckets",

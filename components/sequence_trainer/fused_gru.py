@@ -2,7 +2,7 @@
 
 `GRUBlockCell` runs one step in one operation; it has no gradient registered. The backward loop here multiplies for the
 state alone; the gradients of the weights and of the inputs are large products after it. With B = 32, D = 150, U = 128
-this takes about half the processor time of the plain loop.
+this takes about three quarters of the time of the plain loop.
 """
 
 from __future__ import annotations
