@@ -16,8 +16,9 @@ import pydantic
 from pydantic_core import PydanticUndefined
 
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
-from tfx_sequence.components.sequence_transform.config import VocabularyConfig
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
 from tfx_sequence.pipeline.config import (
     DataConfig,
     DataSplitConfig,
@@ -25,6 +26,7 @@ from tfx_sequence.pipeline.config import (
     LengthConfig,
     PipelineConfig,
     ServingConfig,
+    ValidationConfig,
 )
 from tfx_sequence.schemas.spec import Feature
 
@@ -37,7 +39,9 @@ TABLES: dict[str, type[pydantic.BaseModel]] = {
     "data.write": WriteConfig,
     "features.<name>": Feature,
     "sequence": LengthConfig,
+    "validation": ValidationConfig,
     "transform.<feature>": VocabularyConfig,
+    "numbers.<feature>": NumberConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,

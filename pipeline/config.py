@@ -3,9 +3,10 @@
 Each field is a table of the file, and each table is the settings of one component, under the component's own names::
 
     [pipeline] -> PipelineConfig      [transform.<feature>] -> VocabularyConfig
-    [data]     -> DataConfig          [model]               -> ModelConfig
-    [features.<name>] -> Feature      [training]            -> TrainingConfig
-    [sequence] -> LengthConfig        [evaluation], [serving]
+    [data]     -> DataConfig          [numbers.<feature>]   -> NumberConfig
+    [features.<name>] -> Feature      [model]               -> ModelConfig
+    [sequence] -> LengthConfig        [training]            -> TrainingConfig
+    [validation] -> ValidationConfig  [evaluation], [serving]
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from typing import Annotated, Any
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
-from tfx_sequence.components.sequence_transform.config import TransformConfig
+from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
+from tfx_sequence.components.sequence_example_validator.verdict import FailOn
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig, contradictions
 from tfx_sequence.pipeline.config_error import Contradictions, Problem, dotted, problems_in, shown
 from tfx_sequence.pipeline.data_folder import data_folder, is_package
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
@@ -40,6 +44,11 @@ def _globs(files: Any) -> Any:
     if isinstance(files, dict) and files and all(isinstance(glob, str) for glob in files.values()):
         return files
     raise ValueError('must be one pattern such as "*.conllu", or a table of a pattern for each split')
+
+
+def _known_rules(severities: dict[str, Severity]) -> dict[str, Severity]:
+    check_severities(severities)
+    return severities
 
 
 _Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_absolute)]
@@ -144,10 +153,28 @@ class LengthConfig(Frozen):
     Attributes:
       min_length: The fewest steps that a record may have.
       max_length: The most steps that a record may have; no bound if not given.
+      length_drift: The most that the lengths may differ from those of the baseline, 0 to 1; not judged if not given.
+      length_skew: The same between training and serving.
     """
 
     min_length: int = 1
     max_length: int | None = None
+    length_drift: float | None = None
+    length_skew: float | None = None
+
+
+class ValidationConfig(Frozen):
+    """What is wrong enough to end the run; see docs/validation.md.
+
+    Attributes:
+      fail_on: The least severity that ends it.
+      severities: Rule to severity, for rules that are not to be an error.
+    """
+
+    fail_on: FailOn = "error"
+    severities: Annotated[dict[str, Severity], pydantic.AfterValidator(_known_rules)] = pydantic.Field(
+        default_factory=dict
+    )
 
 
 class EvaluationConfig(Frozen):
@@ -179,7 +206,9 @@ class Config(Frozen):
     data: DataConfig
     features: dict[str, Feature]
     sequence: LengthConfig = LengthConfig()
+    validation: ValidationConfig = ValidationConfig()
     transform: TransformConfig = pydantic.Field(default_factory=dict)
+    numbers: dict[str, NumberConfig] = pydantic.Field(default_factory=dict)
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -220,18 +249,18 @@ class Config(Frozen):
                 yield Problem("features", f'at least one feature must have role = "{role}"; none has')
 
     def _transform_problems(self) -> Iterator[Problem]:
-        for name, vocabulary in self.transform.items():
-            key = dotted(["transform", name])
-            feature = self.features.get(name)
-            if feature is None:
-                yield Problem(key, f"no such feature; the features are {', '.join(self.features)}")
-            elif feature.dtype != "string" or feature.role not in ("input", "label"):
-                what = f"a {feature.kind} with role {feature.role!r}"
-                yield Problem(key, f"only strings that are inputs or labels have a vocabulary; {name} is {what}")
-            elif feature.role == "label":
-                for setting in sorted(vocabulary.model_fields_set & {"min_count", "max_size", "affixes"}):
-                    value = shown(vocabulary.model_dump(mode="json")[setting])
-                    yield Problem(f"{key}.{setting}", "not for a label: every label counts, as it is", value)
+        try:
+            spec = self.spec
+        except pydantic.ValidationError:
+            return  # `_spec_problems` says what is wrong.
+        for wrong in contradictions(spec, self.transform, self.numbers):
+            table = "transform" if wrong.feature in self.transform else "numbers"
+            settings = getattr(self, table)[wrong.feature]
+            if wrong.setting is None:
+                yield Problem(dotted([table, wrong.feature]), wrong.message)
+            else:
+                given = shown(settings.model_dump(mode="json")[wrong.setting])
+                yield Problem(dotted([table, wrong.feature, wrong.setting]), wrong.message, given)
 
     def _split_problems(self) -> Iterator[Problem]:
         splits = self.data.splits

@@ -41,8 +41,14 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = SequenceSchemaGen(statistics=statistics, spec=spec)
     schema = schema_gen.outputs["schema"]
-    validator = SequenceExampleValidator(statistics=statistics, schema=schema)
-    transform = SequenceTransform(examples=examples, schema=schema, transform=config.transform)
+    validator = SequenceExampleValidator(
+        statistics=statistics,
+        schema=schema,
+        examples=examples,
+        fail_on=config.validation.fail_on,
+        severities=config.validation.severities,
+    )
+    transform = SequenceTransform(examples=examples, schema=schema, transform=config.transform, numbers=config.numbers)
     # The validator's verdict is for everything after it, though nothing reads its output.
     transform.add_upstream_node(validator)
     trainer = SequenceTrainer(

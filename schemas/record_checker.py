@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -23,10 +23,12 @@ class Checked(NamedTuple):
     Attributes:
       tally: What is wrong.
       keys: The key, and the position in the file, of each record that has one.
+      columns: The features of the spec, of each batch of records that could be decoded.
     """
 
     tally: Tally
     keys: list[tuple[str, int]]
+    columns: list[dict[str, Column]]
 
 
 class RecordChecker:
@@ -56,6 +58,7 @@ class RecordChecker:
         """
         tallies: list[Tally] = [Tally(records=len(records))]
         found: list[tuple[str, int]] = []
+        batches: list[dict[str, Column]] = []
         for positions, decoded in self._decoder.decode(records):
             places = positions + first
             if isinstance(decoded, Reject):
@@ -63,6 +66,7 @@ class RecordChecker:
                 tallies.append(Tally.of(reject.reason, "", 1, (reject,)))
                 continue
             columns = self.columns(decoded)
+            batches.append(columns)
             keys = self.keys(columns)
             found += [(key, place) for key, place in zip(keys, places.tolist(), strict=True) if key is not None]
             for finding in self.find(columns):
@@ -73,7 +77,7 @@ class RecordChecker:
                     for k, record in enumerate(finding.records[:NAMED])
                 )
                 tallies.append(Tally.of(finding.reason, finding.feature, len(finding.records), rejects))
-        return Checked(Tally.sum(tallies), found)
+        return Checked(Tally.sum(tallies), found, batches)
 
     def columns(self, batch: pa.RecordBatch) -> dict[str, Column]:
         """The features of the spec in a batch as TFXIO gives it."""
@@ -141,6 +145,15 @@ class _Rules:
 
 
 def _excerpt(batch: pa.RecordBatch, record: int) -> str:
-    row = batch.slice(record, 1).to_pydict()
-    fields = {name: values[0] for name, values in row.items() if name != SEQUENCE}
-    return excerpt({**fields, **((row.get(SEQUENCE) or [None])[0] or {})})
+    """The beginning of a record: a value or a list of them for a context feature, a list of steps for a sequence."""
+    row = batch.slice(record, 1)
+    lists = {name: column[0].as_py() for name, column in zip(row.schema.names, row.columns, strict=True)}
+    steps = lists.pop(SEQUENCE, None) or {}
+    context = {name: _shown(values) for name, values in lists.items()}
+    return excerpt({**context, **{name: list(map(_shown, values or ())) for name, values in steps.items()}})
+
+
+def _shown(values: list[Any] | None) -> Any:
+    """One value as itself, and bytes as text."""
+    texts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values or ()]
+    return texts[0] if len(texts) == 1 else texts

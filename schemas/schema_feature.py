@@ -1,7 +1,7 @@
 """One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
 
-What stock TFX has a field for (type, presence) stands there; what it has none for (kind, role, spans, source) in
-annotation tags, which stock ignores.
+What stock TFX has a field for (type, presence, comparators) stands there; what it has none for (kind, role, spans,
+source) in annotation tags, which stock ignores.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role
 
 _KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
+_DIVERGENCE = "jensen_shannon_divergence"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """What the types of a spec are called in a schema."""
@@ -25,11 +26,18 @@ class SchemaError(ValueError):
     """A schema that cannot be read as one of sequences."""
 
 
+class ContradictionError(SchemaError):
+    """Data that cannot be what a spec says."""
+
+
 def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     """Writes what `feature` says into `proto`, but for the number of values."""
     proto.type = TYPES[feature.dtype]
     require(proto)
     proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, role_tag(feature.role)])
+    for comparator, distance in ((proto.drift_comparator, feature.drift), (proto.skew_comparator, feature.skew)):
+        if distance is not None:
+            getattr(comparator, "infinity_norm" if feature.dtype == "string" else _DIVERGENCE).threshold = distance
     if feature.spans is not None:
         proto.annotation.tag.append(_SPANS_PREFIX + feature.spans)
     if feature.source is not None:
@@ -64,6 +72,8 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             context=context,
             width=width if kind == "vector" else None,
             spans=_tagged(proto, _SPANS_PREFIX),  # type: ignore[arg-type]  # refused below if unknown
+            drift=_distance(proto.drift_comparator),
+            skew=_distance(proto.skew_comparator),
             source=_tagged(proto, _SOURCE_PREFIX),
         )
     except pydantic.ValidationError as error:
@@ -123,6 +133,13 @@ def is_ours(proto: schema_pb2.Feature) -> bool:
 
 def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
     return next((tag[len(prefix) :] for tag in proto.annotation.tag if tag.startswith(prefix)), None)
+
+
+def _distance(comparator: schema_pb2.FeatureComparator) -> float | None:
+    for measure in ("infinity_norm", _DIVERGENCE):
+        if getattr(comparator, measure).HasField("threshold"):
+            return float(getattr(comparator, measure).threshold)
+    return None
 
 
 def _values_in_a_step(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:

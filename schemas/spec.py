@@ -41,6 +41,7 @@ _DTYPES: dict[Kind, DType] = {
 NAME_PATTERN = r"^[^\s/#$]+$"
 """What a feature may be called: TFX itself writes the excluded characters into names, or uses them for paths."""
 
+_Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 
@@ -63,6 +64,10 @@ class Feature(Frozen):
       width: The number of floats in a step of a `vector`; not allowed elsewhere.
       spans: How the tags of a `categorical` feature mark spans of steps, if they do: with `BIO`, `B-PER` begins a span
         of type PER, `I-PER` goes on, and `O` is outside; with `BIOES`, `E-PER` ends it and `S-PER` is a span of one.
+      drift: The most that the values may differ from those of the baseline, such as the previous span: 0 to 1. It is
+        the L-infinity distance for strings (the greatest difference in the share of a value), the Jensen-Shannon
+        divergence for numbers. Not judged if None.
+      skew: The same between training and serving.
       source: The name that a reader knows the feature by (a column, a key, a file); the feature's own name if None.
     """
 
@@ -71,6 +76,8 @@ class Feature(Frozen):
     context: bool = False
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
     spans: Spans | None = None
+    drift: _Distance | None = None
+    skew: _Distance | None = None
     source: Annotated[str, pydantic.StringConstraints(min_length=1)] | None = None
 
     @pydantic.model_validator(mode="after")
@@ -98,11 +105,17 @@ class SequenceSpec(Frozen):
         features together: a name in both is legal in the proto and clashes in every reader.
       min_length: The fewest steps that a record may have.
       max_length: The most steps that a record may have; no bound if None.
+      length_drift: The most that the lengths may differ from those of the baseline, such as the previous span: 0 to 1.
+        It is the Kolmogorov-Smirnov distance, the greatest difference in the share of records that are at most so long.
+        Not judged if None.
+      length_skew: The same between training and serving.
     """
 
     features: dict[_Name, Feature]
     min_length: Annotated[int, pydantic.Field(ge=0)] = 1
     max_length: Annotated[int, pydantic.Field(ge=1)] | None = None
+    length_drift: _Distance | None = None
+    length_skew: _Distance | None = None
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> SequenceSpec:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pydantic
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.schema_feature import (
+    ContradictionError,
     SchemaError,
     first_problem,
     is_ours,
@@ -27,12 +27,16 @@ from tfx_sequence.schemas.schema_feature import (
     why_not_described,
     write_feature,
 )
+from tfx_sequence.schemas.schema_parts import SEQUENCE, domain_values, feature_protos, parse_schema, sequence_struct
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tensor_representations import add_representations
 
 __all__ = [
     "FORMAT_TAG",
     "SEQUENCE",
+    "ContradictionError",
     "SchemaError",
+    "add_representations",
     "add_undescribed",
     "domain_values",
     "feature_protos",
@@ -43,19 +47,19 @@ __all__ = [
     "to_schema",
 ]
 
-SEQUENCE = "##SEQUENCE##"
-"""The name that TFXIO gives to the struct of all feature lists."""
-
 FORMAT_TAG = "tfx_sequence:1"
 """Marks a schema that carries a spec, and the version of its tags."""
 
-_FORMAT_PREFIX = "tfx_sequence:"
+_FORMAT_PREFIX, _LENGTH_DRIFT_PREFIX, _LENGTH_SKEW_PREFIX = "tfx_sequence:", "length_drift:", "length_skew:"
 
 
 def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
     """The schema that says what `spec` says; domains are for statistics to add."""
     schema = schema_pb2.Schema()
     schema.annotation.tag.append(FORMAT_TAG)
+    for prefix, distance in ((_LENGTH_DRIFT_PREFIX, spec.length_drift), (_LENGTH_SKEW_PREFIX, spec.length_skew)):
+        if distance is not None:
+            schema.annotation.tag.append(f"{prefix}{distance!r}")
     for name, feature in spec.context.items():
         proto = schema.feature.add(name=name)
         write_feature(proto, feature)
@@ -73,21 +77,14 @@ def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
         if spec.max_length is not None:
             steps.max = spec.max_length
         proto.value_counts.value_count.add(min=feature.width or 1, max=feature.width or 1)
-    representations = schema.tensor_representation_group[""].tensor_representation
-    for name, feature in spec.features.items():
-        representations[name].CopyFrom(_dense(name, feature.width) if feature.context else _ragged(name))
+    add_representations(schema)
     return schema
 
 
 def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
     """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
-    representation = schema.tensor_representation_group[""].tensor_representation[proto.name]
-    if context:
-        schema.feature.add().CopyFrom(proto)
-        representation.varlen_sparse_tensor.column_name = proto.name
-    else:
-        sequence_struct(schema).struct_domain.feature.add().CopyFrom(proto)
-        representation.CopyFrom(_ragged(proto.name))
+    (schema if context else sequence_struct(schema).struct_domain).feature.add().CopyFrom(proto)
+    add_representations(schema)
 
 
 def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
@@ -119,81 +116,19 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
     low, high = _length_bounds(described)
     try:
-        return SequenceSpec(features=features, min_length=low, max_length=high)
+        return SequenceSpec(
+            features=features,
+            min_length=low,
+            max_length=high,
+            length_drift=_tagged(schema, _LENGTH_DRIFT_PREFIX),  # type: ignore[arg-type]  # the text of a number
+            length_skew=_tagged(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
+        )
     except pydantic.ValidationError as error:
         raise SchemaError(f"the schema does not describe sequences: {first_problem(error)}") from error
 
 
-def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
-    """The struct feature that holds the sequence features.
-
-    Raises:
-      SchemaError: if there is none.
-    """
-    for proto in schema.feature:
-        if proto.name == SEQUENCE:
-            return proto
-    raise SchemaError(
-        f"the schema has no {SEQUENCE!r} feature, so it does not describe tf.SequenceExamples; its features are "
-        f"{[proto.name for proto in schema.feature][:10]}"
-    )
-
-
-def feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
-    """The context features, then the sequence features."""
-    context = [proto for proto in schema.feature if proto.name != SEQUENCE]
-    return [*context, *sequence_struct(schema).struct_domain.feature]
-
-
-def domain_values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
-    """The closed set of values of a string feature, in the schema's order; None if it is open."""
-    if proto.HasField("string_domain"):
-        return list(proto.string_domain.value)
-    if proto.HasField("domain"):
-        for domain in schema.string_domain:
-            if domain.name == proto.domain:
-                return list(domain.value)
-        raise SchemaError(
-            f"feature {proto.name!r} of the schema names the domain {proto.domain!r}, which the schema does not have; "
-            f"its domains are {[domain.name for domain in schema.string_domain]}"
-        )
-    return None
-
-
-def parse_schema(text: str | bytes, where: str) -> schema_pb2.Schema:
-    """A schema from the text of a `schema.pbtxt`.
-
-    Args:
-      text: What the file holds.
-      where: Its name, for the message.
-
-    Raises:
-      SchemaError: if it is not the text of a schema, or is cut off.
-    """
-    try:
-        return text_format.Parse(text, schema_pb2.Schema())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise SchemaError(
-            f"{where} is not the text form of a TensorFlow Metadata schema, or is cut off: {error}"
-        ) from error
-
-
-def _dense(name: str, width: int | None) -> schema_pb2.TensorRepresentation:
-    """A context feature as a tensor `[B]`, or `[B, width]`."""
-    representation = schema_pb2.TensorRepresentation()
-    representation.dense_tensor.column_name = name
-    representation.dense_tensor.shape.SetInParent()
-    if width is not None:
-        representation.dense_tensor.shape.dim.add(size=width)
-    return representation
-
-
-def _ragged(name: str) -> schema_pb2.TensorRepresentation:
-    """A sequence feature as a ragged tensor `[B, (T), (V)]`, V values in a step."""
-    representation = schema_pb2.TensorRepresentation()
-    representation.ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
-    representation.ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
-    return representation
+def _tagged(schema: schema_pb2.Schema, prefix: str) -> str | None:
+    return next((tag[len(prefix) :] for tag in schema.annotation.tag if tag.startswith(prefix)), None)
 
 
 def _check_version(schema: schema_pb2.Schema) -> None:

@@ -1,11 +1,8 @@
-"""Keys that more than one record has.
-
-One key is looked at together with all places where it is used, in all splits; `Uses` add up, so that the places can be
-gathered in any order, and in parts.
-"""
+"""Keys that more than one record has."""
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -14,7 +11,7 @@ from tfx_sequence.schemas.records import Reason, Reject
 
 
 class Use(NamedTuple):
-    """A record that has the key.
+    """A record that has a key.
 
     Attributes:
       split: The split that it is in.
@@ -31,52 +28,63 @@ class Use(NamedTuple):
         return f"record {self.record} of {self.file}"
 
 
-class Uses(NamedTuple):
-    """All records that have one key.
+class KeyIndex:
+    """Where keys are used, in all splits.
 
-    Attributes:
-      counts: The number of them in each split, by the split's name.
-      first: The first few of each split, by place.
+    It holds one place for each key, and of keys that are used again no more than a few for each split, so a key that
+    all records have costs no more than another. The order in which places come changes nothing.
     """
 
-    counts: tuple[tuple[str, int], ...]
-    first: tuple[Use, ...]
+    def __init__(self) -> None:
+        """Of no key yet."""
+        self._once: dict[str, Use] = {}
+        self._again: dict[str, dict[str, _Places]] = {}
 
-    @classmethod
-    def of(cls, use: Use) -> Uses:
-        """One record alone."""
-        return cls(((use.split, 1),), (use,))
-
-    @classmethod
-    def sum(cls, parts: Iterable[Uses]) -> Uses:
-        """All of them together."""
-        counts: dict[str, int] = {}
-        first: dict[str, list[Use]] = {}
-        for part in parts:
-            for split, count in part.counts:
-                counts[split] = counts.get(split, 0) + count
-            for use in part.first:
-                first.setdefault(use.split, []).append(use)
-        kept = [use for split in sorted(first) for use in sorted(first[split])[:NAMED]]
-        return cls(tuple(sorted(counts.items())), tuple(kept))
-
-    def tallies(self, key: str, feature: str) -> Iterator[tuple[str, Tally]]:
-        """Yields, for each split, what is wrong if the key is used more than once in all."""
-        if sum(count for _, count in self.counts) < 2:
+    def add(self, key: str, use: Use) -> None:
+        """Notes that a record has a key."""
+        if key not in self._once:
+            self._once[key] = use
             return
-        for split, count in self.counts:
-            uses = [use for use in self.first if use.split == split]
-            rejects = tuple(
-                Reject(
-                    reason=Reason.DUPLICATE_KEY,
-                    message=f"the key {key!r} is also that of {self._other(use)}",
-                    file=use.file,
-                    record=use.record,
-                    key=key,
-                )
-                for use in uses
-            )
-            yield split, Tally.of(Reason.DUPLICATE_KEY, feature, count, rejects)
+        if key not in self._again:
+            self._again[key] = {}
+            self._note(key, self._once[key])
+        self._note(key, use)
 
-    def _other(self, use: Use) -> Use:
-        return next(other for other in self.first if other != use)
+    def tallies(self, feature: str) -> Iterator[tuple[str, Tally]]:
+        """Yields, for each key that is used more than once in all, what is wrong in each split that has it.
+
+        Args:
+          feature: The name that the finding is under.
+        """
+        for key, places in self._again.items():
+            kept = [use for split in sorted(places) for use in places[split].first]
+            for split, found in places.items():
+                rejects = tuple(_reject(key, use, kept) for use in found.first)
+                yield split, Tally.of(Reason.DUPLICATE_KEY, feature, found.count, rejects)
+
+    def _note(self, key: str, use: Use) -> None:
+        self._again[key].setdefault(use.split, _Places()).add(use)
+
+
+class _Places:
+    """How many records of one split have a key, and the first few of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[Use] = []
+
+    def add(self, use: Use) -> None:
+        self.count += 1
+        bisect.insort(self.first, use)
+        del self.first[NAMED:]
+
+
+def _reject(key: str, use: Use, kept: Iterable[Use]) -> Reject:
+    other = next(other for other in kept if other != use)
+    return Reject(
+        reason=Reason.DUPLICATE_KEY,
+        message=f"the key {key!r} is also that of {other}",
+        file=use.file,
+        record=use.record,
+        key=key,
+    )

@@ -28,6 +28,10 @@ EMPTY = "\\0"
 """What is written for the empty string."""
 
 
+class VocabularyError(ValueError):
+    """A file that is not one of a vocabulary."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The entries of one feature, in the order of their ids.
@@ -44,6 +48,34 @@ class Vocabulary:
     def from_lines(cls, lines: Iterable[bytes], closed: bool = False) -> Vocabulary:
         """Reads a vocabulary file, or what `TFTransformOutput.vocabulary_by_name` returns of it."""
         return cls(tuple(map(_unescaped, lines)), closed)
+
+    @classmethod
+    def from_file(cls, data: bytes, where: str, closed: bool = False) -> Vocabulary:
+        """Checks and reads a vocabulary file that a person may have written.
+
+        Args:
+          data: What the file holds.
+          where: Its name, for messages.
+          closed: See the class.
+
+        Raises:
+          VocabularyError: naming the line, if it is empty or not UTF-8, stands there twice, or has a backslash that
+            does not begin an escape.
+        """
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        if not lines:
+            raise VocabularyError(f"{where} is empty; a vocabulary has one value a line")
+        first: dict[bytes, int] = {}
+        for number, line in enumerate(lines, 1):
+            if problem := _problem(line):
+                raise VocabularyError(f"{where}, line {number}: {problem}")
+            if line in first:
+                value = line.decode()
+                raise VocabularyError(f"{where}, line {number}: {value!r} stands in line {first[line]} already")
+            first[line] = number
+        return cls.from_lines(lines, closed)
 
     @property
     def oov_id(self) -> int:
@@ -68,6 +100,21 @@ class Vocabulary:
         """Ids to values; padding is the empty string, unseen values are `OOV`."""
         table = (b"", *self.entries, OOV.encode())
         return [table[number] for number in ids]
+
+
+def _problem(line: bytes) -> str | None:
+    """What is wrong with a line, if anything is."""
+    if not line:
+        return f"it is empty; the empty value is written {EMPTY}"
+    if b"\r" in line:
+        return "it has a carriage return; end lines with a line feed alone"
+    if line != EMPTY.encode() and not re.fullmatch(rb"(?:[^\\]|\\[\\nr])*", line):
+        return "it has a single backslash; a backslash is written \\\\, a line feed \\n, a carriage return \\r"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    return None
 
 
 def _unescaped(line: bytes) -> bytes:

@@ -27,9 +27,19 @@ def add_records(
     for group in tally.groups:
         severity = severities.get(group.reason.value, "error")
         if severity != "off":
-            info = _info(anomalies, _path(group.feature, spec))
-            info.severity = max(info.severity, LEVELS[severity])
-            write_reasons(info, [*info.reason, _reason(group, tally.records)])
+            add_reason(anomalies, _path(group.feature, spec), LEVELS[severity], _reason(group, tally.records))
+
+
+def add_reason(
+    anomalies: anomalies_pb2.Anomalies,
+    path: tuple[str, ...],
+    severity: int,
+    reason: anomalies_pb2.AnomalyInfo.Reason,
+) -> None:
+    """Adds a reason to the anomaly at `path`, which is made if there is none; it is as severe as its worst reason."""
+    info = _info(anomalies, path)
+    info.severity = max(info.severity, severity)
+    write_reasons(info, [*info.reason, reason])
 
 
 def _path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:

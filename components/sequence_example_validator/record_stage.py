@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -14,9 +15,13 @@ from tfx_sequence.components.sequence_example_validator.tfrecord_batches import 
 from tfx_sequence.schemas.findings import Tally
 from tfx_sequence.schemas.record_checker import RecordChecker
 from tfx_sequence.schemas.records import BadRecordError
-from tfx_sequence.schemas.uniqueness import Use, Uses
+from tfx_sequence.schemas.uniqueness import KeyIndex, Use
 
 _KEYS = "keys"
+
+# Keys are gathered in so many parts, since an element of Beam costs more than a key: one process holds the keys of a
+# part, a 64th of all.
+_PARTS = 64
 
 
 class ExampleFile(NamedTuple):
@@ -58,7 +63,7 @@ def check_files(
         )
         repeated = (
             checked[_KEYS]
-            | "GatherKeys" >> beam.CombinePerKey(Uses.sum)
+            | "GatherKeys" >> beam.GroupByKey()
             | "RepeatedKeys" >> beam.FlatMap(_repeated, features[0] if features else "")
         )
         _ = (
@@ -78,21 +83,36 @@ class _CheckFile(beam.DoFn):
         self._checker = RecordChecker(schema_pb2.Schema.FromString(self._schema))
 
     def process(self, file: ExampleFile) -> Iterator[Any]:
+        tallies: list[Tally] = []
+        keys: dict[int, list[tuple[str, int]]] = {}
         position = 0
         try:
             for records in read_batches(file.path):
                 checked = self._checker.check(records, file.path, position)
                 position += len(records)
-                yield file.split, checked.tally
+                tallies.append(checked.tally)
                 for key, record in checked.keys:
-                    yield beam.pvalue.TaggedOutput(_KEYS, (key, Uses.of(Use(file.split, file.path, record))))
+                    keys.setdefault(zlib.crc32(key.encode()) % _PARTS, []).append((key, record))
         except BadRecordError as error:
-            yield file.split, Tally.of(error.reject.reason, "", 1, (error.reject,))
+            tallies.append(Tally.of(error.reject.reason, "", 1, (error.reject,)))
+        yield file.split, Tally.sum(tallies)
+        for part, found in keys.items():
+            yield beam.pvalue.TaggedOutput(_KEYS, (part, _FileKeys(file, found)))
 
 
-def _repeated(used: tuple[str, Uses], feature: str) -> Iterator[tuple[str, Tally]]:
-    key, uses = used
-    return uses.tallies(key, feature)
+class _FileKeys(NamedTuple):
+    """Keys of a file, with the positions of their records."""
+
+    file: ExampleFile
+    keys: list[tuple[str, int]]
+
+
+def _repeated(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, Tally]]:
+    index = KeyIndex()
+    for file, keys in part[1]:
+        for key, record in keys:
+            index.add(key, Use(file.split, file.path, record))
+    return index.tallies(feature)
 
 
 def _write(found: tuple[str, Tally], outputs: Mapping[str, str]) -> None:

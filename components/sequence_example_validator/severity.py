@@ -14,8 +14,13 @@ Severity = Literal["error", "warning", "off"]
 LEVELS = {"error": anomalies_pb2.AnomalyInfo.ERROR, "warning": anomalies_pb2.AnomalyInfo.WARNING}
 """Severities as they stand in an anomaly. The higher the number, the more severe."""
 
-RULES = frozenset(reason.value for reason in Reason) | frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
-"""What can be given a severity: the reasons of our record checks, and TFDV's types of anomalies."""
+LENGTH_DRIFT, LENGTH_SKEW = "length_drift", "length_skew"
+"""The rules for lengths that differ from the baseline's, and from serving's."""
+
+_OURS = frozenset(reason.value for reason in Reason) | {LENGTH_DRIFT, LENGTH_SKEW}
+
+RULES = _OURS | frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
+"""What can be given a severity: our own rules, most of them reasons of record checks, and TFDV's types of anomalies."""
 
 
 def check_severities(severities: Mapping[str, str]) -> None:
@@ -26,9 +31,8 @@ def check_severities(severities: Mapping[str, str]) -> None:
     """
     for rule, severity in severities.items():
         if rule not in RULES:
-            ours = ", ".join(sorted(reason.value for reason in Reason))
             raise ValueError(
-                f"`severities` names {rule!r}, expected one of our reasons ({ours}) or a name of "
+                f"`severities` names {rule!r}, expected one of our rules ({', '.join(sorted(_OURS))}) or a name of "
                 "tensorflow_metadata's AnomalyInfo.Type, such as SCHEMA_NEW_COLUMN"
             )
         if severity not in get_args(Severity):

@@ -9,8 +9,9 @@ from typing import TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from tfx_sequence.components.sequence_example_validator.lengths import compare_lengths
 from tfx_sequence.components.sequence_example_validator.merge import add_records
-from tfx_sequence.components.sequence_example_validator.severity import apply_severities
+from tfx_sequence.components.sequence_example_validator.severity import apply_severities, write_reasons
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.findings import Tally
 
@@ -46,7 +47,23 @@ def validate_split(
     anomalies = tfdv.validate_statistics(
         statistics.current, schema, previous_statistics=statistics.baseline, serving_statistics=statistics.serving
     )
+    spec = tfmd.from_schema(schema)
+    if not any(data.num_examples for data in statistics.current.datasets):
+        _add_no_data(anomalies)
     apply_severities(anomalies, severities)
+    compare_lengths(anomalies, spec, statistics.current, statistics.baseline, statistics.serving, severities)
     if tally is not None:
-        add_records(anomalies, tally, tfmd.from_schema(schema), severities)
+        add_records(anomalies, tally, spec, severities)
     return anomalies
+
+
+def _add_no_data(anomalies: anomalies_pb2.Anomalies) -> None:
+    """TFDV finds nothing wrong with nothing."""
+    info = anomalies.dataset_anomaly_info
+    info.severity = anomalies_pb2.AnomalyInfo.ERROR
+    reason = anomalies_pb2.AnomalyInfo.Reason(
+        type=anomalies_pb2.AnomalyInfo.NO_DATA_IN_SPAN,
+        short_description="No records",
+        description="The split has no record at all.",
+    )
+    write_reasons(info, [*info.reason, reason])

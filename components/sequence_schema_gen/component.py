@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration import data_types
 from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from tfx_sequence.components.sequence_schema_gen import executor
@@ -14,11 +14,15 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
-    """Stock SchemaGen's channels and parameters, and the spec."""
+    """Stock SchemaGen's channels and parameters, the spec, and a curated schema."""
 
     PARAMETERS = {  # noqa: RUF012  (TFX's own form)
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
         executor.SEQUENCE_SPEC_KEY: ExecutionParameter(type=str, optional=True),
+    }
+    INPUTS = {  # noqa: RUF012
+        **standard_component_specs.SchemaGenSpec.INPUTS,
+        executor.CURATED_KEY: ChannelParameter(type=standard_artifacts.Schema, optional=True),
     }
 
 
@@ -32,9 +36,15 @@ class SequenceSchemaGen(base_component.BaseComponent):
     Args:
       statistics: A channel of `ExampleStatistics`.
       spec: What the data should be; inferred from the statistics if None.
+      curated: A channel of a `Schema` that somebody has written or mended, such as ImportSchemaGen's. It always wins:
+        the output is that schema, with TensorRepresentations where it has none. How the data differs from it is logged,
+        and kept in the output's property `differences`. Not together with `spec`.
       infer_feature_shape: As stock SchemaGen has it.
       exclude_splits: Splits whose statistics do not count. By default every split but `train`, so that a label that
         only the held-out data has is an anomaly rather than part of the schema; all splits count if none is `train`.
+
+    Raises:
+      ValueError: if both `spec` and `curated` are given.
     """
 
     SPEC_CLASS = SequenceSchemaGenSpec
@@ -44,9 +54,14 @@ class SequenceSchemaGen(base_component.BaseComponent):
         self,
         statistics: types.BaseChannel,
         spec: SequenceSpec | None = None,
+        curated: types.BaseChannel | None = None,
         infer_feature_shape: bool | data_types.RuntimeParameter = True,
         exclude_splits: list[str] | None = None,
     ):
+        if spec is not None and curated is not None:
+            raise ValueError(
+                "`spec` and `curated` are both given; a curated schema holds its spec, so give one of them"
+            )
         super().__init__(
             spec=SequenceSchemaGenSpec(
                 statistics=statistics,
@@ -56,5 +71,6 @@ class SequenceSchemaGen(base_component.BaseComponent):
                 else infer_feature_shape,
                 exclude_splits=json_utils.dumps(exclude_splits),
                 **({executor.SEQUENCE_SPEC_KEY: spec.to_json()} if spec else {}),
+                **({executor.CURATED_KEY: curated} if curated is not None else {}),
             )
         )

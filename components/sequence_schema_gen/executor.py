@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
+from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
 
 SEQUENCE_SPEC_KEY = "sequence_spec"
+CURATED_KEY = "curated"
 SCHEMA_FILE = "schema.pbtxt"
+
+DIFFERENCES_PROPERTY = "differences"
+"""Of the Schema artifact: how the data differs from the curated schema, a list of lines."""
 
 
 class Executor(base_executor.BaseExecutor):
-    """Reads ExampleStatistics, writes one Schema."""
+    """Reads ExampleStatistics and, if there is one, a curated Schema; writes one Schema."""
 
     def Do(
         self,
@@ -27,30 +36,43 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs `infer_schema` on the statistics of the splits that count.
+        """Runs `infer_schema`, or `keep_curated`, on the statistics of the splits that count.
 
         Raises:
           ValueError: if `exclude_splits` names a split that the statistics do not have.
-          SchemaError: see `infer_schema`.
+          SchemaError: see `infer_schema` and `keep_curated`.
         """
-        statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
-        splits = artifact_utils.decode_split_names(statistics.split_names)
-        excluded: list[str] | None = json_utils.loads(
-            exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"
+        statistics = _counted(
+            artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY]),
+            json_utils.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"),
         )
-        if excluded is None:
-            excluded = [split for split in splits if split != "train"] if "train" in splits else []
-        if unknown := sorted(set(excluded) - set(splits)):
-            raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
+        output = artifact_utils.get_single_instance(output_dict[standard_component_specs.SCHEMA_KEY])
+        infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
         spec = exec_properties.get(SEQUENCE_SPEC_KEY)
-        schema = infer_schema(
-            {
-                split: stats_artifact_utils.load_statistics(statistics, split).proto()
-                for split in splits
-                if split not in excluded
-            },
-            SequenceSpec.from_json(spec) if spec else None,
-            bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True)),
-        )
-        output = artifact_utils.get_single_uri(output_dict[standard_component_specs.SCHEMA_KEY])
-        io_utils.write_pbtxt_file(os.path.join(output, SCHEMA_FILE), schema)
+        if curated := input_dict.get(CURATED_KEY):
+            schema, differences = keep_curated(_read_schema(curated), statistics)
+            for line in differences:
+                logging.getLogger(__name__).warning("the data differs from the curated schema: %s", line)
+            output.set_json_value_custom_property(DIFFERENCES_PROPERTY, differences)
+        else:
+            schema = infer_schema(statistics, SequenceSpec.from_json(spec) if spec else None, infer_shape)
+        io_utils.write_pbtxt_file(os.path.join(output.uri, SCHEMA_FILE), schema)
+
+
+def _counted(
+    statistics: types.Artifact, excluded: list[str] | None
+) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    """The statistics of the splits that count, by the name of the split."""
+    splits = artifact_utils.decode_split_names(statistics.split_names)
+    if excluded is None:
+        excluded = [split for split in splits if split != "train"] if "train" in splits else []
+    if unknown := sorted(set(excluded) - set(splits)):
+        raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
+    counted = [split for split in splits if split not in excluded]
+    return {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in counted}
+
+
+def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
+    path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
+    with fileio.open(path, "rb") as file:
+        return tfmd.parse_schema(file.read(), path)

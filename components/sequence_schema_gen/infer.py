@@ -86,13 +86,13 @@ def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
     """Raises where the data cannot be what the spec says; the number of values is for the validator to judge."""
     for name, feature in spec.features.items():
         if name not in protos:
-            raise tfmd.SchemaError(
+            raise tfmd.ContradictionError(
                 f"the spec names the feature {name!r}, which the data does not have; it has {sorted(protos)}"
             )
         proto, context = protos[name]
         if (proto.type, context) != (TYPES[feature.dtype], feature.context):
             found = schema_pb2.FeatureType.Name(proto.type)
-            raise tfmd.SchemaError(
+            raise tfmd.ContradictionError(
                 f"the spec says that the feature {name!r} is a {_place(feature.context)} feature of {feature.dtype}, "
                 f"but in the data it is a {_place(context)} feature of the type {found}"
             )
@@ -140,8 +140,8 @@ def _listed_values(statistics: _Statistics, path: list[str]) -> set[str]:
     return values
 
 
-def _not_closed(name: str, problem: str) -> tfmd.SchemaError:
-    return tfmd.SchemaError(
+def _not_closed(name: str, problem: str) -> tfmd.ContradictionError:
+    return tfmd.ContradictionError(
         f"the feature {name!r} is categorical, so its values are a closed set, but the statistics do not list all of "
         f"them: {problem}. Make it a 'token', or an 'integer' feature"
     )

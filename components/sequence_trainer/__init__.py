@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_trainer.cells_lstm import CoupledLSTMCell, LayerNormLSTMCell
     from tfx_sequence.components.sequence_trainer.cells_nas import NASCell
     from tfx_sequence.components.sequence_trainer.component import SequenceTrainer
-    from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
     from tfx_sequence.components.sequence_trainer.crf import LinearChainCRF, TagConstraints, tag_constraints
     from tfx_sequence.components.sequence_trainer.ctc import ctc_decode, ctc_loss
     from tfx_sequence.components.sequence_trainer.export import ServingModel
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
         TopKAccuracy,
     )
     from tfx_sequence.components.sequence_trainer.model import SequenceModel
+    from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
     from tfx_sequence.components.sequence_trainer.multi import MultiRNNCell
     from tfx_sequence.components.sequence_trainer.parsing import Column, parse_records
     from tfx_sequence.components.sequence_trainer.regularization import DropoutWrapper, ZoneoutWrapper
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
     from tfx_sequence.components.sequence_trainer.training import Outcome, Trainer
+    from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
     from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
 
 __all__ = [
@@ -134,7 +135,7 @@ __getattr__ = lazy_names(
         "LayerNormLSTMCell": "cells_lstm",
         "LinearChainCRF": "crf",
         "LossParts": "losses",
-        "ModelConfig": "config",
+        "ModelConfig": "model_config",
         "MultiRNNCell": "multi",
         "NASCell": "cells_nas",
         "Outcome": "training",
@@ -152,7 +153,7 @@ __getattr__ = lazy_names(
         "TimeFrequencyLSTMCell": "cells_frequency",
         "TopKAccuracy": "metrics",
         "Trainer": "training",
-        "TrainingConfig": "config",
+        "TrainingConfig": "training_config",
         "UGRNNCell": "cells_light",
         "Wrapper": "wrappers",
         "ZoneoutWrapper": "regularization",

@@ -8,7 +8,8 @@ from tfx import types
 from tfx.components.trainer import component as stock
 from tfx.proto import trainer_pb2
 
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
 _RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
 _MODEL_KEY, _TRAINING_KEY = "model", "training"

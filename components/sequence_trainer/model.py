@@ -13,7 +13,9 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell
-from tfx_sequence.components.sequence_trainer.config import ModelConfig
+from tfx_sequence.components.sequence_trainer.heads import Encoded, HeadLayer
+from tfx_sequence.components.sequence_trainer.heads_labels import SoftmaxHead
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.rnn import BidirectionalRNN, DynamicRNN
 from tfx_sequence.components.sequence_trainer.task import Input, SequenceTask
@@ -22,13 +24,16 @@ _CELLS = {"lstm": LSTMCell, "gru": GRUCell}
 
 
 class SequenceModel(keras.Model):
-    """Maps a padded batch to the logits of every label."""
+    """Maps a padded batch to the outputs of every label's head.
+
+    Attributes:
+      heads: Label to the layer that predicts it.
+    """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
         """Makes the layers; they are built when the model is first called."""
         super().__init__()
         self._inputs = task.inputs
-        self._heads = task.heads
         self._word_dropout = config.word_dropout
         self._embeddings = {
             item.name: keras.layers.Embedding(item.num_ids, _width(item, task, config), name=f"embed_{item.name}")
@@ -38,9 +43,7 @@ class SequenceModel(keras.Model):
         self._rnns = [_rnn(config) for _ in range(config.layers)]
         self._dropout = keras.layers.Dropout(config.dropout, seed=seed)
         self._noise = keras.random.SeedGenerator(seed)
-        self._logits = {
-            head.name: keras.layers.Dense(len(head.classes), name=f"logits_{head.name}") for head in task.heads
-        }
+        self.heads: dict[str, HeadLayer] = {head.name: SoftmaxHead(head) for head in task.heads}
 
     def call(self, features: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Runs the network.
@@ -51,7 +54,7 @@ class SequenceModel(keras.Model):
           training: Whether dropout is on.
 
         Returns:
-          Label to logits, `[B, T, C]` for a label a step and `[B, C]` for a label a record.
+          Label to what its head gives, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
         """
         lengths = features[LENGTHS]
         steps = tf.shape(next(features[item.name] for item in self._inputs if not item.context))[1]
@@ -64,7 +67,8 @@ class SequenceModel(keras.Model):
             final = [_output_state(state) for state in (states if isinstance(rnn, BidirectionalRNN) else [states])]
         x = self._dropout(x, training=training)
         last = self._dropout(tf.concat(final, axis=-1), training=training)
-        return {head.name: self._logits[head.name](x if head.per_step else last) for head in self._heads}
+        encoded = Encoded(x, last, lengths)
+        return {name: head(encoded, training=training) for name, head in self.heads.items()}
 
     def _read(self, item: Input, value: tf.Tensor, steps: tf.Tensor, training: bool) -> tf.Tensor:
         """One input as `[B, T, D]`."""

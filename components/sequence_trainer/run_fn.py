@@ -10,11 +10,12 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
 from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
 from tfx_sequence.components.sequence_trainer.training import Trainer
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
 MODEL_KEY, TRAINING_KEY = "model", "training"
 """Where SequenceTrainer puts its settings in the `custom_config` of a run_fn."""

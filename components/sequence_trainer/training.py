@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config import TrainingConfig
-from tfx_sequence.components.sequence_trainer.losses import LossParts, classification_loss, sequence_loss
-from tfx_sequence.components.sequence_trainer.metrics import Accuracy
+from tfx_sequence.components.sequence_trainer.losses import LossParts
+from tfx_sequence.components.sequence_trainer.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
-from tfx_sequence.schemas.spec import FIRST_ID
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
 progress = logging.getLogger("tfx_sequence.progress")
 """One record after each epoch, with the epoch's figures in its attribute `progress`."""
@@ -31,7 +30,7 @@ class Outcome:
 
     Attributes:
       epoch: The epoch, from 1, whose weights the model has.
-      metrics: On the eval split with those weights: `loss`, and `<label>_accuracy` for each label.
+      metrics: On the eval split with those weights: `loss`, and the metrics of each label's head.
     """
 
     epoch: int
@@ -42,19 +41,19 @@ class Trainer:
     """Trains one model on one task.
 
     Args:
-      model: Maps a batch to logits, as SequenceModel does.
+      model: The model.
       task: What the batches hold.
       config: How to train.
       log_dir: Where TensorBoard's event files and the checkpoints go.
     """
 
-    def __init__(self, model: keras.Model, task: SequenceTask, config: TrainingConfig, log_dir: str) -> None:
+    def __init__(self, model: SequenceModel, task: SequenceTask, config: TrainingConfig, log_dir: str) -> None:
         """Makes the optimizer; nothing is read yet."""
         self._model = model
         self._task = task
         self._config = config
         self._log_dir = log_dir
-        self._accuracies = {head.name: Accuracy() for head in task.heads}
+        self._metrics = {name: head.new_metrics() for name, head in model.heads.items()}
         self._optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
 
     def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
@@ -92,15 +91,17 @@ class Trainer:
         return best
 
     def evaluate(self, batches: Iterable[dict[str, tf.Tensor]]) -> dict[str, float]:
-        """The masked loss and accuracies over all real steps (and records) of the batches, dropout off."""
-        for metric in self._accuracies.values():
-            metric.reset_state()
+        """The masked loss and metrics over all real steps (and records) of the batches, dropout off."""
+        for metrics in self._metrics.values():
+            metrics.reset()
         parts = np.zeros([len(self._task.heads), 2])
         for batch in batches:
             parts += self._measure(batch).numpy()
         totals, normalisers = parts.T
         figures = {"loss": float(np.sum(totals / np.where(normalisers > 0, normalisers, 1)))}
-        return figures | {f"{name}_accuracy": float(metric.result()) for name, metric in self._accuracies.items()}
+        for metrics in self._metrics.values():
+            figures |= metrics.result()
+        return figures
 
     def _train_epoch(self, step: Any, batches: tf.data.Dataset) -> tuple[float, float]:
         """The mean loss of the epoch's batches, and real steps a second."""
@@ -128,26 +129,20 @@ class Trainer:
         return loss
 
     def _evaluate_batch(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Adds the batch to the accuracies. Returns the parts of each head's loss, float64 `[heads, 2]`."""
-        logits = self._model(batch, training=False)
-        for head in self._task.heads:
-            predictions = tf.argmax(logits[head.name], axis=-1) + FIRST_ID
-            lengths = batch[LENGTHS] if head.per_step else None
-            self._accuracies[head.name].update_state(batch[head.name], predictions, lengths)
-        return tf.cast(self._losses(logits, batch), tf.float64)
+        """Adds the batch to the metrics. Returns the parts of each head's loss, float64 `[heads, 2]`."""
+        outputs = self._model(batch, training=False)
+        for name, metrics in self._metrics.items():
+            metrics.update(outputs[name], batch)
+        return tf.cast(self._losses(outputs, batch), tf.float64)
 
-    def _losses(self, logits: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> list[LossParts]:
+    def _losses(self, outputs: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> list[LossParts]:
         """The loss of each head."""
-        reduction = self._config.loss
-        return [
-            sequence_loss(logits[head.name], batch[head.name], batch[LENGTHS], reduction=reduction)
-            if head.per_step
-            else classification_loss(logits[head.name], batch[head.name], reduction=reduction)
-            for head in self._task.heads
-        ]
+        return [head.loss(outputs[name], batch, self._config.loss) for name, head in self._model.heads.items()]
 
     def _score(self, metrics: dict[str, float]) -> float:
-        return sum(metrics[f"{head.name}_accuracy"] for head in self._task.heads)
+        """The sum of the watched metrics, those that are better when low with a minus."""
+        watched = self._metrics.values()
+        return sum(metrics[each.watched] * (1 if each.more_is_better else -1) for each in watched)
 
     def _report(
         self, writers: dict[str, Any], epoch: int, loss: float, metrics: dict[str, float], tokens_per_second: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,17 @@ from tfx import types
 from tfx.components.transform import component as stock
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import transform_pb2
+from tfx.utils import io_utils
 
 from tfx_sequence.components.sequence_transform import executor, preprocessing
-from tfx_sequence.components.sequence_transform.config import VocabularyConfig
+from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
+from tfx_sequence.schemas.spec import Frozen
 
 _DEFAULT_PREPROCESSING_FN = f"{preprocessing.__name__}.{preprocessing.preprocessing_fn.__name__}"
+
+
+# What a file holds must change the properties, or TFX takes an earlier run's output for the one of a changed file.
+_FILES_KEY = "vocabulary_files"
 
 
 class SequenceTransform(stock.Transform):
@@ -26,14 +33,15 @@ class SequenceTransform(stock.Transform):
       examples: A channel of `Examples` with payload format FORMAT_TF_SEQUENCE_EXAMPLE.
       schema: A channel of `Schema` with TensorRepresentations, as SequenceSchemaGen makes it. Its kinds and roles say
         what becomes of each feature.
-      transform: Feature name to the settings of its vocabulary; see `VocabularyConfig`.
+      transform: String feature to the settings of its vocabulary; see `VocabularyConfig`.
+      numbers: Number feature to what becomes of it; see `NumberConfig`. Others stay as they are.
       module_file: As stock has it; replaces the default preprocessing_fn.
       preprocessing_fn: As stock has it; replaces the default preprocessing_fn.
       splits_config: As stock has it: by default `train` is analysed and all splits are transformed.
       analyzer_cache: As stock has it.
       materialize: As stock has it.
       disable_analyzer_cache: As stock has it.
-      custom_config: As stock has it. The spec and `transform` are added to it under `sequence_spec` and `transform`.
+      custom_config: As stock has it. `sequence_spec`, `transform` and `numbers` are added to it.
       disable_statistics: As stock has it.
       stats_options_updater_fn: As stock has it.
     """
@@ -45,6 +53,7 @@ class SequenceTransform(stock.Transform):
         examples: types.BaseChannel,
         schema: types.BaseChannel,
         transform: Mapping[str, VocabularyConfig] | None = None,
+        numbers: Mapping[str, NumberConfig] | None = None,
         module_file: str | None = None,
         preprocessing_fn: str | None = None,
         splits_config: transform_pb2.SplitsConfig | None = None,
@@ -55,7 +64,12 @@ class SequenceTransform(stock.Transform):
         disable_statistics: bool = False,
         stats_options_updater_fn: str | None = None,
     ):
-        settings = {name: value.model_dump(mode="json") for name, value in (transform or {}).items()}
+        settings: dict[str, Any] = {
+            preprocessing.TRANSFORM_KEY: _as_json(transform or {}),
+            preprocessing.NUMBERS_KEY: _as_json(numbers or {}),
+        }
+        if files := _digests(transform or {}):
+            settings[_FILES_KEY] = files
         if not module_file and not preprocessing_fn:
             preprocessing_fn = _DEFAULT_PREPROCESSING_FN
         super().__init__(
@@ -67,7 +81,17 @@ class SequenceTransform(stock.Transform):
             analyzer_cache=analyzer_cache,
             materialize=materialize,
             disable_analyzer_cache=disable_analyzer_cache,
-            custom_config={**(custom_config or {}), preprocessing.TRANSFORM_KEY: settings},
+            custom_config={**(custom_config or {}), **settings},
             disable_statistics=disable_statistics,
             stats_options_updater_fn=stats_options_updater_fn,
         )
+
+
+def _as_json(settings: Mapping[str, Frozen]) -> dict[str, Any]:
+    return {name: value.model_dump(mode="json", exclude_unset=True) for name, value in settings.items()}
+
+
+def _digests(vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, str]:
+    """Path to SHA-256 of every vocabulary file that is given."""
+    paths = {vocabulary.file for vocabulary in vocabularies.values() if vocabulary.file is not None}
+    return {path: hashlib.sha256(io_utils.read_bytes_file(path)).hexdigest() for path in sorted(paths)}

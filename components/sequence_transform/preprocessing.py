@@ -16,17 +16,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_transform.config import TransformConfig, VocabularyConfig
+from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig, contradictions
 from tfx_sequence.components.sequence_transform.guard import zero_if
-from tfx_sequence.components.sequence_transform.text import lowercase, prefix, suffix
-from tfx_sequence.components.sequence_transform.vocabulary import compute_and_apply_ids
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.components.sequence_transform.number_features import to_number
+from tfx_sequence.components.sequence_transform.string_features import to_ids
+from tfx_sequence.schemas.spec import SequenceSpec
 
 SPEC_KEY = "sequence_spec"
 """Where SequenceTransform puts the schema's spec, as JSON, in the `custom_config` of a preprocessing_fn."""
 
 TRANSFORM_KEY = "transform"
-"""Where SequenceTransform puts its settings in the `custom_config` of a preprocessing_fn."""
+"""Where SequenceTransform puts its settings of vocabularies in the `custom_config` of a preprocessing_fn."""
+
+NUMBERS_KEY = "numbers"
+"""Where SequenceTransform puts its settings of numbers in the `custom_config` of a preprocessing_fn."""
 
 Tensors = Mapping[str, Any]
 
@@ -34,40 +37,43 @@ Tensors = Mapping[str, Any]
 def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
     """The default of SequenceTransform."""
     spec = SequenceSpec.from_json(custom_config[SPEC_KEY])
-    config = {
+    vocabularies = {
         name: VocabularyConfig.model_validate(value) for name, value in custom_config.get(TRANSFORM_KEY, {}).items()
     }
-    return preprocess(inputs, spec, config)
+    numbers = {name: NumberConfig.model_validate(value) for name, value in custom_config.get(NUMBERS_KEY, {}).items()}
+    return preprocess(inputs, spec, vocabularies, numbers)
 
 
-def preprocess(inputs: Tensors, spec: SequenceSpec, config: TransformConfig) -> dict[str, Any]:
+def preprocess(
+    inputs: Tensors,
+    spec: SequenceSpec,
+    vocabularies: Mapping[str, VocabularyConfig] | None = None,
+    numbers: Mapping[str, NumberConfig] | None = None,
+) -> dict[str, Any]:
     """Transforms every feature of the spec; see the module's table.
 
     Args:
       inputs: Feature name to tensor as Transform gives it.
       spec: What the features are.
-      config: How their vocabularies are made.
+      vocabularies: String feature to how its vocabulary is made; the defaults for features that are not named.
+      numbers: Number feature to what becomes of it; features that are not named stay as they are.
 
     Returns:
       Feature name to tensor.
 
     Raises:
-      ValueError: if `config` names a feature that is not a string feature with a vocabulary.
+      ValueError: if a setting does not fit the spec.
     """
-    for name in config:
-        if name not in spec.features or not _has_vocabulary(spec.features[name]):
-            known = [name for name, feature in spec.features.items() if _has_vocabulary(feature)]
-            raise ValueError(
-                f"the transform settings name the feature {name!r}; features with a vocabulary are {known}"
-            )
-    outputs: dict[str, Any] = {}
-    for name, feature in spec.features.items():
-        x = inputs[name] if feature.context else one_value_a_step(inputs[name], name, feature.width or 1)
-        if _has_vocabulary(feature):
-            outputs.update(_ids(x, name, feature, config.get(name, VocabularyConfig())))
-        else:
-            outputs[name] = x
-    return outputs
+    vocabularies, numbers = vocabularies or {}, numbers or {}
+    for wrong in contradictions(spec, vocabularies, numbers):
+        setting = f", `{wrong.setting}`" if wrong.setting else ""
+        raise ValueError(f"the transform settings of {wrong.feature!r}{setting}: {wrong.message}")
+    steps = {
+        name: inputs[name] if feature.context else one_value_a_step(inputs[name], name, feature.width or 1)
+        for name, feature in spec.features.items()
+    }
+    scaled = {name: to_number(steps[name], name, config) for name, config in numbers.items()}
+    return {**steps, **scaled, **to_ids(steps, spec, vocabularies)}
 
 
 def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.RaggedTensor:
@@ -87,23 +93,3 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
         # The shape depends on the check, so that its message comes before that of a shape that does not fit.
         values = tf.reshape(values, tf.stack([checked - 1, width]))
     return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)
-
-
-def _has_vocabulary(feature: Feature) -> bool:
-    return feature.dtype == "string" and feature.role in ("input", "label")
-
-
-def _ids(x: Any, name: str, feature: Feature, config: VocabularyConfig) -> dict[str, Any]:
-    values = x.flat_values if isinstance(x, tf.RaggedTensor) else x
-    if config.lowercase:
-        values = lowercase(values)
-    closed = feature.role == "label"
-    strings = {name: values}
-    for length in config.affixes:
-        strings[f"{name}_prefix{length}"] = prefix(values, length)
-        strings[f"{name}_suffix{length}"] = suffix(values, length)
-    counts: dict[str, Any] = {} if closed else {"min_count": config.min_count, "max_size": config.max_size}
-    ids = {key: compute_and_apply_ids(value, key, closed=closed, **counts) for key, value in strings.items()}
-    if isinstance(x, tf.RaggedTensor):
-        return {key: x.with_flat_values(value) for key, value in ids.items()}
-    return ids

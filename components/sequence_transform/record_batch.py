@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tfx_sequence.components.sequence_transform import packing
 from tfx_sequence.schemas import wire
 from tfx_sequence.schemas.tfmd import SEQUENCE
 
@@ -93,10 +94,21 @@ def _features(column: pa.Array) -> list[bytes]:
 def _feature_lists(column: pa.Array, width: int) -> list[bytes]:
     """One FeatureList a row."""
     steps = _steps(column, width)
-    inner = steps.flatten()
-    written = [wire.step(feature) for feature in _packed(inner.flatten(), _offsets(inner))]
-    offsets = _offsets(steps).tolist()
-    return [b"".join(written[start:end]) for start, end in itertools.pairwise(offsets)]
+    data, ends = _written(steps.flatten())
+    return [data[start:end] for start, end in itertools.pairwise(ends[_offsets(steps)].tolist())]
+
+
+def _written(steps: pa.Array) -> packing.Steps:
+    """The bytes of steps, which are lists of values."""
+    values, offsets = steps.flatten(), _offsets(steps)
+    counts = np.diff(offsets)
+    width = int(counts[0]) if len(counts) else 0
+    if width and (counts == width).all():
+        if pa.types.is_floating(values.type):
+            return packing.float_steps(np.asarray(values), width)
+        if pa.types.is_integer(values.type) and width == 1:
+            return packing.integer_steps(np.asarray(values))
+    return packing.joined_steps(_packed(values, offsets))
 
 
 def _packed(values: pa.Array, offsets: np.ndarray[Any, np.dtype[np.int64]]) -> list[bytes]:
@@ -106,16 +118,7 @@ def _packed(values: pa.Array, offsets: np.ndarray[Any, np.dtype[np.int64]]) -> l
         packed = np.asarray(values, "<f4").tobytes()
         return [wire.float_feature(packed[4 * start : 4 * end]) for start, end in spans]
     if pa.types.is_integer(values.type):
-        # Ids repeat, so each is written once.
-        known: dict[tuple[int, ...], bytes] = {}
         plain = values.to_pylist()
-        features = []
-        for start, end in spans:
-            key = tuple(plain[start:end])
-            feature = known.get(key)
-            if feature is None:
-                feature = known[key] = wire.int64s_feature(key)
-            features.append(feature)
-        return features
+        return [wire.int64s_feature(plain[start:end]) for start, end in spans]
     plain = values.to_pylist()
     return [wire.bytes_list_feature(plain[start:end]) for start, end in spans]

@@ -24,6 +24,11 @@ def lowercase(x: tf.Tensor) -> tf.Tensor:
     return tf.strings.lower(x, encoding="utf-8")
 
 
+def fold_digits(x: tf.Tensor) -> tf.Tensor:
+    """Every decimal digit, of whatever script, as 0."""
+    return tf.strings.regex_replace(x, r"\p{Nd}", "0")
+
+
 def prefix(x: tf.Tensor, length: int) -> tf.Tensor:
     """The first `length` characters of each string, or all of a shorter one."""
     return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
@@ -33,3 +38,8 @@ def suffix(x: tf.Tensor, length: int) -> tf.Tensor:
     """The last `length` characters of each string, or all of a shorter one."""
     start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
     return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")
+
+
+def characters(x: tf.Tensor) -> tf.RaggedTensor:
+    """The characters (code points) of each string, `[N]` to `[N, (C)]`; bytes that are not UTF-8 become U+FFFD."""
+    return tf.strings.unicode_split(x, "UTF-8")

@@ -68,22 +68,26 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec) -> schema_
         ragged = representations[name].ragged_tensor
         proto = struct.struct_domain.feature.add()
         proto.CopyFrom(flat[ragged.feature_path.step[0]])
-        for field in ("shape", "value_count", "value_counts", "presence"):
+        for field in ("shape", "value_count", "value_counts"):
             proto.ClearField(field)
         proto.name = name
-        proto.annotation.tag.append(role_tag(_role(spec, name)))
-        _add_counts(proto, spec, nested=any(part.row_length for part in ragged.partition), width=width)
+        proto.presence.min_fraction = 1
+        _add_counts(proto, spec)
+        if any(part.row_length for part in ragged.partition):
+            # Any number of values in a step: no feature of a spec, so it has no role.
+            proto.value_counts.value_count.add(min=0)
+        else:
+            proto.value_counts.value_count.add(min=width, max=width)
+            proto.annotation.tag.append(role_tag(_role(spec, name)))
         group[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
         group[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
     return out
 
 
-def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec, nested: bool, width: int) -> None:
-    proto.value_counts.value_count.add(min=spec.min_length)
-    if nested:
-        proto.value_counts.value_count.add(min=0)
-    else:
-        proto.value_counts.value_count.add(min=width, max=width)
+def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec) -> None:
+    steps = proto.value_counts.value_count.add(min=spec.min_length)
+    if spec.max_length is not None:
+        steps.max = spec.max_length
 
 
 def _role(spec: SequenceSpec, name: str) -> str:

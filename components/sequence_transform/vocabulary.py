@@ -8,16 +8,21 @@ embedding's input dimension.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_transform.guard import zero_if
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
-from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES
+from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES, Vocabulary
 
 _EagerTensor = type(tf.constant(0))
 _SHOWN = 10
+
+_PLAIN = "[^" + "".join(re.escape(value) for value, _ in ESCAPES) + "]+"
+"""Values that are written as they are."""
 
 
 def compute_and_apply_ids(
@@ -58,12 +63,47 @@ def make_vocabulary(x: tf.Tensor, vocab_filename: str, *, min_count: int = 1, ma
     )
 
 
+def given_vocabulary(path: str, vocab_filename: str) -> tf.Tensor:
+    """A vocabulary that is there already, for `apply_ids`. The graph carries a copy of it, under the file's own name.
+
+    Args:
+      path: A text file of one value a line, in the order of the ids, as in `schemas.vocabulary`.
+      vocab_filename: The name that `TFTransformOutput.vocabulary_by_name` finds it by.
+
+    Raises:
+      VocabularyError: if it is not the file of a vocabulary.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        Vocabulary.from_file(file.read(), path)
+    tft.annotate_asset(vocab_filename, os.path.basename(path))
+    with tf.init_scope():
+        return tf.constant(path)
+
+
+def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
+    """Maps strings to ids from 1 to `num_buckets` by their hash (FarmHash's 64-bit fingerprint), without a vocabulary.
+
+    Different strings may have one id. The domain has one more, the last, which no string has: it stands for unseen
+    values where one is asked for, as in word dropout.
+    """
+    ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
+    return with_domain(ids, FIRST_ID + num_buckets + 1)
+
+
+def with_domain(ids: tf.Tensor, num_ids: int) -> tf.Tensor:
+    """The ids, int64, with their number in the transformed schema."""
+    # Nothing is looked up: TFT takes the domain of whatever a `lookup_fn` returns.
+    return tft.apply_vocabulary(
+        ids, tf.constant(""), default_value=PAD_ID, lookup_fn=lambda x, _: (x, tf.constant(num_ids, tf.int64))
+    )
+
+
 def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tf.Tensor:
     """Maps strings to ids from 1.
 
     Args:
       x: Strings, `[N]`.
-      file: What `make_vocabulary` returned.
+      file: What `make_vocabulary` or `given_vocabulary` returned.
       name: The feature, for messages.
       closed: See `compute_and_apply_ids`.
 
@@ -76,7 +116,7 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 
     def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The table is made once, outside the traced function, unless the file is not written yet.
-        lift = tf.inside_function() and isinstance(path, str | _EagerTensor)
+        lift = tf.inside_function() and isinstance(path, _EagerTensor)
         with tf.init_scope() if lift else contextlib.nullcontext():
             lines = tf.lookup.TextFileInitializer(
                 path,
@@ -101,9 +141,12 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 
 
 def _escape(x: tf.Tensor) -> tf.Tensor:
+    # Few values, if any, need it, and one look at each costs a quarter of three replacements.
+    places = tf.where(tf.logical_not(tf.strings.regex_full_match(x, _PLAIN)))
+    special = tf.gather_nd(x, places)
     for value, escaped in ESCAPES:
-        x = tf.strings.regex_replace(x, value.replace("\\", "\\\\"), escaped.replace("\\", "\\\\"))
-    return tf.where(tf.equal(x, ""), EMPTY, x)
+        special = tf.strings.regex_replace(special, re.escape(value), escaped.replace("\\", "\\\\"))
+    return tf.tensor_scatter_nd_update(x, places, tf.where(tf.equal(special, ""), EMPTY, special))
 
 
 def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:

@@ -99,13 +99,16 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
         ("[trainin]\nepochs = 3", ["trainin: unknown key; did you mean training?"]),
         (
             "[sequence]\nzzz = 3",
-            ["sequence.zzz: unknown key; the keys here are min_length, max_length"],
+            ["sequence.zzz: unknown key; the keys here are min_length, max_length, length_drift, length_skew"],
         ),
         ('[model]\ncell = "rnn"', ["model.cell = \"rnn\": must be 'lstm' or 'gru'"]),
         ("[model]\ndropout = 1.0", ["model.dropout = 1.0: must be less than 1"]),
         (
             "model = 3",
-            ["features.upos.model: unknown key; the keys here are kind, role, context, width, spans, source"],
+            [
+                "features.upos.model: unknown key; the keys here are kind, role, context, width, spans, drift, skew, "
+                "source"
+            ],
         ),
         ("[transform.tokens]\nmin_cout = 2", ["transform.tokens.min_cout: unknown key; did you mean min_count?"]),
         (

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 
 NAMES = st.text(min_size=1, max_size=12).filter(lambda name: re.fullmatch(NAME_PATTERN, name))
+DISTANCES = st.none() | st.floats(0, 1)
 ROLES = st.sampled_from(["input", "label", "weight", "key", "time", "carried"])
 
 
@@ -23,8 +24,10 @@ def features(draw: Any, context: bool) -> Feature:
     kind = draw(st.sampled_from(kinds[1:] if role == "label" else kinds))
     width = draw(st.integers(1, 1 << 20)) if kind == "vector" else None
     spans = draw(st.sampled_from([None, "BIO", "BIOES"])) if kind == "categorical" and not context else None
+    drift, skew = draw(DISTANCES), draw(DISTANCES)
     source = draw(st.none() | st.text(min_size=1))
-    return Feature(kind=kind, role=role, context=context, width=width, spans=spans, source=source)
+    more = {"width": width, "spans": spans, "drift": drift, "skew": skew, "source": source}
+    return Feature(kind=kind, role=role, context=context, **more)
 
 
 @st.composite
@@ -38,7 +41,13 @@ def sequence_specs(draw: Any) -> SequenceSpec:
         if name not in fields
     }
     order = draw(st.permutations(list(fields)))
-    return SequenceSpec(features={name: fields[name] for name in order}, min_length=low, max_length=high)
+    return SequenceSpec(
+        features={name: fields[name] for name in order},
+        min_length=low,
+        max_length=high,
+        length_drift=draw(DISTANCES),
+        length_skew=draw(DISTANCES),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -225,7 +225,7 @@ def test_key_of_several_features_is_joined(example):
     schema = text_format.Parse(text_format.MessageToString(make_schema()), schema_pb2.Schema())
     (weight,) = [proto for proto in schema.feature if proto.name == "weight"]
     weight.annotation.tag[:] = ["kind:float", "role:key"]
-    tally, keys = RecordChecker(schema).check([example({"id": "s9", "weight": 0.5}, {**LISTS, "tags": ["X"]})])
+    tally, keys, _ = RecordChecker(schema).check([example({"id": "s9", "weight": 0.5}, {**LISTS, "tags": ["X"]})])
     assert tally.groups[0].named[0].key == "s9/0.5"
     assert keys == [("s9/0.5", 0)]
 

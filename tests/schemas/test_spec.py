@@ -76,6 +76,7 @@ def test_source_is_the_name_unless_given():
             "role: Input should be 'input', 'label', 'weight', 'key', 'time' or 'carried'",
         ),
         ({"kind": "token", "with": 3}, "with: Extra inputs are not permitted"),
+        ({"kind": "token", "drift": 1.5}, "drift: Input should be less than or equal to 1"),
         ({"kind": "token", "source": ""}, "source: String should have at least 1 character"),
     ],
 )

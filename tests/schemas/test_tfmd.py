@@ -257,6 +257,10 @@ OURS = 'annotation { tag: "kind:token" tag: "role:input" }'
             sequence_schema(required("t", f"type: BYTES {OURS} value_counts {{ value_count {{ min: 6 max: 5 }} }}")),
             "the schema does not describe sequences: Value error, max_length is 5, less than min_length, which is 6",
         ),
+        (
+            sequence_schema(TOKENS, 'annotation { tag: "length_drift:much" }'),
+            "the schema does not describe sequences: length_drift: Input should be a valid number",
+        ),
     ],
 )
 def test_schema_is_refused_with_a_message(schema, message):

@@ -1,13 +1,14 @@
 """Vocabularies in plain Python, and how their values stand in files."""
 
 import pickle
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
-from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES, OOV, Vocabulary
+from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES, OOV, Vocabulary, VocabularyError
 
 OPEN = Vocabulary((b"the", b"a", b""))
 CLOSED = Vocabulary((b"NOUN", b"VERB"), closed=True)
@@ -53,6 +54,34 @@ def test_values_survive_a_file_of_lines(entries):
     assert len(set(lines)) == len(entries)
     assert not any(b"\n" in line or b"\r" in line or not line for line in lines)
     assert Vocabulary.from_lines(lines).entries == tuple(entries)
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=6), st.text("\\\nnr0", max_size=5)).map(str.encode), min_size=1, unique=True),
+    st.booleans(),
+)
+def test_from_file_reads_what_from_lines_reads(entries, ends_with_a_line_feed):
+    data = b"\n".join(map(escaped, entries)) + b"\n" * ends_with_a_line_feed
+    assert Vocabulary.from_file(data, "words.txt").entries == tuple(entries)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "words.txt is empty"),
+        (b"a\n\nb\n", "words.txt, line 2: it is empty; the empty value is written \\0"),
+        (b"a\n\n", "words.txt, line 2: it is empty"),
+        (b"a\nb\na\n", "words.txt, line 3: 'a' stands in line 1 already"),
+        (b"a\r\nb\r\n", "words.txt, line 1: it has a carriage return"),
+        (b"a\nC:\\dir", "words.txt, line 2: it has a single backslash"),
+        (b"a\nb\\", "words.txt, line 2: it has a single backslash"),
+        (b"a\\0", "words.txt, line 1: it has a single backslash"),
+        (b"\xff", "words.txt, line 1: it is not UTF-8"),
+    ],
+)
+def test_from_file_names_the_line_that_is_wrong(data, message):
+    with pytest.raises(VocabularyError, match=f"^{re.escape(message)}"):
+        Vocabulary.from_file(data, "words.txt")
 
 
 def test_vocabularies_are_values():

@@ -1,4 +1,5 @@
 import json
+import logging
 
 import pytest
 import tensorflow_data_validation as tfdv
@@ -65,11 +66,19 @@ def artifact(tmp_path, statistics):
 def run(tmp_path):
     """Runs the executor and gives the schema that it wrote."""
 
-    def execute(artifact, component):
+    def execute(artifact, component, curated=None):
         output = standard_artifacts.Schema()
         output.uri = str(tmp_path / "schema")
         read = properties(component)
-        Executor().Do({"statistics": [artifact]}, {"schema": [output]}, read)
+        inputs = {"statistics": [artifact]}
+        if curated is not None:
+            given = standard_artifacts.Schema()
+            given.uri = str(tmp_path / "curated")
+            (tmp_path / "curated").mkdir()
+            (tmp_path / "curated" / "mine.pbtxt").write_text(text_format.MessageToString(curated))
+            inputs["curated"] = [given]
+        Executor().Do(inputs, {"schema": [output]}, read)
+        read.output = output
         path = io_utils.get_only_uri_in_dir(output.uri)
         assert path.endswith("/schema.pbtxt")
         return io_utils.SchemaReader().read(path), read
@@ -84,6 +93,7 @@ def tags(schema):
 def test_component_has_the_channels_of_stock_schema_gen():
     stock = SchemaGen(statistics=types.Channel(type=standard_artifacts.ExampleStatistics))
     ours = make()
+    assert [key for key, channel in SequenceSchemaGenSpec.INPUTS.items() if channel.optional] == ["curated"]
     for channels in ("inputs", "outputs"):
         assert {key: channel.type for key, channel in getattr(ours, channels).items()} == {
             key: channel.type for key, channel in getattr(stock, channels).items()
@@ -145,3 +155,44 @@ def test_settings_are_written_as_stock_writes_them():
 def test_schema_has_representations_without_a_spec(artifact, run, shape):
     schema, _ = run(artifact("train"), make(infer_feature_shape=shape))
     assert set(schema.tensor_representation_group[""].tensor_representation) == {"tokens", "tags"}
+
+
+def curated_schema(spec=SPEC, domain=("train", "x", "y")):
+    schema = tfmd.to_schema(spec)
+    (tags,) = [proto for proto in tfmd.feature_protos(schema) if proto.name == "tags"]
+    tags.domain = "mine"
+    schema.string_domain.add(name="mine", value=domain)
+    return schema
+
+
+def test_curated_schema_wins_and_the_difference_is_kept(artifact, run, caplog):
+    curated = curated_schema(SPEC.model_copy(update={"max_length": 1}), domain=("train", "x", "z"))
+    with caplog.at_level(logging.WARNING):
+        schema, read = run(artifact("train"), make(), curated)
+    assert schema == curated
+    differences = ["feature `tags`: its domain has 'y'", "feature `tags`: its domain no longer has 'z'"]
+    assert read.output.get_json_value_custom_property("differences") == differences
+    assert f"the data differs from the curated schema: {differences[0]}" in caplog.messages
+
+
+def test_curated_schema_of_other_features_is_kept_and_the_contradiction_said(artifact, run):
+    curated = curated_schema(SPEC.model_copy(update={"features": {**SPEC.features, "lemma": Feature(kind="token")}}))
+    schema, read = run(artifact("train"), make(), curated)
+    assert schema == curated
+    (difference,) = read.output.get_json_value_custom_property("differences")
+    assert difference.startswith("the spec names the feature 'lemma', which the data does not have")
+
+
+def test_curated_schema_of_stock_is_completed_so_that_transform_reads_it(artifact, run, statistics):
+    data = statistics(({}, {"tokens": ["a"], "tags": ["x"]}), ({}, {"tokens": ["a", "b"], "tags": ["x", "y"]}))
+    stock = tfdv.infer_schema(data)
+    assert not stock.tensor_representation_group
+    schema, _ = run(artifact("train"), make(), stock)
+    assert set(schema.tensor_representation_group[""].tensor_representation) == {"tokens", "tags"}
+    schema.ClearField("tensor_representation_group")
+    assert schema == stock
+
+
+def test_spec_and_curated_schema_together_are_refused():
+    with pytest.raises(ValueError, match="`spec` and `curated` are both given"):
+        make(spec=SPEC, curated=types.Channel(type=standard_artifacts.Schema))

@@ -33,7 +33,7 @@ def record(name, tags):
 RECORDS = {
     "train": [record("1", ["X", "Y"]), record("2", ["X"]), record("3", ["Y", "X", "X"])],
     # A label that is nowhere in train.
-    "test": [record("4", ["Z", "X"])],
+    "test": [record("4", ["Z", "X"]), record("1", ["X"])],
 }
 
 
@@ -55,7 +55,8 @@ def run(folder, schema_gen, *later):
     transform = tfx.components.Transform(
         examples=examples.outputs["examples"], schema=schema.outputs["schema"], preprocessing_fn="copy.copy"
     )
-    more = [make(statistics.outputs["statistics"], schema.outputs["schema"]) for make in later]
+    channels = (statistics.outputs["statistics"], schema.outputs["schema"], examples.outputs["examples"])
+    more = [make(*channels) for make in later]
     for component in more:
         component.add_upstream_node(transform)
     tfx.orchestration.LocalDagRunner().run(
@@ -83,17 +84,20 @@ def test_stock_transform_runs_and_validator_stops_the_pipeline_when_schema_gen_i
         run(
             tmp_path,
             lambda statistics: SequenceSchemaGen(statistics=statistics, spec=SPEC),
-            lambda statistics, schema: SequenceExampleValidator(statistics=statistics, schema=schema),
+            lambda statistics, schema, examples: SequenceExampleValidator(statistics, schema, examples),
         )
     (graph,) = glob.glob(f"{tmp_path}/root/Transform/transform_graph/*")
     output = tft.TFTransformOutput(graph)
     (data,) = glob.glob(f"{tmp_path}/root/Transform/transformed_examples/*/Split-test/*")
-    (serialized,) = tf.data.TFRecordDataset(data, "GZIP")
+    serialized, _ = tf.data.TFRecordDataset(data, "GZIP")
     parsed = tf.io.parse_example(serialized[None], output.transformed_feature_spec())
     assert parsed["tokens"].to_list() == [[[b"w0"], [b"w1"]]]
     assert parsed["lpc"].to_list() == [[[0.0, 2.0], [1.0, 2.0]]]
     assert parsed["id"].numpy().tolist() == [b"4"]
     # TFX removes the outputs of what failed; the findings are kept, where the message says.
     kept = re.search(r"All of them stand in (\S+)\. ", str(caught.value))[1]
-    assert list(tfdv.load_anomalies_text(f"{kept}/test.pbtxt").anomaly_info) == ["##SEQUENCE##.tags"]
-    assert not tfdv.load_anomalies_text(f"{kept}/train.pbtxt").anomaly_info
+    anomalies = {split: tfdv.load_anomalies_text(f"{kept}/{split}.pbtxt").anomaly_info for split in RECORDS}
+    assert set(anomalies["test"]) == {"##SEQUENCE##.tags", "id"}
+    # What only the records show: a key of train comes again in test.
+    assert list(anomalies["train"]) == ["id"]
+    assert "1 of 3 records: '1', record 0 of " in anomalies["train"]["id"].description

@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config import ModelConfig, TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses import sequence_loss
 from tfx_sequence.components.sequence_trainer.metrics import Accuracy
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
 from tfx_sequence.components.sequence_trainer.training import Trainer
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 LENGTHS = np.array([5, 1, 3])

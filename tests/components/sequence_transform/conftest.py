@@ -107,6 +107,10 @@ class Run:
         """The transformed records."""
         return list(tf.data.TFRecordDataset(self.files(split, span), "GZIP").as_numpy_iterator())
 
+    def examples(self, split: str) -> list[tf.train.SequenceExample]:
+        """The transformed records, parsed."""
+        return [tf.train.SequenceExample.FromString(data) for data in self.serialized(split)]
+
     def records(self, split: str, span: int = 0) -> dict[str, dict[str, Any]]:
         """The transformed records by their `id`."""
         rows = [decode(self.spec, data) for data in self.serialized(split, span)]

@@ -40,11 +40,28 @@ def test_preprocessing_fn_is_ours_when_none_is_given(channels):
     module, _, name = properties["preprocessing_fn"].rpartition(".")
     assert callable(getattr(__import__(module, fromlist=[name]), name))
     assert json.loads(properties["custom_config"]) == {
-        "transform": {"tokens": {"min_count": 2, "max_size": None, "lowercase": False, "affixes": []}}
+        "transform": {"tokens": {"min_count": 2}},
+        "numbers": {},
     }
 
 
 def test_preprocessing_fn_and_custom_config_are_the_users_when_given(channels):
     component = SequenceTransform(**channels, preprocessing_fn="mine.fn", custom_config={"factor": 2})
     assert component.exec_properties["preprocessing_fn"] == "mine.fn"
-    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "transform": {}}
+    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "transform": {}, "numbers": {}}
+
+
+def test_properties_change_with_what_a_given_file_holds(channels, tmp_path):
+    file = tmp_path / "words.txt"
+    settings = {"tokens": VocabularyConfig(file=str(file))}
+    properties = []
+    for text in ("a\nb\n", "a\nb\n", "b\na\n"):
+        file.write_text(text)
+        properties.append(SequenceTransform(**channels, transform=settings).exec_properties)
+    assert properties[0] == properties[1] != properties[2]
+
+
+def test_a_given_file_that_is_not_there_is_named(channels, tmp_path):
+    settings = {"tokens": VocabularyConfig(file=str(tmp_path / "words.txt"))}
+    with pytest.raises(FileNotFoundError, match=r"words.txt does not exist"):
+        SequenceTransform(**channels, transform=settings)

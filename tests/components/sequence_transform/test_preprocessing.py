@@ -106,14 +106,9 @@ def test_zero_if_fails_with_its_message_only_when_it_is_used():
         run(tf.constant(-3, tf.int64), True)
 
 
-@pytest.mark.parametrize("name", ["missing", "id", "scores"])
-def test_preprocess_refuses_settings_of_a_feature_without_vocabulary(name):
-    spec = SequenceSpec(
-        features={
-            "tokens": Feature(kind="token"),
-            "scores": Feature(kind="float"),
-            "id": Feature(kind="token", role="key", context=True),
-        }
-    )
-    with pytest.raises(ValueError, match=rf"name the feature '{name}'; features with a vocabulary are \['tokens'\]"):
-        preprocess({}, spec, {name: VocabularyConfig()})
+def test_preprocess_refuses_a_setting_that_does_not_fit():
+    spec = SequenceSpec(features={"tokens": Feature(kind="token"), "scores": Feature(kind="float")})
+    with pytest.raises(ValueError, match=r"settings of 'scores': only strings .* scores is a float with role 'input'"):
+        preprocess({}, spec, {"scores": VocabularyConfig()})
+    with pytest.raises(ValueError, match=r"settings of 'tokens', `share`: no other string input is called 'words'"):
+        preprocess({}, spec, {"tokens": VocabularyConfig(share="words")})

@@ -1,0 +1,77 @@
+"""What is in a data set, and what is wrong with it, as values that go through JSON."""
+
+from __future__ import annotations
+
+from tfx_sequence.schemas.spec import Frozen
+
+
+class ValuesReport(Frozen):
+    """The values of a string feature that is an input or a label.
+
+    Attributes:
+      distinct: How many different ones there are.
+      top: The most frequent, with their numbers, at most 20.
+      unseen: The share of them that train does not have; None for train itself, or where there is no train.
+      unseen_top: The most frequent of those.
+    """
+
+    distinct: int
+    top: dict[str, int]
+    unseen: float | None = None
+    unseen_top: dict[str, int] | None = None
+
+
+class SplitReport(Frozen):
+    """What is in a split.
+
+    Attributes:
+      records: How many there are.
+      steps: How many steps they have in all.
+      lengths: Name of a quantile to a number of steps.
+      padding: The share of padded steps in batches of 32: `random` order, and `by_length`, which bucketing comes near.
+      missing: Feature name to the share of records that lack it, where some do.
+      values: Name of a string feature to its values.
+      repeated: The share of records that hold the same, but for keys, as another one of the split before them.
+      in_train: The share of records that hold the same as one of train; None for train, or where there is no train.
+    """
+
+    records: int
+    steps: int
+    lengths: dict[str, int]
+    padding: dict[str, float]
+    missing: dict[str, float]
+    values: dict[str, ValuesReport]
+    repeated: float
+    in_train: float | None = None
+
+
+class AnomalyReport(Frozen):
+    """Something that is wrong with a split.
+
+    Attributes:
+      split: The split.
+      feature: Where; `##SEQUENCE##` for the record as a whole, and empty for the data set.
+      severity: `ERROR` or `WARNING`.
+      what: In a word or two.
+      description: In full, with records named.
+    """
+
+    split: str
+    feature: str
+    severity: str
+    what: str
+    description: str
+
+
+class DataReport(Frozen):
+    """A data set.
+
+    Attributes:
+      splits: Split name to what is in it.
+      anomalies: What is wrong, by split and feature.
+      failures: The anomalies that are severe enough to fail for, a line each.
+    """
+
+    splits: dict[str, SplitReport]
+    anomalies: tuple[AnomalyReport, ...]
+    failures: tuple[str, ...]

@@ -1,0 +1,40 @@
+"""A schema that somebody has curated, beside what the data says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
+from tfx_sequence.schemas import tfmd
+from tfx_sequence.schemas.schema_diff import diff_schemas
+
+
+def keep_curated(
+    curated: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
+) -> tuple[schema_pb2.Schema, list[str]]:
+    """The curated schema, complete enough to read by, and how the data differs from it.
+
+    Curation always wins. Nothing of the data is taken over, so no set of values grows unseen; the only thing that is
+    added is a TensorRepresentation for each feature that has none, without which stock Transform cannot read.
+
+    Args:
+      curated: The schema.
+      statistics: Split name to statistics as StatisticsGen makes them of SequenceExamples.
+
+    Returns:
+      The schema, and a line for each difference.
+
+    Raises:
+      SchemaError: if the schema is not one of sequences, or there are no statistics.
+    """
+    spec = tfmd.from_schema(curated)
+    complete = schema_pb2.Schema()
+    complete.CopyFrom(curated)
+    tfmd.add_representations(complete)
+    try:
+        differences = diff_schemas(complete, infer_schema(statistics, spec))
+    except tfmd.ContradictionError as error:
+        differences = [str(error)]
+    return complete, differences

@@ -1,0 +1,99 @@
+"""Pretrained vectors in a transform graph, one row an id of the vocabulary.
+
+    <transform_graph>/embeddings/<vocabulary>.npy    float32 [num_ids, D]
+    <transform_graph>/embeddings/coverage.json       feature to `Coverage`
+
+Row 0, of padding, is zero. A value that the file of vectors does not have, and that of unseen values, has the mean of
+the rows that were found: it is then where values are on average, and not, as zeros would be, where padding is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pydantic
+
+from tfx_sequence.schemas.spec import Frozen
+
+_FOLDER = "embeddings"
+_COVERAGE_FILE = "coverage.json"
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Coverage(Frozen):
+    """How much of a vocabulary has a vector.
+
+    Attributes:
+      vocabulary: The feature whose vocabulary the rows follow.
+      file: Where the vectors are from.
+      entries: Values in the vocabulary.
+      found: Those that have a vector.
+      tokens: How often the entries occur in the analysed splits; None if frequencies were not asked for.
+      tokens_found: How often those that have a vector do.
+    """
+
+    vocabulary: str
+    file: str
+    entries: int
+    found: int
+    tokens: int | None = None
+    tokens_found: int | None = None
+
+
+_Coverages = pydantic.TypeAdapter(dict[str, Coverage])
+
+
+def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
+    """The pretrained vectors of a feature's ids.
+
+    Args:
+      transform_output_dir: The folder of a `TransformGraph` artifact.
+      feature: A transformed feature; one that shares a vocabulary shares its vectors.
+
+    Returns:
+      float32 `[num_ids, D]`, row 0 zero, or None if the feature has no pretrained vectors.
+    """
+    import tensorflow as tf
+
+    coverage = load_coverage(transform_output_dir).get(feature)
+    if coverage is None:
+        return None
+    with tf.io.gfile.GFile(_matrix_path(transform_output_dir, coverage.vocabulary), "rb") as file:
+        matrix: Matrix = np.lib.format.read_array(file, allow_pickle=False)
+    return matrix
+
+
+def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
+    """Feature to the coverage of its vocabulary, for features that have pretrained vectors."""
+    import tensorflow as tf
+
+    path = os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE)
+    if not tf.io.gfile.exists(path):
+        return {}
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return _Coverages.validate_json(file.read())
+
+
+def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) -> None:
+    """Writes the vectors of a vocabulary's ids, float32 `[num_ids, D]`."""
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(os.path.join(transform_output_dir, _FOLDER))
+    with tf.io.gfile.GFile(_matrix_path(transform_output_dir, vocabulary), "wb") as file:
+        np.lib.format.write_array(file, matrix, allow_pickle=False)
+
+
+def save_coverage(transform_output_dir: str, coverages: Mapping[str, Coverage]) -> None:
+    """Writes what `load_coverage` reads; `save_embeddings` has made the folder."""
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE), "wb") as file:
+        file.write(_Coverages.dump_json(dict(coverages), indent=2))
+
+
+def _matrix_path(transform_output_dir: str, vocabulary: str) -> str:
+    return os.path.join(transform_output_dir, _FOLDER, f"{vocabulary}.npy")

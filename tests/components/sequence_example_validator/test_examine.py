@@ -1,0 +1,132 @@
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_example_validator.data_report import DataReport
+from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
+from tfx_sequence.components.sequence_example_validator.examine import examine, make_local_pipeline
+from tfx_sequence.schemas import tfmd
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(
+    features={
+        "tokens": Feature(kind="token", drift=0.3),
+        "tags": Feature(kind="categorical", role="label"),
+        "id": Feature(kind="token", role="key", context=True),
+    }
+)
+
+
+def make_schema():
+    schema = tfmd.to_schema(SPEC)
+    (tags,) = [proto for proto in tfmd.feature_protos(schema) if proto.name == "tags"]
+    tags.domain = "tags"
+    schema.string_domain.add(name="tags", value=["X", "Y"])
+    return schema
+
+
+@pytest.fixture
+def write(tmp_path, make_example):
+    """Writes records, given as key, tokens and tags, or as bytes, to the file of a split."""
+
+    def to_file(split, *records):
+        path = str(tmp_path / f"{split}.gz")
+        with tf.io.TFRecordWriter(path, "GZIP") as writer:
+            for record in records:
+                if isinstance(record, bytes):
+                    writer.write(record)
+                else:
+                    key, tokens, tags = record
+                    writer.write(make_example({"id": key}, {"tokens": tokens.split(), "tags": tags.split()}))
+        return {split: [path]}
+
+    return to_file
+
+
+TRAIN = ("1", "a b c", "X Y X"), ("2", "a", "X"), ("3", "a", "X")
+
+
+def test_clean_data_is_described(write):
+    report = examine(
+        {**write("train", *TRAIN), **write("test", ("4", "a d e e", "X Y X Y"), ("5", "a", "X"))}, make_schema()
+    )
+    assert (report.anomalies, report.failures) == ((), ())
+    train, test = report.splits["train"], report.splits["test"]
+    assert (train.records, train.steps, test.records, test.steps) == (3, 5, 2, 5)
+    assert train.lengths == {"min": 1, "5%": 1, "median": 1, "95%": 3, "max": 3}
+    # One batch of three records, padded to three steps each.
+    assert train.padding["by_length"] == pytest.approx(1 - 5 / 9)
+    assert 0 < train.padding["random"] < 1 - 5 / 9 + 0.01
+    assert train.values["tags"].top == {"X": 4, "Y": 1}
+    assert (train.values["tokens"].distinct, train.values["tokens"].unseen) == (3, None)
+    # Of the five tokens of test train has never seen d, e and e.
+    assert test.values["tokens"].unseen == pytest.approx(3 / 5)
+    assert test.values["tokens"].unseen_top == {"e": 2, "d": 1}
+    assert test.values["tags"].unseen == 0
+    # The third record of train holds what the second does, and so does the last of test.
+    assert (train.repeated, train.in_train) == (pytest.approx(1 / 3), None)
+    assert (test.repeated, test.in_train) == (0, pytest.approx(1 / 2))
+    assert DataReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_what_is_wrong_is_listed_by_split_and_feature(write):
+    report = examine(
+        {**write("train", *TRAIN), **write("test", ("1", "a", "Z"), ("6", "a b", "X"), ("7", "", ""))}, make_schema()
+    )
+    found = {(anomaly.split, anomaly.feature, anomaly.severity, anomaly.what) for anomaly in report.anomalies}
+    assert found == {
+        ("test", "##SEQUENCE##", "ERROR", "Empty sequence"),
+        ("test", "id", "ERROR", "Duplicate key"),
+        ("test", "tags", "ERROR", "Multiple errors"),
+        ("test", "tokens", "ERROR", "Missing values"),
+        ("train", "id", "ERROR", "Duplicate key"),
+    }
+    assert len(report.failures) == 5
+    assert (
+        "split 'train', feature 'id': 1 of 3 records: '1', record 0 of train.gz: the key '1' is also that of"
+        in "\n".join(report.failures)
+    )
+    assert report.splits["test"].lengths["min"] == 0
+
+
+def test_record_that_cannot_be_read_does_not_stop_the_rest(write, make_example):
+    mixed = make_example({"id": "9"}, {"tokens": [1, 2], "tags": ["X", "Y"]})
+    report = examine(write("train", *TRAIN, b"\x0a", mixed), make_schema())
+    assert {(anomaly.feature, anomaly.what) for anomaly in report.anomalies} == {
+        ("##SEQUENCE##", "Undecodable"),
+        ("tokens", "Wrong type"),
+    }
+    assert report.splits["train"].records == 4
+
+
+def test_severities_and_the_level_of_failure_are_kept(write):
+    splits = write("train", *TRAIN, ("3", "a b", "X"))
+    severities = {"duplicate_key": "off", "unequal_lengths": "warning"}
+    report = examine(splits, make_schema(), severities=severities)
+    assert [(anomaly.severity, anomaly.what) for anomaly in report.anomalies] == [("WARNING", "Unequal lengths")]
+    assert report.failures == ()
+    assert len(examine(splits, make_schema(), severities=severities, fail_on="warning").failures) == 1
+    with pytest.raises(ValueError, match="`severities` names 'duplicates'"):
+        examine(splits, make_schema(), severities={"duplicates": "off"})
+
+
+def test_data_is_compared_with_a_baseline(write):
+    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema(), make_local_pipeline)
+    changed = write("train", *((str(i), "q q q", "X X X") for i in range(9)))
+    report = examine(changed, make_schema(), baseline={"train": usual})
+    (anomaly,) = report.anomalies
+    assert anomaly.what == "High Linfty distance between current and previous"
+    assert examine(changed, make_schema(), baseline={"other": usual}).anomalies == ()
+
+
+def test_split_without_records_is_an_anomaly(write):
+    report = examine(write("train"), make_schema())
+    assert [(anomaly.feature, anomaly.what) for anomaly in report.anomalies] == [("", "No records")]
+    assert report.splits["train"].lengths["max"] == 0
+
+
+def test_statistics_of_records_that_disagree_need_a_schema(write, make_example):
+    numbers = make_example({"id": "9"}, {"tokens": [1], "tags": ["X"]})
+    paths = write("train", *TRAIN, numbers)["train"]
+    with pytest.raises(tfmd.SchemaError, match="the records do not agree on the types of their features"):
+        compute_statistics(paths, None, make_local_pipeline)
+    assert compute_statistics(paths, make_schema(), make_local_pipeline).datasets[0].num_examples == 3
