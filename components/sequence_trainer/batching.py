@@ -10,7 +10,7 @@
             ...  # batch["tokens"] int64 [B, T], batch["vector"] float32 [B, T, 12], batch["lengths"] int64 [B]
 
 Every record is in exactly one batch of each epoch. The batches of an epoch depend on the data, the settings, the seed
-and the epoch's number only, so training that stopped in epoch 7 goes on with `epoch(7).skip(batches done)`.
+and the epoch's number only, so training that stopped in epoch 7 goes on with `epoch(7, start=batches done)`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.buckets import Ints, chunk_size, plan_batches
-from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, Column, Records, check_columns, parse_records
+from tfx_sequence.components.sequence_trainer.parsing import (
+    LENGTHS,
+    Column,
+    Records,
+    check_columns,
+    counts_key,
+    parse_records,
+)
 
 MEMORY_LIMIT = 1 << 30
 """Parsed records of up to this many bytes are kept in memory; more are read again in each epoch."""
@@ -81,16 +88,48 @@ class SequenceBatches:
             self.lengths: Ints = parsed.lengths.numpy()
             self._kept = _Padder(parsed) if self.in_memory else None
 
-    def epoch(self, number: int = 0) -> tf.data.Dataset:
+    def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
         """The batches of one epoch.
+
+        Args:
+          number: Of the epoch; each has an order of its own.
+          start: How many batches at its beginning to leave out.
 
         Returns:
           A dataset of dicts: the columns' names to `[B, T]`, `[B, T, width]`, `[B]` or `[B, width]`, padded with 0 or
-          "", and `lengths` to int64 `[B]`. T is the longest length of the batch, or 1 if all are 0.
+          "", and `lengths` to int64 `[B]`. T is the longest length of the batch, or 1 if all are 0. A nested column is
+          `[B, T, C]`, with the number of values in each step, int64 `[B, T]`, under `counts_key` of its name.
         """
         with tf.device("CPU:0"):
-            batches = self._streamed(number) if self._kept is None else self._stored(self._kept, number)
-            return batches.prefetch(4)
+            if self._kept is not None:
+                return _batches(self._kept, *self._plan(self.lengths, number, 0), start).prefetch(4)
+            return self._streamed(number).skip(start).prefetch(4)
+
+    def size(self, number: int = 0) -> int | None:
+        """The number of batches of one epoch; None if the data is not kept, for then only reading it would tell."""
+        return len(self._plan(self.lengths, number, 0)[1]) - 1 if self.in_memory else None
+
+    def records(self, number: int, index: int) -> Ints:
+        """Which records are in a batch of an epoch, counted from 0 as they are read, int64 `[B]`.
+
+        For telling what went wrong: data that is not kept is read up to there again.
+        """
+        with tf.device("CPU:0"):
+            if self.in_memory:
+                order, ends = self._plan(self.lengths, number, 0)
+                return order[ends[index] : ends[index + 1]]
+            for chunk, (positions, serialized) in self._chunks(number):
+                order, ends = self._plan(self._parse(serialized).lengths.numpy(), number, int(chunk))
+                if index < len(ends) - 1:
+                    return positions.numpy()[order[ends[index] : ends[index + 1]]]
+                index -= len(ends) - 1
+            raise IndexError(f"epoch {number} has {index} batches fewer than the one that was asked for")
+
+    def serialized(self, records: Ints) -> list[bytes]:
+        """These records as they were read; their own order is kept."""
+        wanted = set(records.tolist())
+        found = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in wanted}
+        return [found[at] for at in records.tolist()]
 
     def _read(self, memory_limit: int) -> tuple[Records, bool]:
         chunks: list[Records] = []
@@ -105,22 +144,24 @@ class SequenceBatches:
             raise ValueError("there are no records to make batches of; check the file pattern and the split's name")
         return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *chunks), size <= memory_limit
 
-    def _stored(self, padder: _Padder, number: int) -> tf.data.Dataset:
-        order, ends = self._plan(self.lengths, number, 0)
-        return _batches(padder, tf.constant(order), tf.constant(ends))
-
-    def _streamed(self, number: int) -> tf.data.Dataset:
+    def _chunks(self, number: int) -> tf.data.Dataset:
+        """The records of an epoch in the order that batches are made of: (chunk, (positions `[N]`, records `[N]`))."""
         size = chunk_size(self.lengths, self._batch_tokens)
-        records = self._records
+        records = self._records.enumerate()
         if self._seed is not None:
             seed = int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
             records = records.shuffle(size, seed=seed, reshuffle_each_iteration=False)
+        return records.batch(size).enumerate()
+
+    def _streamed(self, number: int) -> tf.data.Dataset:
+        def parsed(index: tf.Tensor, chunk: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, Records]:
+            return index, self._parse(chunk[1])
 
         def batches(index: tf.Tensor, chunk: Records) -> tf.data.Dataset:
             order, ends = tf.numpy_function(self._plan, [chunk.lengths, number, index], [tf.int64, tf.int64])
             return _batches(_Padder(chunk), tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
 
-        return records.batch(size).map(self._parse, num_parallel_calls=2).enumerate().flat_map(batches)
+        return self._chunks(number).map(parsed, num_parallel_calls=2).flat_map(batches)
 
     def _parse(self, serialized: tf.Tensor) -> Records:
         return parse_records(serialized, self._columns)
@@ -140,10 +181,7 @@ class _Padder:
         self._lengths = records.lengths
         self._starts = tf.cumsum(records.lengths, exclusive=True)
         # One step more, of padding, which every padded place of a batch points at.
-        self._steps = {
-            name: tf.concat([values, tf.zeros([1, *values.shape[1:]], values.dtype)], 0)
-            for name, values in records.steps.items()
-        }
+        self._steps = {name: tf.concat([values, _padding(values)], 0) for name, values in records.steps.items()}
         self._padding = tf.reduce_sum(records.lengths)
 
     def __call__(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -153,16 +191,38 @@ class _Padder:
         step = tf.gather(self._starts, rows)[:, None] + position
         step = tf.where(position < lengths[:, None], step, self._padding)  # [B, T]
         batch = {name: tf.gather(values, rows) for name, values in self._context.items()}
-        batch |= {name: tf.gather(values, step) for name, values in self._steps.items()}
+        for name, values in self._steps.items():
+            gathered = tf.gather(values, step)
+            batch |= nested_batch(name, gathered) if isinstance(gathered, tf.RaggedTensor) else {name: gathered}
         return batch | {LENGTHS: lengths}
 
 
-def _batches(padder: _Padder, order: tf.Tensor, ends: tf.Tensor) -> tf.data.Dataset:
+def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+    """A nested column's part of a batch from `[B, (T), (C)]`: padded, to at least one step of one value, and counts."""
+    values, counts = steps.to_tensor(), steps.row_lengths(axis=2).to_tensor()
+    missing = tf.maximum(1 - tf.shape(values)[1:], 0)
+    return {
+        name: tf.pad(values, [[0, 0], [0, missing[0]], [0, missing[1]]]),
+        counts_key(name): tf.pad(counts, [[0, 0], [0, missing[0]]]),
+    }
+
+
+def _padding(values: tf.Tensor) -> tf.Tensor:
+    """One step of padding for steps `[S, ...]`."""
+    if isinstance(values, tf.RaggedTensor):
+        return tf.RaggedTensor.from_row_lengths(tf.zeros([0], values.dtype), tf.zeros([1], tf.int64))
+    return tf.zeros([1, *values.shape[1:]], values.dtype)
+
+
+def _batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | Ints, start: int = 0) -> tf.data.Dataset:
+    order, ends = tf.convert_to_tensor(order), tf.convert_to_tensor(ends)
     count = tf.size(ends, out_type=tf.int64) - 1
-    return tf.data.Dataset.range(count).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
+    return tf.data.Dataset.range(start, count).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
 
 
 def _bytes(tensor: tf.Tensor) -> int:
+    if isinstance(tensor, tf.RaggedTensor):
+        return _bytes(tensor.values) + _bytes(tensor.row_splits)
     if tensor.dtype == tf.string:
         return int(tf.reduce_sum(tf.strings.length(tensor))) + _STRING_BYTES * int(tf.size(tensor))
     return int(tf.size(tensor)) * tensor.dtype.size

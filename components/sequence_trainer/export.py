@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tfx_sequence.components.sequence_trainer.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
-from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask
-from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID, Feature
+from tfx_sequence.components.sequence_trainer.task import SequenceTask
+from tfx_sequence.schemas.spec import Feature
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 
@@ -32,12 +32,13 @@ _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 class ServingModel(tf.Module):
     """A trained model and its transform graph, as functions of raw data."""
 
-    def __init__(self, model: keras.Model, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
+    def __init__(self, model: SequenceModel, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
         """Keeps what the exported functions need."""
         super().__init__()
         # A Keras model as an attribute would add a signature of its own, for float inputs: only its weights are kept.
         self._weights = [variable.value for variable in model.variables]
-        self._logits: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = partial(model, training=False)
+        self._run: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = partial(model, training=False)
+        self._answer = {name: head.predict for name, head in model.heads.items()}
         self._task = task
         self._transform = transform_output.transform_features_layer()
         self._raw_inputs = task.raw.with_role("input")
@@ -88,10 +89,10 @@ class ServingModel(tf.Module):
         transformed = self._transform(dict(raw))
         lengths = self._lengths(transformed)
         batch = {item.name: _pad(transformed[item.name]) for item in self._task.inputs}
-        logits = self._logits(batch | {LENGTHS: lengths})
+        outputs = self._run(batch | {LENGTHS: lengths})
         answers = {LENGTHS: lengths}
-        for head in self._task.heads:
-            answers |= _answer(head, logits[head.name], lengths)
+        for name, answer in self._answer.items():
+            answers |= answer(outputs[name], lengths)
         return answers
 
     def _lengths(self, transformed: Mapping[str, Any]) -> tf.Tensor:
@@ -104,18 +105,6 @@ class ServingModel(tf.Module):
             shape += [] if feature.width is None else [feature.width]
             specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
-
-
-def _answer(head: Head, logits: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-    probabilities = tf.nn.softmax(logits)
-    best = tf.argmax(probabilities, axis=-1)
-    ids, scores = best + FIRST_ID, tf.reduce_max(probabilities, axis=-1)
-    if head.per_step:
-        real = tf.sequence_mask(lengths, tf.shape(ids)[1])
-        ids = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype))
-        scores = tf.where(real, scores, 0.0)
-    names = tf.constant([b"", *head.classes])
-    return {head.name: tf.gather(names, ids), f"{head.name}_id": ids, f"{head.name}_score": scores}
 
 
 def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, Any]:

@@ -11,6 +11,11 @@ LENGTHS = "lengths"
 """The key that carries the number of steps of each record, int64 `[B]`."""
 
 
+def counts_key(name: str) -> str:
+    """The key that carries how many values each step of the nested column `name` has, int64 `[B, T]`."""
+    return f"{name}/{LENGTHS}"
+
+
 class Column(NamedTuple):
     """How one feature is stored.
 
@@ -18,11 +23,13 @@ class Column(NamedTuple):
       dtype: Of its values: string, int64 or float32.
       context: True for one value a record, False for one value a step.
       width: The number of values in a step (or in the record, for context); None for one, without an axis of its own.
+      nested: True for any number of values in a step.
     """
 
     dtype: tf.DType | str
     context: bool = False
     width: int | None = None
+    nested: bool = False
 
 
 class Records(NamedTuple):
@@ -30,7 +37,7 @@ class Records(NamedTuple):
 
     Attributes:
       context: Name to `[N]` or `[N, width]`.
-      steps: Name to `[S]` or `[S, width]`.
+      steps: Name to `[S]` or `[S, width]`, or to ragged `[S, (V)]` for nested columns.
       lengths: Steps of each record, int64 `[N]`; they add up to S.
     """
 
@@ -76,14 +83,17 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
     checks = []
     for name, ragged in steps.items():
         checks.append(_check_lengths(name, ragged.row_lengths(), reference, lengths))
-        checks.append(_check_values(name, ragged, columns[name].width or 1))
+        if not columns[name].nested:
+            checks.append(_check_values(name, ragged, columns[name].width or 1))
     with tf.control_dependencies([check for check in checks if check is not None]):
-        flat = {name: _flat(ragged, columns[name].width) for name, ragged in steps.items()}
+        flat = {name: _flat(ragged, columns[name]) for name, ragged in steps.items()}
     return Records(context, flat, lengths)
 
 
-def _flat(ragged: tf.RaggedTensor, width: int | None) -> tf.Tensor:
-    return tf.identity(ragged.flat_values) if width is None else tf.reshape(ragged.flat_values, [-1, width])
+def _flat(ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
+    if column.nested:
+        return tf.identity(ragged.values)
+    return tf.identity(ragged.flat_values) if column.width is None else tf.reshape(ragged.flat_values, [-1, column.width])
 
 
 def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.vocabulary import Vocabulary
+from tfx_sequence.schemas.embeddings import load_embeddings
+from tfx_sequence.schemas.spec import FIRST_ID, Feature, SequenceSpec, Spans
+from tfx_sequence.schemas.vocabulary import OOV, Vocabulary
 
 
 class TaskError(ValueError):
@@ -27,12 +31,14 @@ class Input:
         None for numbers, which are read as they are.
       width: Numbers in a step, 1 for ids.
       context: True for one value a record, which every step of the record then sees.
+      nested: True for any number of ids in a step, such as the characters of a token.
     """
 
     name: str
     num_ids: int | None
     width: int
     context: bool
+    nested: bool = False
 
     @property
     def oov_id(self) -> int | None:
@@ -42,17 +48,22 @@ class Input:
 
 @dataclass(frozen=True)
 class Head:
-    """A label that the model predicts. Class c is the value `classes[c]`, with the id c + 1.
+    """A label that the model predicts.
 
     Attributes:
       name: Of the label feature.
       per_step: True for one label a step, False for one a record.
-      classes: The values, in the order of their ids.
+      classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Where a
+        label may be unseen the last one is `OOV`. Empty for a label that is a number.
+      spans: How the values mark spans, if they do.
+      width: Numbers in a label of numbers; None for one, without an axis of its own.
     """
 
     name: str
     per_step: bool
-    classes: tuple[bytes, ...]
+    classes: tuple[bytes, ...] = ()
+    spans: Spans | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,30 +75,38 @@ class SequenceTask:
       inputs: What the model reads.
       heads: What it predicts.
       columns: How the transformed features that training needs are stored, by name.
+      weight: The context feature that says how much a record counts, if there is one.
+      embeddings: Pretrained vectors of inputs that are ids, float32 `[num_ids, D]`, by name.
     """
 
     raw: SequenceSpec
     inputs: tuple[Input, ...]
     heads: tuple[Head, ...]
     columns: dict[str, Column]
+    weight: str | None = None
+    embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, transform_output: tft.TFTransformOutput) -> SequenceTask:
         """Reads the task from what SequenceTransform wrote.
 
         Raises:
-          TaskError: if there is no input or no label, or a label has no vocabulary.
+          TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
+            its embedding would have rows, or weights are not one number a record.
           SchemaError: if the transformed schema is not one of sequences.
         """
         schema = transform_output.transformed_metadata.schema
         spec = tfmd.from_schema(schema)
-        protos = {proto.name: proto for proto in [*schema.feature, *tfmd.sequence_struct(schema).struct_domain.feature]}
-        inputs = tuple(
-            Input(name, _num_ids(protos[name], feature), feature.width or 1, feature.context)
-            for name, feature in spec.with_role("input").items()
+        raw = tfmd.from_schema(transform_output.raw_metadata.schema)
+        steps = tfmd.sequence_struct(schema).struct_domain.feature
+        protos = {proto.name: proto for proto in [*schema.feature, *steps]}
+        nested = [proto for proto in steps if proto.name not in spec.features and _num_ids(proto) is not None]
+        inputs = (
+            *(Input(name, _num_ids(protos[name]), f.width or 1, f.context) for name, f in spec.with_role("input").items()),
+            *(Input(proto.name, _num_ids(proto), 1, context=False, nested=True) for proto in nested),
         )
         heads = tuple(
-            Head(name, not feature.context, _classes(transform_output, name))
+            _head(name, feature, raw, transform_output, _num_ids(protos[name]))
             for name, feature in spec.with_role("label").items()
         )
         for what, found in (("input", inputs), ("label", heads)):
@@ -97,25 +116,65 @@ class SequenceTask:
                     f"{ {name: feature.role for name, feature in spec.features.items()} }"
                 )
         for item in inputs:
-            if spec.features[item.name].dtype == "string":
-                raise TaskError(f"the input {item.name!r} is a string; SequenceTransform must turn it into ids")
-        used = [item.name for item in inputs] + [head.name for head in heads]
+            _check_input(item, spec, transform_output)
+        weight = _weight(spec)
+        used = [item.name for item in inputs if not item.nested] + [head.name for head in heads]
+        used += [weight] if weight else []
         columns = {
             name: Column(spec.features[name].dtype, spec.features[name].context, spec.features[name].width)
             for name in used
         }
-        return cls(tfmd.from_schema(transform_output.raw_metadata.schema), inputs, heads, columns)
+        columns |= {proto.name: Column("int64", nested=True) for proto in nested}
+        directory = transform_output.transform_output_dir
+        found = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
+        embeddings = {name: matrix for name, matrix in found.items() if matrix is not None}
+        return cls(raw, inputs, heads, columns, weight, embeddings)
 
 
-def _num_ids(proto: schema_pb2.Feature, feature: Feature) -> int | None:
-    categorical = feature.dtype == "int64" and proto.int_domain.is_categorical
+def _num_ids(proto: schema_pb2.Feature) -> int | None:
+    categorical = proto.type == schema_pb2.INT and proto.int_domain.is_categorical
     return proto.int_domain.max + 1 if categorical else None
 
 
-def _classes(transform_output: tft.TFTransformOutput, name: str) -> tuple[bytes, ...]:
-    if transform_output.vocabulary_file_by_name(name) is None:
+def _check_input(item: Input, spec: SequenceSpec, transform_output: tft.TFTransformOutput) -> None:
+    if not item.nested and spec.features[item.name].dtype == "string":
+        raise TaskError(f"the input {item.name!r} is a string; SequenceTransform must turn it into ids")
+    entries = _vocabulary(transform_output, item.name)
+    if item.num_ids is not None and entries is not None and len(entries) + FIRST_ID > item.num_ids:
+        raise TaskError(
+            f"the vocabulary of the input {item.name!r} has {len(entries)} entries, with ids from {FIRST_ID}, but the "
+            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
+        )
+
+
+def _head(
+    name: str, feature: Feature, raw: SequenceSpec, transform_output: tft.TFTransformOutput, num_ids: int | None
+) -> Head:
+    if num_ids is None and feature.dtype != "string":
+        return Head(name, not feature.context, width=feature.width)
+    classes = _vocabulary(transform_output, name)
+    if classes is None:
         raise TaskError(
             f"the label {name!r} has no vocabulary in the transform graph, so its ids have no names; make its feature "
             "'categorical' in the spec"
         )
-    return Vocabulary.from_lines(transform_output.vocabulary_by_name(name), closed=True).entries
+    if num_ids is not None and num_ids > len(classes) + FIRST_ID:
+        classes = (*classes, OOV.encode())
+    return Head(name, not feature.context, classes, raw.features[name].spans if name in raw.features else None)
+
+
+def _vocabulary(transform_output: tft.TFTransformOutput, name: str) -> tuple[bytes, ...] | None:
+    if transform_output.vocabulary_file_by_name(name) is None:
+        return None
+    return Vocabulary.from_lines(transform_output.vocabulary_by_name(name)).entries
+
+
+def _weight(spec: SequenceSpec) -> str | None:
+    weights = spec.with_role("weight")
+    for name, feature in weights.items():
+        if not feature.context or feature.kind not in ("float", "integer") or len(weights) > 1:
+            raise TaskError(
+                f"the feature {name!r} has the role 'weight', which one feature may have, with one number a record "
+                f"(context = true); it is {feature}"
+            )
+    return next(iter(weights), None)

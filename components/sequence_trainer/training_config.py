@@ -9,6 +9,7 @@ import pydantic
 from tfx_sequence.schemas.spec import Frozen
 
 _Positive = Annotated[float, pydantic.Field(gt=0)]
+_Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _Count = Annotated[int, pydantic.Field(ge=1)]
 
 
@@ -17,20 +18,59 @@ class TrainingConfig(Frozen):
 
     Attributes:
       epochs: The most passes over the train split.
+      max_steps: The most updates of the weights; no bound if None.
+      max_minutes: The most minutes of training; no bound if None. What was trained before a run was killed counts.
+        With it, two runs may end at different steps.
       batch_tokens: Steps in a batch, padding included; batches hold sequences of like length.
-      learning_rate: Adam's.
+      accumulate: Batches whose gradients are added up for one update: losses are summed and divided once, as though
+        they were one batch.
+      optimizer: `adam` (Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"), or `sgd` with momentum.
+      learning_rate: The optimizer's, after the warm-up.
+      momentum: Of `sgd`.
+      weight_decay: Taken off the weights at each update, times the learning rate, apart from the gradient (Loshchilov
+        and Hutter 2017, "Decoupled Weight Decay Regularization": with `adam` this is AdamW). Biases and other vectors
+        keep theirs.
+      schedule: What the learning rate does after the warm-up: `constant`; `linear` or `cosine`, down to 0 at the last
+        step of the last epoch; `plateau`: half after each epoch that is not the best so far.
+      warmup_steps: Updates over which the learning rate rises from 0.
       clip_norm: The largest global norm of the gradient.
+      average: The decay of a moving average of the weights, such as 0.999, that is evaluated and exported in place of
+        the last weights (Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging"). No average
+        if 0. It starts faster: the decay at step t is at most (1 + t) / (10 + t).
+      precision: `mixed_bfloat16` and `mixed_float16` compute in half precision and keep weights in float32; the loss
+        is scaled for `mixed_float16`. For GPUs: on CPUs `float32` is faster.
+      devices: `one`, or `all`: every GPU gets a batch of its own in each step; their losses are summed and divided
+        once, as with `accumulate`.
       loss: How step losses are reduced. `sequence_mean`: mean over a sequence's real steps, then over sequences;
         `token_mean`: mean over all real steps; `sum`.
-      patience: Epochs without a better masked accuracy on the eval split before training stops; the best weights are
-        restored.
-      seed: Of initial weights, shuffling and dropout.
+      monitor: The metric on the eval split that tells the best epoch, such as `<label>_accuracy` or `loss`; what the
+        labels' heads watch if None, added up for several.
+      patience: Epochs without a better watched metric before training stops; the best weights are restored.
+      checkpoint_seconds: Training is saved each time so many seconds have passed, so that the same command goes on
+        where a killed one was.
+      model_fn: `module:function` of a function that makes the model in place of ours, `(task: SequenceTask, config:
+        ModelConfig) -> keras.Model`.
+      seed: Of initial weights, shuffling and dropout. On one CPU, equal seeds give equal models.
     """
 
     epochs: _Count = 20
+    max_steps: _Count | None = None
+    max_minutes: _Positive | None = None
     batch_tokens: _Count = 2048
+    accumulate: _Count = 1
+    optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: _Positive = 2e-3
+    momentum: _Share = 0.9
+    weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    schedule: Literal["constant", "linear", "cosine", "plateau"] = "constant"
+    warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
     clip_norm: _Positive = 5.0
+    average: _Share = 0.0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    devices: Literal["one", "all"] = "one"
     loss: Literal["sequence_mean", "token_mean", "sum"] = "sequence_mean"
+    monitor: str | None = None
     patience: _Count = 3
+    checkpoint_seconds: _Positive = 30.0
+    model_fn: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     seed: int = 1

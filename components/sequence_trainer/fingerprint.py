@@ -1,0 +1,45 @@
+"""What a training depends on, as one short name."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+from collections.abc import Iterable
+
+import google_crc32c
+import tensorflow as tf
+
+_DISTRIBUTIONS = ("tfx-sequence", "tensorflow", "keras")
+_BLOCK = 1 << 22
+
+
+def fingerprint(files: Iterable[str], settings: Iterable[object]) -> str:
+    """Names a training by all that decides its course: 16 hexadecimal digits.
+
+    Artifacts get a new folder in each run, so a file counts by its own name, its size and the CRC-32C of its bytes;
+    the versions of this package, of TensorFlow and of Keras count too.
+
+    Args:
+      files: Paths of the records, in the order that they are read.
+      settings: Configs and the task: objects whose `repr` tells all of them.
+    """
+    digest = hashlib.sha256()
+    for name in _DISTRIBUTIONS:
+        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    for path in files:
+        size, crc = _content(path)
+        digest.update(f"{os.path.basename(path)} {size} {crc}\n".encode())
+    for setting in settings:
+        digest.update(f"{setting!r}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _content(path: str) -> tuple[int, str]:
+    """The size of a file and its CRC-32C."""
+    size, checksum = 0, google_crc32c.Checksum()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            checksum.update(block)
+    return size, checksum.hexdigest().decode()

@@ -1,0 +1,136 @@
+"""What a head of the network is: the layer that predicts one label, with its loss, its answers and its metrics.
+
+A training loop knows no more of a label than this::
+
+    outputs = model(batch, training=True)                                       # label to outputs
+    parts = {name: head.loss(outputs[name], batch, reduction) for name, head in model.heads.items()}
+
+    metrics = {name: head.new_metrics() for name, head in model.heads.items()}
+    for batch in evaluation:
+        outputs = model(batch, training=False)
+        for name, metric in metrics.items():
+            metric.update(outputs[name], batch)
+    metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
+    metrics["tags"].watched                     # "tags_span_f1": what early stopping watches unless told otherwise
+    metrics["tags"].more_is_better              # True
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.losses import LossParts, Reduction
+from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.task import Head
+
+Batch = Mapping[str, tf.Tensor]
+"""The columns of a padded batch, `[B, T, ...]` or `[B, ...]`, and `lengths`, int64 `[B]`."""
+
+
+class Encoded(NamedTuple):
+    """What the recurrent layers make of a batch, and every head reads.
+
+    Attributes:
+      steps: The last layer's outputs, `[B, T, U]`, 0 at padded steps.
+      final: Its last outputs in each direction, `[B, S]`.
+      lengths: Real steps of each sequence, int64 `[B]`.
+    """
+
+    steps: tf.Tensor
+    final: tf.Tensor
+    lengths: tf.Tensor
+
+
+class HeadMetrics(abc.ABC):
+    """The metrics of one head, streaming: of real steps, or of records.
+
+    Attributes:
+      metrics: Name to metric, without the label's name.
+      watched: The name, in `result`, of the one that tells the best model.
+      more_is_better: Whether the best model has the highest value of it.
+    """
+
+    more_is_better = True
+
+    def __init__(self, head: Head, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+        """Takes the metrics, and the name in `result`, without the label's name, of the one that is watched."""
+        self.head = head
+        self.metrics = metrics
+        self.watched = f"{head.name}_{watched}"
+
+    @abc.abstractmethod
+    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
+        """Adds a batch and what the head gave for it. Works in `tf.function`."""
+
+    def result(self) -> dict[str, float]:
+        """`<label>_<metric>` to its value so far; `<label>_<metric>_<key>` for a metric of several values."""
+        figures: dict[str, float] = {}
+        for name, metric in self.metrics.items():
+            value = metric.result()
+            parts = {f"_{key}": part for key, part in value.items()} if isinstance(value, dict) else {"": value}
+            figures |= {f"{self.head.name}_{name}{key}": float(part) for key, part in parts.items()}
+        return figures
+
+    def reset(self) -> None:
+        """Forgets all batches."""
+        for metric in self.metrics.values():
+            metric.reset_state()
+
+    def lengths(self, batch: Batch) -> tf.Tensor | None:
+        """What the metrics take as `lengths`: None for one label a record."""
+        return batch[LENGTHS] if self.head.per_step else None
+
+
+class HeadLayer(keras.layers.Layer, abc.ABC):
+    """Predicts one label.
+
+    Args:
+      head: The label.
+      weight: What the label's loss is multiplied with.
+    """
+
+    def __init__(self, head: Head, weight: float = 1.0, **kwargs: Any) -> None:
+        """Makes the layer; a subclass makes its weights when it is first called."""
+        super().__init__(**{"name": f"head_{head.name}", **kwargs})
+        self.head = head
+        self.weight = weight
+
+    @abc.abstractmethod
+    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+        """The label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record."""
+
+    @abc.abstractmethod
+    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The loss before it is weighted."""
+
+    @abc.abstractmethod
+    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the model answers for the label, under the names that it is served by.
+
+        Args:
+          outputs: What the layer gave, called with `training=False`.
+          lengths: Real steps of each sequence, integers `[B]`.
+
+        Returns:
+          Name to `[B, T]`, with "" and 0 at padded steps; to `[B]` for one label a record.
+        """
+
+    @abc.abstractmethod
+    def new_metrics(self) -> HeadMetrics:
+        """Metrics that have seen no batch yet. They are no part of the layer: their variables are not its weights."""
+
+    def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The label's loss, times its weight.
+
+        Args:
+          outputs: What the layer gave for the batch.
+          batch: With the label's ids from 1, or numbers, `[B, T]` or `[B]`.
+          reduction: How step losses become one number.
+        """
+        parts = self.raw_loss(outputs, batch, reduction)
+        return parts if self.weight == 1 else LossParts(self.weight * parts.total, parts.normaliser)
