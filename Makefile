@@ -1,6 +1,8 @@
 READY := .venv/.ready
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --all-extras --no-annotate \
 	--custom-compile-command "make constraints" --python-version 3.10
+# A file's tests share what is slow to make, so a process takes whole files.
+IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup run test test-fast lint constraints
 .DEFAULT_GOAL := help
@@ -17,10 +19,10 @@ run: $(READY) ## Run the part-of-speech pipeline, from a treebank to a served mo
 	.venv/bin/tfx-sequence run examples/pos_tagging/pipeline.toml
 
 test: $(READY) ## Run every test.
-	.venv/bin/pytest
+	.venv/bin/pytest $(IN_PARALLEL)
 
 test-fast: $(READY) ## Run the tests that take seconds.
-	.venv/bin/pytest -m "not slow"
+	.venv/bin/pytest -m "not slow" $(IN_PARALLEL)
 
 lint: $(READY) ## Check style, format and types.
 	.venv/bin/ruff check
