@@ -1,0 +1,33 @@
+"""The text readers under coverage-guided fuzzing, for as long as you like.
+
+    pip install atheris
+    python tests/fuzz/fuzz_readers.py jsonl -max_total_time=60
+
+The first argument is a key of `FORMATS`; the others are libFuzzer's. It ends with 0 if every promise held.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["tfx_sequence"]):
+    from readers_under_fuzz import FORMATS, check_promises
+
+
+def main() -> None:
+    name = sys.argv[1]
+    with tempfile.TemporaryDirectory() as corpus:
+        (Path(corpus) / "valid").write_bytes(FORMATS[name].valid)
+        atheris.Setup(
+            [sys.argv[0], *sys.argv[2:], corpus],
+            lambda data: check_promises(FORMATS[name], data),
+        )
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
