@@ -16,7 +16,7 @@ import pydantic
 from pydantic_core import PydanticUndefined
 
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
 from tfx_sequence.pipeline.config import (
@@ -43,6 +43,8 @@ TABLES: dict[str, type[pydantic.BaseModel]] = {
     "transform.<feature>": VocabularyConfig,
     "numbers.<feature>": NumberConfig,
     "model": ModelConfig,
+    "model.characters": CharacterConfig,
+    "model.heads.<label>": HeadConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "serving": ServingConfig,
@@ -70,7 +72,7 @@ def _section(name: str, model: type[pydantic.BaseModel]) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     meanings = _meanings(model)
     for key, schema in model.model_json_schema()["properties"].items():
-        if f"{name}.{key}" not in TABLES:
+        if not any(table.split(".<")[0] == f"{name}.{key}" for table in TABLES):
             default = schema.get("default", model.model_fields[key].get_default(call_default_factory=True))
             cells = (f"`{key}`", _allowed(schema), _shown(default), meanings[key])
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -7,8 +7,20 @@ import importlib.metadata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfx_sequence.pipeline.commands import convert, init, inspect, predict, run, schema, validate
+
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.run import PipelineFactory
+
+_COMMANDS = {
+    "init": init,
+    "run": run,
+    "predict": predict,
+    "validate": validate,
+    "schema": schema,
+    "convert": convert,
+    "inspect": inspect,
+}
 
 
 def main(argv: Sequence[str] | None = None, *, factory: PipelineFactory | None = None) -> int:
@@ -23,36 +35,20 @@ def main(argv: Sequence[str] | None = None, *, factory: PipelineFactory | None =
     Returns:
       The exit code.
     """
-    arguments = _parser().parse_args(argv)
-    if arguments.command == "run":
-        from tfx_sequence.pipeline.run import run
-
-        return run(arguments.config, arguments.json, factory)
-    from tfx_sequence.pipeline.predict import predict
-
-    return predict(arguments.model, arguments.text, arguments.json)
+    arguments = _parser().parse_args(argv, argparse.Namespace(factory=factory))
+    code: int = arguments.main(arguments)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tfx-sequence",
-        description="Train, judge and serve recurrent models on sequences of unequal length, with TFX.",
+        description="Sequences of unequal length with TFX: look at data, train recurrent models, judge and serve them.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {importlib.metadata.version('tfx-sequence')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="run the pipeline of a config", description="Run the pipeline of a config.")
-    run.add_argument("config", metavar="CONFIG", help="a TOML file; see docs/configuration.md")
-    run.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
-
-    predict = commands.add_parser(
-        "predict",
-        help="tag sentences with a model",
-        description="Tag sentences with a model: a token and its label a line, a blank line after each sentence.",
-    )
-    predict.add_argument("model", metavar="MODEL", help="a SavedModel, or a serving folder with versions of it")
-    predict.add_argument(
-        "text", metavar="TEXT", nargs="*", help="a sentence, spaces between its tokens; if none: stdin"
-    )
-    predict.add_argument("--json", action="store_true", help="write a JSON object a sentence")
+    for name, command in _COMMANDS.items():
+        one = commands.add_parser(name, help=command.HELP, description=command.DESCRIPTION)
+        one.set_defaults(main=command.main)
+        command.add_arguments(one)
     return parser

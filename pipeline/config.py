@@ -20,9 +20,11 @@ import pydantic
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
+from tfx_sequence.components.sequence_trainer import model_checks
 from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
-from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig, contradictions
+from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig, transformed_spec
+from tfx_sequence.components.sequence_transform.setting_checks import contradictions
 from tfx_sequence.pipeline.config_error import Contradictions, Problem, dotted, problems_in, shown
 from tfx_sequence.pipeline.data_folder import data_folder, is_package
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
@@ -62,12 +64,15 @@ class PipelineConfig(Frozen):
       name: The pipeline's name in ML Metadata.
       root: The folder of everything that runs make; `runs/<name>` if not given. Relative to the config file's folder.
       cache: Reuse the outputs of components whose inputs and settings did not change.
+      preprocessing_fn: `module:function` of a preprocessing_fn that replaces ours, in a module beside the config or an
+        installed one; see docs/transform.md.
       workers: Processes that Beam works in. More than 1 pays only for large data: each one takes seconds to start.
     """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     root: Annotated[_Path, pydantic.Field(json_schema_extra={"default": "runs/<name>"})]
     cache: bool = True
+    preprocessing_fn: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     workers: Annotated[int, pydantic.Field(ge=1)] = 1
 
     @pydantic.model_validator(mode="before")
@@ -216,7 +221,12 @@ class Config(Frozen):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Config:
-        problems = (*self._spec_problems(), *self._transform_problems(), *self._split_problems())
+        problems = (
+            *self._spec_problems(),
+            *self._transform_problems(),
+            *self._model_problems(),
+            *self._split_problems(),
+        )
         if problems:
             raise Contradictions(problems)
         return self
@@ -245,8 +255,13 @@ class Config(Frozen):
                 yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.given)
             return
         for role in ("input", "label"):
-            if not spec.with_role(role):
+            if not transformed_spec(spec, self.transform).with_role(role):
                 yield Problem("features", f'at least one feature must have role = "{role}"; none has')
+        for label, feature in spec.with_role("label").items():
+            for name, other in spec.with_role("input").items():
+                if (spec.source(name), other.context) == (spec.source(label), feature.context):
+                    message = f"what is to be predicted cannot be an input too, and {name} is"
+                    yield Problem(dotted(["features", label, "source"]), message, shown(spec.source(label)))
 
     def _transform_problems(self) -> Iterator[Problem]:
         try:
@@ -261,6 +276,14 @@ class Config(Frozen):
             else:
                 given = shown(settings.model_dump(mode="json")[wrong.setting])
                 yield Problem(dotted([table, wrong.feature, wrong.setting]), wrong.message, given)
+
+    def _model_problems(self) -> Iterator[Problem]:
+        try:
+            spec = transformed_spec(self.spec, self.transform)
+        except pydantic.ValidationError:
+            return  # `_spec_problems` says what is wrong.
+        for wrong in model_checks.contradictions(spec, self.model):
+            yield Problem(dotted(["model", *wrong.key.split(".")]), wrong.message)
 
     def _split_problems(self) -> Iterator[Problem]:
         splits = self.data.splits

@@ -33,17 +33,22 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     Raises:
       ConfigError: if the file cannot be read or holds anything that is not allowed, or if input files are missing.
     """
+    config = read_config(path)
+    if problems := tuple(_missing_input(config.data)):
+        raise ConfigError(os.fspath(path), problems)
+    return config
+
+
+def read_config(path: str | os.PathLike[str]) -> Config:
+    """Reads a config whose input files are of no concern; otherwise what `load_config` does."""
     file = os.fspath(path)
     # Strict: `epochs = "20"` and `epochs = true` are mistakes. Through JSON, where a list may become a tuple.
     text = json.dumps(_read_toml(file), default=str)
     folder = str(pathlib.Path(file).absolute().parent)
     try:
-        config = Config.model_validate_json(text, strict=True, context={FOLDER: folder})
+        return Config.model_validate_json(text, strict=True, context={FOLDER: folder})
     except pydantic.ValidationError as error:
         raise ConfigError(file, tuple(problems_in(error, Config))) from None
-    if problems := tuple(_missing_input(config.data)):
-        raise ConfigError(file, problems)
-    return config
 
 
 def _read_toml(file: str) -> dict[str, Any]:

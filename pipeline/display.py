@@ -14,7 +14,10 @@ import rich.spinner
 import rich.table
 import rich.text
 
-from tfx_sequence.pipeline.progress import Display, Numbers, Status, epoch_text, time_text
+from tfx_sequence.pipeline.progress import Display, Numbers, Status, epoch_text, time_text, within_epoch
+
+_LINE_SECONDS = 30.0
+"""So often a plain display writes a line within an epoch."""
 
 _MARKS: dict[Status, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -39,6 +42,7 @@ class PlainDisplay:
         """Writes to `stream`."""
         self._stream = stream
         self._component = ""
+        self._told = time.monotonic()
 
     def __enter__(self) -> PlainDisplay:
         """Starts nothing."""
@@ -65,7 +69,10 @@ class PlainDisplay:
         self.say(f"{component}: {status} ({time_text(seconds)})")
 
     def trained(self, numbers: Numbers) -> None:
-        """Writes the numbers of the epoch."""
+        """Writes the numbers of the epoch; of one that goes on only now and then."""
+        if within_epoch(numbers) and time.monotonic() - self._told < _LINE_SECONDS:
+            return
+        self._told = time.monotonic()
         self.say(f"{self._component}: {epoch_text(numbers)}")
 
 
@@ -141,5 +148,5 @@ class LiveDisplay:
         self._rows[component] = _Row(status, seconds=seconds, note=self._running.note)
 
     def trained(self, numbers: Numbers) -> None:
-        """Notes the numbers of the epoch."""
+        """Notes the numbers of the epoch, or of what there is of it."""
         self._running.note = epoch_text(numbers)

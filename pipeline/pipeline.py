@@ -12,6 +12,7 @@ from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.pipeline.config import Config, DataConfig
+from tfx_sequence.pipeline.own_code import dotted, fingerprint
 
 
 def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
@@ -48,7 +49,15 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         fail_on=config.validation.fail_on,
         severities=config.validation.severities,
     )
-    transform = SequenceTransform(examples=examples, schema=schema, transform=config.transform, numbers=config.numbers)
+    own = config.pipeline.preprocessing_fn
+    transform = SequenceTransform(
+        examples=examples,
+        schema=schema,
+        transform=config.transform,
+        numbers=config.numbers,
+        preprocessing_fn=own and dotted(own),
+        custom_config={"code": fingerprint([own])},
+    )
     # The validator's verdict is for everything after it, though nothing reads its output.
     transform.add_upstream_node(validator)
     trainer = SequenceTrainer(
@@ -56,6 +65,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         transform_graph=transform.outputs["transform_graph"],
         model=config.model,
         training=config.training,
+        custom_config={"code": fingerprint([config.training.model_fn])},
     )
     evaluator = tfx.components.Evaluator(
         examples=examples,

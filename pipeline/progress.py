@@ -12,10 +12,11 @@ Status = Literal["pending", "running", "ran", "reused", "skipped", "failed"]
 `skipped`: the condition under which it stands in the pipeline does not hold."""
 
 Numbers = Mapping[str, float]
-"""What training tells after an epoch: `epoch`, `epochs`, and then what it measured, in order."""
+"""What training tells: `epoch`, `epochs`, and then what it measured, in order. After an epoch, and now and then within
+one, where `batch` and perhaps `batches` say how far it is."""
 
 TRAINING_LOGGER = "tfx_sequence.progress"
-"""The logger that training reports to: a record's attribute `progress` holds the numbers of one epoch."""
+"""The logger that training reports to: a record's attribute `progress` holds the numbers."""
 
 
 class Display(Protocol):
@@ -40,12 +41,12 @@ class Display(Protocol):
         """It has ended."""
 
     def trained(self, numbers: Numbers) -> None:
-        """An epoch of training has ended, within the component that runs."""
+        """Training goes on, within the component that runs: an epoch has ended, or a part of it."""
 
 
 @contextlib.contextmanager
 def training_progress(tell: Callable[[Numbers], None]) -> Iterator[None]:
-    """Calls `tell` with the numbers of each epoch that is trained until the block ends."""
+    """Calls `tell` with the numbers of what is trained until the block ends."""
     logger = logging.getLogger(TRAINING_LOGGER)
     handler = _Teller(tell)
     level = logger.level
@@ -69,11 +70,21 @@ class _Teller(logging.Handler):
             self._tell(numbers)
 
 
+def within_epoch(numbers: Numbers) -> bool:
+    """Whether the numbers are of an epoch that goes on."""
+    return "batch" in numbers
+
+
 def epoch_text(numbers: Numbers) -> str:
-    """`epoch 3/20  loss 0.4121  eval accuracy 0.9012  tokens per second 12,345`."""
-    rest = {name: value for name, value in numbers.items() if name not in ("epoch", "epochs")}
+    """`epoch 3/20  batch 120/400  loss 0.4121  eval accuracy 0.9012  tokens per second 12,345  1:05 min left`."""
+    rest = dict(numbers)
+    counted = []
+    for name, total in (("epoch", "epochs"), ("batch", "batches")):
+        if name in rest:
+            counted.append(f"{name} {rest.pop(name)}" + (f"/{rest.pop(total)}" if total in rest else ""))
+    left = rest.pop("seconds_left", None)
     measured = [f"{name.replace('_', ' ')} {number_text(value)}" for name, value in rest.items()]
-    return "  ".join([f"epoch {numbers['epoch']}/{numbers['epochs']}", *measured])
+    return "  ".join([*counted, *measured, *([] if left is None else [f"{time_text(left)} left"])])
 
 
 def number_text(value: float) -> str:

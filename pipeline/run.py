@@ -15,6 +15,7 @@ from tfx_sequence.pipeline.config_file import load_config
 from tfx_sequence.pipeline.display import display_on
 from tfx_sequence.pipeline.failure import explain
 from tfx_sequence.pipeline.noise import Streams, noise_to
+from tfx_sequence.pipeline.own_code import make_importable
 from tfx_sequence.pipeline.report import Report, near
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
     """
     try:
         config = load_config(config_path)
+        make_importable(os.path.dirname(os.path.abspath(config_path)))
         log = _new_log(config, config_path)
     except ConfigError as error:
         print(f"tfx-sequence: {error}", file=sys.stderr)

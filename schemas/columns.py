@@ -117,6 +117,15 @@ def read_column(batch: pa.RecordBatch, name: str, context: bool) -> Column:
     return Column(steps.flatten(), _lengths(steps), _lengths(nested), _present(nested), context)
 
 
+def feature_names(batch: pa.RecordBatch) -> list[str]:
+    """The names of a batch's context features, and then of its sequence features."""
+    names = [name for name in batch.schema.names if name != SEQUENCE]
+    index = batch.schema.get_field_index(SEQUENCE)
+    if index >= 0 and pa.types.is_struct(batch.schema.field(index).type):
+        names += [field.name for field in batch.schema.field(index).type]
+    return names
+
+
 def _readable(value: Any) -> Any:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 

@@ -63,7 +63,7 @@ def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
     if coverage is None:
         return None
     with tf.io.gfile.GFile(_matrix_path(transform_output_dir, coverage.vocabulary), "rb") as file:
-        matrix: Matrix = np.lib.format.read_array(file, allow_pickle=False)
+        matrix: Matrix = np.load(file, allow_pickle=False)
     return matrix
 
 
@@ -84,7 +84,7 @@ def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) 
 
     tf.io.gfile.makedirs(os.path.join(transform_output_dir, _FOLDER))
     with tf.io.gfile.GFile(_matrix_path(transform_output_dir, vocabulary), "wb") as file:
-        np.lib.format.write_array(file, matrix, allow_pickle=False)
+        np.save(file, matrix, allow_pickle=False)
 
 
 def save_coverage(transform_output_dir: str, coverages: Mapping[str, Coverage]) -> None:

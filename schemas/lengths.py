@@ -40,6 +40,17 @@ class Lengths:
         upto = np.cumsum(self._counts) / self.records
         return tuple(int(np.argmax((upto > 0) & (upto >= share - 1e-12))) for share in shares)
 
+    def histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:
+        """The lengths in at most `bins` ranges of equal width: from, to (both included), records."""
+        if not self.records:
+            return ()
+        low, high = int(np.argmax(self._counts > 0)), len(self._counts) - 1
+        width = -(-(high - low + 1) // bins)
+        starts = np.arange(low, high + 1, width)
+        counts = np.add.reduceat(self._counts, starts)
+        ends = np.minimum(starts + width - 1, high)
+        return tuple(zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True))
+
     def padding(self, batch_size: int, sorted_by_length: bool) -> float:
         """The share of steps that are padding, in batches padded to their longest record; 0 if there is no step.
 

@@ -1,25 +1,38 @@
 r"""Vocabularies whose ids start at 1.
 
     id 0              padding, and nothing else: no value maps to it
-    ids 1 .. N        the entries, by falling frequency in the analysed splits
-    id N + 1          every value that is not an entry (`OOV`); closed vocabularies, of labels, do not have it
+    ids 1 .. S        symbols, where they are asked for: the begin and the end of a sequence; no value maps to them
+    the next N ids    the entries, by falling frequency in the analysed splits
+    the last id       every value that is not an entry (`OOV`); closed vocabularies, of labels, do not have it
 
 A vocabulary file is text, one entry a line, in the order of the ids. TFT drops empty values and values with a line
 break from its text files, and its compressed ones, which keep them, cannot be exported again with a model (TensorFlow
 cannot save a table that was restored with its dataset). So values are escaped: `\\`, `\n`, `\r`, and `\0` for the
-empty string.
+empty string. What no value is escaped to is free for the symbols, in the first lines: `\b` and `\e`.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from tfx_sequence.schemas.spec import FIRST_ID
 
 OOV = "[OOV]"
 """How the id of unseen values is called where ids are shown as text. A value of this name has its own, other id."""
+
+Symbol = Literal["[BEGIN]", "[END]"]
+"""A step that is not of the data, as it is called where ids are shown as text."""
+
+BEGIN: Symbol = "[BEGIN]"
+END: Symbol = "[END]"
+
+SYMBOLS: dict[Symbol, str] = {BEGIN: "\\b", END: "\\e"}
+"""What is written for them."""
 
 ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"))
 """Pairs of what stands in a value and what is written, in the order in which they are replaced."""
@@ -37,17 +50,21 @@ class Vocabulary:
     """The entries of one feature, in the order of their ids.
 
     Attributes:
-      entries: The values with the ids 1, 2, ... N.
+      entries: The values with the ids S + 1, S + 2, ... S + N, if there are S symbols.
       closed: True if a value that is not an entry is an error; False if it has the id `oov_id`.
+      symbols: The symbols with the ids 1, ... S.
     """
 
     entries: tuple[bytes, ...]
     closed: bool = False
+    symbols: tuple[Symbol, ...] = ()
 
     @classmethod
     def from_lines(cls, lines: Iterable[bytes], closed: bool = False) -> Vocabulary:
         """Reads a vocabulary file, or what `TFTransformOutput.vocabulary_by_name` returns of it."""
-        return cls(tuple(map(_unescaped, lines)), closed)
+        lines = list(lines)
+        symbols = _symbols(lines)
+        return cls(tuple(map(unescaped, lines[len(symbols) :])), closed, symbols)
 
     @classmethod
     def from_file(cls, data: bytes, where: str, closed: bool = False) -> Vocabulary:
@@ -68,7 +85,8 @@ class Vocabulary:
         if not lines:
             raise VocabularyError(f"{where} is empty; a vocabulary has one value a line")
         first: dict[bytes, int] = {}
-        for number, line in enumerate(lines, 1):
+        symbols = len(_symbols(lines))
+        for number, line in enumerate(lines[symbols:], symbols + 1):
             if problem := _problem(line):
                 raise VocabularyError(f"{where}, line {number}: {problem}")
             if line in first:
@@ -78,14 +96,28 @@ class Vocabulary:
         return cls.from_lines(lines, closed)
 
     @property
+    def names(self) -> tuple[bytes, ...]:
+        """What the ids 1, 2, ... stand for, as text: symbols, entries, and `OOV` if the vocabulary is not closed."""
+        unseen = () if self.closed else (OOV.encode(),)
+        return (*(symbol.encode() for symbol in self.symbols), *self.entries, *unseen)
+
+    @property
     def oov_id(self) -> int:
-        """The id of unseen values, in a vocabulary that is not closed."""
-        return len(self.entries) + FIRST_ID
+        """The id of unseen values, the last one, in a vocabulary that is not closed."""
+        return self._first_entry + len(self.entries)
 
     @property
     def num_ids(self) -> int:
         """Ids in all, padding included: the input dimension of an embedding."""
-        return len(self.entries) + FIRST_ID + (not self.closed)
+        return self.oov_id + (not self.closed)
+
+    def symbol_id(self, symbol: Symbol) -> int:
+        """The id of a symbol.
+
+        Raises:
+          ValueError: if the vocabulary does not have it.
+        """
+        return symbol_id(symbol, self.symbols)
 
     def ids(self, values: Iterable[bytes]) -> list[int]:
         """Values to ids.
@@ -93,13 +125,56 @@ class Vocabulary:
         Raises:
           KeyError: if the vocabulary is closed and a value is not an entry.
         """
-        known = {entry: number for number, entry in enumerate(self.entries, FIRST_ID)}
-        return [known[value] if self.closed else known.get(value, self.oov_id) for value in values]
+        known, unseen = self._known, self.oov_id
+        return [known[value] if self.closed else known.get(value, unseen) for value in values]
 
     def values(self, ids: Sequence[int]) -> list[bytes]:
-        """Ids to values; padding is the empty string, unseen values are `OOV`."""
-        table = (b"", *self.entries, OOV.encode())
+        """Ids to values; padding is the empty string, unseen values are `OOV`, symbols are called by their names."""
+        table = (b"", *self.names)
         return [table[number] for number in ids]
+
+    @functools.cached_property
+    def _known(self) -> dict[bytes, int]:
+        return {entry: number for number, entry in enumerate(self.entries, self._first_entry)}
+
+    @property
+    def _first_entry(self) -> int:
+        return FIRST_ID + len(self.symbols)
+
+
+def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
+    """The vocabulary of a transformed feature, also of one that shares it or was made of another one's steps.
+
+    Args:
+      transform_output: A `tft.TFTransformOutput`.
+      feature: The feature's name.
+
+    Returns:
+      The vocabulary, closed if the feature has no id for unseen values; None if the feature has no vocabulary.
+    """
+    if transform_output.vocabulary_file_by_name(feature) is None:
+        return None
+    lines = transform_output.vocabulary_by_name(feature)
+    closed = transform_output.num_buckets_for_transformed_feature(feature) == FIRST_ID + len(lines)
+    return Vocabulary.from_lines(lines, closed)
+
+
+def symbol_id(symbol: Symbol, symbols: Sequence[Symbol]) -> int:
+    """The id of a symbol in a vocabulary that has `symbols`.
+
+    Raises:
+      ValueError: if it is not among them.
+    """
+    if symbol not in symbols:
+        raise ValueError(f"the vocabulary has no {symbol}; its symbols are {', '.join(symbols) or 'none'}")
+    return FIRST_ID + symbols.index(symbol)
+
+
+def _symbols(lines: Sequence[bytes]) -> tuple[Symbol, ...]:
+    """The symbols that the first lines are."""
+    written = {line.encode(): symbol for symbol, line in SYMBOLS.items()}
+    first = itertools.takewhile(written.__contains__, lines)
+    return tuple(written[line] for line in dict.fromkeys(first))
 
 
 def _problem(line: bytes) -> str | None:
@@ -117,7 +192,8 @@ def _problem(line: bytes) -> str | None:
     return None
 
 
-def _unescaped(line: bytes) -> bytes:
+def unescaped(line: bytes) -> bytes:
+    """The value that a line of a vocabulary file is."""
     if line == EMPTY.encode():
         return b""
     plain = {escaped.encode(): value.encode() for value, escaped in ESCAPES}

@@ -3,39 +3,163 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_sequence.components.sequence_evaluator import metrics
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+EVALUATION = "evaluation"
+"""The signature that metrics read: what `serving_default` answers, and the labels."""
+
+SLICES = "slices"
+"""The signature that gives features to slice by."""
+
+LENGTH_BUCKET = "length_bucket"
+"""The feature that says how long a record is: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ..."""
 
 
-def make_eval_config(spec: SequenceSpec, min_accuracy: float | None = None) -> config_pb2.EvalConfig:
-    """An EvalConfig that measures a model as SequenceTrainer exports it: masked accuracy of each label, overall.
+class _Metric(NamedTuple):
+    """A metric of one label.
 
-    It is a plain proto: add slices, metrics or thresholds to it as to any other.
+    Attributes:
+      kind: Its class.
+      arguments: What it is made with.
+      values: The names of its values.
+      of_each: The names, without what comes after their `/`, of its values for each value of the label.
+    """
+
+    kind: type[Any]
+    arguments: dict[str, Any]
+    values: list[str]
+    of_each: list[str]
+
+    def has(self, value: str) -> bool:
+        """Whether a value of this name is one of the metric's."""
+        name, slash, _ = value.partition("/")
+        return name in (self.of_each if slash else self.values)
+
+
+def make_eval_config(
+    spec: SequenceSpec,
+    min_accuracy: float | None = None,
+    *,
+    thresholds: Mapping[str, Threshold] | None = None,
+    slices: Iterable[str | Iterable[str]] = (),
+    by_label: bool = False,
+    confidence_intervals: bool = False,
+) -> config_pb2.EvalConfig:
+    """An EvalConfig that measures a model as SequenceTrainer exports it, by real steps.
+
+    It is a plain proto: add slices, metrics or thresholds to it as to any other. The metrics of each label:
+
+    - of values: `_accuracy`, `_count`, `_cross_entropy`, `_bits_per_step`, `_perplexity`, `_macro_precision`,
+      `_macro_recall`, `_macro_f1`;
+    - with `spans` also `_span_precision`, `_span_recall`, `_span_f1`, `_span_macro_f1`;
+    - of numbers: `_mae`, `_rmse`.
 
     Args:
-      spec: What the records are; its features of role `label` are measured.
-      min_accuracy: The least masked accuracy of each label at which the model is blessed; always blessed if None.
+      spec: What the records are; its features of role `label` are measured. Labels that the transform makes are in the
+        spec that `transformed_spec` gives.
+      min_accuracy: The least accuracy of each label of values.
+      thresholds: Metric to threshold. The model is blessed if all hold, `min_accuracy` too, and there was a record.
+      slices: What to measure parts of the data by: names of context features, `length_bucket`, or several of them for
+        each combination of their values.
+      by_label: Also precision, recall and F1 of each value of a label and of each type of spans, as `tags_f1/NOUN`.
+      confidence_intervals: With 95% confidence intervals, by the jackknife over 20 parts of the data. The Evaluator
+        takes longer, and needs some 100 records in each slice.
+
+    Raises:
+      ValueError: if a threshold is of no metric, or a slice of no context feature.
     """
+    measured = [
+        metric for label, feature in spec.with_role("label").items() for metric in _metrics_of(label, feature, by_label)
+    ]
+    bounds = _bounds(measured, min_accuracy, thresholds or {})
     config = config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
-                model_type="tf_generic",
-                signature_name="serving_default",
-                preprocessing_function_names=["transformed_labels"],
+                model_type="tf_generic", signature_name=EVALUATION, preprocessing_function_names=[SLICES]
             )
         ],
-        slicing_specs=[config_pb2.SlicingSpec()],
+        slicing_specs=[config_pb2.SlicingSpec(), *_slicing_specs(spec, slices)],
         metrics_specs=[config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name="ExampleCount")])],
     )
-    for label, feature in spec.with_role("label").items():
-        metric = config.metrics_specs[0].metrics.add(
-            class_name=metrics.SequenceAccuracy.__name__,
-            module=metrics.__name__,
-            config=json.dumps({"label": label, "per_step": not feature.context}),
-        )
-        if min_accuracy is not None:
-            metric.threshold.value_threshold.lower_bound.value = min_accuracy
+    # Without any threshold the Evaluator neither blesses nor refuses, and Pusher never pushes.
+    config.metrics_specs[0].metrics[0].threshold.value_threshold.lower_bound.value = 1
+    for metric in measured:
+        # TFMA takes a threshold to be of the value that the metric is named after.
+        for name in [name for name in bounds if metric.has(name)] or metric.values[:1]:
+            added = config.metrics_specs[0].metrics.add(
+                class_name=metric.kind.__name__,
+                module=metrics.__name__,
+                config=json.dumps({**metric.arguments, "name": name}),
+            )
+            if name in bounds:
+                added.threshold.CopyFrom(_proto(name, bounds[name]))
+    if confidence_intervals:
+        config.options.compute_confidence_intervals.value = True
+        config.options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.JACKKNIFE
     return config
+
+
+def _metrics_of(label: str, feature: Feature, by_label: bool) -> Iterator[_Metric]:
+    steps = {"per_step": not feature.context}
+    if feature.dtype != "string":
+        yield _metric(metrics.SequenceNumberErrors, label, **steps, width=feature.width or 1)
+        return
+    yield _metric(metrics.SequenceAccuracy, label, **steps)
+    yield _metric(metrics.SequenceCrossEntropy, label, **steps)
+    yield _metric(metrics.SequenceLabelScores, label, **steps, by_label=by_label)
+    if feature.spans:
+        yield _metric(metrics.SequenceSpanScores, label, by_label=by_label)
+
+
+def _metric(kind: type[Any], label: str, **options: Any) -> _Metric:
+    metric = kind(label, **options)
+    return _Metric(kind, {"label": label, **options}, metric.values, metric.values_of_each)
+
+
+def _bounds(
+    measured: Iterable[_Metric], min_accuracy: float | None, thresholds: Mapping[str, Threshold]
+) -> dict[str, Threshold]:
+    """Value to threshold, the least accuracy among them."""
+    bounds = dict(thresholds)
+    if min_accuracy is not None:
+        for name in [name for metric in measured for name in metric.values if name.endswith("_accuracy")]:
+            given = bounds.get(name, Threshold())
+            least = min_accuracy if given.at_least is None else max(min_accuracy, given.at_least)
+            bounds[name] = given.model_copy(update={"at_least": least})
+    for name in bounds:
+        if not any(metric.has(name) for metric in measured):
+            known = [value for metric in measured for value in metric.values]
+            known += [f"{value}/..." for metric in measured for value in metric.of_each]
+            raise ValueError(f"there is a threshold of {name!r}, but the metrics are {', '.join(known)}")
+    return bounds
+
+
+def _proto(name: str, threshold: Threshold) -> config_pb2.MetricThreshold:
+    proto = config_pb2.MetricThreshold()
+    if threshold.at_least is not None:
+        proto.value_threshold.lower_bound.value = threshold.at_least
+    if threshold.at_most is not None:
+        proto.value_threshold.upper_bound.value = threshold.at_most
+    if threshold.worse_by is not None:
+        less = less_is_better(name)
+        change = proto.change_threshold
+        change.direction = config_pb2.LOWER_IS_BETTER if less else config_pb2.HIGHER_IS_BETTER
+        change.absolute.value = threshold.worse_by if less else -threshold.worse_by
+    return proto
+
+
+def _slicing_specs(spec: SequenceSpec, slices: Iterable[str | Iterable[str]]) -> Iterator[config_pb2.SlicingSpec]:
+    for given in slices:
+        names = [given] if isinstance(given, str) else list(given)
+        for name in names:
+            if name != LENGTH_BUCKET and name not in spec.context:
+                known = ", ".join([*spec.context, LENGTH_BUCKET])
+                raise ValueError(f"there is a slice by {name!r}, but records can be sliced by {known}")
+        yield config_pb2.SlicingSpec(feature_keys=names)

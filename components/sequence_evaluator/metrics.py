@@ -1,101 +1,168 @@
 """TFMA metrics over the real steps of padded sequences, for the stock Evaluator.
 
 TFMA's own metrics read padded steps as predictions: they crash where two batches are padded to different lengths, and
-count the padding where they do not. These read the lengths, which the served model answers with.
+count the padding where they do not. These read the lengths, which the model answers with.
 
-What they need of a model, and SequenceTrainer exports: the `serving_default` signature with `lengths` and, for a label
-L, `L_id`; and the `transformed_labels` signature with the label's ids as L.
+What they need of a model, and SequenceTrainer exports: the signature `evaluation`, which answers for a label L with
+`lengths`, `L`, the labels themselves as `L_label`, and `L_cross_entropy`; and to be the model spec's `signature_name`.
+
+Each gives several values, all named after the label. TFMA takes a threshold to be of the value that a metric is named
+after: for a threshold of another value name the metric so. It is computed once all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 
-LENGTHS = "lengths"
+from tfx_sequence.components.sequence_evaluator import tallies
+from tfx_sequence.components.sequence_evaluator.tallies import Counts, Tally
 
 
-class SequenceAccuracy(tfma.metrics.Metric):
-    """The share of real steps (or of records, for one label a record) whose predicted id is the label's.
+class _SequenceMetric(tfma.metrics.Metric):
+    """A metric that adds up a tally. A subclass says which.
 
     Args:
       label: The label feature.
       per_step: True for one label a step, False for one a record.
-      name: The metric's name; `<label>_accuracy` if None. The number of real labels comes along, as `<label>_count`.
+      name: Of the value that a threshold is of; the first one if None.
+
+    Attributes:
+      values: The names of its values.
+      values_of_each: The names of its values for each value of the label, without `/` and that value.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
+    _tally: Callable[..., Tally]
+
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, **options: Any) -> None:
         """Makes the metric."""
-        super().__init__(_computations, label=label, per_step=per_step, name=name or f"{label}_accuracy")
+        tally = self._tally(label, per_step, **options)
+        self.values, self.values_of_each = tally.names, tally.names_of_each
+        super().__init__(self._computations, label=label, per_step=per_step, name=name or self.values[0], **options)
+
+    def _computations(
+        self, label: str, per_step: bool, name: str, model_names: Iterable[str] = ("",), **options: Any
+    ) -> list[tfma.metrics.MetricComputation]:
+        tally = self._tally(label, per_step, **options)
+        return [
+            tfma.metrics.MetricComputation(
+                keys=[tfma.metrics.MetricKey(name=value, model_name=model_name) for value in tally.names],
+                preprocessors=[_Count(tally, model_name)],
+                combiner=_Total(tally, model_name),
+            )
+            for model_name in model_names
+        ]
 
 
-def _computations(
-    label: str, per_step: bool, name: str, eval_config: Any = None, model_names: Iterable[str] = ("",), **_: Any
-) -> list[tfma.metrics.MetricComputation]:
-    return [
-        tfma.metrics.MetricComputation(
-            keys=[
-                accuracy := tfma.metrics.MetricKey(name=name, model_name=model_name),
-                seen := tfma.metrics.MetricKey(name=f"{label}_count", model_name=model_name),
-            ],
-            preprocessors=[_LabelsOfRecord(label, per_step, model_name)],
-            combiner=_Share(accuracy, seen),
-        )
-        for model_name in model_names
-    ]
+class SequenceAccuracy(_SequenceMetric):
+    """`<label>_accuracy`, the share of labels that are answered right, and `<label>_count`, their number."""
+
+    _tally = tallies.AccuracyTally
 
 
-class _LabelsOfRecord(tfma.metrics.Preprocessor):
-    """Yields, for each record, how many of its labels are predicted right and how many there are."""
+class SequenceCrossEntropy(_SequenceMetric):
+    """`<label>_cross_entropy` in nats a label, `<label>_bits_per_step`, and `<label>_perplexity`.
 
-    def __init__(self, label: str, per_step: bool, model_name: str) -> None:
+    NaN for a model whose head gives its label no probability.
+    """
+
+    _tally = tallies.CrossEntropyTally
+
+
+class SequenceLabelScores(_SequenceMetric):
+    """`<label>_macro_precision`, `_macro_recall` and `_macro_f1`, means over the values of the label.
+
+    Args:
+      label: The label feature.
+      per_step: True for one label a step, False for one a record.
+      name: Of the value that a threshold is of; `<label>_macro_precision` if None.
+      by_label: Also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
+    """
+
+    _tally = tallies.LabelTally
+
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
+        """Makes the metric."""
+        super().__init__(label, per_step, name, by_label=by_label)
+
+
+class SequenceSpanScores(_SequenceMetric):
+    """`<label>_span_precision`, `_span_recall`, `_span_f1`, over all spans, and `_span_macro_f1`, over their types.
+
+    Args:
+      label: The label feature, whose values are tags such as B-PER.
+      name: Of the value that a threshold is of; `<label>_span_precision` if None.
+      by_label: Also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
+    """
+
+    _tally = tallies.SpanTally
+
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
+        """Makes the metric."""
+        super().__init__(label, per_step, name, by_label=by_label)
+
+
+class SequenceNumberErrors(_SequenceMetric):
+    """`<label>_mae`, the mean absolute error, and `<label>_rmse`, the root of the mean squared one.
+
+    Args:
+      label: The label feature.
+      per_step: True for one label a step, False for one a record.
+      name: Of the value that a threshold is of; `<label>_mae` if None.
+      width: How many numbers a label is.
+    """
+
+    _tally = tallies.NumberTally
+
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, width: int = 1) -> None:
+        """Makes the metric."""
+        super().__init__(label, per_step, name, width=width)
+
+
+class _Count(tfma.metrics.Preprocessor):
+    """Yields a record's counts."""
+
+    def __init__(self, tally: Tally, model_name: str) -> None:
         # TFMA tells preprocessors apart by their names.
-        super().__init__(name=f"labels_{label}_{model_name}")
-        self._label = label
-        self._per_step = per_step
+        super().__init__(name=f"{type(tally).__name__}_{tally.label}_{model_name}")
+        self._tally = tally
         self._model_name = model_name
 
-    def process(self, extracts: dict[str, Any]) -> Iterator[tuple[int, int]]:
-        predictions = _of_model(extracts[constants.PREDICTIONS_KEY], self._model_name)
-        labels = _of_model(extracts[constants.TRANSFORMED_FEATURES_KEY], self._model_name)[self._label]
-        count = int(np.ravel(predictions[LENGTHS])[0]) if self._per_step else 1
-        yield count_right(labels, predictions[f"{self._label}_id"], count), count
+    def process(self, extracts: dict[str, Any]) -> Iterator[Counts]:
+        predictions = extracts[constants.PREDICTIONS_KEY]
+        # With several models, TFMA keeps each one's values under its name.
+        yield self._tally.count(predictions.get(self._model_name, predictions))
 
 
-def count_right(labels: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any], count: int) -> int:
-    """How many of the first `count` labels are predicted right: ids twice, each padded with anything to any length."""
-    return int(np.sum(np.ravel(labels)[:count] == np.ravel(predicted)[:count]))
+class _Total(beam.CombineFn):
+    """Adds up counts, and makes the values of them."""
 
-
-class _Share(beam.CombineFn):
-    """Adds up (right, seen) and divides once."""
-
-    def __init__(self, share: tfma.metrics.MetricKey, count: tfma.metrics.MetricKey) -> None:
+    def __init__(self, tally: Tally, model_name: str) -> None:
         super().__init__()
-        self._keys = share, count
+        self._tally = tally
+        self._model_name = model_name
 
-    def create_accumulator(self) -> tuple[int, int]:
-        return 0, 0
+    def create_accumulator(self) -> Counts:
+        return Counter()
 
-    def add_input(self, total: tuple[int, int], element: Any) -> tuple[int, int]:
-        right, seen = element
-        return total[0] + right, total[1] + seen
+    def add_input(self, total: Counts, element: Counts) -> Counts:
+        total.update(element)
+        return total
 
-    def merge_accumulators(self, totals: Iterable[tuple[int, int]]) -> tuple[int, int]:
-        rights, seens = zip(*totals, strict=True)
-        return sum(rights), sum(seens)
+    def merge_accumulators(self, totals: Iterable[Counts]) -> Counts:
+        # Jackknife samples merge one accumulator into several others, so none may be changed.
+        merged: Counts = Counter()
+        for total in totals:
+            merged.update(total)
+        return merged
 
-    def extract_output(self, total: tuple[int, int]) -> dict[tfma.metrics.MetricKey, float]:
-        right, seen = total
-        share, count = self._keys
-        return {share: right / seen if seen else float("nan"), count: float(seen)}
-
-
-def _of_model(value: dict[str, Any], model_name: str) -> dict[str, Any]:
-    """With several models, TFMA keeps each one's values under its name."""
-    return value.get(model_name, value)
+    def extract_output(self, total: Counts) -> dict[tfma.metrics.MetricKey, float]:
+        return {
+            tfma.metrics.MetricKey(name=name, model_name=self._model_name): value
+            for name, value in self._tally.values(total).items()
+        }

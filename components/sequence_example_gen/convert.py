@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
 
@@ -16,11 +16,15 @@ from tfx_sequence.components.sequence_example_gen.tally import Tally
 from tfx_sequence.schemas.spec import SequenceSpec
 
 WHOLE = "all"
-"""The name of the one split when there is no `SplitConfig`."""
+"""The name of the one split when there are no splits."""
+
+
+class OutputExistsError(FileExistsError):
+    """There is something where files are to be written."""
 
 
 def convert(
-    patterns: Iterable[str],
+    patterns: Iterable[str] | Mapping[str, Iterable[str]],
     output: str,
     *,
     spec: SequenceSpec,
@@ -32,12 +36,13 @@ def convert(
     """Reads files and writes what SequenceExampleGen would.
 
     Args:
-      patterns: The files, as paths or globs; of a file that several match, one copy is read.
-      output: The folder to write to, which must be empty or missing: the files themselves, or with `split` a folder
-        `Split-<name>` for each split; with `on_bad_record` = 'reject' also `Rejects`.
+      patterns: The files, as paths or globs; of a file that several match, one copy is read. Or, for data that comes
+        split, such files for each split.
+      output: The folder to write to, which must be empty or missing: the files themselves, or if there are splits a
+        folder `Split-<name>` for each; with `on_bad_record` = 'reject' also `Rejects`.
       spec: What a record is.
       read: How to read.
-      split: How to divide the records; not at all if None.
+      split: How to divide the records; not at all if None. Not for data that comes split.
       write: How to write.
       make_pipeline: What makes the Beam pipeline.
 
@@ -46,24 +51,31 @@ def convert(
 
     Raises:
       ValueError: if the settings do not fit each other.
-      FileExistsError: if there is something in the output folder.
+      OutputExistsError: if there is something in the output folder.
       NoInputError: if a pattern matches no file.
       BadRecordError: if a record is bad and may not be, or too many are.
       EmptySplitError: if there is no record, or none for training.
     """
+    given = isinstance(patterns, Mapping)
+    if given and split:
+        raise ValueError("`split` divides the files of one split, but `patterns` names splits")
     if storage.match(storage.join(output, "*")):
-        raise FileExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
+        raise OutputExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
     check_settings(spec, read, split)
-    paths = dict.fromkeys(path for pattern in patterns for path in find_files(pattern))
-    names = list(split.shares) if split else [WHOLE]
+    by_split = dict(patterns) if isinstance(patterns, Mapping) else {WHOLE: patterns}
+    names = list(split.shares if split else by_split)
     return ingest(
         Request(
             spec=spec,
             read=read,
             split=split,
             write=write or WriteConfig(),
-            files=tuple(InputFile(path=path, split=None if split else WHOLE) for path in paths),
-            splits={name: storage.join(output, f"Split-{name}") if split else output for name in names},
+            files=tuple(
+                InputFile(path=path, split=None if split else name)
+                for name, some in by_split.items()
+                for path in dict.fromkeys(path for pattern in some for path in find_files(pattern))
+            ),
+            splits={name: storage.join(output, f"Split-{name}") if split or given else output for name in names},
             output=output,
         ),
         make_pipeline,

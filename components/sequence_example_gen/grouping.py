@@ -19,8 +19,15 @@ from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, bri
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_listed)]
+
+
 class GroupOptions(Frozen):
-    """How rows become records; the options of the readers of long form.
+    """How rows become records; the options of the readers of long form. One column may stand for a list of one.
 
     Attributes:
       group_by: The columns that are the same in all rows of a record, and not in two records.
@@ -29,8 +36,8 @@ class GroupOptions(Frozen):
       vectors: For a vector feature that is spread over several columns: its name, and the columns in order.
     """
 
-    group_by: Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
-    order_by: tuple[str, ...] = ()
+    group_by: Annotated[_Columns, pydantic.Field(min_length=1)]
+    order_by: _Columns = ()
     vectors: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
 
 

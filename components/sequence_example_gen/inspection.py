@@ -104,7 +104,7 @@ def inspect(path: str, first: int = 3) -> Inspection:
         for (context, name), features in _features(record):
             summaries.setdefault((context, name), _Summary()).add(features)
         if len(records) < first:
-            records.append({name: _readable(context, features) for (context, name), features in _features(record)})
+            records.append(readable(record))
     return Inspection(
         files=tuple(files),
         records=sum(lengths.values()),
@@ -169,8 +169,12 @@ def _values(feature: tf.train.Feature) -> list[Any]:
     return list(getattr(feature, kind).value) if kind else []
 
 
-def _readable(context: bool, features: list[tf.train.Feature]) -> Any:
-    """Values with text as text: one for a Feature with one value, a list for others, and a list of them for steps."""
+def readable(record: tf.train.SequenceExample) -> dict[str, Any]:
+    """Feature name to value, or to a list of one value a step, with text as text; several values stand in a list."""
+    return {name: _one_or_all(context, features) for (context, name), features in _features(record)}
+
+
+def _one_or_all(context: bool, features: list[tf.train.Feature]) -> Any:
     steps = [[v.decode(errors="backslashreplace") if isinstance(v, bytes) else v for v in _values(f)] for f in features]
     plain = [step[0] if len(step) == 1 else step for step in steps]
     return plain[0] if context else plain

@@ -91,16 +91,20 @@ def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
     Raises:
       ValueError: if there is no such format, or the reader does not take the options or the spec.
     """
-    plugins = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
-    known = plugins | READERS
-    if config.format not in known and ":" not in config.format:
-        names = ", ".join(sorted(known))
-        raise ValueError(
-            f"`format` is {config.format!r}, expected one of {names}, or a reader's class as 'module:name'"
-        )
-    module, _, name = known.get(config.format, config.format).partition(":")
+    module, _, name = _find(config.format).partition(":")
     try:
         reader: type[Reader] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"`format` is {config.format!r}, but its reader cannot be imported: {error}") from error
     return reader(spec, config.options)
+
+
+def _find(name: str) -> str:
+    """The class of a format, as `module:name`. What is installed is looked through last: it takes time."""
+    if target := READERS.get(name) or (name if ":" in name else None):
+        return target
+    plugins = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in plugins:
+        names = ", ".join(sorted(plugins | READERS))
+        raise ValueError(f"`format` is {name!r}, expected one of {names}, or a reader's class as 'module:name'")
+    return plugins[name]

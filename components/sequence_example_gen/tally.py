@@ -84,7 +84,8 @@ class Tally(Frozen):
             return BadRecordError(self.rejects[0], self._summary(read.max_reject_fraction))
         by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
         if not self.accepted:
-            return EmptySplitError(f"no record was accepted ({by_split})")
+            first = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
+            return EmptySplitError(f"no record was accepted ({by_split}){first}")
         if "train" in splits and not self.written.get("train"):
             return EmptySplitError(f"the split 'train' has no record ({by_split}); check the shares or the pattern")
         return None

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_trainer.cells_light import IndRNNCell, UGRNNCell
     from tfx_sequence.components.sequence_trainer.cells_lstm import CoupledLSTMCell, LayerNormLSTMCell
     from tfx_sequence.components.sequence_trainer.cells_nas import NASCell
+    from tfx_sequence.components.sequence_trainer.characters import NestedEncoder
     from tfx_sequence.components.sequence_trainer.component import SequenceTrainer
     from tfx_sequence.components.sequence_trainer.crf import LinearChainCRF, TagConstraints, tag_constraints
     from tfx_sequence.components.sequence_trainer.ctc import ctc_decode, ctc_loss
     from tfx_sequence.components.sequence_trainer.export import ServingModel
+    from tfx_sequence.components.sequence_trainer.heads import Encoded, HeadLayer, HeadMetrics
+    from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, SoftmaxHead
+    from tfx_sequence.components.sequence_trainer.heads_language import LanguageModelHead
+    from tfx_sequence.components.sequence_trainer.heads_numbers import RegressionHead
+    from tfx_sequence.components.sequence_trainer.inputs import InputEncoder
     from tfx_sequence.components.sequence_trainer.losses import (
         LossParts,
         classification_loss,
@@ -35,10 +41,12 @@ if TYPE_CHECKING:
         SpanF1,
         TopKAccuracy,
     )
+    from tfx_sequence.components.sequence_trainer.metrics_numbers import MeanAbsoluteError, RootMeanSquaredError
     from tfx_sequence.components.sequence_trainer.model import SequenceModel
-    from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+    from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
     from tfx_sequence.components.sequence_trainer.multi import MultiRNNCell
     from tfx_sequence.components.sequence_trainer.parsing import Column, parse_records
+    from tfx_sequence.components.sequence_trainer.pooling import AttentionPooling, MaxPooling, MeanPooling
     from tfx_sequence.components.sequence_trainer.regularization import DropoutWrapper, ZoneoutWrapper
     from tfx_sequence.components.sequence_trainer.rnn import (
         BidirectionalRNN,
@@ -46,45 +54,64 @@ if TYPE_CHECKING:
         bidirectional_dynamic_rnn,
         dynamic_rnn,
     )
+    from tfx_sequence.components.sequence_trainer.stack import RecurrentStack
+    from tfx_sequence.components.sequence_trainer.standing import Outcome
     from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
-    from tfx_sequence.components.sequence_trainer.training import Outcome, Trainer
+    from tfx_sequence.components.sequence_trainer.training import Trainer
     from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
     from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
 
 __all__ = [
     "Accuracy",
+    "AttentionPooling",
     "AttentionWrapper",
     "BidirectionalRNN",
     "BitsPerStep",
+    "CRFHead",
     "Cell",
+    "CharacterConfig",
     "Column",
     "CoupledLSTMCell",
     "CrossEntropy",
     "DropoutWrapper",
     "DynamicRNN",
+    "Encoded",
     "GRUCell",
     "GridLSTMCell",
     "Head",
+    "HeadConfig",
+    "HeadLayer",
+    "HeadMetrics",
     "HighwayWrapper",
     "IndRNNCell",
     "Input",
+    "InputEncoder",
     "LSTMCell",
     "LabelScores",
+    "LanguageModelHead",
     "LayerNormLSTMCell",
     "LinearChainCRF",
     "LossParts",
+    "MaxPooling",
+    "MeanAbsoluteError",
+    "MeanPooling",
     "ModelConfig",
     "MultiRNNCell",
     "NASCell",
+    "NestedEncoder",
     "Outcome",
     "Perplexity",
+    "RecurrentStack",
+    "RegressionHead",
     "ResidualWrapper",
+    "RootMeanSquaredError",
     "SequenceBatches",
     "SequenceModel",
     "SequenceTask",
     "SequenceTrainer",
     "ServingModel",
     "SimpleRNNCell",
+    "SoftmaxHead",
     "SpanF1",
     "TagConstraints",
     "TaskError",
@@ -115,38 +142,55 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Accuracy": "metrics",
+        "AttentionPooling": "pooling",
         "AttentionWrapper": "attention",
         "BidirectionalRNN": "rnn",
         "BitsPerStep": "metrics",
+        "CRFHead": "heads_labels",
         "Cell": "cell",
+        "CharacterConfig": "model_config",
         "Column": "parsing",
         "CoupledLSTMCell": "cells_lstm",
         "CrossEntropy": "metrics",
         "DropoutWrapper": "regularization",
         "DynamicRNN": "rnn",
+        "Encoded": "heads",
         "GRUCell": "cells",
         "GridLSTMCell": "cells_frequency",
         "Head": "task",
+        "HeadConfig": "model_config",
+        "HeadLayer": "heads",
+        "HeadMetrics": "heads",
         "HighwayWrapper": "wrappers",
         "IndRNNCell": "cells_light",
         "Input": "task",
+        "InputEncoder": "inputs",
         "LSTMCell": "cells",
         "LabelScores": "metrics",
+        "LanguageModelHead": "heads_language",
         "LayerNormLSTMCell": "cells_lstm",
         "LinearChainCRF": "crf",
         "LossParts": "losses",
+        "MaxPooling": "pooling",
+        "MeanAbsoluteError": "metrics_numbers",
+        "MeanPooling": "pooling",
         "ModelConfig": "model_config",
         "MultiRNNCell": "multi",
         "NASCell": "cells_nas",
-        "Outcome": "training",
+        "NestedEncoder": "characters",
+        "Outcome": "standing",
         "Perplexity": "metrics",
+        "RecurrentStack": "stack",
+        "RegressionHead": "heads_numbers",
         "ResidualWrapper": "wrappers",
+        "RootMeanSquaredError": "metrics_numbers",
         "SequenceBatches": "batching",
         "SequenceModel": "model",
         "SequenceTask": "task",
         "SequenceTrainer": "component",
         "ServingModel": "export",
         "SimpleRNNCell": "cells",
+        "SoftmaxHead": "heads_labels",
         "SpanF1": "metrics",
         "TagConstraints": "crf",
         "TaskError": "task",

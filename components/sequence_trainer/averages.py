@@ -27,8 +27,8 @@ class WeightAverages:
         """Starts at the weights as they are; a decay of 0 keeps no averages."""
         self._weights = list(weights) if decay else []
         self._decay = decay
-        self._averages = [tf.Variable(weight, trainable=False) for weight in self._weights]
-        self._updates = tf.Variable(0.0, trainable=False)
+        self._averages = [_variable(weight) for weight in self._weights]
+        self._updates = _variable(0.0)
         self.variables = [*self._averages, self._updates]
 
     def update(self) -> None:
@@ -50,3 +50,8 @@ class WeightAverages:
         finally:
             for weight, value in zip(self._weights, weights, strict=True):
                 weight.assign(value)
+
+
+def _variable(value: Any) -> tf.Variable:
+    """A variable that every replica sets to the same."""
+    return tf.Variable(value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)

@@ -12,7 +12,7 @@ from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
 _RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
-_MODEL_KEY, _TRAINING_KEY = "model", "training"
+_MODEL_KEY, _TRAINING_KEY, _STATE_KEY = "model", "training", "state_dir"
 
 
 class SequenceTrainer(stock.Trainer):
@@ -26,6 +26,8 @@ class SequenceTrainer(stock.Trainer):
       transform_graph: A channel of `TransformGraph` from SequenceTransform.
       model: The network.
       training: The optimisation.
+      state_dir: The folder in which training is saved, for the next run of the same data and settings to go on from
+        if this one is killed; by default `<pipeline root>/<component>/state`. What is in it is removed at the end.
       schema: As stock has it; not needed, for the transform graph carries one.
       base_model: As stock has it.
       hyperparameters: As stock has it.
@@ -33,7 +35,7 @@ class SequenceTrainer(stock.Trainer):
       run_fn: As stock has it; replaces the default run_fn.
       train_args: As stock has it: the splits to train on, `train` by default. `num_steps` is not used by our run_fn.
       eval_args: As stock has it: the splits that early stopping watches, `eval` by default.
-      custom_config: As stock has it. The settings are added to it under `model` and `training`.
+      custom_config: As stock has it. The settings are added to it under `model`, `training` and `state_dir`.
     """
 
     def __init__(  # noqa: D107
@@ -42,6 +44,7 @@ class SequenceTrainer(stock.Trainer):
         transform_graph: types.BaseChannel,
         model: ModelConfig | None = None,
         training: TrainingConfig | None = None,
+        state_dir: str | None = None,
         schema: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
@@ -53,6 +56,11 @@ class SequenceTrainer(stock.Trainer):
     ):
         if not module_file and not run_fn:
             run_fn = f"{_RUN_FN_MODULE}.run_fn"
+        settings = {
+            _MODEL_KEY: (model or ModelConfig()).model_dump(mode="json"),
+            _TRAINING_KEY: (training or TrainingConfig()).model_dump(mode="json"),
+            **({} if state_dir is None else {_STATE_KEY: state_dir}),
+        }
         super().__init__(
             examples=examples,
             transform_graph=transform_graph,
@@ -63,9 +71,5 @@ class SequenceTrainer(stock.Trainer):
             run_fn=run_fn,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
-            custom_config={
-                **(custom_config or {}),
-                _MODEL_KEY: (model or ModelConfig()).model_dump(mode="json"),
-                _TRAINING_KEY: (training or TrainingConfig()).model_dump(mode="json"),
-            },
+            custom_config={**(custom_config or {}), **settings},
         )

@@ -132,6 +132,15 @@ class LinearChainCRF(keras.layers.Layer):
         score += tf.gather(start, y[:, 0]) + tf.gather(end, last)
         return tf.where(lengths > 0, score - log_partition(logits, lengths, transitions, start, end), 0)
 
+    def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The probability of each label at each step, over all label sequences, `[B, T, C]`; 0 at padded steps."""
+        logits, transitions, start, end = self._scores(logits)
+        logits = zero_padding(logits, step_mask(lengths, tf.shape(logits)[1]))
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            log_z = log_partition(logits, lengths, transitions, start, end)
+        return tape.gradient(log_z, logits)
+
     def decode(self, logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The best labels that keep the constraints (Viterbi 1967).
 

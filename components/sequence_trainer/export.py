@@ -5,25 +5,33 @@ Signatures:
 - `serving_default`: `examples`, serialized SequenceExamples, string `[B]`.
 - `serve_sequences`: one tensor for each input feature, `[B, T]` (`[B, T, width]`, and `[B]` for context) as they were
   before the transform, and `lengths`, int64 `[B]`.
-- `transformed_labels`: `examples`, string `[B]`, to the labels' ids, for evaluation.
+- `bulk_inference`: as `serving_default`, but the string of one label a record is `[B, 1]`: stock BulkInferrer fails
+  on `[B]`.
 - `transform_features`: `examples`, string `[B]`, to everything that training read, padded.
+- `transformed_labels`: `examples`, string `[B]`, to the labels' ids; stock TFMA metrics look for it.
+- `evaluation`: `examples`, string `[B]`, to what `serving_default` answers, and for a label L to the labels themselves,
+  `L_label`, as `L`, and `L_cross_entropy`, `[B]`, in nats, of all of a record's labels together.
+- `slices`: `examples`, string `[B]`, to what TFMA may slice by: `length_bucket`, string `[B]`, `0`, `1`, `2`, `3-4`,
+  `5-8`, `9-16`, ... steps.
 
 The first two answer, for a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32, the probability of the
-answer; each `[B, T]`, or `[B]` for one label a record; and `lengths` int64 `[B]`. Padded steps answer "", 0 and 0.
+answer; each `[B, T]`, or `[B]` for one label a record; and `lengths` int64 `[B]`. Padded steps answer "", 0 and 0. For
+a label that is a number, `L` is float32, and there is no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tfx_sequence.components.sequence_trainer.batching import nested_batch
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.task import SequenceTask
+from tfx_sequence.components.sequence_trainer.warmup import write_warmup
 from tfx_sequence.schemas.spec import Feature
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
@@ -37,25 +45,36 @@ class ServingModel(tf.Module):
         super().__init__()
         # A Keras model as an attribute would add a signature of its own, for float inputs: only its weights are kept.
         self._weights = [variable.value for variable in model.variables]
-        self._run: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = partial(model, training=False)
+        self._run: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = lambda batch: model(batch, training=False)
         self._answer = {name: head.predict for name, head in model.heads.items()}
+        self._cross_entropy = {name: head.cross_entropy for name, head in model.heads.items()}
         self._task = task
         self._transform = transform_output.transform_features_layer()
         self._raw_inputs = task.raw.with_role("input")
         self._raw_labels = task.raw.with_role("label")
+        # A label of the step beside each is made of an input; a record's weight is read in training alone.
+        self._raw_features = {**self._raw_inputs, **self._raw_labels, **task.raw.with_role("weight")}
 
     def save(self, directory: str) -> None:
-        """Writes the SavedModel."""
-        tf.saved_model.save(
-            self,
-            directory,
-            signatures={
-                "serving_default": tf.function(self.serve_examples).get_concrete_function(_EXAMPLES),
-                "serve_sequences": tf.function(self.serve_sequences).get_concrete_function(**self._sequence_specs()),
-                "transformed_labels": tf.function(self.transformed_labels).get_concrete_function(_EXAMPLES),
-                "transform_features": tf.function(self.transform_features).get_concrete_function(_EXAMPLES),
-            },
+        """Writes the SavedModel, and the requests that TensorFlow Serving warms it up with."""
+        # One function, which two signatures call: its graph is written once.
+        answer = tf.function(self.serve_examples, input_signature=[_EXAMPLES])
+        of_examples = {
+            "serving_default": answer,
+            "bulk_inference": lambda examples: _rows(answer(examples)),
+            "transform_features": self.transform_features,
+            "transformed_labels": self.transformed_labels,
+            "evaluation": self.evaluation,
+            "slices": self.slices,
+        }
+        signatures = {
+            name: tf.function(function).get_concrete_function(_EXAMPLES) for name, function in of_examples.items()
+        }
+        signatures["serve_sequences"] = tf.function(self.serve_sequences).get_concrete_function(
+            **self._sequence_specs()
         )
+        tf.saved_model.save(self, directory, signatures=signatures)
+        write_warmup(directory, self._task.raw)
 
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for serialized SequenceExamples `[B]`; they need not have labels."""
@@ -76,24 +95,58 @@ class ServingModel(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: when run on a label that the train split does not have.
         """
-        transformed = self._transform(_parse(examples, self._raw_labels))
-        return {name: _pad(transformed[name]) for name in self._raw_labels}
+        needed = self._raw_labels if self._raw_labels.keys() >= self._answer.keys() else self._raw_features
+        transformed = self._transform(_parse(examples, needed))
+        return {name: _pad(transformed[name]) for name in self._answer}
+
+    def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers for serialized SequenceExamples `[B]`, the labels, and how unlikely they are.
+
+        Raises:
+          tf.errors.InvalidArgumentError: when run on a label that the train split does not have.
+        """
+        batch = self.transform_features(examples)
+        outputs = self._run(batch)
+        answers = self._answers(outputs, batch[LENGTHS])
+        for head in self._task.heads:
+            label = batch[head.name]
+            answers[f"{head.name}_label"] = tf.gather([b"", *head.classes], label) if head.classes else label
+            nats = self._cross_entropy[head.name](outputs[head.name], batch)
+            if nats is not None:
+                answers[f"{head.name}_cross_entropy"] = nats
+        # TFMA takes sequences of unequal length only if they are flat: the numbers of one step follow on each other.
+        return {name: _flat(value) for name, value in answers.items()}
+
+    def slices(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What serialized SequenceExamples `[B]` may be sliced by."""
+        lengths = self._lengths(self._transform(_parse(examples, self._raw_inputs)))
+        return {"length_bucket": _length_bucket(lengths)}
 
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """All transformed features that training reads, padded, and `lengths`."""
-        transformed = self._transform(_parse(examples, {**self._raw_inputs, **self._raw_labels}))
+        transformed = self._transform(_parse(examples, self._raw_features))
         lengths = self._lengths(transformed)
-        return {name: _pad(transformed[name]) for name in self._task.columns} | {LENGTHS: lengths}
+        return self._batch(transformed, self._task.columns) | {LENGTHS: lengths}
 
     def _predict(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(dict(raw))
         lengths = self._lengths(transformed)
-        batch = {item.name: _pad(transformed[item.name]) for item in self._task.inputs}
-        outputs = self._run(batch | {LENGTHS: lengths})
+        batch = self._batch(transformed, [item.name for item in self._task.inputs])
+        return self._answers(self._run(batch | {LENGTHS: lengths}), lengths)
+
+    def _answers(self, outputs: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         answers = {LENGTHS: lengths}
         for name, answer in self._answer.items():
             answers |= answer(outputs[name], lengths)
         return answers
+
+    def _batch(self, transformed: Mapping[str, Any], names: Iterable[str]) -> dict[str, tf.Tensor]:
+        """These columns as training batches have them."""
+        batch: dict[str, tf.Tensor] = {}
+        for name in names:
+            value = transformed[name]
+            batch |= nested_batch(name, value) if self._task.columns[name].nested else {name: _pad(value)}
+        return batch
 
     def _lengths(self, transformed: Mapping[str, Any]) -> tf.Tensor:
         return next(value.row_lengths() for value in transformed.values() if isinstance(value, tf.RaggedTensor))
@@ -142,3 +195,25 @@ def _pad(value: Any) -> tf.Tensor:
     padded = value.to_tensor()
     missing = tf.maximum(1 - tf.shape(padded)[1], 0)
     return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])
+
+
+def _rows(answers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The answers, strings `[B]` among them as `[B, 1]`."""
+    return {
+        name: value[:, None] if value.dtype == tf.string and value.shape.rank == 1 else value
+        for name, value in answers.items()
+    }
+
+
+def _flat(value: tf.Tensor) -> tf.Tensor:
+    """`[B, T, W]` to `[B, T * W]`; any other tensor as it is."""
+    shape = tf.shape(value)
+    return tf.reshape(value, [shape[0], shape[1] * shape[2]]) if value.shape.rank == 3 else value
+
+
+def _length_bucket(lengths: tf.Tensor) -> tf.Tensor:
+    """Numbers of steps, integers `[B]`, to `0`, `1`, `2`, `3-4`, `5-8`, ...: from past a power of two to the next."""
+    powers = tf.constant([2**power for power in range(31)], lengths.dtype)
+    last = tf.gather(powers, tf.searchsorted(powers, lengths))
+    one, several = tf.strings.as_string(lengths), tf.strings.as_string(last // 2 + 1)
+    return tf.where(lengths <= 2, one, tf.strings.join([several, tf.strings.as_string(last)], "-"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import google_crc32c
+import numpy as np
 import tensorflow as tf
 
 _DISTRIBUTIONS = ("tfx-sequence", "tensorflow", "keras")
@@ -22,7 +25,7 @@ def fingerprint(files: Iterable[str], settings: Iterable[object]) -> str:
 
     Args:
       files: Paths of the records, in the order that they are read.
-      settings: Configs and the task: objects whose `repr` tells all of them.
+      settings: Configs and the task: dataclasses, mappings, arrays, and objects whose `repr` tells all of them.
     """
     digest = hashlib.sha256()
     for name in _DISTRIBUTIONS:
@@ -31,15 +34,28 @@ def fingerprint(files: Iterable[str], settings: Iterable[object]) -> str:
         size, crc = _content(path)
         digest.update(f"{os.path.basename(path)} {size} {crc}\n".encode())
     for setting in settings:
-        digest.update(f"{setting!r}\n".encode())
+        _add(digest, setting)
     return digest.hexdigest()[:16]
 
 
-def _content(path: str) -> tuple[int, str]:
+def _add(digest: Any, value: object) -> None:
+    if isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            digest.update(f"{key!r}: ".encode())
+            _add(digest, each)
+    elif dataclasses.is_dataclass(value):
+        _add(digest, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+    else:
+        digest.update(f"{value!r}\n".encode())
+
+
+def _content(path: str) -> tuple[int, int]:
     """The size of a file and its CRC-32C."""
-    size, checksum = 0, google_crc32c.Checksum()
+    size, crc = 0, 0
     with tf.io.gfile.GFile(path, "rb") as file:
         while block := file.read(_BLOCK):
             size += len(block)
-            checksum.update(block)
-    return size, checksum.hexdigest().decode()
+            crc = google_crc32c.extend(crc, block)
+    return size, crc

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.losses import LossParts, Reduction
+from tfx_sequence.components.sequence_trainer.model_config import HeadConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.task import Head
 
@@ -91,14 +92,16 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
 
     Args:
       head: The label.
-      weight: What the label's loss is multiplied with.
+      config: How it is predicted.
+      record_weight: The column that says how much each record counts, if there is one.
     """
 
-    def __init__(self, head: Head, weight: float = 1.0, **kwargs: Any) -> None:
-        """Makes the layer; a subclass makes its weights when it is first called."""
-        super().__init__(**{"name": f"head_{head.name}", **kwargs})
+    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+        """Makes the layer; its weights are made when it is first called."""
+        super().__init__(name=f"head_{head.name}")
         self.head = head
-        self.weight = weight
+        self.config = config
+        self._record_weight = record_weight
 
     @abc.abstractmethod
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
@@ -124,6 +127,13 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
     def new_metrics(self) -> HeadMetrics:
         """Metrics that have seen no batch yet. They are no part of the layer: their variables are not its weights."""
 
+    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
+        """How unlikely each record's labels are together, in nats: floats `[B]`, without weights and smoothing.
+
+        None if the head gives its label no probability, as that of a number.
+        """
+        return None
+
     def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """The label's loss, times its weight.
 
@@ -133,4 +143,8 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
           reduction: How step losses become one number.
         """
         parts = self.raw_loss(outputs, batch, reduction)
-        return parts if self.weight == 1 else LossParts(self.weight * parts.total, parts.normaliser)
+        return LossParts(self.config.weight * parts.total, parts.normaliser)
+
+    def record_weights(self, batch: Batch) -> tf.Tensor | None:
+        """How much each record of the batch counts, `[B]`; None if all count alike."""
+        return None if self._record_weight is None else batch[self._record_weight]

@@ -39,7 +39,7 @@ class _Streaming(keras.metrics.Metric):
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
-class _StepMean(_Streaming):
+class StepMean(_Streaming):
     """The mean of something over real steps."""
 
     default_name: str
@@ -61,7 +61,7 @@ class _StepMean(_Streaming):
         return tf.math.divide_no_nan(tf.convert_to_tensor(self._total), tf.cast(self._steps, tf.float64))
 
 
-class Accuracy(_StepMean):
+class Accuracy(StepMean):
     """The share of steps whose predicted id is the label."""
 
     default_name = "accuracy"
@@ -72,7 +72,7 @@ class Accuracy(_StepMean):
         self._add(tf.cast(labels, tf.int64) == tf.cast(predictions, tf.int64), lengths)
 
 
-class TopKAccuracy(_StepMean):
+class TopKAccuracy(StepMean):
     """The share of steps whose label is among the k likeliest: fewer than k classes have a higher logit."""
 
     def __init__(self, k: int, name: str | None = None) -> None:
@@ -88,7 +88,7 @@ class TopKAccuracy(_StepMean):
         self._add(tf.math.count_nonzero(higher, -1) < self.k, lengths)
 
 
-class CrossEntropy(_StepMean):
+class CrossEntropy(StepMean):
     """The mean negative log-probability of the label, in nats a step."""
 
     default_name = "cross_entropy"

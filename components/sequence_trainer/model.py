@@ -1,26 +1,30 @@
-"""The network: embeddings, dynamic RNNs, a softmax for each label.
+r"""The network: inputs, recurrent layers, a head for each label.
 
-ids [B, T]  -> embedding  \
-    numbers     -> as they are > concatenated [B, T, D] -> RNN layers [B, T, U] -> logits [B, T, C] for a label a step
-context [B] -> each step  /                         -> last states [B, S]   -> logits [B, C] for a label a record
+::
+
+    inputs [B, T, D] -> recurrent layers -> outputs of steps [B, T, U] -> heads of labels a step
+                                         \> last outputs    [B, S]    -> heads of labels a record
 """
 
 from __future__ import annotations
 
-from typing import Any
+import random
 
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell
-from tfx_sequence.components.sequence_trainer.heads import Encoded, HeadLayer
-from tfx_sequence.components.sequence_trainer.heads_labels import SoftmaxHead
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.heads import Batch, Encoded, HeadLayer
+from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, SoftmaxHead
+from tfx_sequence.components.sequence_trainer.heads_language import LanguageModelHead
+from tfx_sequence.components.sequence_trainer.heads_numbers import RegressionHead
+from tfx_sequence.components.sequence_trainer.inputs import InputEncoder
+from tfx_sequence.components.sequence_trainer.model_checks import contradictions
+from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
-from tfx_sequence.components.sequence_trainer.rnn import BidirectionalRNN, DynamicRNN
-from tfx_sequence.components.sequence_trainer.task import Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.stack import RecurrentStack
+from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask, TaskError
 
-_CELLS = {"lstm": LSTMCell, "gru": GRUCell}
+_HEADS: dict[str, type[HeadLayer]] = {"softmax": SoftmaxHead, "crf": CRFHead, "regression": RegressionHead}
 
 
 class SequenceModel(keras.Model):
@@ -31,69 +35,51 @@ class SequenceModel(keras.Model):
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
-        """Makes the layers; they are built when the model is first called."""
-        super().__init__()
-        self._inputs = task.inputs
-        self._word_dropout = config.word_dropout
-        self._embeddings = {
-            item.name: keras.layers.Embedding(item.num_ids, _width(item, task, config), name=f"embed_{item.name}")
-            for item in task.inputs
-            if item.num_ids is not None
-        }
-        self._rnns = [_rnn(config) for _ in range(config.layers)]
-        self._dropout = keras.layers.Dropout(config.dropout, seed=seed)
-        self._noise = keras.random.SeedGenerator(seed)
-        self.heads: dict[str, HeadLayer] = {head.name: SoftmaxHead(head) for head in task.heads}
+        """Makes the layers; they are built when the model is first called.
 
-    def call(self, features: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        Args:
+          task: What there is to read and to predict.
+          config: The network.
+          seed: Of the noise in training: dropout and its like. The weights start by Keras' global seed.
+
+        Raises:
+          TaskError: if the settings do not fit the task.
+        """
+        super().__init__()
+        for wrong in contradictions(task.raw, config, [head.name for head in task.heads]):
+            raise TaskError(f"model.{wrong.key}: {wrong.message}")
+        seeds = random.Random(seed)
+        self._inputs = InputEncoder(task, config, seeds)
+        self._stack = RecurrentStack(config, seeds)
+        self.heads: dict[str, HeadLayer] = {
+            head.name: _head(head, config.heads.get(head.name, HeadConfig()), task, self._inputs) for head in task.heads
+        }
+
+    def call(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
         """Runs the network.
 
         Args:
-          features: Name to ids or numbers, `[B, T]`, `[B, T, width]` or, for context, `[B]`, `[B, width]`; and
-            `lengths`, int `[B]`. What stands at padded steps changes nothing.
+          features: Name to ids or numbers, `[B, T]`, `[B, T, width]` or, for context, `[B]`, `[B, width]`; nested ids
+            `[B, T, C]` with their counts; and `lengths`, int `[B]`. What stands at padded steps changes nothing.
           training: Whether dropout is on.
 
         Returns:
           Label to what its head gives, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
         """
         lengths = features[LENGTHS]
-        steps = tf.shape(next(features[item.name] for item in self._inputs if not item.context))[1]
-        x = tf.concat([self._read(item, features[item.name], steps, training) for item in self._inputs], axis=-1)
-        final: list[tf.Tensor] = []
-        for rnn in self._rnns:
-            x = self._dropout(x, training=training)
-            outputs, states = rnn(x, lengths, training=training)
-            x = tf.concat(outputs, axis=-1) if isinstance(rnn, BidirectionalRNN) else outputs
-            final = [_output_state(state) for state in (states if isinstance(rnn, BidirectionalRNN) else [states])]
-        x = self._dropout(x, training=training)
-        last = self._dropout(tf.concat(final, axis=-1), training=training)
-        encoded = Encoded(x, last, lengths)
+        steps, final = self._stack(self._inputs(features, training=training), lengths, training=training)
+        encoded = Encoded(steps, final, lengths)
         return {name: head(encoded, training=training) for name, head in self.heads.items()}
 
-    def _read(self, item: Input, value: tf.Tensor, steps: tf.Tensor, training: bool) -> tf.Tensor:
-        """One input as `[B, T, D]`."""
-        if item.num_ids is None:
-            x = tf.cast(value, self.compute_dtype)
-            x = x if item.width > 1 else x[..., tf.newaxis]
-        else:
-            if training and self._word_dropout:
-                drop = keras.random.uniform(tf.shape(value), seed=self._noise) < self._word_dropout
-                value = tf.where(drop, tf.cast(item.oov_id, value.dtype), value)
-            x = self._embeddings[item.name](value)
-        return tf.repeat(x[:, tf.newaxis], steps, axis=1) if item.context else x
 
-
-def _output_state(state: Any) -> tf.Tensor:
-    """The state that is the cell's output: the first."""
-    return tf.nest.flatten(state)[0]
-
-
-def _rnn(config: ModelConfig) -> DynamicRNN | BidirectionalRNN:
-    cell = _CELLS[config.cell]
-    if config.bidirectional:
-        return BidirectionalRNN(cell(config.units), cell(config.units))
-    return DynamicRNN(cell(config.units))
-
-
-def _width(item: Input, task: SequenceTask, config: ModelConfig) -> int:
-    return config.embedding_dim if item.name in task.raw.features else config.affix_dim
+def _head(head: Head, config: HeadConfig, task: SequenceTask, inputs: InputEncoder) -> HeadLayer:
+    kind = config.kind or ("softmax" if head.classes else "regression")
+    if kind != "language_model":
+        return _HEADS[kind](head, config, task.weight)
+    if config.tied is not None and config.tied not in head.same_ids:
+        raise TaskError(
+            f"model.heads.{head.name}.tied: the label's ids must be those of the input {config.tied!r}: give it that "
+            f'vocabulary with share = "{config.tied}" in [transform.{head.name}]'
+        )
+    embedding = None if config.tied is None else inputs.embeddings[config.tied]
+    return LanguageModelHead(head, config, task.weight, embedding)

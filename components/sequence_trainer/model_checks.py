@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
@@ -26,9 +26,15 @@ def is_number(feature: Feature) -> bool:
     return feature.dtype != "string"
 
 
-def contradictions(spec: SequenceSpec, config: ModelConfig) -> Iterator[Contradiction]:
-    """Every setting that does not fit the features."""
-    labels = spec.with_role("label")
+def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[Contradiction]:
+    """Every setting that does not fit the features.
+
+    Args:
+      spec: The features before the transform.
+      config: The network.
+      made: Labels that the transform makes, those of a step beside each: they have a value a step.
+    """
+    labels = {name: Feature(kind="categorical", role="label") for name in made} | spec.with_role("label")
     for name, head in config.heads.items():
         if name not in labels:
             yield Contradiction(f"heads.{name}", f"no label is called {name!r}; the labels are {', '.join(labels)}")

@@ -116,8 +116,8 @@ class ModelConfig(Frozen):
       cell_clip: The largest absolute value of the cell state; no bound if not given. For `lstm`.
       projection: Width of the output after a linear map; no map if not given. For `lstm`.
       output_clip: The largest absolute value of the output; no bound if not given. For `lstm`.
-      blocks: Blocks of neighbouring features that a step is read in. Required for `time_frequency_lstm` and `grid_lstm`,
-        which have one layer.
+      blocks: Blocks of neighbouring features that a step is read in. Required for `time_frequency_lstm` and
+        `grid_lstm`, which have one layer.
       block_width: Features in a block; the blocks must cover the inputs exactly. Required as `blocks` is.
       block_stride: Features from the start of a block to that of the next; `block_width` if not given.
       attention_window: The last outputs that each step looks back at; none if not given (Cheng et al. 2016, "Long

@@ -22,5 +22,7 @@ def make_optimizer(config: TrainingConfig, model: keras.Model) -> keras.optimize
     if decay:
         vectors = [variable for variable in model.trainable_variables if len(variable.shape) < 2]
         optimizer.exclude_from_weight_decay(var_list=vectors)
+    if config.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
     return optimizer

@@ -93,7 +93,9 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
 def _flat(ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
     if column.nested:
         return tf.identity(ragged.values)
-    return tf.identity(ragged.flat_values) if column.width is None else tf.reshape(ragged.flat_values, [-1, column.width])
+    if column.width is None:
+        return tf.identity(ragged.flat_values)
+    return tf.reshape(ragged.flat_values, [-1, column.width])
 
 
 def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.embeddings import load_embeddings
-from tfx_sequence.schemas.spec import FIRST_ID, Feature, SequenceSpec, Spans
-from tfx_sequence.schemas.vocabulary import OOV, Vocabulary
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, Spans
+from tfx_sequence.schemas.vocabulary import vocabulary_of
 
 
 class TaskError(ValueError):
@@ -53,10 +54,11 @@ class Head:
     Attributes:
       name: Of the label feature.
       per_step: True for one label a step, False for one a record.
-      classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Where a
-        label may be unseen the last one is `OOV`. Empty for a label that is a number.
+      classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Empty
+        for a label that is a number.
       spans: How the values mark spans, if they do.
       width: Numbers in a label of numbers; None for one, without an axis of its own.
+      same_ids: Inputs of ids a step that have the label's vocabulary, so that a value has one id in both.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Head:
     classes: tuple[bytes, ...] = ()
     spans: Spans | None = None
     width: int | None = None
+    same_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,13 @@ class SequenceTask:
         steps = tfmd.sequence_struct(schema).struct_domain.feature
         protos = {proto.name: proto for proto in [*schema.feature, *steps]}
         nested = [proto for proto in steps if proto.name not in spec.features and _num_ids(proto) is not None]
-        inputs = (
-            *(Input(name, _num_ids(protos[name]), f.width or 1, f.context) for name, f in spec.with_role("input").items()),
-            *(Input(proto.name, _num_ids(proto), 1, context=False, nested=True) for proto in nested),
+        inputs = tuple(
+            Input(name, _num_ids(protos[name]), feature.width or 1, feature.context)
+            for name, feature in spec.with_role("input").items()
         )
+        inputs += tuple(Input(proto.name, _num_ids(proto), 1, context=False, nested=True) for proto in nested)
         heads = tuple(
-            _head(name, feature, raw, transform_output, _num_ids(protos[name]))
+            _head(name, feature, raw, transform_output, _num_ids(protos[name]), inputs)
             for name, feature in spec.with_role("label").items()
         )
         for what, found in (("input", inputs), ("label", heads)):
@@ -125,9 +129,11 @@ class SequenceTask:
             for name in used
         }
         columns |= {proto.name: Column("int64", nested=True) for proto in nested}
-        directory = transform_output.transform_output_dir
-        found = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
-        embeddings = {name: matrix for name, matrix in found.items() if matrix is not None}
+        directory = os.path.dirname(transform_output.transform_savedmodel_dir)
+        vectors = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
+        embeddings = {name: matrix for name, matrix in vectors.items() if matrix is not None}
+        for item in inputs:
+            _check_vectors(item, embeddings.get(item.name))
         return cls(raw, inputs, heads, columns, weight, embeddings)
 
 
@@ -139,34 +145,45 @@ def _num_ids(proto: schema_pb2.Feature) -> int | None:
 def _check_input(item: Input, spec: SequenceSpec, transform_output: tft.TFTransformOutput) -> None:
     if not item.nested and spec.features[item.name].dtype == "string":
         raise TaskError(f"the input {item.name!r} is a string; SequenceTransform must turn it into ids")
-    entries = _vocabulary(transform_output, item.name)
-    if item.num_ids is not None and entries is not None and len(entries) + FIRST_ID > item.num_ids:
+    vocabulary = None if item.num_ids is None else vocabulary_of(transform_output, item.name)
+    if vocabulary is not None and item.num_ids is not None and vocabulary.num_ids > item.num_ids:
         raise TaskError(
-            f"the vocabulary of the input {item.name!r} has {len(entries)} entries, with ids from {FIRST_ID}, but the "
+            f"the vocabulary of the input {item.name!r} has {vocabulary.num_ids} ids, padding included, but the "
             f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
         )
 
 
+def _check_vectors(item: Input, vectors: np.ndarray[Any, Any] | None) -> None:
+    if vectors is not None and len(vectors) != item.num_ids:
+        raise TaskError(
+            f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but it has {item.num_ids} ids, "
+            "padding and out-of-vocabulary included; make the transform graph again"
+        )
+
+
 def _head(
-    name: str, feature: Feature, raw: SequenceSpec, transform_output: tft.TFTransformOutput, num_ids: int | None
+    name: str,
+    feature: Feature,
+    raw: SequenceSpec,
+    transform_output: tft.TFTransformOutput,
+    num_ids: int | None,
+    inputs: tuple[Input, ...],
 ) -> Head:
     if num_ids is None and feature.dtype != "string":
         return Head(name, not feature.context, width=feature.width)
-    classes = _vocabulary(transform_output, name)
-    if classes is None:
+    vocabulary = vocabulary_of(transform_output, name)
+    if vocabulary is None:
         raise TaskError(
             f"the label {name!r} has no vocabulary in the transform graph, so its ids have no names; make its feature "
             "'categorical' in the spec"
         )
-    if num_ids is not None and num_ids > len(classes) + FIRST_ID:
-        classes = (*classes, OOV.encode())
-    return Head(name, not feature.context, classes, raw.features[name].spans if name in raw.features else None)
-
-
-def _vocabulary(transform_output: tft.TFTransformOutput, name: str) -> tuple[bytes, ...] | None:
-    if transform_output.vocabulary_file_by_name(name) is None:
-        return None
-    return Vocabulary.from_lines(transform_output.vocabulary_by_name(name)).entries
+    same_ids = tuple(
+        item.name
+        for item in inputs
+        if item.num_ids == num_ids and not item.context and vocabulary_of(transform_output, item.name) == vocabulary
+    )
+    spans = raw.features[name].spans if name in raw.features else None
+    return Head(name, not feature.context, vocabulary.names, spans, same_ids=same_ids)
 
 
 def _weight(spec: SequenceSpec) -> str | None:

@@ -1,100 +1,97 @@
-"""The training loop: epochs over bucketed batches, a masked loss, early stopping on the masked accuracy."""
+"""The training loop: epochs over bucketed batches, a masked loss, early stopping on a masked metric.
+
+Everything that the next update depends on is saved now and then: weights, the optimizer's variables, the states of the
+random generators, the batches that are done. A training that is killed and started again goes on from there, and comes
+to the same weights as one that was not.
+"""
 
 from __future__ import annotations
 
+import itertools
 import logging
-import os
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.averages import WeightAverages
+from tfx_sequence.components.sequence_trainer.bad_batch import describe_batch
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.losses import LossParts
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.heads import Batch
+from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.report import Report
+from tfx_sequence.components.sequence_trainer.saved_state import SavedState
+from tfx_sequence.components.sequence_trainer.schedule import learning_rate
+from tfx_sequence.components.sequence_trainer.standing import EpochSums, Outcome, Standing
 from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.training_step import TrainingStep
+from tfx_sequence.components.sequence_trainer.watch import Watch
 
-progress = logging.getLogger("tfx_sequence.progress")
-"""One record after each epoch, with the epoch's figures in its attribute `progress`."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What training came to.
-
-    Attributes:
-      epoch: The epoch, from 1, whose weights the model has.
-      metrics: On the eval split with those weights: `loss`, and the metrics of each label's head.
-    """
-
-    epoch: int
-    metrics: dict[str, float]
+_logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains one model on one task.
+    """Trains one model on one task, on the devices of the `tf.distribute` strategy in whose scope it is used.
 
     Args:
-      model: The model.
+      model: Maps a batch to outputs, and has `heads`, as SequenceModel does.
       task: What the batches hold.
       config: How to train.
-      log_dir: Where TensorBoard's event files and the checkpoints go.
+      log_dir: Where TensorBoard's event files go.
+      saved: Where training is saved, and goes on from; it is not saved if None.
+
+    Raises:
+      TaskError: if `config.monitor` is no metric of the model.
     """
 
-    def __init__(self, model: SequenceModel, task: SequenceTask, config: TrainingConfig, log_dir: str) -> None:
-        """Makes the optimizer; nothing is read yet."""
+    def __init__(
+        self, model: Any, task: SequenceTask, config: TrainingConfig, log_dir: str, saved: SavedState | None = None
+    ) -> None:
+        """Nothing is read yet."""
         self._model = model
         self._task = task
         self._config = config
+        self._saved = saved
         self._log_dir = log_dir
         self._metrics = {name: head.new_metrics() for name, head in model.heads.items()}
-        self._optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
+        self._watch = Watch(self._metrics.values(), config.monitor)
+        self._steps = next(name for name, column in task.columns.items() if not column.context)
+        self._standing = Standing()
+        self._best: list[Any] = []
 
     def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
-        """Trains until the epochs are over or patience is, and leaves the best weights in the model.
+        """Trains until the epochs, steps or minutes are over, or patience is, and leaves the best weights in the model.
 
         Raises:
-          TaskError: if the loss is not finite.
+          TaskError: if the loss is not finite, or the schedule needs a number of steps that is not known.
         """
-        spec = train.epoch(0).element_spec
-        step = tf.function(self._step, input_signature=[spec])
-        self._model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
-        self._optimizer.build(self._model.trainable_variables)
-        self._measure = tf.function(self._evaluate_batch, input_signature=[spec])
-        checkpoint = tf.train.Checkpoint(model=self._model, optimizer=self._optimizer)
-        manager = tf.train.CheckpointManager(checkpoint, os.path.join(self._log_dir, "checkpoints"), max_to_keep=1)
-        writers = {
-            name: tf.summary.create_file_writer(os.path.join(self._log_dir, "tensorboard", name))
-            for name in ("train", "eval")
-        }
-        best: Outcome | None = None
-        weights: list[Any] = []
-        for epoch in range(1, self._config.epochs + 1):
-            loss, tokens_per_second = self._train_epoch(step, train.epoch(epoch))
-            metrics = self.evaluate(evaluation.epoch())
-            self._report(writers, epoch, loss, metrics, tokens_per_second)
-            if best is None or self._score(metrics) > self._score(best.metrics):
-                best, weights = Outcome(epoch, metrics), self._model.get_weights()
-                manager.save(epoch)
-            elif epoch - best.epoch >= self._config.patience:
-                break
-        assert best is not None  # `epochs` is at least 1.
-        self._model.set_weights(weights)
-        for writer in writers.values():
-            writer.close()
-        return best
+        self._build(train)
+        self._resume()
+        report = Report(self._config, self._log_dir)
+        for figures in self._standing.history:
+            report.scalars(figures)
+        while not self._over():
+            self._train_epoch(train, report)
+            self._end_epoch(evaluation, report)
+        report.close()
+        assert self._standing.best is not None  # There is at least one epoch.
+        self._model.set_weights(self._best)
+        return self._standing.best
 
-    def evaluate(self, batches: Iterable[dict[str, tf.Tensor]]) -> dict[str, float]:
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The figures of each epoch so far."""
+        return self._standing.history
+
+    def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The masked loss and metrics over all real steps (and records) of the batches, dropout off."""
         for metrics in self._metrics.values():
             metrics.reset()
-        parts = np.zeros([len(self._task.heads), 2])
+        parts = np.zeros([len(self._metrics), 2])
         for batch in batches:
             parts += self._measure(batch).numpy()
         totals, normalisers = parts.T
@@ -103,62 +100,146 @@ class Trainer:
             figures |= metrics.result()
         return figures
 
-    def _train_epoch(self, step: Any, batches: tf.data.Dataset) -> tuple[float, float]:
-        """The mean loss of the epoch's batches, and real steps a second."""
+    def _build(self, train: SequenceBatches) -> None:
+        """Makes the weights, and everything that follows from them."""
+        spec = train.epoch(0).element_spec
+        self._model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
+        self._optimizer = make_optimizer(self._config, self._model)
+        self._averages = WeightAverages(self._model.trainable_variables, self._config.average)
+        self._step = TrainingStep(self._model, self._optimizer, self._averages, self._config, spec)
+        self._measure = tf.function(self._evaluate_batch, input_signature=[spec])
+        self._total = self._total_steps(train)
+        self._last_save = time.monotonic()
+
+    def _total_steps(self, train: SequenceBatches) -> int | None:
+        """Updates in all, if they are known before the data is read."""
+        limit, batches = self._config.max_steps, train.size()
+        if batches is None:
+            if limit is None and self._config.schedule in ("linear", "cosine"):
+                raise TaskError(
+                    f"training.schedule = {self._config.schedule!r} needs training.max_steps: the data is too large to "
+                    "be kept in memory, so the number of its batches is not known"
+                )
+            return limit
+        # Epochs differ by a batch or two.
+        total = self._config.epochs * -(-batches // self._step.group)
+        return total if limit is None else min(total, limit)
+
+    def _over(self) -> bool:
+        standing, config = self._standing, self._config
+        waited = standing.best is not None and standing.epoch - 1 - standing.best.epoch >= config.patience
+        return waited or standing.epoch > config.epochs or self._limit_reached()
+
+    def _limit_reached(self) -> bool:
+        steps, minutes = self._config.max_steps, self._config.max_minutes
+        return (steps is not None and self._standing.step >= steps) or (
+            minutes is not None and self._standing.seconds >= 60 * minutes
+        )
+
+    def _train_epoch(self, train: SequenceBatches, report: Report) -> None:
+        """Trains what is left of the epoch, or until a limit is reached."""
+        standing = self._standing
+        count = train.size(standing.epoch)
         start = time.monotonic()
-        losses, tokens = [], 0
-        for batch in batches:
-            losses.append(step(batch))
-            tokens += int(tf.reduce_sum(batch[LENGTHS]))
-        mean = float(tf.reduce_mean(losses))
-        if not np.isfinite(mean):
-            raise TaskError(
-                f"the training loss is {mean}: either the inputs hold values that are not finite, or the steps are too "
-                f"large; try a smaller learning_rate (it is {self._config.learning_rate}) or clip_norm (it is "
-                f"{self._config.clip_norm})"
-            )
-        return mean, tokens / (time.monotonic() - start)
+        for group in _groups(train.epoch(standing.epoch, start=standing.sums.batches), self._step.group):
+            self._update(group, train)
+            now = time.monotonic()
+            standing.sums.seconds += now - start
+            standing.seconds += now - start
+            start = now
+            report.batch(standing, count)
+            self._save_in_time()
+            if self._limit_reached():
+                break
 
-    def _step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
-            parts = self._losses(self._model(batch, training=True), batch)
-            loss = tf.add_n([part.value for part in parts])
-        gradients = tape.gradient(loss, variables)
-        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss
+    def _update(self, group: list[Batch], train: SequenceBatches) -> None:
+        standing, sums = self._standing, self._standing.sums
+        self._optimizer.learning_rate = self._rate()
+        loss, finite = self._step(group)
+        if not finite:
+            raise TaskError(self._not_finite(loss, len(group), train))
+        standing.step += 1
+        sums.batches += len(group)
+        sums.updates += 1
+        sums.loss += loss
+        for batch in group:
+            sums.tokens += int(batch[LENGTHS].numpy().sum())
+            sums.computed += int(np.prod(batch[self._steps].shape[:2]))
 
-    def _evaluate_batch(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _rate(self) -> float:
+        return learning_rate(self._config, self._standing.step, self._total, self._standing.worse_epochs)
+
+    def _not_finite(self, loss: float, count: int, train: SequenceBatches) -> str:
+        """The message for a loss or gradient that is not finite; the records are written to a file."""
+        standing = self._standing
+        message = (
+            f"the loss or its gradient is not finite (the loss is {loss}) in epoch {standing.epoch}, batch "
+            f"{standing.sums.batches}: either the inputs hold values that are not finite, or the steps are too large; "
+            f"try a smaller learning_rate (it is {self._config.learning_rate}) or clip_norm (it is "
+            f"{self._config.clip_norm})"
+        )
+        if self._saved is None:
+            return message
+        first = standing.sums.batches
+        batches = range(first, first + count)
+        records = [record for index in batches for record in describe_batch(train, standing.epoch, index)]
+        path = self._saved.write_bad_batch(
+            {"epoch": standing.epoch, "batch": first, "loss": str(loss), "records": records}
+        )
+        return f"{message}. The batch's records are listed in {path}"
+
+    def _end_epoch(self, evaluation: SequenceBatches, report: Report) -> None:
+        """Evaluates, remembers the best, and moves on to the next epoch."""
+        standing, start = self._standing, time.monotonic()
+        with self._averages.in_place():
+            metrics = self.evaluate(evaluation.epoch())
+            weights = self._model.get_weights()
+        outcome = Outcome(standing.epoch, metrics, self._watch.score(metrics))
+        if standing.best is None or outcome.score > standing.best.score:
+            standing.best, self._best = outcome, weights
+        else:
+            standing.worse_epochs += 1
+        standing.history.append(dict(report.epoch(standing, metrics, self._model, self._rate(), standing.sums.batches)))
+        standing.epoch += 1
+        standing.sums = EpochSums()
+        standing.seconds += time.monotonic() - start
+        self._save_in_time()
+
+    def _evaluate_batch(self, batch: Batch) -> tf.Tensor:
         """Adds the batch to the metrics. Returns the parts of each head's loss, float64 `[heads, 2]`."""
         outputs = self._model(batch, training=False)
         for name, metrics in self._metrics.items():
             metrics.update(outputs[name], batch)
-        return tf.cast(self._losses(outputs, batch), tf.float64)
+        losses = [head.loss(outputs[name], batch, self._config.loss) for name, head in self._model.heads.items()]
+        return tf.cast(losses, tf.float64)
 
-    def _losses(self, outputs: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> list[LossParts]:
-        """The loss of each head."""
-        return [head.loss(outputs[name], batch, self._config.loss) for name, head in self._model.heads.items()]
+    def _state(self) -> list[Any]:
+        """All variables, the states of random generators included."""
+        return [*self._model.variables, *self._optimizer.variables, *self._averages.variables]
 
-    def _score(self, metrics: dict[str, float]) -> float:
-        """The sum of the watched metrics, those that are better when low with a minus."""
-        watched = self._metrics.values()
-        return sum(metrics[each.watched] * (1 if each.more_is_better else -1) for each in watched)
+    def _save_in_time(self) -> None:
+        if self._saved is None or time.monotonic() - self._last_save < self._config.checkpoint_seconds:
+            return
+        variables = [tf.convert_to_tensor(variable).numpy() for variable in self._state()]
+        self._saved.save(self._standing.to_json(), {"variables": variables, "best": self._best})
+        self._last_save = time.monotonic()
 
-    def _report(
-        self, writers: dict[str, Any], epoch: int, loss: float, metrics: dict[str, float], tokens_per_second: float
-    ) -> None:
-        with writers["train"].as_default(step=epoch):
-            tf.summary.scalar("loss", loss)
-            tf.summary.scalar("tokens_per_second", tokens_per_second)
-        with writers["eval"].as_default(step=epoch):
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value)
-        figures = {
-            "epoch": epoch,
-            "epochs": self._config.epochs,
-            "loss": loss,
-            **{f"eval_{name}": value for name, value in metrics.items()},
-            "tokens_per_second": tokens_per_second,
-        }
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in ("epoch", "epochs"))
-        progress.info("epoch %d of %d: %s", epoch, self._config.epochs, shown, extra={"progress": figures})
+    def _resume(self) -> None:
+        loaded = None if self._saved is None else self._saved.load()
+        if self._saved is None or loaded is None:
+            return
+        numbers, arrays = loaded
+        state, values = self._state(), arrays["variables"]
+        if [tuple(variable.shape) for variable in state] != [value.shape for value in values]:
+            _logger.warning("what is saved in %s is of another model; training starts anew", self._saved.directory)
+            return
+        for variable, value in zip(state, values, strict=True):
+            variable.assign(value)
+        self._standing, self._best = Standing.from_json(numbers), arrays.get("best", [])
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches; the last one may be shorter."""
+    iterator = iter(batches)
+    while group := list(itertools.islice(iterator, size)):
+        yield group

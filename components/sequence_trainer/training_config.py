@@ -74,3 +74,11 @@ class TrainingConfig(Frozen):
     checkpoint_seconds: _Positive = 30.0
     model_fn: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     seed: int = 1
+
+    @pydantic.field_validator("devices")
+    @classmethod
+    def _check_devices(cls, devices: str, info: pydantic.ValidationInfo) -> str:
+        for name, other in (("accumulate", 1), ("precision", "float32")):
+            if devices == "all" and info.data.get(name, other) not in (other, "mixed_bfloat16"):
+                raise ValueError(f"= 'all' does not go with {name} = {info.data[name]!r}")
+        return devices

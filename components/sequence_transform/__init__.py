@@ -5,23 +5,52 @@ from typing import TYPE_CHECKING
 from tfx_sequence.components.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_transform.component import SequenceTransform
+    from tfx_sequence.components.sequence_transform.component import (
+        SequenceTransform,
+    )
     from tfx_sequence.components.sequence_transform.config import (
-        Contradiction,
         NumberConfig,
+        Settings,
         TransformConfig,
         VocabularyConfig,
+    )
+    from tfx_sequence.components.sequence_transform.normalization import normalize
+    from tfx_sequence.components.sequence_transform.number_features import (
+        bucket_ids,
+    )
+    from tfx_sequence.components.sequence_transform.preprocessing import (
+        one_value_a_step,
+        preprocess,
+    )
+    from tfx_sequence.components.sequence_transform.setting_checks import (
+        Contradiction,
         contradictions,
     )
-    from tfx_sequence.components.sequence_transform.number_features import bucket_ids
-    from tfx_sequence.components.sequence_transform.preprocessing import one_value_a_step, preprocess
-    from tfx_sequence.components.sequence_transform.text import characters, fold_digits, lowercase, prefix, suffix
+    from tfx_sequence.components.sequence_transform.steps import (
+        next_steps,
+        previous_steps,
+        truncate,
+        with_first,
+        with_last,
+    )
+    from tfx_sequence.components.sequence_transform.text import (
+        characters,
+        fold_digits,
+        lowercase,
+        prefix,
+        suffix,
+    )
+    from tfx_sequence.components.sequence_transform.vectors import (
+        VectorsError,
+    )
     from tfx_sequence.components.sequence_transform.vocabulary import (
         apply_ids,
         compute_and_apply_ids,
         given_vocabulary,
         hash_ids,
+        ids_and_size,
         make_vocabulary,
+        share_vocabulary,
         with_domain,
     )
 
@@ -29,7 +58,9 @@ __all__ = [
     "Contradiction",
     "NumberConfig",
     "SequenceTransform",
+    "Settings",
     "TransformConfig",
+    "VectorsError",
     "VocabularyConfig",
     "apply_ids",
     "bucket_ids",
@@ -39,37 +70,55 @@ __all__ = [
     "fold_digits",
     "given_vocabulary",
     "hash_ids",
+    "ids_and_size",
     "lowercase",
     "make_vocabulary",
+    "next_steps",
+    "normalize",
     "one_value_a_step",
     "prefix",
     "preprocess",
+    "previous_steps",
+    "share_vocabulary",
     "suffix",
+    "truncate",
     "with_domain",
+    "with_first",
+    "with_last",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "Contradiction": "config",
+        "Contradiction": "setting_checks",
         "NumberConfig": "config",
         "SequenceTransform": "component",
+        "Settings": "config",
         "TransformConfig": "config",
+        "VectorsError": "vectors",
         "VocabularyConfig": "config",
         "apply_ids": "vocabulary",
         "bucket_ids": "number_features",
         "characters": "text",
         "compute_and_apply_ids": "vocabulary",
-        "contradictions": "config",
+        "contradictions": "setting_checks",
         "fold_digits": "text",
         "given_vocabulary": "vocabulary",
         "hash_ids": "vocabulary",
+        "ids_and_size": "vocabulary",
         "lowercase": "text",
         "make_vocabulary": "vocabulary",
+        "next_steps": "steps",
+        "normalize": "normalization",
         "one_value_a_step": "preprocessing",
         "prefix": "text",
         "preprocess": "preprocessing",
+        "previous_steps": "steps",
+        "share_vocabulary": "vocabulary",
         "suffix": "text",
+        "truncate": "steps",
         "with_domain": "vocabulary",
+        "with_first": "steps",
+        "with_last": "steps",
     },
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pydantic
 
-from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.vocabulary import BEGIN, END, Symbol
 
 
 def _absolute(path: str, info: pydantic.ValidationInfo) -> str:
@@ -19,10 +20,12 @@ def _absolute(path: str, info: pydantic.ValidationInfo) -> str:
 
 _Positive = Annotated[int, pydantic.Field(ge=1)]
 _Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_absolute)]
+_Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 _SOURCES = ("share", "file", "hash_buckets")
-_COUNTED = ("min_count", "max_size")
-_NOT_FOR_LABELS = ("affixes", "characters", "hash_buckets", "max_size", "min_count", "share")
+_COUNTED = ("min_count", "max_size", "frequencies")
+_OF_A_VOCABULARY = ("begin", "end", "next", "previous", "embeddings")
+_EXCLUDING = (("next", "end"), ("previous", "begin"))
 
 
 class VocabularyConfig(Frozen):
@@ -31,22 +34,36 @@ class VocabularyConfig(Frozen):
     Attributes:
       min_count: Values seen fewer times in the analysed splits are out of vocabulary. Not for labels.
       max_size: The most entries; the most frequent ones stay. No bound if None. Not for labels.
+      normalize: The Unicode normalisation form that values are brought into before all else.
       lowercase: Unicode lower case before the look-up.
       fold_digits: Every decimal digit becomes 0 before the look-up, so that 1984 and 2001 are both 0000.
       affixes: For each length n here, two more inputs: the first and the last n characters of every value, as
         features `<name>_prefix<n>` and `<name>_suffix<n>`. They carry the morphology of unseen words. Not for labels.
       characters: One more feature, `<name>_characters`: the characters of every value, several ids in a step. Not for
         labels.
-      share: Another feature whose vocabulary, made of the values of both, and whose settings this one takes. Not for
-        labels.
+      share: Another feature, an input, whose vocabulary, made of the values of both, and whose settings this one takes.
+        A label that shares one may have unseen values, as what a language model predicts does.
       file: The path of a vocabulary that is given, a text file of one value a line in the order of the ids, instead of
         one that is counted. In a config file relative to its folder.
       hash_buckets: No vocabulary: a value's id is one of so many, by its hash; different values may share one. Not for
         labels.
+      frequencies: Also write the vocabulary `<name>_frequencies`, each line a count, a space and the value. The values
+        are counted twice for it.
+      begin: One more step in front of every sequence, with an id of its own, that of no value. All sequence features
+        of the record must ask for it.
+      end: The same behind every sequence.
+      next: The name of one more label, `[text] next = "target"`: at each step the id of the value in the step after it,
+        and in the last step the id of the end. With `begin` it is what a language model learns: from begin, a, b to
+        a, b, end.
+      previous: The same of the step before, and in the first step the id of the begin, for a model that reads
+        backwards.
+      embeddings: The path of pretrained vectors: the text or the binary format of word2vec, GloVe's, or the `.vec` of
+        fastText, also compressed by gzip. In a config file relative to its folder.
     """
 
     min_count: _Positive = 1
     max_size: _Positive | None = None
+    normalize: Literal["NFC", "NFKC"] | None = None
     lowercase: bool = False
     fold_digits: bool = False
     affixes: tuple[_Positive, ...] = ()
@@ -54,6 +71,23 @@ class VocabularyConfig(Frozen):
     share: str | None = None
     file: _Path | None = None
     hash_buckets: _Positive | None = None
+    frequencies: bool = False
+    begin: bool = False
+    end: bool = False
+    next: _Name | None = None
+    previous: _Name | None = None
+    embeddings: _Path | None = None
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The symbols that the vocabulary needs, in the order of their ids."""
+        needed = {BEGIN: self.begin or self.previous, END: self.end or self.next}
+        return tuple(symbol for symbol, need in needed.items() if need)
+
+    @property
+    def asked_for(self) -> list[str]:
+        """The settings that were given, other than as false or empty."""
+        return [name for name in VocabularyConfig.model_fields if name in self.model_fields_set and getattr(self, name)]
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> VocabularyConfig:
@@ -65,6 +99,12 @@ class VocabularyConfig(Frozen):
             raise ValueError(f"`{counted[0]}` is for vocabularies that are counted, but `{given[0]}` is set")
         if self.share is not None and self.model_fields_set != {"share"}:
             raise ValueError("a feature that sets `share` takes all settings from the other feature: set nothing else")
+        for setting in _OF_A_VOCABULARY:
+            if self.hash_buckets is not None and getattr(self, setting):
+                raise ValueError(f"`{setting}` needs a vocabulary, but `hash_buckets` is set")
+        for target, symbol in _EXCLUDING:
+            if getattr(self, target) and getattr(self, symbol):
+                raise ValueError(f"`{target}` and `{symbol}` exclude each other: `{target}` has that step already")
         return self
 
 
@@ -92,18 +132,20 @@ class NumberConfig(Frozen):
         return self
 
 
-class Contradiction(Frozen):
-    """A setting that does not fit the spec.
+class Settings(Frozen):
+    """All that SequenceTransform is told.
 
     Attributes:
-      feature: The feature that it is a setting of.
-      setting: Its name; None if the feature can have no settings of this kind at all.
-      message: What is wrong.
+      transform: String feature to how its vocabulary is made.
+      numbers: Number feature to what becomes of it.
+      max_steps: Only so many steps of each sequence are kept, the first ones; all if None.
+      flat: Write tf.Examples as stock Transform does, not SequenceExamples.
     """
 
-    feature: str
-    setting: str | None
-    message: str
+    transform: TransformConfig = pydantic.Field(default_factory=dict)
+    numbers: dict[str, NumberConfig] = pydantic.Field(default_factory=dict)
+    max_steps: _Positive | None = None
+    flat: bool = False
 
 
 def has_vocabulary(feature: Feature) -> bool:
@@ -111,70 +153,42 @@ def has_vocabulary(feature: Feature) -> bool:
     return feature.dtype == "string" and feature.role in ("input", "label")
 
 
-def contradictions(
-    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
-) -> Iterator[Contradiction]:
-    """Every setting that does not fit the spec."""
-    for name in vocabularies:
-        feature = spec.features.get(name)
-        if feature is None:
-            yield _unknown(spec, name)
-        elif not has_vocabulary(feature):
-            message = f"only strings that are inputs or labels have a vocabulary; {name} is {_described(feature)}"
-            yield Contradiction(feature=name, setting=None, message=message)
-        else:
-            yield from _misplaced(spec, vocabularies, name)
-    for name, number in numbers.items():
-        feature = spec.features.get(name)
-        if feature is None:
-            yield _unknown(spec, name)
-        elif feature.dtype == "string" or feature.role != "input":
-            message = f"only numbers that are inputs are scaled or put into buckets; {name} is {_described(feature)}"
-            yield Contradiction(feature=name, setting=None, message=message)
-        elif number.buckets is not None and feature.width is not None:
-            yield Contradiction(feature=name, setting="buckets", message="not for a vector: it has no rank")
+def owner(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> str:
+    """The feature whose vocabulary and settings `name` has: itself, or the one that it shares them with."""
+    return vocabularies.get(name, VocabularyConfig()).share or name
 
 
-def _misplaced(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str) -> Iterator[Contradiction]:
-    vocabulary = vocabularies[name]
-    if spec.features[name].role == "label":
-        for setting in _NOT_FOR_LABELS:
-            if setting in vocabulary.model_fields_set:
-                message = "not for a label: every label counts, as it is"
-                yield Contradiction(feature=name, setting=setting, message=message)
-    if vocabulary.characters and spec.features[name].context:
-        message = "not for a context feature: characters are values within a step"
-        yield Contradiction(feature=name, setting="characters", message=message)
-    if vocabulary.file is not None and (taken := _taken(spec, vocabularies, name)):
-        message = f"a file of that name would replace {taken} in the transform graph; rename it"
-        yield Contradiction(feature=name, setting="file", message=message)
-    other = vocabulary.share
-    if other is None:
-        return
-    shared = [key for key, feature in spec.features.items() if has_vocabulary(feature) and feature.role == "input"]
-    if other not in shared or other == name:
-        message = f"no other string input is called {other!r}; there are {', '.join(shared)}"
-        yield Contradiction(feature=name, setting="share", message=message)
-    elif other in vocabularies and vocabularies[other].share is not None:
-        message = f"{other} itself takes the vocabulary of {vocabularies[other].share}; name that one"
-        yield Contradiction(feature=name, setting="share", message=message)
+def targets(vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, str]:
+    """The labels that `next` and `previous` make: name to the feature that they are made of."""
+    return {
+        target: name
+        for name, vocabulary in vocabularies.items()
+        for target in (vocabulary.next, vocabulary.previous)
+        if target is not None
+    }
 
 
-def _taken(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str) -> str | None:
-    """What has the name of the given file already, if anything: the graph keeps all of them in one folder."""
-    given = vocabularies[name].file or ""
-    base = os.path.basename(given)
-    if base in spec.features:
-        return f"the vocabulary of {base}"
-    files = [value.file for value in vocabularies.values() if value.file is not None]
-    return next((file for file in files if file != given and os.path.basename(file) == base), None)
+def transformed_spec(
+    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], max_steps: int | None = None
+) -> SequenceSpec:
+    """The spec, with the bounds on lengths that hold after the transform, and the labels that it makes.
 
-
-def _unknown(spec: SequenceSpec, name: str) -> Contradiction:
-    return Contradiction(
-        feature=name, setting=None, message=f"no such feature; the features are {', '.join(spec.features)}"
+    Args:
+      spec: The raw features. Their kinds stay as they are.
+      vocabularies: Settings that fit the spec.
+      max_steps: Where sequences are truncated, if they are.
+    """
+    # All sequence features get the same steps, so any one tells.
+    settings = vocabularies.get(owner(next(iter(spec.sequence)), vocabularies), VocabularyConfig())
+    added = settings.begin + settings.end
+    low, high = spec.min_length, spec.max_length
+    if max_steps is not None:
+        low, high = min(low, max_steps), min(high or max_steps, max_steps)
+    made = {name: Feature(kind="categorical", role="label") for name in targets(vocabularies)}
+    return spec.model_copy(
+        update={
+            "features": {**spec.features, **made},
+            "min_length": low + added,
+            "max_length": None if high is None else high + added,
+        }
     )
-
-
-def _described(feature: Feature) -> str:
-    return f"a {feature.kind} with role {feature.role!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
 
@@ -22,13 +22,17 @@ from tfx.utils import io_utils
 from tfx_bsl.tfxio import tfxio
 
 from tfx_sequence.components.sequence_transform import preprocessing
-from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout, encode, to_struct
+from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
+from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
+from tfx_sequence.components.sequence_transform.flat_batch import to_flat
+from tfx_sequence.components.sequence_transform.record_batch import encode, to_struct
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema
 from tfx_sequence.components.sequence_transform.wide_integers import WideIntegerRecord, integers_of
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
 
 _SCHEMA_FILE = "schema.pbtxt"
+_SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 
 
 class Executor(stock.Executor):
@@ -48,23 +52,30 @@ class Executor(stock.Executor):
         """
         for artifact in input_dict[standard_component_specs.EXAMPLES_KEY]:
             given = examples_utils.get_payload_format(artifact)
-            if given != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
+            if given != _SEQUENCE_EXAMPLE:
                 name = example_gen_pb2.PayloadFormat.Name(given)
                 raise ValueError(
                     f"SequenceTransform reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {artifact.uri} are "
                     f"marked {name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
                 )
+        settings = _read_settings(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
         # Stock's Do makes a TransformProcessor by its name in stock's module; there is no other place to hand in ours.
-        with mock.patch.object(stock, "TransformProcessor", SequenceTransformProcessor):
+        name = "TransformProcessor"
+        processor = type(name, (SequenceTransformProcessor,), {"settings": settings})
+        with mock.patch.object(stock, name, processor):
             super().Do(input_dict, output_dict, exec_properties)
+        written = example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else _SEQUENCE_EXAMPLE
         for artifact in output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []:
-            examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE)
+            examples_utils.set_payload_format(artifact, written)
+        (graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
+        write_embeddings(graph.uri, settings.transform)
 
     def _GetPreprocessingFn(self, inputs: Mapping[str, Any], unused_outputs: Mapping[str, Any]) -> Callable[..., Any]:
         """Stock's, with the schema's spec added to the `custom_config` that a preprocessing_fn may ask for."""
         config = json.loads(value_utils.GetSoleValue(inputs, labels.CUSTOM_CONFIG, strict=False) or "null") or {}
         spec = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
-        config[preprocessing.SPEC_KEY] = spec.to_json()
+        if spec is not None:
+            config[preprocessing.SPEC_KEY] = spec.to_json()
         fn: Callable[..., Any] = super()._GetPreprocessingFn(
             {**inputs, labels.CUSTOM_CONFIG: json.dumps(config)}, unused_outputs
         )
@@ -74,13 +85,16 @@ class Executor(stock.Executor):
 class SequenceTransformProcessor(stock.TransformProcessor):
     """Stock's work between reading and writing, with the transformed data in the form of SequenceExamples."""
 
+    settings = Settings()
+
     def Transform(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], status_file: str | None = None) -> None:
         """Runs stock's Transform, then writes the schema of what was written where stock wrote that of flat data."""
-        self._spec = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
+        raw = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
+        self._spec = raw and transformed_spec(raw, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
         graph = value_utils.GetSoleValue(outputs, labels.TRANSFORM_METADATA_OUTPUT_PATH_LABEL)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, _SCHEMA_FILE)
-        schema = to_sequence_schema(_read_schema(path), self._spec)
+        schema = self._written(_read_schema(path))
         io_utils.write_pbtxt_file(path, schema)
         # Stock wrote this one before the analysis, without the number of ids.
         folder = value_utils.GetSoleValue(outputs, labels.POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL, strict=False)
@@ -103,10 +117,12 @@ class SequenceTransformProcessor(stock.TransformProcessor):
     def _EncodeAndWrite(self, schema: schema_pb2.Schema, file_format: str, output_path: str) -> beam.PTransform:
         if file_format != labels.FORMAT_TFRECORD:
             raise ValueError(f"SequenceTransform writes {labels.FORMAT_TFRECORD}, not {file_format}")
+        if self.settings.flat:
+            return super()._EncodeAndWrite(schema, file_format, output_path)
         layout = layout_of(schema)
         return (
             beam.Keys()
-            | "Encode" >> beam.FlatMap(_encode, layout).with_output_types(bytes)
+            | "Encode" >> beam.FlatMap(encode, layout).with_output_types(bytes)
             | "WriteToTFRecord" >> beam.io.WriteToTFRecord(output_path, file_name_suffix=".gz")
         )
 
@@ -117,24 +133,33 @@ class SequenceTransformProcessor(stock.TransformProcessor):
         if not enable_validation:
             return write(stats_output_loc, stats_options=stats_options, enable_validation=False)
         # Only transformed data is validated. Its statistics are taken in the form that is written.
-        layout = layout_of(stats_options.schema)
-        stats_options.schema = to_sequence_schema(stats_options.schema, self._spec)
-        return beam.Map(_to_struct, layout).with_output_types(pa.RecordBatch) | write(
+        inferred = stats_options.schema
+        stats_options.schema = self._written(inferred)
+        columns = beam.Map(to_flat, inferred) if self.settings.flat else beam.Map(to_struct, layout_of(inferred))
+        return columns.with_output_types(pa.RecordBatch) | write(
             stats_output_loc, stats_options=stats_options, enable_validation=True
         )
 
+    def _written(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
+        """The schema of what is written, from the one that TFT inferred."""
+        return schema if self.settings.flat else to_sequence_schema(schema, self._spec)
 
-def _encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
-    return encode(batch, layout)
 
-
-def _to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
-    return to_struct(batch, layout)
+def _read_settings(custom_config: str | None) -> Settings:
+    return Settings.model_validate((json.loads(custom_config or "null") or {}).get(preprocessing.SETTINGS_KEY, {}))
 
 
 def _read_schema(path: str) -> schema_pb2.Schema:
     return tfmd.parse_schema(io_utils.read_bytes_file(path), path)
 
 
-def _read_spec(path: str) -> SequenceSpec:
-    return tfmd.from_schema(_read_schema(path))
+def _read_spec(path: str) -> SequenceSpec | None:
+    """The schema's spec; None if it is of sequences that a spec cannot describe, made by other means than ours."""
+    schema = _read_schema(path)
+    foreign = tfmd.FORMAT_TAG not in schema.annotation.tag and any(f.name == tfmd.SEQUENCE for f in schema.feature)
+    try:
+        return tfmd.from_schema(schema)
+    except tfmd.SchemaError:
+        if foreign:
+            return None
+        raise

@@ -2,6 +2,7 @@
 
     tokens  [B, (T), (1)] strings   ->  tokens          [B, (T)] int64, ids from 1
                                         tokens_suffix3  [B, (T)] int64, ids from 1 (where affixes are asked for)
+                                        target          [B, (T)] int64 (where `next` asks for it)
     upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary
     lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32
     sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features pass as they are)
@@ -16,32 +17,38 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig, contradictions
+from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
 from tfx_sequence.components.sequence_transform.guard import zero_if
 from tfx_sequence.components.sequence_transform.number_features import to_number
+from tfx_sequence.components.sequence_transform.setting_checks import contradictions
+from tfx_sequence.components.sequence_transform.steps import truncate
 from tfx_sequence.components.sequence_transform.string_features import to_ids
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.schema_feature import SchemaError
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC_KEY = "sequence_spec"
 """Where SequenceTransform puts the schema's spec, as JSON, in the `custom_config` of a preprocessing_fn."""
 
-TRANSFORM_KEY = "transform"
-"""Where SequenceTransform puts its settings of vocabularies in the `custom_config` of a preprocessing_fn."""
-
-NUMBERS_KEY = "numbers"
-"""Where SequenceTransform puts its settings of numbers in the `custom_config` of a preprocessing_fn."""
+SETTINGS_KEY = "sequence_transform"
+"""Where SequenceTransform puts its `Settings` in the `custom_config` of a preprocessing_fn."""
 
 Tensors = Mapping[str, Any]
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
-    """The default of SequenceTransform."""
+    """The default of SequenceTransform.
+
+    Raises:
+      SchemaError: if the schema has no sequence feature that a spec can describe.
+    """
+    if SPEC_KEY not in custom_config:
+        raise SchemaError(
+            "no sequence feature of the schema is in every record, with one value (or one vector) in every step; write "
+            "a preprocessing_fn of your own for them"
+        )
     spec = SequenceSpec.from_json(custom_config[SPEC_KEY])
-    vocabularies = {
-        name: VocabularyConfig.model_validate(value) for name, value in custom_config.get(TRANSFORM_KEY, {}).items()
-    }
-    numbers = {name: NumberConfig.model_validate(value) for name, value in custom_config.get(NUMBERS_KEY, {}).items()}
-    return preprocess(inputs, spec, vocabularies, numbers)
+    settings = Settings.model_validate(custom_config.get(SETTINGS_KEY, {}))
+    return preprocess(inputs, spec, settings.transform, settings.numbers, settings.max_steps)
 
 
 def preprocess(
@@ -49,6 +56,7 @@ def preprocess(
     spec: SequenceSpec,
     vocabularies: Mapping[str, VocabularyConfig] | None = None,
     numbers: Mapping[str, NumberConfig] | None = None,
+    max_steps: int | None = None,
 ) -> dict[str, Any]:
     """Transforms every feature of the spec; see the module's table.
 
@@ -57,6 +65,7 @@ def preprocess(
       spec: What the features are.
       vocabularies: String feature to how its vocabulary is made; the defaults for features that are not named.
       numbers: Number feature to what becomes of it; features that are not named stay as they are.
+      max_steps: Only so many steps of each sequence are kept, the first ones; all if None.
 
     Returns:
       Feature name to tensor.
@@ -68,12 +77,16 @@ def preprocess(
     for wrong in contradictions(spec, vocabularies, numbers):
         setting = f", `{wrong.setting}`" if wrong.setting else ""
         raise ValueError(f"the transform settings of {wrong.feature!r}{setting}: {wrong.message}")
-    steps = {
-        name: inputs[name] if feature.context else one_value_a_step(inputs[name], name, feature.width or 1)
-        for name, feature in spec.features.items()
-    }
-    scaled = {name: to_number(steps[name], name, config) for name, config in numbers.items()}
-    return {**steps, **scaled, **to_ids(steps, spec, vocabularies)}
+    values = {name: _values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
+    scaled = {name: to_number(values[name], name, config) for name, config in numbers.items()}
+    return {**values, **scaled, **to_ids(values, spec, vocabularies)}
+
+
+def _values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
+    if feature.context:
+        return x
+    steps = one_value_a_step(x, name, feature.width or 1)
+    return steps if max_steps is None else truncate(steps, max_steps)
 
 
 def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.RaggedTensor:

@@ -64,13 +64,14 @@ def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
         )
 
 
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    return batch.column(batch.schema.get_field_index(name))
-
-
-def _offsets(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+def offsets_of(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where the lists of a column begin in what `flatten` gives, and at last where all end."""
     offsets: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(column.offsets, np.int64)
     return offsets - offsets[0]
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    return batch.column(batch.schema.get_field_index(name))
 
 
 def _steps(column: pa.Array, width: int) -> pa.Array:
@@ -79,7 +80,7 @@ def _steps(column: pa.Array, width: int) -> pa.Array:
     if _is_list(values.type):
         return column
     steps = pa.LargeListArray.from_arrays(np.arange(0, len(values) + 1, width), values)
-    return pa.LargeListArray.from_arrays(_offsets(column) // width, steps)
+    return pa.LargeListArray.from_arrays(offsets_of(column) // width, steps)
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -88,19 +89,19 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _features(column: pa.Array) -> list[bytes]:
     """One Feature a row."""
-    return _packed(column.flatten(), _offsets(column))
+    return _packed(column.flatten(), offsets_of(column))
 
 
 def _feature_lists(column: pa.Array, width: int) -> list[bytes]:
     """One FeatureList a row."""
     steps = _steps(column, width)
     data, ends = _written(steps.flatten())
-    return [data[start:end] for start, end in itertools.pairwise(ends[_offsets(steps)].tolist())]
+    return [data[start:end] for start, end in itertools.pairwise(ends[offsets_of(steps)].tolist())]
 
 
 def _written(steps: pa.Array) -> packing.Steps:
     """The bytes of steps, which are lists of values."""
-    values, offsets = steps.flatten(), _offsets(steps)
+    values, offsets = steps.flatten(), offsets_of(steps)
     counts = np.diff(offsets)
     width = int(counts[0]) if len(counts) else 0
     if width and (counts == width).all():

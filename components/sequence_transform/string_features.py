@@ -7,15 +7,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_transform.config import VocabularyConfig, has_vocabulary
+from tfx_sequence.components.sequence_transform.config import VocabularyConfig, has_vocabulary, owner
+from tfx_sequence.components.sequence_transform.normalization import normalize
+from tfx_sequence.components.sequence_transform.steps import next_steps, previous_steps, with_first, with_last
 from tfx_sequence.components.sequence_transform.text import characters, fold_digits, lowercase, prefix, suffix
 from tfx_sequence.components.sequence_transform.vocabulary import (
-    apply_ids,
     given_vocabulary,
     hash_ids,
+    hash_size,
+    ids_and_size,
     make_vocabulary,
+    share_vocabulary,
+    with_domain,
 )
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
 
 _Strings = Any  # A string tensor `[B]`, or a ragged one `[B, (T)]`.
 
@@ -37,11 +43,10 @@ def to_ids(
     for name, members in _by_vocabulary(spec, config).items():
         settings = config.get(name, VocabularyConfig())
         closed = spec.features[name].role == "label"
-        derived = {member: _derived(inputs[member], settings) for member in members}
+        derived = {member: _derived(inputs[member], settings, spec.features[member].role) for member in members}
         for part in derived[name]:
-            strings = {member: derived[member][part] for member in members}
-            ids = _ids(strings, name + part, settings if not part else _counted(settings), closed)
-            outputs.update({member + part: value for member, value in ids.items()})
+            strings = {member + part: parts[part] for member, parts in derived.items() if part in parts}
+            outputs.update(_ids(strings, name + part, _of_derived(settings) if part else settings, closed))
     return outputs
 
 
@@ -50,42 +55,78 @@ def _by_vocabulary(spec: SequenceSpec, config: Mapping[str, VocabularyConfig]) -
     groups: dict[str, list[str]] = {}
     for name, feature in spec.features.items():
         if has_vocabulary(feature):
-            groups.setdefault(config.get(name, VocabularyConfig()).share or name, []).append(name)
+            groups.setdefault(owner(name, config), []).append(name)
     return groups
 
 
-def _counted(settings: VocabularyConfig) -> VocabularyConfig:
-    """The settings for what is derived from values: a given file holds the values themselves."""
-    return settings if settings.file is None else VocabularyConfig()
-
-
-def _derived(x: _Strings, settings: VocabularyConfig) -> dict[str, _Strings]:
+def _derived(x: _Strings, settings: VocabularyConfig, role: str) -> dict[str, _Strings]:
     """What the ids are of: end of the output's name to strings."""
     values = x.flat_values if isinstance(x, tf.RaggedTensor) else x
+    if settings.normalize is not None:
+        values = normalize(values, settings.normalize)
     if settings.lowercase:
         values = lowercase(values)
     if settings.fold_digits:
         values = fold_digits(values)
     parts = {"": values}
-    for length in settings.affixes:
-        parts[f"_prefix{length}"] = prefix(values, length)
-        parts[f"_suffix{length}"] = suffix(values, length)
-    if settings.characters:
-        parts["_characters"] = characters(values)
+    if role == "input":  # A label that shares the settings would give itself away.
+        for length in settings.affixes:
+            parts[f"_prefix{length}"] = prefix(values, length)
+            parts[f"_suffix{length}"] = suffix(values, length)
+        if settings.characters:
+            parts["_characters"] = characters(values)
     return {part: x.with_values(value) if isinstance(x, tf.RaggedTensor) else value for part, value in parts.items()}
 
 
-def _ids(strings: Mapping[str, _Strings], name: str, settings: VocabularyConfig, closed: bool) -> dict[str, Any]:
-    flat = {key: x.flat_values if isinstance(x, tf.RaggedTensor) else x for key, x in strings.items()}
+def _of_derived(settings: VocabularyConfig) -> VocabularyConfig:
+    """The settings for what is derived from values: a given file, say, is of the values themselves."""
+    kept = {"min_count", "max_size", "hash_buckets", "begin", "end"} & settings.model_fields_set
+    return VocabularyConfig(**{name: getattr(settings, name) for name in kept})
+
+
+def _ids(
+    strings: Mapping[str, _Strings], name: str, settings: VocabularyConfig, closed: bool
+) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """The ids of what shares the vocabulary `name`, and what is made of them."""
+    flat = [x.flat_values if isinstance(x, tf.RaggedTensor) else x for x in strings.values()]
+    every = tf.concat(flat, axis=0) if len(flat) > 1 else flat[0]
     if settings.hash_buckets is not None:
-        ids = {key: hash_ids(values, settings.hash_buckets) for key, values in flat.items()}
+        every_id, size = hash_ids(every, settings.hash_buckets), hash_size(settings.hash_buckets)
     else:
-        if settings.file is not None:
-            vocabulary = given_vocabulary(settings.file, name)
-        else:
-            every = tf.concat(list(flat.values()), axis=0) if len(flat) > 1 else next(iter(flat.values()))
-            vocabulary = make_vocabulary(every, name, min_count=settings.min_count, max_size=settings.max_size)
-        ids = {key: apply_ids(values, vocabulary, name=name, closed=closed) for key, values in flat.items()}
-    return {
-        key: x.with_flat_values(ids[key]) if isinstance(x, tf.RaggedTensor) else ids[key] for key, x in strings.items()
+        every_id, size = ids_and_size(every, _vocabulary(every, name, settings), name=name, closed=closed)
+    ids = tf.split(every_id, [tf.size(values) for values in flat]) if len(flat) > 1 else [every_id]
+    outputs = {
+        key: _with_steps(x.with_flat_values(part), settings) if isinstance(x, tf.RaggedTensor) else part
+        for (key, x), part in zip(strings.items(), ids, strict=True)
     }
+    if settings.next is not None:
+        outputs[settings.next] = next_steps(outputs[name], symbol_id(END, settings.symbols))
+    if settings.previous is not None:
+        outputs[settings.previous] = previous_steps(outputs[name], symbol_id(BEGIN, settings.symbols))
+    if settings.hash_buckets is None:
+        share_vocabulary(name, [key for key in outputs if key != name], settings.file)
+    return {
+        key: x.with_flat_values(with_domain(x.flat_values, size))
+        if isinstance(x, tf.RaggedTensor)
+        else with_domain(x, size)
+        for key, x in outputs.items()
+    }
+
+
+def _vocabulary(values: tf.Tensor, name: str, settings: VocabularyConfig) -> tf.Tensor:
+    if settings.file is not None:
+        return given_vocabulary(settings.file, name, symbols=settings.symbols)
+    return make_vocabulary(
+        values,
+        name,
+        min_count=settings.min_count,
+        max_size=settings.max_size,
+        symbols=settings.symbols,
+        frequencies=settings.frequencies,
+    )
+
+
+def _with_steps(x: tf.RaggedTensor, settings: VocabularyConfig) -> tf.RaggedTensor:
+    if settings.begin:
+        x = with_first(x, symbol_id(BEGIN, settings.symbols))
+    return with_last(x, symbol_id(END, settings.symbols)) if settings.end else x

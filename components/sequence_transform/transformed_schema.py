@@ -35,12 +35,13 @@ def layout_of(schema: schema_pb2.Schema) -> SequenceLayout:
     return SequenceLayout(tuple(sorted(context)), sequence)
 
 
-def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec) -> schema_pb2.Schema:
+def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
     """The schema of the transformed SequenceExamples.
 
     Args:
       schema: What TFT inferred.
-      spec: The raw features; an output of a raw feature's name keeps its role, others are inputs.
+      spec: The features, with the bounds on lengths that hold after the transform; an output of a feature's name has
+        its role, others are inputs. None if a spec cannot describe them.
 
     Returns:
       Types and domains as in `schema`, lengths and roles as in `spec`, TensorRepresentations for what is written.
@@ -84,11 +85,11 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec) -> schema_
     return out
 
 
-def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec) -> None:
-    steps = proto.value_counts.value_count.add(min=spec.min_length)
-    if spec.max_length is not None:
+def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec | None) -> None:
+    steps = proto.value_counts.value_count.add(min=0 if spec is None else spec.min_length)
+    if spec is not None and spec.max_length is not None:
         steps.max = spec.max_length
 
 
-def _role(spec: SequenceSpec, name: str) -> str:
-    return spec.features[name].role if name in spec.features else "input"
+def _role(spec: SequenceSpec | None, name: str) -> str:
+    return spec.features[name].role if spec is not None and name in spec.features else "input"

@@ -24,7 +24,7 @@ def main() -> None:
         (Path(corpus) / "valid").write_bytes(FORMATS[name].valid)
         atheris.Setup(
             [sys.argv[0], *sys.argv[2:], corpus],
-            lambda data: check_promises(FORMATS[name], data),
+            lambda data: check_promises(name, data),
         )
         atheris.Fuzz()
 

@@ -30,27 +30,27 @@ def damaged(draw: st.DrawFn, valid: bytes) -> bytes:
 
 
 def test_valid_files_are_accepted_whole() -> None:
-    for format_ in FORMATS.values():
-        results = check_promises(format_, format_.valid)
+    for name, format_ in FORMATS.items():
+        results = check_promises(name, format_.valid)
         assert len(results) > 1
         assert not [result for result in results if isinstance(result, Reject)]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_reader_gives_sound_records_or_rejects_with_a_reason_when_the_file_is_damaged(name: str) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=200)
     @given(damaged(FORMATS[name].valid))
     def check(data: bytes) -> None:
-        check_promises(FORMATS[name], data)
+        check_promises(name, data)
 
     check()
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_reader_gives_sound_records_or_rejects_with_a_reason_when_the_file_is_noise(name: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=50)
     @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
     def check(data: bytes) -> None:
-        check_promises(FORMATS[name], data)
+        check_promises(name, data)
 
     check()

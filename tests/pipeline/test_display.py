@@ -106,3 +106,21 @@ def test_time_text_reads_well_at_any_length(seconds, expected):
 
 def test_epoch_text_tells_only_the_epoch_when_nothing_was_measured():
     assert epoch_text({"epoch": 1, "epochs": 2}) == "epoch 1/2"
+
+
+def test_epoch_text_tells_how_far_the_epoch_is_and_what_is_left():
+    numbers = {"epoch": 1, "epochs": 2, "batch": 30, "batches": 400, "loss": 0.5, "seconds_left": 65.0}
+    assert epoch_text(numbers) == "epoch 1/2  batch 30/400  loss 0.5000  1:05 min left"
+    del numbers["batches"], numbers["seconds_left"]
+    assert epoch_text(numbers) == "epoch 1/2  batch 30  loss 0.5000"
+
+
+def test_plain_display_writes_a_line_within_an_epoch_only_now_and_then(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("tfx_sequence.pipeline.display.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    for batch in range(1, 9):
+        now += 10
+        display.trained({"epoch": 1, "epochs": 2, "batch": batch})
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["3", "6"]

@@ -23,6 +23,32 @@ class LengthModel(tf.Module):
         }
 
 
+class RecordModel(LengthModel):
+    """A LengthModel for serialized SequenceExamples too; of a whole record it says whether its length is even."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def serve_examples(self, examples):
+        _, steps, _ = tf.io.parse_sequence_example(
+            examples, sequence_features={"tokens": tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)}
+        )
+        lengths = steps["tokens"].row_lengths()
+        tokens = tf.RaggedTensor.from_row_splits(steps["tokens"].flat_values, steps["tokens"].row_splits)
+        parity = tf.where(lengths % 2 == 0, "even", "odd")
+        scores = 1 / (1 + tf.cast(lengths, tf.float32))
+        return self.serve(tokens.to_tensor(), lengths) | {
+            "parity": parity,
+            "parity_id": 1 + lengths % 2,
+            "parity_score": scores,
+        }
+
+
+def save_for_records(path):
+    model = RecordModel()
+    signatures = {"serving_default": model.serve_examples, "serve_sequences": model.serve}
+    tf.saved_model.save(model, str(path), signatures=signatures)
+    return str(path)
+
+
 def save(model, path, signature="serve_sequences"):
     tf.saved_model.save(model, str(path), signatures={signature: model.serve})
     return str(path)

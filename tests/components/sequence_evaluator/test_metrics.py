@@ -1,87 +1,90 @@
-"""The metrics that the stock Evaluator runs, over batches that are padded to different lengths."""
+"""The metrics as the stock Evaluator runs them: computations of TFMA, by model, added up and merged."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pytest
+import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 
-from tfx_sequence.components.sequence_evaluator import SequenceAccuracy, make_eval_config
-from tfx_sequence.schemas import Feature, SequenceSpec
+from tfx_sequence.components.sequence_evaluator import (
+    SequenceAccuracy,
+    SequenceCrossEntropy,
+    SequenceLabelScores,
+    SequenceNumberErrors,
+    SequenceSpanScores,
+)
 
-RANDOM = np.random.default_rng(0)
-LENGTHS = (4, 1, 0, 7)
+METRICS = [
+    SequenceAccuracy("tags"),
+    SequenceCrossEntropy("tags"),
+    SequenceLabelScores("tags", by_label=True),
+    SequenceSpanScores("tags", by_label=True),
+    SequenceNumberErrors("pitch", width=2),
+]
 
 
-def _record(length: int) -> tuple[dict[str, Any], int]:
-    """The extracts of one record, its padding of labels and of predictions of different lengths, and its hits."""
-    labels, predicted = RANDOM.integers(1, 3, length), RANDOM.integers(1, 3, length)
-    extracts = {
-        constants.TRANSFORMED_FEATURES_KEY: {"tags": np.pad(labels, (0, 3))},
-        # Padding that would count as right if it counted.
-        constants.PREDICTIONS_KEY: {"tags_id": np.pad(predicted, (0, 5)), "lengths": np.array(length)},
+def _answers(seed: int, length: int) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    tags = np.array([b"O", b"B-PER", b"I-PER"], object)
+    return {
+        "tags": random.choice(tags, length + 2),
+        "tags_label": random.choice(tags, length + 1),
+        "tags_cross_entropy": random.uniform(),
+        "pitch": random.normal(size=2 * length + 2),
+        "pitch_label": random.normal(size=2 * length),
+        "lengths": np.array(length),
     }
-    return extracts, int((labels == predicted).sum())
+
+
+def _computation(metric: tfma.metrics.Metric, model_names: list[str]) -> tfma.metrics.MetricComputation:
+    return metric.computations(model_names=model_names)[-1]
 
 
 @pytest.mark.parametrize("model_name", ["", "candidate"])
-def test_sequence_accuracy_equals_the_hits_over_the_real_steps_of_all_records(model_name: str) -> None:
-    records = [_record(length) for length in LENGTHS]
-    (computation,) = SequenceAccuracy("tags").computations(model_names=[model_name])
-    (preprocessor,) = computation.preprocessors
-    combiner: beam.CombineFn = computation.combiner
-    totals = []
-    for extracts, _ in records:
-        named = {key: {model_name: value} if model_name else value for key, value in extracts.items()}
-        total = combiner.create_accumulator()
-        for counts in preprocessor.process(named):
-            total = combiner.add_input(total, counts)
-        totals.append(total)
-    result = combiner.extract_output(combiner.merge_accumulators(totals))
-    by_name = {key.name: value for key, value in result.items()}
-    assert by_name == {"tags_accuracy": sum(hits for _, hits in records) / sum(LENGTHS), "tags_count": sum(LENGTHS)}
-    assert {key.model_name for key in result} == {model_name}
-    assert set(result) == set(computation.keys)
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
+def test_metric_gives_the_same_values_however_records_are_grouped(metric: Any, model_name: str) -> None:
+    records = [_answers(seed, length) for seed, length in enumerate((4, 1, 0, 7))]
+    computation = _computation(metric, [model_name])
+    (preprocessor,), combiner = computation.preprocessors, computation.combiner
+    results = []
+    for groups in ([records], [records[:1], records[1:]], [[record] for record in reversed(records)]):
+        totals = []
+        for group in groups:
+            total = combiner.create_accumulator()
+            for record in group:
+                named = {model_name: record, "baseline": _answers(99, 3)} if model_name else record
+                for counts in preprocessor.process({constants.PREDICTIONS_KEY: named}):
+                    total = combiner.add_input(total, counts)
+            totals.append(total)
+        results.append(combiner.extract_output(combiner.merge_accumulators(totals)))
+    for one, other in itertools.pairwise(results):
+        assert one == pytest.approx(other)
+    assert {key.model_name for key in results[0]} == {model_name}
+    assert set(computation.keys) <= set(results[0])
+    assert metric.values == [key.name for key in computation.keys]
 
 
-def test_sequence_accuracy_is_nan_when_there_is_no_real_step() -> None:
-    (computation,) = SequenceAccuracy("tags", name="hits").computations(model_names=[""])
-    result = {key.name: value for key, value in computation.combiner.extract_output((0, 0)).items()}
-    assert np.isnan(result["hits"])
-    assert result["tags_count"] == 0
+def test_merging_leaves_the_parts_as_they_are() -> None:
+    combiner = _computation(SequenceAccuracy("tags"), [""]).combiner
+    parts = [combiner.create_accumulator() for _ in range(2)]
+    for part in parts:
+        part.update(right=1, labels=2)
+    combiner.merge_accumulators(parts)
+    assert parts == [{"right": 1, "labels": 2}] * 2
 
 
-@pytest.mark.parametrize("shape", [(), (1,)])
-@pytest.mark.parametrize(("predicted", "right"), [(2, 1), (1, 0)])
-def test_one_label_a_record_counts_once_whatever_the_length(shape: tuple[int, ...], predicted: int, right: int) -> None:
-    (computation,) = SequenceAccuracy("intent", per_step=False).computations(model_names=[""])
-    extracts = {
-        constants.TRANSFORMED_FEATURES_KEY: {"intent": np.full(shape, 2)},
-        constants.PREDICTIONS_KEY: {"intent_id": np.full(shape, predicted), "lengths": np.array(9)},
-    }
-    assert list(computation.preprocessors[0].process(extracts)) == [(right, 1)]
+def test_one_computation_serves_metrics_that_are_named_after_different_values() -> None:
+    first, second = SequenceSpanScores("tags"), SequenceSpanScores("tags", name="tags_span_f1")
+    assert (first.name, second.name) == ("tags_span_precision", "tags_span_f1")
+    assert _computation(first, [""]) == _computation(second, [""])
+    assert _computation(first, [""]) != _computation(SequenceSpanScores("other"), [""])
 
 
-def test_eval_config_names_metric_signatures_and_threshold() -> None:
-    spec = SequenceSpec(
-        features={
-            "words": Feature(kind="token"),
-            "tags": Feature(kind="categorical", role="label"),
-            "intent": Feature(kind="categorical", role="label", context=True),
-        }
-    )
-    config = make_eval_config(spec, min_accuracy=0.5)
-    (model,) = config.model_specs
-    assert (model.model_type, model.signature_name) == ("tf_generic", "serving_default")
-    assert list(model.preprocessing_function_names) == ["transformed_labels"]
-    count, tags, intent = config.metrics_specs[0].metrics
-    assert count.class_name == "ExampleCount"
-    assert [metric.config for metric in (tags, intent)] == [
-        '{"label": "tags", "per_step": true}',
-        '{"label": "intent", "per_step": false}',
-    ]
-    assert tags.threshold.value_threshold.lower_bound.value == 0.5
-    assert not make_eval_config(spec).metrics_specs[0].metrics[1].HasField("threshold")
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
+def test_metric_is_remade_from_its_config(metric: Any) -> None:
+    again = type(metric).from_config(metric.get_config())
+    assert (again.name, again.values, again.values_of_each) == (metric.name, metric.values, metric.values_of_each)

@@ -1,6 +1,7 @@
 import pytest
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_example_validator import data_statistics
 from tfx_sequence.components.sequence_example_validator.data_report import DataReport
 from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examine import examine, make_local_pipeline
@@ -54,6 +55,7 @@ def test_clean_data_is_described(write):
     assert (train.records, train.steps, test.records, test.steps) == (3, 5, 2, 5)
     assert train.lengths == {"min": 1, "5%": 1, "median": 1, "95%": 3, "max": 3}
     # One batch of three records, padded to three steps each.
+    assert train.histogram == ((1, 1, 2), (2, 2, 0), (3, 3, 1))
     assert train.padding["by_length"] == pytest.approx(1 - 5 / 9)
     assert 0 < train.padding["random"] < 1 - 5 / 9 + 0.01
     assert train.values["tags"].top == {"X": 4, "Y": 1}
@@ -118,13 +120,42 @@ def test_data_is_compared_with_a_baseline(write):
     assert examine(changed, make_schema(), baseline={"other": usual}).anomalies == ()
 
 
+def test_schema_of_other_features_is_refused(write, make_example):
+    other = make_example({"n": 3}, {"x": [1, 2]})
+    message = "the schema is of other features than the data: it has id, tokens, tags; the data has n, x"
+    with pytest.raises(tfmd.SchemaError, match=message):
+        examine(write("train", other), make_schema())
+
+
+def test_distance_from_the_baseline_is_measured_where_nothing_judges_it(write):
+    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema(), make_local_pipeline)
+    short = write("train", *((str(i), "a", "Y") for i in range(4)))
+    report = examine(short, make_schema(), baseline={"train": usual})
+    # Of the tokens before 3 of 5 were a; of the tags 1 of 5 was Y; 2 of 3 records had one step.
+    assert report.splits["train"].distances == pytest.approx(
+        {"tokens": 0.4, "tags": 0.8, "id": 1 / 3, "##SEQUENCE##": 1 / 3}, abs=0.12
+    )
+    assert report.splits["train"].distances["tags"] == pytest.approx(0.8)
+
+
 def test_split_without_records_is_an_anomaly(write):
     report = examine(write("train"), make_schema())
     assert [(anomaly.feature, anomaly.what) for anomaly in report.anomalies] == [("", "No records")]
     assert report.splits["train"].lengths["max"] == 0
 
 
-def test_statistics_of_records_that_disagree_need_a_schema(write, make_example):
+def test_statistics_are_the_same_when_there_is_much_data(write, monkeypatch):
+    paths = write("train", *TRAIN, ("4", "a b b", "X X Y"))["train"]
+    few = compute_statistics(paths, make_schema(), None)
+    monkeypatch.setattr(data_statistics, "_IN_MEMORY", 0)
+    much = compute_statistics(paths, make_schema(), make_local_pipeline)
+    few, much = ({tuple(feature.path.step): feature for feature in found.datasets[0].features} for found in (few, much))
+    assert few == much
+
+
+@pytest.mark.parametrize("in_memory", [0, 1 << 20])
+def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, monkeypatch, in_memory):
+    monkeypatch.setattr(data_statistics, "_IN_MEMORY", in_memory)
     numbers = make_example({"id": "9"}, {"tokens": [1], "tags": ["X"]})
     paths = write("train", *TRAIN, numbers)["train"]
     with pytest.raises(tfmd.SchemaError, match="the records do not agree on the types of their features"):

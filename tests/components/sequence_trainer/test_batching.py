@@ -100,10 +100,26 @@ def test_epoch_has_one_order_when_there_is_no_seed(make):
     assert _indices(_epoch(batches, 0)) == _indices(_epoch(batches, 5))
 
 
-def test_epoch_goes_on_where_it_was_left_when_batches_are_skipped(make):
+def test_epoch_goes_on_where_it_was_left_when_it_starts_later(make):
     batches = make(seed=1)
-    rest = [batch["index"].tolist() for batch in batches.epoch(1).skip(4).as_numpy_iterator()]
+    rest = [batch["index"].tolist() for batch in batches.epoch(1, start=4).as_numpy_iterator()]
     assert rest == _indices(_epoch(batches, 1))[4:]
+
+
+def test_size_is_the_number_of_batches_when_the_data_is_kept(make):
+    batches = make(seed=1)
+    assert batches.size(2) == (len(_epoch(batches, 2)) if batches.in_memory else None)
+
+
+def test_records_tells_which_are_in_a_batch(make):
+    batches = make(seed=1)
+    last = len(_indices(_epoch(batches, 2))) - 1
+    for index in (0, last):
+        positions = batches.records(2, index)
+        # Record i has the index i.
+        assert positions.tolist() == _indices(_epoch(batches, 2))[index]
+        contexts = [tf.train.SequenceExample.FromString(record).context for record in batches.serialized(positions)]
+        assert [context.feature["index"].int64_list.value[0] for context in contexts] == positions.tolist()
 
 
 def test_epoch_declares_shapes_that_every_batch_has(make):

@@ -186,7 +186,7 @@ def test_training_stops_when_patience_is_over(tmp_path, caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO, logger="tfx_sequence.progress"):
         # A step of 1e-12 changes no float32 weight enough to change the accuracy.
         _, _, _, epoch = _trained(str(tmp_path), learning_rate=1e-12, patience=2, epochs=30)
-    figures = [record.progress for record in caplog.records]
+    figures = [record.progress for record in caplog.records if "batch" not in record.progress]
     assert epoch == 1
     assert [figure["epoch"] for figure in figures] == [1, 2, 3]
     assert {"epochs", "loss", "eval_loss", "eval_tags_accuracy", "tokens_per_second"} <= figures[0].keys()
@@ -195,6 +195,6 @@ def test_training_stops_when_patience_is_over(tmp_path, caplog: pytest.LogCaptur
 def test_training_stops_with_advice_when_the_loss_is_not_finite(tmp_path) -> None:
     broken = SequenceBatches(_records(8, pitch=np.nan), TASK.columns, batch_tokens=32, seed=1)
     trainer = Trainer(SequenceModel(TASK, ModelConfig(units=4)), TASK, TrainingConfig(), str(tmp_path))
-    message = r"the training loss is nan: either the inputs hold values that are not finite, or the steps are too large"
+    message = r"the loss or its gradient is not finite \(the loss is nan\) in epoch 1, batch 0: either the inputs hold"
     with pytest.raises(TaskError, match=message):
         trainer.fit(broken, broken)

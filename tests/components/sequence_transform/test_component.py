@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import tensorflow as tf
 from tfx.components.transform import component as stock
 from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
 from tfx.types import channel_utils, standard_artifacts
 
 from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
@@ -21,7 +23,9 @@ def channels():
     }
 
 
-@pytest.mark.parametrize("settings", [{}, {"materialize": False}, {"disable_statistics": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"materialize": False}, {"disable_statistics": True}, {"force_tf_compat_v1": True}]
+)
 def test_channels_are_those_of_stock(channels, settings):
     ours = SequenceTransform(**channels, **settings)
     theirs = stock.Transform(**channels, preprocessing_fn="a.b", **settings)
@@ -40,15 +44,14 @@ def test_preprocessing_fn_is_ours_when_none_is_given(channels):
     module, _, name = properties["preprocessing_fn"].rpartition(".")
     assert callable(getattr(__import__(module, fromlist=[name]), name))
     assert json.loads(properties["custom_config"]) == {
-        "transform": {"tokens": {"min_count": 2}},
-        "numbers": {},
+        "sequence_transform": {"transform": {"tokens": {"min_count": 2}}}
     }
 
 
 def test_preprocessing_fn_and_custom_config_are_the_users_when_given(channels):
     component = SequenceTransform(**channels, preprocessing_fn="mine.fn", custom_config={"factor": 2})
     assert component.exec_properties["preprocessing_fn"] == "mine.fn"
-    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "transform": {}, "numbers": {}}
+    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "sequence_transform": {}}
 
 
 def test_properties_change_with_what_a_given_file_holds(channels, tmp_path):
@@ -62,6 +65,27 @@ def test_properties_change_with_what_a_given_file_holds(channels, tmp_path):
 
 
 def test_a_given_file_that_is_not_there_is_named(channels, tmp_path):
-    settings = {"tokens": VocabularyConfig(file=str(tmp_path / "words.txt"))}
     with pytest.raises(FileNotFoundError, match=r"words.txt does not exist"):
-        SequenceTransform(**channels, transform=settings)
+        SequenceTransform(**channels, transform={"tokens": VocabularyConfig(file=str(tmp_path / "words.txt"))})
+    with pytest.raises(tf.errors.NotFoundError, match=r"glove.txt"):
+        SequenceTransform(**channels, transform={"tokens": VocabularyConfig(embeddings=str(tmp_path / "glove.txt"))})
+
+
+def test_properties_change_with_the_size_of_given_vectors(channels, tmp_path):
+    file = tmp_path / "glove.txt"
+    settings = {"tokens": VocabularyConfig(embeddings=str(file))}
+    properties = []
+    for text in ("a 1\n", "a 1.5\n"):
+        file.write_text(text)
+        properties.append(SequenceTransform(**channels, transform=settings).exec_properties)
+    assert properties[0] != properties[1]
+
+
+def test_output_data_format_is_one_of_two(channels):
+    assert json.loads(
+        SequenceTransform(**channels, output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE).exec_properties[
+            "custom_config"
+        ]
+    ) == {"sequence_transform": {"flat": True}}
+    with pytest.raises(ValueError, match="`output_data_format` is FORMAT_PROTO, expected"):
+        SequenceTransform(**channels, output_data_format=example_gen_pb2.FORMAT_PROTO)

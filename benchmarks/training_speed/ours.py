@@ -1,0 +1,94 @@
+"""Ours: SequenceBatches, SequenceModel, and the training step of Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+from rival import BATCH_TOKENS, CLASSES, EMBEDDING, VOCABULARY, Corpus, clock, serve
+
+from tfx_sequence.components.sequence_trainer.averages import WeightAverages
+from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
+from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
+from tfx_sequence.components.sequence_trainer.parsing import Column
+from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.training_step import TrainingStep
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+TASK = SequenceTask(
+    raw=SequenceSpec(features={"ids": Feature(kind="token"), "labels": Feature(kind="categorical", role="label")}),
+    inputs=(Input("ids", num_ids=VOCABULARY, width=1, context=False),),
+    heads=(Head("labels", per_step=True, classes=tuple(b"%d" % number for number in range(CLASSES))),),
+    columns={"ids": Column("int64"), "labels": Column("int64")},
+)
+
+
+def serialized(corpus: Corpus) -> tf.data.Dataset:
+    records = []
+    for ids, labels in zip(corpus.ids, corpus.labels, strict=True):
+        example = tf.train.SequenceExample()
+        for name, values in (("ids", ids), ("labels", labels)):
+            for value in values:
+                example.feature_lists.feature_list[name].feature.add().int64_list.value.append(value)
+        records.append(example.SerializeToString())
+    return tf.data.Dataset.from_tensor_slices(records)
+
+
+def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    units, both = task["units"], task["bidirectional"]
+    config = TrainingConfig()
+    batches = SequenceBatches(serialized(corpus), TASK.columns, batch_tokens=BATCH_TOKENS, seed=1)
+    model = SequenceModel(
+        TASK, ModelConfig(units=units, bidirectional=both, embedding_dim=EMBEDDING, dropout=0, word_dropout=0)
+    )
+    spec = batches.epoch().element_spec
+    model(next(iter(batches.epoch())))
+    optimizer = make_optimizer(config, model)
+    step = TrainingStep(model, optimizer, WeightAverages(model.trainable_variables, 0.0), config, spec)
+
+    def steps() -> Iterator[tuple[int, int]]:
+        epoch = 0
+        while True:
+            epoch += 1
+            for batch in batches.epoch(epoch):
+                step([batch])
+                yield int(batch["lengths"].numpy().sum()), int(tf.size(batch["ids"]))
+
+    def gemm() -> float:
+        seconds, tokens = 0.0, 0
+        for batch in batches.epoch(1).take(20):
+            rows, length = batch["ids"].shape
+            seconds += (1 + both) * products(rows, length, EMBEDDING, units)
+            seconds += 3 * product(rows * length, (1 + both) * units, CLASSES)
+            tokens += int(batch["lengths"].numpy().sum())
+        return seconds / tokens
+
+    return {"steps": steps, "gemm": gemm}
+
+
+def products(rows: int, steps: int, inputs: int, units: int) -> float:
+    """Seconds of the matrix products of an LSTM, forward and backward, in one direction."""
+    a_step = product(rows, inputs + units, 4 * units) + product(rows, 4 * units, units)
+    after = product(inputs, rows * steps, 4 * units) + product(units, rows * steps, 4 * units)
+    return steps * a_step + after + product(rows * steps, 4 * units, inputs)
+
+
+def product(m: int, k: int, n: int, cache: dict[tuple[int, ...], float] = {}) -> float:  # noqa: B006
+    """Seconds of `[m, k] x [k, n]`: the median of several."""
+    if (m, k, n) not in cache:
+        left, right = tf.random.normal([m, k]), tf.random.normal([k, n])
+        times = []
+        for _ in range(7):
+            start = clock()
+            tf.linalg.matmul(left, right).numpy()
+            times.append(clock() - start)
+        cache[m, k, n] = sorted(times)[3]
+    return cache[m, k, n]
+
+
+if __name__ == "__main__":
+    serve(prepare)

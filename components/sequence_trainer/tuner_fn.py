@@ -1,0 +1,77 @@
+"""The `tuner_fn` for TFX's stock Tuner: trials of SequenceTrainer's settings.
+
+::
+
+    tuner = tfx.components.Tuner(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn="tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn",
+        train_args=tfx.proto.TrainArgs(),
+        eval_args=tfx.proto.EvalArgs(),
+        custom_config={
+            "training": {"epochs": 5},
+            "tuning": {"trials": 8, "space": {"model.units": [64, 128], "model.dropout": {"min": 0.1, "max": 0.6}}},
+        },
+    )
+    trainer = SequenceTrainer(..., hyperparameters=tuner.outputs["best_hyperparameters"])
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras_tuner
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from tfx_sequence.components.sequence_trainer.job import Job
+from tfx_sequence.components.sequence_trainer.training import Trainer
+from tfx_sequence.components.sequence_trainer.tuning_config import Range, TuningConfig
+
+TUNING_KEY = "tuning"
+"""Where the settings are in `custom_config`, beside those of SequenceTrainer."""
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """Makes what the Tuner runs.
+
+    Args:
+      fn_args: What TFX's Tuner hands over. `custom_config` holds the fields of a TuningConfig under `tuning`, and what
+        `Job.read` looks for.
+
+    Raises:
+      TaskError: if the data or the settings cannot work.
+    """
+    config = TuningConfig.model_validate(fn_args.custom_config[TUNING_KEY])
+    job = Job.read(fn_args)
+    space = keras_tuner.HyperParameters()
+    for name, tried in config.space.items():
+        if isinstance(tried, Range):
+            space.Float(name, tried.min, tried.max, sampling="log" if tried.log else "linear")
+        else:
+            space.Choice(name, list(tried))
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("score", direction="max"),
+        max_trials=config.trials,
+        seed=config.seed,
+        hyperparameters=space,
+    )
+    return TunerFnResult(SequenceTuner(job, oracle, fn_args.working_dir), {})
+
+
+class SequenceTuner(keras_tuner.engine.base_tuner.BaseTuner):
+    """Trains a job with the settings of each trial, and scores it as early stopping does."""
+
+    def __init__(self, job: Job, oracle: keras_tuner.Oracle, directory: str) -> None:
+        """Keeps the files of the trials in `directory`."""
+        self._job = job
+        super().__init__(oracle, directory=directory, project_name="sequence_tuner")
+
+    def run_trial(self, trial: Any) -> dict[str, float]:
+        """The best epoch's score."""
+        job = self._job.tuned(trial.hyperparameters.values)
+        with job.strategy().scope():
+            model = job.make_model()
+            trainer = Trainer(model, job.task, job.training, os.path.join(self.get_trial_dir(trial.trial_id), "logs"))
+            return {"score": trainer.fit(job.train_batches(), job.eval_batches()).score}

@@ -1,0 +1,58 @@
+"""Changes of the steps of a sequence: fewer of them, the ones beside each, one more at an end.
+
+ids                        [[3, 4, 5], []]
+truncate(ids, 2)           [[3, 4], []]
+next_steps(ids, 2)         [[4, 5, 2], []]           what a language model predicts
+previous_steps(ids, 1)     [[1, 3, 4], []]           what one that reads backwards predicts
+with_first(ids, 1)         [[1, 3, 4, 5], [1]]
+with_last(ids, 2)          [[3, 4, 5, 2], [2]]
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
+    """The first `max_steps` steps of each sequence: `[B, (T), ...]` of any type."""
+    kept = tf.minimum(x.row_lengths(), max_steps)
+    places = tf.ragged.range(x.row_starts(), x.row_starts() + kept)
+    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, places.values), places.row_splits, validate=False)
+
+
+def next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
+    """At each step the step after it, and at the last step `last`: ids `[B, (T)]`."""
+    ends = tf.boolean_mask(x.row_limits(), x.row_lengths() > 0)
+    return _shifted(x, -1, ends - 1, last)
+
+
+def previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
+    """At each step the step before it, and at the first step `first`: ids `[B, (T)]`."""
+    starts = tf.boolean_mask(x.row_starts(), x.row_lengths() > 0)
+    return _shifted(x, 1, starts, first)
+
+
+def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
+    """One more step, of one value, in front: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    return tf.concat([_column(x, first), x], axis=1)
+
+
+def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
+    """One more step, of one value, behind: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    return tf.concat([x, _column(x, last)], axis=1)
+
+
+def _shifted(x: tf.RaggedTensor, shift: int, places: tf.Tensor, value: int) -> tf.RaggedTensor:
+    """All steps moved on by `shift`, over the borders of sequences, then `value` put in the `places` at borders."""
+    rolled = tf.roll(x.values, shift, axis=0)
+    values = tf.fill(tf.shape(places), tf.cast(value, rolled.dtype))
+    return x.with_values(tf.tensor_scatter_nd_update(rolled, places[:, tf.newaxis], values))
+
+
+def _column(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
+    """One step a sequence, of one value."""
+    count = x.nrows()
+    column = tf.fill([count], tf.cast(value, x.dtype))
+    for _ in range(x.ragged_rank):
+        column = tf.RaggedTensor.from_row_splits(column, tf.range(count + 1), validate=False)
+    return column

@@ -1,0 +1,34 @@
+"""How data is described on the command line, by all commands alike."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says how data is described; the files themselves are arguments of the command."""
+    group = parser.add_argument_group("what the data is")
+    group.add_argument(
+        "--format",
+        metavar="F",
+        help="columns, conllu, csv, json, jsonl, npz, parallel, parquet, sequence_example (TFRecords), text, ts, or a "
+        "plug-in's; if not given, what the files' names say, or else sequence_example",
+    )
+    group.add_argument(
+        "--feature",
+        metavar="NAME=KIND[,KEY=VALUE...]",
+        action="append",
+        default=[],
+        help="a feature, with the keys of docs/configuration.md, such as tags=categorical,role=label,source=upos; may "
+        "be repeated; if none is given, what the data holds",
+    )
+    group.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="an option of the reader, such as group_by=user; may be repeated",
+    )
+    group.add_argument(
+        "--config", metavar="FILE", help="take format, options and features from the [data] and [features] of a config"
+    )

@@ -1,0 +1,97 @@
+"""`tfx-sequence schema`: schemas inferred, compared and shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from typing import TYPE_CHECKING
+
+from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
+from tfx_sequence.pipeline.commands.session import in_session
+
+if TYPE_CHECKING:
+    from tfx_sequence.pipeline.noise import Streams
+
+HELP = "infer, compare and show schemas"
+DESCRIPTION = "Infer, compare and show schemas of sequences."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says what the command takes."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "Write the schema of some data: of train if there is such a split, or else of all."
+    infer = actions.add_parser("infer", help="the schema of some data", description=text)
+    infer.add_argument("data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; see --config for none")
+    infer.add_argument("-o", "--output", metavar="FILE", help="where to write it; if not given: stdout")
+    infer.set_defaults(work=_infer, json=False)
+    add_data_arguments(infer)
+
+    text = "Say how two schemas differ. Exit code: 0 if they do not, 1 if they do, 2 if one cannot be read."
+    diff = actions.add_parser("diff", help="how two schemas differ", description=text)
+    diff.add_argument("old", metavar="A", help="a schema.pbtxt")
+    diff.add_argument("new", metavar="B", help="another")
+    diff.add_argument("--json", action="store_true", help="write the differences as a JSON list")
+    diff.set_defaults(work=_diff)
+
+    show = actions.add_parser("show", help="what a schema says", description="Show what a schema says of sequences.")
+    show.add_argument("schema", metavar="S", help="a schema.pbtxt")
+    how = show.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="as the JSON of a SequenceSpec")
+    how.add_argument("--toml", action="store_true", help="as the tables of a config")
+    show.set_defaults(work=_show)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Does what is asked; returns the exit code."""
+    return in_session("schema", arguments.json, lambda streams: arguments.work(arguments, streams))
+
+
+def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
+    from tfx_sequence.pipeline.commands.data import read_data_arguments
+    from tfx_sequence.pipeline.commands.schema_files import check_folder
+    from tfx_sequence.pipeline.display import display_on
+
+    if arguments.output:
+        check_folder(arguments.output)
+    data = read_data_arguments(arguments, arguments.data)
+    with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
+        display.say("Loading TensorFlow ...")
+        from tfx_sequence.pipeline.commands.records import as_records
+        from tfx_sequence.pipeline.commands.schema_files import infer, write_schema
+
+        display.say("Reading the data ...")
+        records = as_records(data, folder)
+        display.say("Inferring a schema ...")
+        schema, _ = infer(records.splits, records.spec)
+    for name, reason in records.left_out.items():
+        print(f"left out: {name!r} {reason}", file=streams.err)
+    write_schema(schema, arguments.output, streams.out)
+    return 0
+
+
+def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
+    from tfx_sequence.pipeline.commands.schema_files import read_schema
+    from tfx_sequence.schemas.schema_diff import diff_schemas
+
+    differences = diff_schemas(read_schema(arguments.old), read_schema(arguments.new))
+    if arguments.json:
+        print(json.dumps(differences, ensure_ascii=False), file=streams.out)
+    else:
+        print("\n".join(differences) or "no difference", file=streams.out)
+    return 1 if differences else 0
+
+
+def _show(arguments: argparse.Namespace, streams: Streams) -> int:
+    from tfx_sequence.pipeline.commands.schema_files import print_schema, read_schema
+    from tfx_sequence.schemas import tfmd
+    from tfx_sequence.schemas.spec_toml import to_toml
+
+    schema = read_schema(arguments.schema)
+    if arguments.json:
+        print(tfmd.from_schema(schema).to_json(), file=streams.out)
+    elif arguments.toml:
+        print(to_toml(tfmd.from_schema(schema)), end="", file=streams.out)
+    else:
+        print_schema(schema, streams.out)
+    return 0

@@ -1,0 +1,9 @@
+"""Tests of the project's own code: `python -m pytest` in its folder."""
+
+import tensorflow as tf
+from own_code import word_size
+
+
+def test_word_size_counts_characters_not_bytes():
+    words = tf.ragged.constant([["four", "çay"], []])
+    assert word_size(words).to_list() == [[0.5, 0.375], []]

@@ -1,0 +1,134 @@
+"""The EvalConfig that a spec gives: metrics, thresholds and slices, as TFMA reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_specs
+from tensorflow_model_analysis.proto import config_pb2
+
+from tfx_sequence.components.sequence_evaluator import Threshold, make_eval_config
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(
+    features={
+        "words": Feature(kind="token"),
+        "genre": Feature(kind="categorical", context=True),
+        "tags": Feature(kind="categorical", role="label", spans="BIO"),
+        "intent": Feature(kind="categorical", role="label", context=True),
+        "pitch": Feature(kind="vector", width=2, role="label"),
+    }
+)
+
+
+def _metrics(config: config_pb2.EvalConfig) -> list[Any]:
+    return [metric for _, _, metric in metric_specs.keys_and_metrics_from_specs(config, config.metrics_specs)]
+
+
+def _thresholds(config: config_pb2.EvalConfig) -> dict[str, Any]:
+    """Metric, as `name` or as `name difference`, to what TFMA takes its one threshold to be."""
+    found = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
+    return {f"{key.name}{' difference' * key.is_diff}": threshold for key, [(_, threshold)] in found.items()}
+
+
+def test_eval_config_measures_each_label_by_its_kind() -> None:
+    config = make_eval_config(SPEC)
+    tfma.utils.verify_eval_config(tfma.utils.update_eval_config_with_defaults(config))
+    count, *ours = _metrics(config)
+    assert count.name == "example_count"
+    values = [value for metric in ours for value in metric.values]
+    of_values = [
+        "accuracy",
+        "count",
+        "cross_entropy",
+        "bits_per_step",
+        "perplexity",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+    ]
+    of_spans = ["span_precision", "span_recall", "span_f1", "span_macro_f1"]
+    assert values == [
+        *(f"tags_{name}" for name in of_values + of_spans),
+        *(f"intent_{name}" for name in of_values),
+        "pitch_mae",
+        "pitch_rmse",
+    ]
+    assert [metric.values_of_each for metric in ours if metric.values_of_each] == []
+    assert {metric.kwargs["label"]: metric.kwargs["per_step"] for metric in ours} == {
+        "tags": True,
+        "intent": False,
+        "pitch": True,
+    }
+    assert ours[-1].kwargs["width"] == 2
+    # What blesses a model if nothing else is asked.
+    (threshold,) = _thresholds(config).items()
+    assert (threshold[0], threshold[1].lower_bound.value) == ("example_count", 1)
+    (model,) = config.model_specs
+    assert (model.model_type, model.signature_name) == ("tf_generic", "evaluation")
+    assert list(model.preprocessing_function_names) == ["slices"]
+
+
+def test_thresholds_are_of_the_values_that_they_name() -> None:
+    config = make_eval_config(
+        SPEC,
+        min_accuracy=0.5,
+        thresholds={
+            "tags_accuracy": Threshold(at_least=0.7, worse_by=0.01),
+            "tags_span_f1": Threshold(at_least=0.6, at_most=0.9),
+            "tags_f1/NOUN": Threshold(at_least=0.1),
+            "tags_perplexity": Threshold(at_most=3, worse_by=0.25),
+            "pitch_rmse": Threshold(worse_by=0),
+        },
+        by_label=True,
+    )
+    got = _thresholds(config)
+    values = {name: threshold for name, threshold in got.items() if not name.endswith("difference")}
+    assert {name: threshold.lower_bound.value for name, threshold in values.items()} == {
+        "example_count": 1,
+        "tags_accuracy": 0.7,
+        "intent_accuracy": 0.5,
+        "tags_span_f1": 0.6,
+        "tags_f1/NOUN": 0.1,
+        "tags_perplexity": 0,
+    }
+    assert {name: t.upper_bound.value for name, t in values.items() if t.HasField("upper_bound")} == {
+        "tags_span_f1": 0.9,
+        "tags_perplexity": 3,
+    }
+    changes = {name.split()[0]: threshold for name, threshold in got.items() if name not in values}
+    assert {name: (t.direction, t.absolute.value) for name, t in changes.items()} == {
+        "tags_accuracy": (config_pb2.HIGHER_IS_BETTER, -0.01),
+        "tags_perplexity": (config_pb2.LOWER_IS_BETTER, 0.25),
+        "pitch_rmse": (config_pb2.LOWER_IS_BETTER, 0),
+    }
+
+
+@pytest.mark.parametrize(("given", "least"), [(0.3, 0.5), (0.7, 0.7), (None, 0.5)])
+def test_the_stricter_of_two_least_accuracies_holds(given: float | None, least: float) -> None:
+    config = make_eval_config(SPEC, 0.5, thresholds={"tags_accuracy": Threshold(at_least=given)})
+    assert _thresholds(config)["tags_accuracy"].lower_bound.value == least
+
+
+@pytest.mark.parametrize("name", ["tags_f2", "words_accuracy", "tags_f1/NOUN"])
+def test_threshold_of_no_metric_is_refused_with_the_metrics_that_there_are(name: str) -> None:
+    message = f"there is a threshold of {name!r}, but the metrics are tags_accuracy, .*, pitch_rmse$"
+    with pytest.raises(ValueError, match=message):
+        make_eval_config(SPEC, thresholds={name: Threshold(at_least=0)})
+
+
+def test_slices_are_by_context_features_and_lengths_beside_the_whole() -> None:
+    config = make_eval_config(SPEC, slices=["genre", "length_bucket", ("genre", "length_bucket")])
+    keys = [list(spec.feature_keys) for spec in config.slicing_specs]
+    assert keys == [[], ["genre"], ["length_bucket"], ["genre", "length_bucket"]]
+    with pytest.raises(ValueError, match=r"a slice by 'words', but records can be sliced by genre, intent, length_b"):
+        make_eval_config(SPEC, slices=["words"])
+
+
+def test_confidence_intervals_are_left_out_unless_wanted() -> None:
+    assert not make_eval_config(SPEC).options.compute_confidence_intervals.value
+    options = make_eval_config(SPEC, confidence_intervals=True).options
+    assert options.compute_confidence_intervals.value
+    assert options.confidence_intervals.method == config_pb2.ConfidenceIntervalOptions.JACKKNIFE

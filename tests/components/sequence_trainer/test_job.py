@@ -1,0 +1,117 @@
+"""Job and the tuner: settings that others replace, models that others make, and what a saved state is kept for."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from training_corpus import MODEL, TASK, records
+
+from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
+from tfx_sequence.components.sequence_trainer.fingerprint import fingerprint
+from tfx_sequence.components.sequence_trainer.job import Job
+from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    path = str(tmp_path / "train-00000-of-00001.gz")
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for record in records().as_numpy_iterator():
+            writer.write(record)
+    return Job(MODEL, TrainingConfig(epochs=1), TASK, None, (path,), (path,))
+
+
+def test_tuned_replaces_the_settings_that_are_named(job: Job) -> None:
+    tuned = job.tuned({"model.units": 9, "training.learning_rate": 0.5, "other": 1})
+    assert (tuned.model.units, tuned.model.embedding_dim) == (9, MODEL.embedding_dim)
+    assert (tuned.training.learning_rate, tuned.training.epochs) == (0.5, 1)
+    with pytest.raises(ValueError, match="unit"):
+        job.tuned({"model.unit": 9})
+
+
+def test_saved_state_is_found_again_in_another_folder_of_the_same_bytes_only(job: Job, tmp_path: Path) -> None:
+    def key(other: Job) -> str:
+        return os.path.basename(other.saved_state(str(tmp_path / "state")).directory)
+
+    (path,) = job.train_files
+    (tmp_path / "again").mkdir()
+    copy = tmp_path / "again" / os.path.basename(path)
+    copy.write_bytes(Path(path).read_bytes())
+    assert key(dataclasses.replace(job, train_files=(str(copy),))) == key(job)
+    copy.write_bytes(Path(path).read_bytes()[:-1])
+    others = [
+        dataclasses.replace(job, train_files=(str(copy),)),
+        job.tuned({"training.seed": 2}),
+        job.tuned({"model.units": 2}),
+        dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.zeros([6, 2], "float32")})),
+        dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.ones([6, 2], "float32")})),
+    ]
+    assert len({key(job), *map(key, others)}) == 1 + len(others)
+
+
+def test_fingerprint_counts_the_files_in_their_order(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    files = [str(tmp_path / name) for name in "ab"]
+    assert fingerprint(files, []) == fingerprint(files, [])
+    assert len({fingerprint(files, []), fingerprint(files[::-1], []), fingerprint(files[:1], [])}) == 3
+
+
+def small_model(task: SequenceTask, config: ModelConfig) -> keras.Model:
+    """A user's `model_fn`."""
+    return SequenceModel(task, config.model_copy(update={"units": 3}), seed=1)
+
+
+def headless(task: SequenceTask, config: ModelConfig) -> keras.Model:
+    return keras.Sequential([keras.layers.Dense(3)])
+
+
+def test_make_model_calls_the_function_that_is_named(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    model = job.tuned({"training.model_fn": "test_job:small_model"}).make_model()
+    assert type(model).__name__ == "SequenceModel"
+    with pytest.raises(TaskError, match=r"for each of the labels \['tags', 'intent'\], but has None"):
+        job.tuned({"training.model_fn": "test_job:headless"}).make_model()
+    for name in ("test_job:nothing", "no_such_module:make"):
+        with pytest.raises(TaskError, match=f"training.model_fn = '{name}' cannot be imported"):
+            job.tuned({"training.model_fn": name}).make_model()
+
+
+def test_make_model_leaves_the_precision_of_others_alone(job: Job) -> None:
+    model = job.tuned({"training.precision": "mixed_bfloat16"}).make_model()
+    assert model.compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning.Job, "read", lambda fn_args: job)
+
+    class FnArgs:
+        custom_config: dict[str, Any] = {  # noqa: RUF012
+            "tuning": {"trials": 2, "space": {"training.learning_rate": [1e-9, 0.02], "model.dropout": [0.0]}}
+        }
+        working_dir = str(tmp_path)
+
+    result = tuning.tuner_fn(FnArgs())
+    result.tuner.search(**result.fit_kwargs)
+    best = result.tuner.get_best_hyperparameters()[0]
+    assert best.get("training.learning_rate") == 0.02
+    # What the stock Tuner writes, and SequenceTrainer reads.
+    assert job.tuned(best.get_config()["values"]).training.learning_rate == 0.02
+    assert len(result.tuner.oracle.get_best_trials(5)) == 2
+
+
+@pytest.mark.parametrize("space", [{}, {"units": [1]}, {"model.units": 3}])
+def test_tuning_refuses_a_space_that_says_nothing(space: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="space"):
+        tuning.TuningConfig(space=space)

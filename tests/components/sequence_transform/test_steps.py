@@ -1,0 +1,59 @@
+"""Changes of steps, against Python lists."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfx_sequence.components.sequence_transform import next_steps, previous_steps, truncate, with_first, with_last
+
+_sequences = st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=4)
+_nested = st.lists(st.lists(st.lists(st.integers(1, 9), max_size=2), max_size=3), max_size=3)
+
+
+def ragged(rows, rank=1):
+    return tf.ragged.constant(rows, tf.int64, ragged_rank=rank, row_splits_dtype=tf.int64)
+
+
+@given(_sequences)
+def test_next_and_previous_steps_are_those_beside(rows):
+    assert next_steps(ragged(rows), 77).to_list() == [[*row[1:], 77] if row else [] for row in rows]
+    assert previous_steps(ragged(rows), 88).to_list() == [[88, *row[:-1]] if row else [] for row in rows]
+
+
+@given(_sequences)
+def test_with_first_and_with_last_add_a_step_to_every_sequence(rows):
+    assert with_first(ragged(rows), 88).to_list() == [[88, *row] for row in rows]
+    assert with_last(ragged(rows), 77).to_list() == [[*row, 77] for row in rows]
+
+
+@given(_sequences)
+def test_a_language_models_targets_are_its_inputs_a_step_later(rows):
+    inputs = with_first(ragged(rows), 88)
+    targets = next_steps(inputs, 77)
+    assert inputs.to_list() == [[88, *row] for row in rows]
+    assert targets.to_list() == [[*row, 77] for row in rows]
+
+
+@given(_nested, st.integers(1, 3))
+def test_steps_of_several_values_are_kept_whole(rows, size):
+    assert truncate(ragged(rows, 2), size).to_list() == [row[:size] for row in rows]
+    assert with_first(ragged(rows, 2), 88).to_list() == [[[88], *row] for row in rows]
+    assert with_last(ragged(rows, 2), 77).to_list() == [[*row, [77]] for row in rows]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_truncate_keeps_the_first_steps_and_the_width_of_vectors(size):
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None, 2], tf.float32, 1, tf.int64)])
+    def cut(x):
+        y = truncate(x, size)
+        assert y.shape.as_list() == [None, None, 2]
+        return y
+
+    values = np.arange(10, dtype=np.float32).reshape(5, 2)
+    cut_values = cut(tf.RaggedTensor.from_row_lengths(values, np.array([3, 0, 2], np.int64)))
+    for row, expected in zip(cut_values, (values[:3], values[:0], values[3:]), strict=True):
+        np.testing.assert_array_equal(row, expected[:size])

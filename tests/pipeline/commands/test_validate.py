@@ -1,0 +1,181 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+LOADING = [
+    "Loading TensorFlow ...",
+    "Reading the data ...",
+    "Inferring a schema ...",
+    "Looking at every record ...",
+]
+
+
+def test_clean_data_is_described_and_gives_0(corpus, run, tmp_path):
+    page = tmp_path / "report.html"
+    code, out, err = run("validate", corpus, "--batch-size", "4", "--html", str(page))
+    assert (code, err.splitlines()) == (0, LOADING)
+    lines = [re.split(r" {2,}", line.strip()) for line in out.splitlines()]
+    assert lines[:2] == [["train", "dev", "test"], ["records", "30", "30", "30"]]
+    # One word of a record's own after 1 to 4 others in train, 8, 8, 7 and 7 times, and after 1 to 3 elsewhere.
+    assert ["steps", "103", "90", "90"] in lines
+    assert ["length, median", "3", "3", "3"] in lines
+    # A third of the 90 words of test are of its own, as in train, and there are 10 e.
+    assert ["not seen in train", "-", "0.0 %", "11.1 %"] in lines
+    assert "only in test: 'e' 10" in out
+    assert "tags (categorical, label, BIO)" in out
+    assert out.endswith("What is wrong\nnothing\n")
+    check_page(page.read_text(encoding="utf-8"))
+
+
+def check_page(text):
+    """The page is well formed, has a plot for each split and each feature, and asks for nothing from elsewhere."""
+
+    class Page(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open, self.seen, self.asked = [], [], []
+
+        def handle_starttag(self, tag, attributes):
+            self.seen.append(tag)
+            self.asked += [value for name, value in attributes if name in ("src", "href")]
+            if tag != "meta":
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.asked == []
+    assert page.seen.count("svg") == 3 + 2
+    assert not {"script", "link", "img"} & set(page.seen)
+
+
+def test_what_is_wrong_is_named_and_gives_1(corpus, write, run):
+    good = {"words": ["a", "b"], "tags": ["B-X", "O"], "id": "x"}
+    write(
+        "dev",
+        [
+            good,
+            {**good, "tags": ["B-X"], "id": "short"},
+            {**good, "tags": ["O", "I-X"], "id": "broken"},
+            {**good, "tags": ["B-X", "B-NEW"], "id": "new"},
+        ],
+    )
+    write("test", [{**good, "words": ["a", "d"], "tags": ["B-X", "O"], "id": "same"}])
+    code, out, _ = run("validate", corpus, "--json")
+    report = json.loads(out)
+    assert code == 1
+    assert {(one["split"], one["feature"], one["what"]) for one in report["anomalies"]} == {
+        ("", "", "Rejected: unequal lengths"),
+        ("dev", "tags", "Multiple errors"),
+    }
+    text = " ".join(one["description"] for one in report["anomalies"])
+    assert "1 of 35 records: dev.jsonl, line 2: " in text
+    assert "2 of 3 records: " in text
+    assert len(report["failures"]) == 2
+    assert run("validate", corpus, "--json", "--fail-on", "never")[0] == 0
+
+
+def test_records_of_train_are_found_again(corpus, write, run):
+    write(
+        "test",
+        [{"words": ["a", "w0"], "tags": ["B-X", "O"], "id": "other"}, {"words": ["z"], "tags": ["O"], "id": "1"}],
+    )
+    report = json.loads(run("validate", corpus, "--json")[1])
+    assert report["splits"]["test"]["in_train"] == 0.5
+    assert report["features"]["id"]["role"] == "carried"
+
+
+def test_feature_that_few_records_have_is_a_warning(corpus, write, run):
+    write("train", [{"words": ["a"], "tags": ["B-X"], **({"rare": "x"} if n == 3 else {})} for n in range(20)])
+    (folder,) = {corpus}
+    code, out, _ = run("validate", f"{folder}/train.jsonl")
+    assert code == 0
+    assert "WARNING  rare: Left out\n    It is missing from 95% of the records" in out
+    assert run("validate", f"{folder}/train.jsonl", "--fail-on", "warning")[0] == 1
+
+
+def test_data_is_compared_with_other_data_and_with_a_schema(corpus, write, run, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    assert run("schema", "infer", corpus, "-o", str(schema), "--feature", "words=token,drift=0.2")[0] == 0
+    other = write("new", [{"words": ["q", "q"]}] * 20, folder="other")
+    code, out, _ = run("validate", other, "--schema", str(schema), "--against", f"{corpus}/train.jsonl", "--json")
+    report = json.loads(out)
+    assert code == 1
+    assert [one["what"] for one in report["anomalies"]] == ["High Linfty distance between current and previous"]
+    # All of the new words are q; all of the new records have 2 steps.
+    distances = report["splits"]["new"]["distances"]
+    assert distances["words"] == 1
+    assert 0.5 < distances["##SEQUENCE##"] <= 1
+    assert run("validate", f"{corpus}/dev.jsonl", "--schema", str(schema), "--against", f"{corpus}/train.jsonl")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["missing"], "no file at 'missing'; expected a file, a pattern, or a folder"),
+        (["{data}", "--schema", "missing"], "the schema missing cannot be read: No such file or directory"),
+        (["{data}", "--schema", "{cut}"], "is not the text form of a TensorFlow Metadata schema, or is cut off"),
+        (["{data}", "--schema", "{newer}"], "it was written by a newer tfx-sequence; upgrade the package"),
+        (["{data}", "--schema", "{flat}"], "the schema has no '##SEQUENCE##' feature, so it does not describe"),
+        (["{data}", "--schema", "{other}"], "no record was accepted (dev: 0, test: 0, train: 0); the first reject"),
+        (
+            ["{records}", "--schema", "{other}"],
+            "the schema is of other features than the data: it has t; the data has x",
+        ),
+        (["{data}", "--format", "json"], "no record of the format 'json' can be read from"),
+        (["{data}", "--format", "words"], "the features of the format 'words' cannot be found out"),
+        (
+            ["{data}", "--format", "words", "--feature", "t=token"],
+            "`format` is 'words', expected one of columns, conllu",
+        ),
+        (["{data}", "--option", "lines=true"], "the options of the format 'jsonl': lines: Extra inputs"),
+        (
+            ["{data}", "--format", "sequence_example"],
+            "train.jsonl: the file is cut off or damaged after 0 records: the checksum",
+        ),
+        (["{data}", "--config", "missing.toml"], "missing.toml: the config cannot be read: No such file or directory"),
+        (["{data}", "--html", "missing/x.html"], "missing/x.html cannot be written: there is no folder missing"),
+    ],
+)
+def test_what_cannot_run_says_so_on_one_line_and_gives_2(corpus, run, tmp_path, argv, message):
+    from tfx_sequence.components.sequence_example_gen.tfrecords import frame
+    from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
+    from tfx_sequence.schemas.examples import make_example
+
+    schema = str(to_schema(SequenceSpec(features={"t": Feature(kind="token")})))
+    texts = {
+        "cut": schema[:-9],
+        "newer": schema.replace("tfx_sequence:1", "tfx_sequence:2"),
+        "flat": 'feature { name: "x" type: BYTES }',
+        "other": schema,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "records").write_bytes(frame(make_example({"x": ["a"]}).SerializeToString()) * 3)
+    places = {name: str(tmp_path / name) for name in (*texts, "records")}
+    code, out, err = run("validate", *(arg.format(data=corpus, **places) for arg in argv))
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("tfx-sequence: ")
+    assert message in last
+    assert [line for line in err.splitlines()[:-1] if line not in LOADING] == []
+    assert "what was logged" not in last
+
+
+def test_error_is_a_json_object_too_when_json_is_asked_for(run):
+    code, out, err = run("validate", "missing", "--json")
+    assert code == 2
+    assert f"tfx-sequence: {json.loads(out)['error']}\n" == err
+
+
+def test_treebank_of_the_example_is_clean(run, root):
+    code, out, _ = run("validate", "--config", str(root / "examples/pos_tagging/pipeline.toml"))
+    assert code == 0
+    lines = [re.split(r" {2,}", line.strip()) for line in out.splitlines()]
+    assert lines[:2] == [["train", "eval", "test"], ["records", "3,881", "485", "485"]]
+    assert ["steps", "64,707", "8,638", "8,025"] in lines
