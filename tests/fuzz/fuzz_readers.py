@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as corpus:
         (Path(corpus) / "valid").write_bytes(FORMATS[name].valid)
         atheris.Setup(
-            [sys.argv[0], *sys.argv[2:], corpus],
+            [sys.argv[0], "-report_slow_units=60", *sys.argv[2:], corpus],
             lambda data: check_promises(name, data),
         )
         atheris.Fuzz()
