@@ -15,9 +15,11 @@ from typing import Any
 import pydantic
 from pydantic_core import PydanticUndefined
 
+from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.tuning_config import TuningConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
 from tfx_sequence.pipeline.config import (
     DataConfig,
@@ -46,7 +48,9 @@ TABLES: dict[str, type[pydantic.BaseModel]] = {
     "model.characters": CharacterConfig,
     "model.heads.<label>": HeadConfig,
     "training": TrainingConfig,
+    "tuning": TuningConfig,
     "evaluation": EvaluationConfig,
+    "evaluation.thresholds.<metric>": Threshold,
     "serving": ServingConfig,
 }
 

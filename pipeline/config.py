@@ -6,7 +6,8 @@ Each field is a table of the file, and each table is the settings of one compone
     [data]     -> DataConfig          [numbers.<feature>]   -> NumberConfig
     [features.<name>] -> Feature      [model]               -> ModelConfig
     [sequence] -> LengthConfig        [training]            -> TrainingConfig
-    [validation] -> ValidationConfig  [evaluation], [serving]
+    [validation] -> ValidationConfig  [tuning]              -> TuningConfig
+    [evaluation] -> EvaluationConfig  [serving]             -> ServingConfig
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Annotated, Any
 
 import pydantic
 
+from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.components.sequence_trainer import model_checks
 from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.tuning_config import TuningConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig, transformed_spec
 from tfx_sequence.components.sequence_transform.setting_checks import contradictions
 from tfx_sequence.pipeline.config_error import Contradictions, Problem, dotted, problems_in, shown
@@ -160,12 +163,15 @@ class LengthConfig(Frozen):
       max_length: The most steps that a record may have; no bound if not given.
       length_drift: The most that the lengths may differ from those of the baseline, 0 to 1; not judged if not given.
       length_skew: The same between training and serving.
+      max_steps: Only so many steps of each sequence are kept by the transform, the first ones, at training and at
+        serving alike; all if not given.
     """
 
     min_length: int = 1
     max_length: int | None = None
     length_drift: float | None = None
     length_skew: float | None = None
+    max_steps: Annotated[int, pydantic.Field(ge=1)] | None = None
 
 
 class ValidationConfig(Frozen):
@@ -188,10 +194,15 @@ class EvaluationConfig(Frozen):
     Attributes:
       splits: The splits that it is evaluated on: such as took no part in training.
       min_accuracy: The least accuracy over real steps at which the model is pushed; any if not given.
+      thresholds: Metric to what it must be for the model to be pushed: `{ tags_span_f1 = { at_least = 0.8, worse_by =
+        0.01 } }`. `worse_by` compares with the model that was pushed last. docs/evaluation.md has the metrics.
+      slices: What to measure parts of the data by: names of context features, `length_bucket`, or lists of them.
     """
 
     splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
     min_accuracy: _Fraction | None = None
+    thresholds: dict[str, Threshold] = pydantic.Field(default_factory=dict)
+    slices: tuple[str | tuple[str, ...], ...] = ()
 
 
 class ServingConfig(Frozen):
@@ -199,9 +210,11 @@ class ServingConfig(Frozen):
 
     Attributes:
       dir: The folder that holds a numbered folder for each version; `<root>/serving` if not given.
+      infer: Splits that the stock BulkInferrer asks each pushed model about, as an `InferenceResult`; none by default.
     """
 
     dir: _Path | None = None
+    infer: tuple[str, ...] = ()
 
 
 class Config(Frozen):
@@ -216,6 +229,7 @@ class Config(Frozen):
     numbers: dict[str, NumberConfig] = pydantic.Field(default_factory=dict)
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingConfig = ServingConfig()
 
@@ -234,7 +248,7 @@ class Config(Frozen):
     @property
     def spec(self) -> SequenceSpec:
         """What a record is."""
-        return SequenceSpec(features=self.features, **self.sequence.model_dump())
+        return SequenceSpec(features=self.features, **self.sequence.model_dump(exclude={"max_steps"}))
 
     @property
     def serving_dir(self) -> str:
@@ -294,10 +308,10 @@ class Config(Frozen):
             if name not in splits:
                 where = "data.files" if given else "data.split.shares"
                 yield Problem(where, f"there must be a split {name!r}; there are {', '.join(splits)}")
-        for name in self.evaluation.splits:
-            if name not in splits:
-                value = shown(self.evaluation.splits)
-                yield Problem("evaluation.splits", f"no split {name!r}; there are {', '.join(splits)}", value)
+        for key, named in (("evaluation.splits", self.evaluation.splits), ("serving.infer", self.serving.infer)):
+            for name in named:
+                if name not in splits:
+                    yield Problem(key, f"no split {name!r}; there are {', '.join(splits)}", shown(named))
         for name in self.data.split.features:
             if name not in self.features:
                 value = shown(self.data.split.features)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 
@@ -11,6 +13,7 @@ from tfx_sequence.components.sequence_example_validator import SequenceExampleVa
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
 from tfx_sequence.components.sequence_transform import SequenceTransform
+from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config import Config, DataConfig
 from tfx_sequence.pipeline.own_code import dotted, fingerprint
 
@@ -21,7 +24,10 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     ::
 
         files -> SequenceExampleGen -> StatisticsGen -> SequenceSchemaGen -> SequenceExampleValidator
-              -> SequenceTransform -> SequenceTrainer -> Evaluator -> Pusher
+              -> SequenceTransform [-> Tuner] -> SequenceTrainer -> Evaluator -> Pusher [-> BulkInferrer]
+
+    Those in brackets are there if the config asks for them, and so is a Resolver of the latest blessed model, which the
+    Evaluator compares the new one with.
 
     Raises:
       ValueError: if the input is in a Python package that is not installed.
@@ -55,31 +61,46 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         schema=schema,
         transform=config.transform,
         numbers=config.numbers,
+        max_steps=config.sequence.max_steps,
         preprocessing_fn=own and dotted(own),
         custom_config={"code": fingerprint([own])},
     )
     # The validator's verdict is for everything after it, though nothing reads its output.
     transform.add_upstream_node(validator)
+    tuner = [] if config.tuning is None else [_tuner(config, transform)]
     trainer = SequenceTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         model=config.model,
         training=config.training,
+        hyperparameters=tuner[0].outputs["best_hyperparameters"] if tuner else None,
         custom_config={"code": fingerprint([config.training.model_fn])},
     )
+    model = trainer.outputs["model"]
+    evaluation = config.evaluation
+    compared = any(threshold.worse_by is not None for threshold in evaluation.thresholds.values())
+    resolver = [_latest_blessed_model()] if compared else []
     evaluator = tfx.components.Evaluator(
         examples=examples,
-        model=trainer.outputs["model"],
-        eval_config=make_eval_config(spec, config.evaluation.min_accuracy),
-        example_splits=list(config.evaluation.splits),
+        model=model,
+        baseline_model=resolver[0].outputs["model"] if resolver else None,
+        eval_config=make_eval_config(
+            transformed_spec(spec, config.transform),
+            evaluation.min_accuracy,
+            thresholds=evaluation.thresholds,
+            slices=evaluation.slices,
+        ),
+        example_splits=list(evaluation.splits),
     )
+    blessing = evaluator.outputs["blessing"]
     pusher = tfx.components.Pusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+        model=model,
+        model_blessing=blessing,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=config.serving_dir)
         ),
     )
+    inferrer = [_bulk_inferrer(config, examples, model, blessing)] if config.serving.infer else []
     return tfx.dsl.Pipeline(
         pipeline_name=config.pipeline.name,
         pipeline_root=config.pipeline.artifacts_dir,
@@ -92,12 +113,50 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
             schema_gen,
             validator,
             transform,
+            *tuner,
             trainer,
+            *resolver,
             evaluator,
             pusher,
+            *inferrer,
         ],
         enable_cache=config.pipeline.cache,
         beam_pipeline_args=config.pipeline.beam_args,
+    )
+
+
+def _tuner(config: Config, transform: SequenceTransform) -> Any:
+    """Stock's, trying settings on the train split."""
+    return tfx.components.Tuner(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn="tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn",
+        train_args=tfx.proto.TrainArgs(),
+        eval_args=tfx.proto.EvalArgs(),
+        custom_config={
+            "model": config.model.model_dump(mode="json"),
+            "training": config.training.model_dump(mode="json"),
+            "tuning": config.tuning.model_dump(mode="json") if config.tuning else {},
+            "code": fingerprint([config.training.model_fn]),
+        },
+    )
+
+
+def _latest_blessed_model() -> Any:
+    return tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+
+
+def _bulk_inferrer(config: Config, examples: Any, model: Any, blessing: Any) -> Any:
+    return tfx.components.BulkInferrer(
+        examples=examples,
+        model=model,
+        model_blessing=blessing,
+        data_spec=tfx.proto.DataSpec(example_splits=list(config.serving.infer)),
+        model_spec=tfx.proto.ModelSpec(model_signature_name=["bulk_inference"]),
     )
 
 

@@ -7,6 +7,7 @@ SplitMix64 (Steele, Lea and Flood, 2014, https://doi.org/10.1145/2660193.2660195
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 
@@ -52,6 +53,8 @@ def _numbers(values: pa.Array) -> Fingerprints:
     return numbers.astype(np.float64).view(np.uint64) if numbers.dtype.kind == "f" else numbers.view(np.uint64)
 
 
+# Values repeat from batch to batch.
+@functools.lru_cache(maxsize=1 << 16)
 def _digest(data: bytes) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"))
 

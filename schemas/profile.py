@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfx_sequence.schemas.columns import Column
@@ -47,9 +48,11 @@ class Profile:
         for name, column in columns.items():
             self.present[name] += int(column.present.sum())
         for name, counter in self.values.items():
-            for item in pc.value_counts(columns[name].values).to_pylist():
-                # A feature of another type is another finding; its values are no strings to count.
-                if isinstance(item["values"], bytes):
-                    counter[item["values"]] += item["counts"]
+            values = columns[name].values
+            # A feature of another type is another finding; its values are no strings to count.
+            if pa.types.is_large_binary(values.type):
+                found = pc.value_counts(values)
+                for value, count in zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True):
+                    counter[value] += count
         if self._used:
             self.contents.update(fingerprints({name: columns[name] for name in self._used}).tolist())

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
@@ -20,100 +16,77 @@ from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.columns import read_column
 from tfx_sequence.schemas.decoding import BatchDecoder
 from tfx_sequence.schemas.records import BadRecordError, Reject
+from tfx_sequence.schemas.spec import Feature
 from tfx_sequence.schemas.structure_checks import has_type
 
-_IN_MEMORY = 32 << 20
-"""The most bytes of records, decoded, that are taken together: Beam takes seconds, however few there are."""
+_TOGETHER = 16 << 20
+"""Bytes of records, decoded, that are counted together."""
 
-_OPTIONS = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
+# How TFDV says that one feature is of two types: in a batch, and in two.
+_DISAGREEMENT = ("incompatible type", "the type of feature")
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 
-def compute_statistics(
-    paths: Sequence[str], schema: schema_pb2.Schema | None, make_pipeline: Callable[[], AbstractContextManager[Any]]
-) -> _Statistics:
+def compute_statistics(paths: Sequence[str], schema: schema_pb2.Schema | None) -> _Statistics:
     """What StatisticsGen computes, of all records that can be read and are of the schema's types.
 
-    StatisticsGen fails at a record that cannot be read; a tool that looks for such records must not.
+    StatisticsGen fails at a record that cannot be read; a tool that looks for such records must not. And Beam takes
+    seconds, however few records there are: TFDV's generators, which are made for merging, are used as they are.
 
     Args:
       paths: TFRecord files.
       schema: What the records should be, if that is known.
-      make_pipeline: Makes the Beam pipeline to run, if there is much data.
 
     Raises:
       SchemaError: if there is no schema, and the records do not agree on the types of their features.
     """
-    of = schema.SerializeToString() if schema else None
+    features = tfmd.from_schema(schema).features if schema else {}
+    options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
+    generators = stats_impl.get_generators(options, in_memory=True)
+    total: list[Any] = []
     try:
-        batches = _few(paths, _ReadGood(of))
-        return _with_beam(paths, _ReadGood(of), make_pipeline) if batches is None else _at_once(batches)
-    except RuntimeError as error:
-        if "incompatible type" not in str(error):
+        for batch in _merged(batch for path in paths for batch in _good_batches(path, features)):
+            part = stats_impl.generate_partial_statistics_in_memory(batch, options, generators)
+            both = zip(generators, zip(total, part, strict=True), strict=True) if total else ()
+            total = [generator.merge_accumulators(pair) for generator, pair in both] or part
+    except (RuntimeError, TypeError) as error:
+        if not any(words in str(error) for words in _DISAGREEMENT):
             raise
         raise tfmd.SchemaError(
             f"the records do not agree on the types of their features ({error}); give a schema, and those that do "
             "not keep it are named"
         ) from error
-
-
-def _few(paths: Sequence[str], read: _ReadGood) -> list[pa.RecordBatch] | None:
-    """All batches, unless they are more than can be taken together."""
-    read.setup()
-    batches, size = [], 0
-    for batch in (batch for path in paths for batch in read.process(path)):
-        batches.append(batch)
-        size += batch.nbytes
-        if size > _IN_MEMORY:
-            return None
-    return batches
-
-
-def _at_once(batches: Sequence[pa.RecordBatch]) -> _Statistics:
-    if not batches:
+    if not total:  # What StatisticsGen makes of a split without records.
         return _Statistics(datasets=[statistics_pb2.DatasetFeatureStatistics()])
-    return stats_impl.generate_statistics_in_memory(table_util.MergeRecordBatches(batches), _OPTIONS)
+    return stats_impl.extract_statistics_output(total, generators)
 
 
-def _with_beam(
-    paths: Sequence[str], read: _ReadGood, make_pipeline: Callable[[], AbstractContextManager[Any]]
-) -> _Statistics:
-    with tempfile.TemporaryDirectory() as folder:
-        output = os.path.join(folder, "statistics.pb")
-        with make_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | beam.Create(list(paths))
-                | beam.Reshuffle()
-                | beam.ParDo(read)
-                | tfdv.GenerateStatistics(_OPTIONS)
-                | tfdv.WriteStatisticsToBinaryFile(output)
-            )
-        return tfdv.load_stats_binary(output)
+def _merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches made larger: a generator's work is the same for a batch of any size."""
+    some: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        some.append(batch)
+        size += batch.nbytes
+        if size > _TOGETHER:
+            yield table_util.MergeRecordBatches(some)
+            some, size = [], 0
+    if some:
+        yield table_util.MergeRecordBatches(some)
 
 
-class _ReadGood(beam.DoFn):
-    """Files to batches of what can be read and is of the right type."""
+def _good_batches(path: str, features: Mapping[str, Feature]) -> Iterator[pa.RecordBatch]:
+    """The records of a file that can be read, and whose features have their types."""
+    decoder = BatchDecoder()
+    try:
+        for records in read_batches(path):
+            for _, decoded in decoder.decode(records):
+                if not isinstance(decoded, Reject) and _is_good(decoded, features):
+                    yield decoded
+    except BadRecordError:
+        return  # The rest of a damaged file; the record checks say so.
 
-    def __init__(self, schema: bytes | None) -> None:
-        self._schema = schema
 
-    def setup(self) -> None:
-        schema = schema_pb2.Schema.FromString(self._schema) if self._schema else None
-        self._features = tfmd.from_schema(schema).features if schema else {}
-        self._decoder = BatchDecoder()
-
-    def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        try:
-            for records in read_batches(path):
-                for _, decoded in self._decoder.decode(records):
-                    if not isinstance(decoded, Reject) and self._is_good(decoded):
-                        yield decoded
-        except BadRecordError:
-            return  # The rest of a damaged file; the record checks say so.
-
-    def _is_good(self, batch: pa.RecordBatch) -> bool:
-        return all(
-            has_type(feature, read_column(batch, name, feature.context)) for name, feature in self._features.items()
-        )
+def _is_good(batch: pa.RecordBatch, features: Mapping[str, Feature]) -> bool:
+    return all(has_type(feature, read_column(batch, name, feature.context)) for name, feature in features.items())

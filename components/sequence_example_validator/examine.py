@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import apache_beam as beam
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from tfx_sequence.components.sequence_example_validator.data_report import AnomalyReport, DataReport
@@ -28,11 +25,6 @@ from tfx_sequence.schemas.records import BadRecordError, Reject
 from tfx_sequence.schemas.uniqueness import KeyIndex, Use
 
 
-def make_local_pipeline() -> beam.Pipeline:
-    """A Beam pipeline that runs in this process."""
-    return beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner")
-
-
 def examine(
     splits: Mapping[str, Sequence[str]],
     schema: schema_pb2.Schema,
@@ -41,7 +33,6 @@ def examine(
     severities: Mapping[str, str] | None = None,
     batch_size: int = 32,
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList] | None = None,
-    make_pipeline: Callable[[], AbstractContextManager[Any]] = make_local_pipeline,
 ) -> DataReport:
     """Looks at every record of a data set, and at its statistics.
 
@@ -53,7 +44,6 @@ def examine(
       severities: Rule to severity; see `SequenceExampleValidator`.
       batch_size: The records of a batch, for what is said of padding.
       statistics: Split name to its own statistics, where they are known already.
-      make_pipeline: Makes the Beam pipelines that compute statistics.
 
     Raises:
       SchemaError: if the schema is not one of sequences, or is one of other features than the data has.
@@ -65,8 +55,7 @@ def examine(
     tallies = _check(splits, checker, profiles)
     _refuse_others(splits, profiles)
     known = {
-        split: (statistics or {}).get(split) or compute_statistics(paths, schema, make_pipeline)
-        for split, paths in splits.items()
+        split: (statistics or {}).get(split) or compute_statistics(paths, schema) for split, paths in splits.items()
     }
     usual = baseline or {}
     found = {

@@ -29,13 +29,20 @@ def fingerprint(files: Iterable[str], settings: Iterable[object]) -> str:
     """
     digest = hashlib.sha256()
     for name in _DISTRIBUTIONS:
-        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+        digest.update(f"{name} {_version(name)}\n".encode())
     for path in files:
         size, crc = _content(path)
         digest.update(f"{os.path.basename(path)} {size} {crc}\n".encode())
     for setting in settings:
         _add(digest, setting)
     return digest.hexdigest()[:16]
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "of a source tree that is not installed"
 
 
 def _add(digest: Any, value: object) -> None:

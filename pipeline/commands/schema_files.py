@@ -58,11 +58,10 @@ def infer(
       SchemaError: if the records do not agree on what they are, or are not what the spec says.
     """
     from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
-    from tfx_sequence.components.sequence_example_validator.examine import make_local_pipeline
     from tfx_sequence.components.sequence_schema_gen import infer_schema
 
     counted = {_TRAIN: splits[_TRAIN]} if _TRAIN in splits else splits
-    statistics = {split: compute_statistics(paths, None, make_local_pipeline) for split, paths in counted.items()}
+    statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
         raise CommandError(f"there is no record to make a schema from{_damage(counted)}")
     spec = spec or _without_names(infer_schema(statistics), statistics)

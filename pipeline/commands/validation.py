@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_sequence.components.sequence_example_gen.tally import Tally
 from tfx_sequence.components.sequence_example_validator.data_report import AnomalyReport, DataReport
 from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
-from tfx_sequence.components.sequence_example_validator.examine import examine, make_local_pipeline
+from tfx_sequence.components.sequence_example_validator.examine import examine
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.pipeline.commands.data import Data, train_first
 from tfx_sequence.pipeline.commands.records import as_records
@@ -81,9 +81,7 @@ def _baseline(
 ) -> _Statistics:
     """The statistics that each split is compared with: those of the split of its name, or of the only one there is."""
     records = as_records(dataclasses.replace(against, spec=against.spec or spec), folder)
-    statistics = {
-        split: compute_statistics(paths, schema, make_local_pipeline) for split, paths in records.splits.items()
-    }
+    statistics = {split: compute_statistics(paths, schema) for split, paths in records.splits.items()}
     if len(statistics) == 1:
         (only,) = statistics.values()
         return dict.fromkeys(splits, only)

@@ -307,3 +307,36 @@ def test_unknown_key_is_named_with_its_neighbours(tmp_path: Path, capfd: pytest.
     shown, _ = _failure(config, capfd, code=2)
     assert "training.epoch" in shown
     assert "epochs" in shown.replace("training.epoch:", "")
+
+
+def test_tuner_baseline_slices_and_bulk_inference_run_when_the_config_asks_for_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = _write(tmp_path / "project")
+    more = """
+    [tuning]
+    space = { "model.units" = [3, 5] }
+    trials = 2
+
+    [evaluation]
+    slices = ["length_bucket"]
+    thresholds = { tags_accuracy = { at_least = 0.0, worse_by = 1.0 } }
+
+    [serving]
+    infer = ["test"]
+    """
+    pushed = []
+    for seed in (1, 2):
+        config.write_text(CONFIG.replace("epochs = 1", f"epochs = 1\nseed = {seed}") + more, encoding="utf-8")
+        code, report, shown = _run(config, capfd)
+        assert code == 0, shown
+        pushed.append(report["model"])
+        assert {report["components"][name]["status"] for name in ("Tuner", "Evaluator", "BulkInferrer")} == {"ran"}
+    assert pushed[0] != pushed[1]
+    artifacts = config.parent / "runs" / "small" / "artifacts"
+    # The second evaluation had the first model to compare with.
+    evaluations = sorted((artifacts / "Evaluator" / "evaluation").glob("*/"), key=lambda folder: int(folder.name))
+    assert ["isBaseline" in (folder / "eval_config.json").read_text() for folder in evaluations] == [False, True]
+    for folder in (artifacts / "BulkInferrer" / "inference_result").glob("*/"):
+        files = [str(file) for file in folder.glob("*.gz")]
+        assert sum(1 for _ in tf.data.TFRecordDataset(files, "GZIP")) == SPLITS["test"]

@@ -1,10 +1,10 @@
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_example_validator import data_statistics
+from tfx_sequence.components.sequence_example_validator import data_statistics, tfrecord_batches
 from tfx_sequence.components.sequence_example_validator.data_report import DataReport
 from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
-from tfx_sequence.components.sequence_example_validator.examine import examine, make_local_pipeline
+from tfx_sequence.components.sequence_example_validator.examine import examine
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -112,7 +112,7 @@ def test_severities_and_the_level_of_failure_are_kept(write):
 
 
 def test_data_is_compared_with_a_baseline(write):
-    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema(), make_local_pipeline)
+    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema())
     changed = write("train", *((str(i), "q q q", "X X X") for i in range(9)))
     report = examine(changed, make_schema(), baseline={"train": usual})
     (anomaly,) = report.anomalies
@@ -128,7 +128,7 @@ def test_schema_of_other_features_is_refused(write, make_example):
 
 
 def test_distance_from_the_baseline_is_measured_where_nothing_judges_it(write):
-    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema(), make_local_pipeline)
+    usual = compute_statistics(write("before", *TRAIN)["before"], make_schema())
     short = write("train", *((str(i), "a", "Y") for i in range(4)))
     report = examine(short, make_schema(), baseline={"train": usual})
     # Of the tokens before 3 of 5 were a; of the tags 1 of 5 was Y; 2 of 3 records had one step.
@@ -146,18 +146,19 @@ def test_split_without_records_is_an_anomaly(write):
 
 def test_statistics_are_the_same_when_there_is_much_data(write, monkeypatch):
     paths = write("train", *TRAIN, ("4", "a b b", "X X Y"))["train"]
-    few = compute_statistics(paths, make_schema(), None)
-    monkeypatch.setattr(data_statistics, "_IN_MEMORY", 0)
-    much = compute_statistics(paths, make_schema(), make_local_pipeline)
+    few = compute_statistics(paths, make_schema())
+    monkeypatch.setattr(data_statistics, "_TOGETHER", 0)
+    monkeypatch.setattr(tfrecord_batches, "_BATCH", 1)
+    much = compute_statistics(paths, make_schema())
     few, much = ({tuple(feature.path.step): feature for feature in found.datasets[0].features} for found in (few, much))
     assert few == much
 
 
-@pytest.mark.parametrize("in_memory", [0, 1 << 20])
-def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, monkeypatch, in_memory):
-    monkeypatch.setattr(data_statistics, "_IN_MEMORY", in_memory)
+@pytest.mark.parametrize("together", [0, 1 << 20])
+def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, monkeypatch, together):
+    monkeypatch.setattr(data_statistics, "_TOGETHER", together)
     numbers = make_example({"id": "9"}, {"tokens": [1], "tags": ["X"]})
     paths = write("train", *TRAIN, numbers)["train"]
     with pytest.raises(tfmd.SchemaError, match="the records do not agree on the types of their features"):
-        compute_statistics(paths, None, make_local_pipeline)
-    assert compute_statistics(paths, make_schema(), make_local_pipeline).datasets[0].num_examples == 3
+        compute_statistics(paths, None)
+    assert compute_statistics(paths, make_schema()).datasets[0].num_examples == 3

@@ -18,7 +18,7 @@ training_corpus.MODEL = training_corpus.MODEL.model_copy(update={"dropout": 0.0,
 
 def run(strategy: tf.distribute.Strategy, **settings: Any) -> dict[str, Any]:
     with strategy.scope(), tempfile.TemporaryDirectory() as folder:
-        train = training_corpus.batches(batch_tokens=30)
+        train = training_corpus.batches(batch_tokens=28)
         assert (train.size(1) or 0) % 2, "the last update must have one batch only"
         model, trainer = training_corpus.new_trainer(folder, epochs=2, clip_norm=0.2, average=0.5, **settings)
         outcome = trainer.fit(train, training_corpus.batches(seed=None))
