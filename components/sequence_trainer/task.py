@@ -94,11 +94,16 @@ class SequenceTask:
         """Reads the task from what SequenceTransform wrote.
 
         Raises:
-          TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
-            its embedding would have rows, or weights are not one number a record.
+          TaskError: if the examples are not SequenceExamples, there is no input or no label, a label of strings has no
+            vocabulary, an input has more ids than its embedding would have rows, or weights are not a number a record.
           SchemaError: if the transformed schema is not one of sequences.
         """
         schema = transform_output.transformed_metadata.schema
+        if all(proto.name != tfmd.SEQUENCE for proto in schema.feature):
+            raise TaskError(
+                "the transformed examples are tf.Examples, as stock Transform writes them; SequenceTrainer reads "
+                "SequenceExamples: put SequenceTransform, with the same preprocessing_fn, in Transform's place"
+            )
         spec = tfmd.from_schema(schema)
         raw = tfmd.from_schema(transform_output.raw_metadata.schema)
         steps = tfmd.sequence_struct(schema).struct_domain.feature

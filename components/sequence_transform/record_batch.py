@@ -50,13 +50,9 @@ def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
 
 def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
     """The rows of the batch as serialized SequenceExamples, deterministic: keys in order, every feature list there."""
-    context = [
-        [wire.entry(wire.entry_key(name), value) for value in _features(_column(batch, name))]
-        for name in sorted(layout.context)
-    ]
+    context = [_entries(name, _features(_column(batch, name))) for name in sorted(layout.context)]
     lists = [
-        [wire.entry(wire.entry_key(name), value) for value in _feature_lists(_column(batch, name), width)]
-        for name, width in sorted(layout.sequence.items())
+        _entries(name, _feature_lists(_column(batch, name), width)) for name, width in sorted(layout.sequence.items())
     ]
     for row in range(batch.num_rows):
         yield wire.sequence_example(
@@ -68,6 +64,11 @@ def offsets_of(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Where the lists of a column begin in what `flatten` gives, and at last where all end."""
     offsets: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(column.offsets, np.int64)
     return offsets - offsets[0]
+
+
+def _entries(name: str, values: list[bytes]) -> list[bytes]:
+    key = wire.entry_key(name)
+    return [wire.entry(key, value) for value in values]
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.Array:

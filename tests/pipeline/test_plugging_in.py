@@ -279,3 +279,28 @@ def test_schema_gen_of_stock_among_ours(folder: Path, table: dict[tuple[str, str
     with pytest.raises(TaskError, match="no transformed feature has the role 'label'"):
         run(folder, nodes)
     assert table["SequenceSchemaGen", STOCK] == "runs up to the trainer, which asks what the label is"
+
+
+FLAT = "the trainer says that it reads SequenceExamples: stock Transform writes tf.Examples"
+
+
+def test_trainer_of_ours_alone(folder: Path, table: dict[tuple[str, str], str]) -> None:
+    nodes = Nodes(folder)
+    examples = nodes.stock_example_gen()
+    schema = nodes.written_schema()
+    nodes.our_trainer(*nodes.stock_transform(examples, schema), examples)
+    with pytest.raises(TaskError, match=r"are tf\.Examples, as stock"):
+        run(folder, nodes)
+    assert table["SequenceTrainer", ALONE] == FLAT
+
+
+def test_transform_of_stock_among_ours(folder: Path, table: dict[tuple[str, str], str]) -> None:
+    nodes = Nodes(folder)
+    examples = nodes.our_example_gen()
+    statistics = nodes.statistics(examples)
+    schema = nodes.our_schema_gen(statistics)
+    nodes.our_validator(statistics, schema, examples)
+    transformed, graph = nodes.stock_transform(examples, schema)
+    nodes.stock_trainer(transformed, graph)
+    check_stock_model(run(folder, nodes))
+    assert table["SequenceTransform", STOCK] == "runs up to a stock Trainer; ours reads SequenceExamples"
