@@ -19,7 +19,7 @@ from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
-from tfx_sequence.components.sequence_trainer.tuning_config import TuningConfig
+from tfx_sequence.components.sequence_trainer.tuning_config import Range, TuningConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
 from tfx_sequence.pipeline.config import (
     DataConfig,
@@ -49,6 +49,7 @@ TABLES: dict[str, type[pydantic.BaseModel]] = {
     "model.heads.<label>": HeadConfig,
     "training": TrainingConfig,
     "tuning": TuningConfig,
+    "tuning.space.<setting>": Range,
     "evaluation": EvaluationConfig,
     "evaluation.thresholds.<metric>": Threshold,
     "serving": ServingConfig,

@@ -33,7 +33,7 @@ def to_toml(spec: SequenceSpec) -> str:
 
 
 def from_toml(text: str) -> SequenceSpec:
-    """Reads `[features.<name>]` and `[sequence]`; other tables, such as those of a whole config, are passed by.
+    """Reads `[features.<name>]` and `[sequence]`; other tables are passed by.
 
     Raises:
       ValueError: if the text is not TOML, or not that of a spec.

@@ -95,13 +95,16 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
         ('[training]\nepochs = "20"', ['training.epochs = "20": must be a valid integer']),
         ("[training]\nepochs = true", ["training.epochs = true: must be a valid integer"]),
         ("[training]\nepoch = 3", ["training.epoch: unknown key; did you mean epochs?"]),
-        ("[training]\nunits = 3", ["training.units: unknown key; did you mean model.units?"]),
-        ("[trainin]\nepochs = 3", ["trainin: unknown key; did you mean training?"]),
+        ("[training]\nunits = 3", ["training.units: unknown key; did you mean model.units or model.characters.units?"]),
+        ("[trainin]\nepochs = 3", ["trainin: unknown key; did you mean training or tuning?"]),
         (
             "[sequence]\nzzz = 3",
-            ["sequence.zzz: unknown key; the keys here are min_length, max_length, length_drift, length_skew"],
+            [
+                "sequence.zzz: unknown key; the keys here are min_length, max_length, length_drift, length_skew, "
+                "max_steps"
+            ],
         ),
-        ('[model]\ncell = "rnn"', ["model.cell = \"rnn\": must be 'lstm' or 'gru'"]),
+        ('[training]\nloss = "mean"', ["training.loss = \"mean\": must be 'sequence_mean', 'token_mean' or 'sum'"]),
         ("[model]\ndropout = 1.0", ["model.dropout = 1.0: must be less than 1"]),
         (
             "model = 3",

@@ -457,8 +457,10 @@ def test_an_empty_sequence_is_answered_with_padding_alone(model: Any) -> None:
         assert set(answer[name][0].tolist()) == {padding}
     assert not answer["pitch"][0].any()
     assert answer["intent"][0] in (b"move", b"rest")
-    alone = _serve(model, _request([]))
-    assert alone["tags"].tolist() == [[b""]]
+    without_list = tf.train.SequenceExample()
+    without_list.context.feature["topic"].bytes_list.value.append(b"a")
+    for example in (_request([]), without_list.SerializeToString()):
+        assert _serve(model, example)["tags"].tolist() == [[b""]]
 
 
 def test_a_very_long_sequence_is_answered_as_any_other(model: Any) -> None:

@@ -53,7 +53,7 @@ class Figures(HeadMetrics):
         self.watched, self.more_is_better, self._results = watched, more_is_better, results
 
     def update(self, outputs: object, batch: object) -> None:
-        raise NotImplementedError
+        raise AssertionError("no batch is added to these")
 
     def result(self) -> dict[str, float]:
         return self._results

@@ -1,7 +1,7 @@
 """The text readers under coverage-guided fuzzing, for as long as you like.
 
     pip install atheris
-    python tests/fuzz/fuzz_readers.py jsonl -max_total_time=60
+    python benchmarks/fuzz_readers.py jsonl -max_total_time=60
 
 The first argument is a key of `FORMATS`; the others are libFuzzer's. It ends with 0 if every promise held.
 """
@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 import atheris
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "fuzz"))
 
 with atheris.instrument_imports(include=["tfx_sequence"]):
     from readers_under_fuzz import FORMATS, check_promises
