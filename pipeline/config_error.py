@@ -89,11 +89,11 @@ def dotted(location: list[str | int]) -> str:
 
 
 def shown(value: Any) -> str | None:
-    """A value as TOML writes it, cut at 80 characters; None for a table, whose keys the message names."""
+    """A value as TOML writes it, cut at 200 characters; None for a table, whose keys the message names."""
     if isinstance(value, Mapping | pydantic.BaseModel):
         return None
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _bare_or_quoted(key: str) -> str:

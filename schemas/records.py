@@ -10,6 +10,9 @@ import enum
 import itertools
 import reprlib
 from collections.abc import Mapping
+from typing import Annotated, Any
+
+import pydantic
 
 from tfx_sequence.schemas.spec import Frozen
 
@@ -62,6 +65,11 @@ class Reason(str, enum.Enum):
     """The tags of a span do not follow on from each other as their scheme has it."""
 
 
+def _writable(text: Any) -> Any:
+    """Text that can be written as UTF-8, whatever the data that it quotes: JSON can hold half a surrogate pair."""
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
 class Reject(Frozen):
     """One record that was not accepted.
 
@@ -77,7 +85,7 @@ class Reject(Frozen):
     """
 
     reason: Reason
-    message: str
+    message: Annotated[str, pydantic.BeforeValidator(_writable)]
     file: str | None = None
     line: int | None = None
     offset: int | None = None
@@ -87,7 +95,7 @@ class Reject(Frozen):
 
     def at(self, **place: object) -> Reject:
         """The same reject with those of `file`, `line`, `record`, `key` and `excerpt` that it does not have yet."""
-        missing = {name: value for name, value in place.items() if getattr(self, name) in (None, "")}
+        missing = {name: _writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
         if isinstance(missing.get("excerpt"), str):
             missing["excerpt"] = clip(str(missing["excerpt"]))
         return self.model_copy(update=missing)
@@ -126,7 +134,7 @@ def bad_record(reason: Reason, message: str, **place: object) -> BadRecordError:
 def clip(text: str) -> str:
     """The first `EXCERPT` characters of `text`, which is then safe to write as UTF-8."""
     cut = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
-    return cut.encode("utf-8", "backslashreplace").decode()
+    return str(_writable(cut))
 
 
 def brief(value: object) -> str:
