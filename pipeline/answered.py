@@ -38,14 +38,14 @@ class Joiner:
     def __init__(self, spec: SequenceSpec) -> None:
         """Takes the spec of the pieces; if it marks none, every record is whole."""
         marks = {spec.source(name): name for name in spec.context}
-        self._names = (marks[PARENT], marks[PIECE], marks[OVERLAP]) if {PARENT, PIECE, OVERLAP} <= set(marks) else None
+        self._names = (marks[PIECE], marks[OVERLAP]) if {PARENT, PIECE, OVERLAP} <= set(marks) else None
 
     def join(self, pieces: Iterable[Answered]) -> Iterator[Answered]:
         """Yields whole records."""
         if self._names is None:
             yield from pieces
             return
-        _, number, overlap = self._names
+        number, overlap = self._names
         whole: Answered | None = None
         for piece in pieces:
             marks = {name: piece.context[name] for name in (number, overlap)}

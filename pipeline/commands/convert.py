@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
-from tfx_sequence.pipeline.commands.session import in_session
+from tfx_sequence.pipeline.commands.session import in_session, tell
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.tally import Tally
@@ -67,10 +67,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
                 _patterns(data), arguments.output, spec=spec, read=data.read, split=data.split, write=data.write
             )
         except BadRecordError as error:
-            print(f"tfx-sequence: {error}", file=streams.err)
-            if arguments.json:
-                print(json.dumps({"error": str(error)}, ensure_ascii=False), file=streams.out)
-            return 1
+            return tell(str(error), arguments.json, streams, 1)
     report = {**tally.counts, "rejected": tally.rejected, "written": tally.written, "left_out": left_out}
     if arguments.json:
         print(json.dumps(report, ensure_ascii=False), file=streams.out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from google.protobuf import text_format
 
+from tfx_sequence.pipeline.commands.data import TRAIN
 from tfx_sequence.pipeline.commands.session import CommandError
 from tfx_sequence.pipeline.commands.text_report import describe
 from tfx_sequence.pipeline.commands.text_table import console_on, grid
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 _NAME = "schema.pbtxt"
-_TRAIN = "train"
 _SHOWN = 8
 
 
@@ -60,7 +60,7 @@ def infer(
     from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
     from tfx_sequence.components.sequence_schema_gen import infer_schema
 
-    counted = {_TRAIN: splits[_TRAIN]} if _TRAIN in splits else splits
+    counted = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
     statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
         raise CommandError(f"there is no record to make a schema from{_damage(counted)}")

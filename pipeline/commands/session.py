@@ -39,7 +39,7 @@ def in_session(command: str, as_json: bool, work: Callable[[Streams], int]) -> i
         try:
             code = work(streams)
         except KeyboardInterrupt:
-            code = _tell("interrupted", as_json, streams, INTERRUPTED)
+            code = tell("interrupted", as_json, streams, INTERRUPTED)
         except BrokenPipeError:
             # Whoever read the output has read enough; what is still in the buffer must go somewhere.
             with open(os.devnull, "wb") as nowhere:
@@ -49,13 +49,14 @@ def in_session(command: str, as_json: bool, work: Callable[[Streams], int]) -> i
             traceback.print_exc()
             expected = _is_expected(error)
             place = "" if expected else f" (what was logged: {log})"
-            code = _tell(f"{_one_line(explain(error))}{place}", as_json, streams, COULD_NOT_RUN)
+            code = tell(f"{_one_line(explain(error))}{place}", as_json, streams, COULD_NOT_RUN)
     if expected:
         os.remove(log)
     return code
 
 
-def _tell(message: str, as_json: bool, streams: Streams, code: int) -> int:
+def tell(message: str, as_json: bool, streams: Streams, code: int) -> int:
+    """Says why there is no result, on standard error and, if asked for, as JSON; returns the exit code."""
     print(f"tfx-sequence: {message}", file=streams.err)
     if as_json:
         print(json.dumps({"error": message}, ensure_ascii=False), file=streams.out)
