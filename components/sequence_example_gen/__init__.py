@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfx_sequence.components.lazy import lazy_names
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen
+    from tfx_sequence.components.sequence_example_gen.readers import Reader
 
-__all__ = ["ReadConfig", "SequenceExampleGen", "SplitConfig", "WriteConfig"]
+__all__ = ["ReadConfig", "Reader", "SequenceExampleGen", "SplitConfig", "WriteConfig"]
 
-
-def __getattr__(name: str) -> Any:
-    # TFX and TensorFlow take ten seconds to import, and Beam's workers import this package but need neither.
-    if name == "SequenceExampleGen":
-        from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen
-
-        return SequenceExampleGen
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, {"Reader": "readers", "SequenceExampleGen": "component"})

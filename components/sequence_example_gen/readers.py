@@ -1,21 +1,7 @@
 """What a reader is, and which there are.
 
-A reader turns one file into records. To add a format, write a class with this interface::
-
-    class Words(Reader):
-        def __init__(self, spec, options): ...
-
-        def read(self, source):
-            for number, line in source.lines():
-                yield number, {"tokens": line.split()}
-
-Then give it as the format, `ReadConfig(format="my_package.words:Words")`, or in a package that others install give it a
-name with an entry point::
-
-    [project.entry-points."tfx_sequence.readers"]
-    words = "my_package.words:Words"
-
-Everything else (checks against the spec, rejects and their places, splits, writing) is done for all readers alike.
+A reader turns one file into records; everything else (checks against the spec, rejects and their places, splits,
+writing) is done for all readers alike. docs/reading.md shows how to add one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""docs/reading.md says what is there, and its code runs as it stands."""
+
+import pathlib
+import re
+import sys
+
+import pytest
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
+from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.readers import ENTRY_POINTS, READERS
+from tfx_sequence.schemas.examples import make_example
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "reading.md").read_text(encoding="utf-8")
+
+
+def _options(module):
+    """The names of the options that the readers of a module take."""
+    models = [getattr(module, name) for name in dir(module) if name.endswith("Options")]
+    return {option for model in models for option in model.model_fields}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_table_has_every_format_and_its_options(name):
+    (row,) = [line for line in TEXT.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+    module = READERS[name].partition(":")[0]
+    __import__(module)
+    missing = {option for option in _options(sys.modules[module]) if option not in row}
+    assert not missing
+
+
+def test_splits_are_those_that_there_are():
+    (section,) = re.findall(r"## Splits\n(.*?)\n## ", TEXT, re.DOTALL)
+    assert re.findall(r'^\| `"(\w+)"` \|', section, re.MULTILINE) == ["hash", "index", "time", "stratified"]
+    for by in ("hash", "index", "time", "stratified"):
+        assert SplitConfig(by=by).by == by
+
+
+def test_own_reader_reads(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "my_module.py").write_text(code, encoding="utf-8")
+    (tmp_path / "data.txt").write_text("a b\nc\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (name,) = re.findall(r'`format = "(my_module:\w+)"`', TEXT)
+    reader = FileReader(SequenceSpec(features={"words": Feature(kind="token")}), ReadConfig(format=name))
+    assert [read.record for read in reader.read(str(tmp_path / "data.txt"))] == [{"words": ["a", "b"]}, {"words": ["c"]}]
+    assert f'[project.entry-points."{ENTRY_POINTS}"]\nwords = "{name}"' in TEXT
+
+
+def test_make_example_takes_what_the_page_gives_it():
+    (call,) = re.findall(r"`tfx_sequence\.schemas\.examples\.(make_example\(.*?\))`", TEXT)
+    example = eval(call, {"make_example": make_example})
+    assert list(example.feature_lists.feature_list["tokens"].feature[2].int64_list.value) == [3]
+    assert example.context.feature["length"].int64_list.value == [3]
