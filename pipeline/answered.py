@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfx_sequence.components.sequence_example_gen.pieces import OVERLAP, PARENT, PIECE
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
 from tfx_sequence.schemas.examples import make_example
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfrecords import frame
 
 _SCORE = "_score"
 

@@ -14,7 +14,7 @@ from tfx_sequence.components.sequence_example_gen.runs import Group, Run, RunWri
 from tfx_sequence.components.sequence_example_gen.sink import tagged
 from tfx_sequence.components.sequence_example_gen.splits import place, same_record
 from tfx_sequence.components.sequence_example_gen.tally import Tally
-from tfx_sequence.components.sequence_example_gen.tfrecords import unframe
+from tfx_sequence.schemas.tfrecords import unframe
 
 
 class Divide(beam.DoFn):

@@ -16,8 +16,8 @@ from tfx_sequence.components.sequence_example_gen.request import InputFile, Requ
 from tfx_sequence.components.sequence_example_gen.runs import Group, Run, RunWriter, merged
 from tfx_sequence.components.sequence_example_gen.sink import Sink, tagged
 from tfx_sequence.components.sequence_example_gen.splits import Place
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame, unframe
 from tfx_sequence.schemas.records import BadRecordError, Reject
+from tfx_sequence.schemas.tfrecords import frame, unframe
 
 PARTS = 64
 """Into how many parts the groups are divided by their keys: as many workers can make records at once."""

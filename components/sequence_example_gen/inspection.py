@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.sources import Source, find_files
-from tfx_sequence.components.sequence_example_gen.tfrecords import read_tfrecords
 from tfx_sequence.schemas.examples import parse
 from tfx_sequence.schemas.records import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Frozen
+from tfx_sequence.schemas.tfrecords import read_tfrecords
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.splits import KEY_SIZE, Place
-from tfx_sequence.components.sequence_example_gen.tfrecords import FOOTER_SIZE, HEADER_SIZE, frame_length
+from tfx_sequence.schemas.tfrecords import FOOTER_SIZE, HEADER_SIZE, frame_length
 
 RUN_BYTES = 64 << 20
 """About how much memory the records of one run take before they are written."""

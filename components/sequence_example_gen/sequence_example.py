@@ -7,8 +7,8 @@ from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.readers import Item, Reader
 from tfx_sequence.components.sequence_example_gen.sources import Source
-from tfx_sequence.components.sequence_example_gen.tfrecords import read_tfrecords
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
+from tfx_sequence.schemas.tfrecords import read_tfrecords
 
 
 class SequenceExampleReader(Reader):

@@ -14,8 +14,8 @@ from tfx_sequence.components.sequence_example_gen.request import Request
 from tfx_sequence.components.sequence_example_gen.runs import RunWriter
 from tfx_sequence.components.sequence_example_gen.splits import Placer
 from tfx_sequence.components.sequence_example_gen.tally import DETAILS, Tally
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
 from tfx_sequence.schemas.records import Reject
+from tfx_sequence.schemas.tfrecords import frame
 
 COUNTERS = "tfx_sequence.SequenceExampleGen"
 """The namespace of the Beam counters, which have the names of `Tally.counts`."""

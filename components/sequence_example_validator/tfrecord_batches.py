@@ -1,31 +1,21 @@
-"""TFRecord files, batch by batch.
-
-Read here and not by tf.data, which takes longer to hand one record to Python than all checks of it take, and which
-gives up the whole batch that a damaged record is in.
-
-A record in the file (https://www.tensorflow.org/tutorials/load_data/tfrecord): its length as uint64, a checksum of
-that as uint32, its bytes, a checksum of these as uint32; little-endian, CRC-32C, masked.
-"""
+"""TFRecord files of the artifact's kind, plain or gzip, batch by batch."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import struct
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import google_crc32c
 from tfx.dsl.io import fileio
 
-from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record
+from tfx_sequence.schemas.records import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.tfrecords import read_tfrecords
 
 _BATCH = 512
 _BUFFER = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_HEADER = struct.Struct("<QI")
-_CHECKSUM = struct.Struct("<I")
 
 
 def read_batches(path: str) -> Iterator[list[bytes]]:
@@ -38,6 +28,8 @@ def read_batches(path: str) -> Iterator[list[bytes]]:
     position = 0
     try:
         for record in _read(path):
+            if isinstance(record, Reject):
+                raise ValueError(record.message)
             records.append(record)
             if len(records) == _BATCH:
                 position += _BATCH
@@ -51,29 +43,12 @@ def read_batches(path: str) -> Iterator[list[bytes]]:
         yield records
 
 
-def _read(path: str) -> Iterator[bytes]:
+def _read(path: str) -> Iterator[bytes | Reject]:
     with fileio.open(path, "rb") as raw:
         is_gzip = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         file: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), _BUFFER) if is_gzip else raw
-        while header := file.read(_HEADER.size):
-            if len(header) < _HEADER.size:
-                raise ValueError("it ends within a record")
-            length, checksum = _HEADER.unpack(header)
-            if _masked(header[:8]) != checksum:
-                raise ValueError("the checksum of a record's length is wrong")
-            record = file.read(length + _CHECKSUM.size)
-            if len(record) < length + _CHECKSUM.size:
-                raise ValueError("it ends within a record")
-            data = record[:length]
-            if _masked(data) != _CHECKSUM.unpack(record[length:])[0]:
-                raise ValueError("the checksum of a record is wrong")
-            yield data
-
-
-def _masked(data: bytes) -> int:
-    checksum = google_crc32c.value(data)
-    return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
+        yield from read_tfrecords(file)
 
 
 def _damaged(path: str, record: int, error: Exception) -> BadRecordError:

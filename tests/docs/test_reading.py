@@ -44,7 +44,8 @@ def test_own_reader_reads(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (name,) = re.findall(r'`format = "(my_module:\w+)"`', TEXT)
     reader = FileReader(SequenceSpec(features={"words": Feature(kind="token")}), ReadConfig(format=name))
-    assert [read.record for read in reader.read(str(tmp_path / "data.txt"))] == [{"words": ["a", "b"]}, {"words": ["c"]}]
+    records = [read.record for read in reader.read(str(tmp_path / "data.txt"))]
+    assert records == [{"words": ["a", "b"]}, {"words": ["c"]}]
     assert f'[project.entry-points."{ENTRY_POINTS}"]\nwords = "{name}"' in TEXT
 
 

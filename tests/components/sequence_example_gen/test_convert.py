@@ -8,10 +8,10 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig, Spli
 from tfx_sequence.components.sequence_example_gen.convert import convert
 from tfx_sequence.components.sequence_example_gen.inspection import inspect
 from tfx_sequence.components.sequence_example_gen.sources import NoInputError
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
 from tfx_sequence.schemas.examples import decode, make_example
 from tfx_sequence.schemas.records import BadRecordError, Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfrecords import frame
 
 SPEC = SequenceSpec(features={"x": Feature(kind="token"), "n": Feature(kind="integer", context=True)})
 READ = ReadConfig(format="jsonl")

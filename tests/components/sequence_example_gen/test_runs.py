@@ -5,7 +5,7 @@ import pytest
 from tfx_sequence.components.sequence_example_gen import runs
 from tfx_sequence.components.sequence_example_gen.runs import RunWriter, merged
 from tfx_sequence.components.sequence_example_gen.splits import KEY_SIZE, Place
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
+from tfx_sequence.schemas.tfrecords import frame
 
 
 @pytest.mark.parametrize("fan_in", [2, 3, 100])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.intake import Encoded
 from tfx_sequence.components.sequence_example_gen.sequence_example import SequenceExampleReader
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
 from tfx_sequence.schemas.examples import make_example
 from tfx_sequence.schemas.records import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfrecords import frame
 
 RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 SPEC = SequenceSpec(features={"x": Feature(kind="token")})

@@ -4,7 +4,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame, write_tfrecords
+from tfx_sequence.components.sequence_example_gen.tfrecords import write_tfrecords
+from tfx_sequence.schemas.tfrecords import frame
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20), st.sampled_from([0, 1, 6, 9]))

@@ -136,16 +136,16 @@ def test_data_is_compared_with_other_data_and_with_a_schema(corpus, write, run, 
         (["{data}", "--option", "lines=true"], "the options of the format 'jsonl': lines: Extra inputs"),
         (
             ["{data}", "--format", "sequence_example"],
-            "train.jsonl: the file is cut off or damaged after 0 records: the checksum",
+            "train.jsonl: the file is cut off or damaged after 0 records: the header",
         ),
         (["{data}", "--config", "missing.toml"], "missing.toml: the config cannot be read: No such file or directory"),
         (["{data}", "--html", "missing/x.html"], "missing/x.html cannot be written: there is no folder missing"),
     ],
 )
 def test_what_cannot_run_says_so_on_one_line_and_gives_2(corpus, run, tmp_path, argv, message):
-    from tfx_sequence.components.sequence_example_gen.tfrecords import frame
     from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
     from tfx_sequence.schemas.examples import make_example
+    from tfx_sequence.schemas.tfrecords import frame
 
     schema = str(to_schema(SequenceSpec(features={"t": Feature(kind="token")})))
     texts = {
