@@ -37,20 +37,19 @@ import numpy as np
 
 HERE = Path(__file__).parent
 BATCH_TOKENS, VOCABULARY, CLASSES, EMBEDDING = 2048, 5000, 17, 100
-LENGTHS = {"treebank": None, "snips": HERE.parents[2] / "shared" / "data" / "snips_nlu"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch", metavar="PYTHON", default=sys.executable)
-    parser.add_argument("--snips", type=Path, default=LENGTHS["snips"])
+    parser.add_argument("--snips", type=Path, metavar="FOLDER")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--units", type=int, nargs="+", default=[128, 256])
     options = parser.parse_args()
     corpora = {"treebank": treebank_lengths()}
-    if options.snips.is_dir():
+    if options.snips:
         corpora["snips"] = [len(line.split()) for line in (options.snips / "train" / "seq.in").open(encoding="utf-8")]
     with tempfile.TemporaryDirectory() as folder:
         files = {name: write_corpus(Path(folder) / f"{name}.npz", lengths) for name, lengths in corpora.items()}
