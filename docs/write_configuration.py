@@ -18,7 +18,6 @@ from pydantic_core import PydanticUndefined
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 from tfx_sequence.components.sequence_trainer.tuning_config import Range, TuningConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
 from tfx_sequence.pipeline.config import (
@@ -27,6 +26,7 @@ from tfx_sequence.pipeline.config import (
     EvaluationConfig,
     LengthConfig,
     PipelineConfig,
+    PipelineTrainingConfig,
     ServingConfig,
     ValidationConfig,
 )
@@ -47,7 +47,7 @@ TABLES: dict[str, type[pydantic.BaseModel]] = {
     "model": ModelConfig,
     "model.characters": CharacterConfig,
     "model.heads.<label>": HeadConfig,
-    "training": TrainingConfig,
+    "training": PipelineTrainingConfig,
     "tuning": TuningConfig,
     "tuning.space.<setting>": Range,
     "evaluation": EvaluationConfig,

@@ -5,7 +5,7 @@ Each field is a table of the file, and each table is the settings of one compone
     [pipeline] -> PipelineConfig      [transform.<feature>] -> VocabularyConfig
     [data]     -> DataConfig          [numbers.<feature>]   -> NumberConfig
     [features.<name>] -> Feature      [model]               -> ModelConfig
-    [sequence] -> LengthConfig        [training]            -> TrainingConfig
+    [sequence] -> LengthConfig        [training]            -> PipelineTrainingConfig
     [validation] -> ValidationConfig  [tuning]              -> TuningConfig
     [evaluation] -> EvaluationConfig  [serving]             -> ServingConfig
 """
@@ -188,6 +188,22 @@ class ValidationConfig(Frozen):
     )
 
 
+class PipelineTrainingConfig(TrainingConfig):
+    """The optimisation, and what it starts from.
+
+    Attributes:
+      warm_start: Start from the weights of the latest blessed model, as far as they fit the new vocabularies and
+        settings; see docs/training.md. Each run then trains, also when nothing has changed.
+    """
+
+    warm_start: bool = False
+
+    @property
+    def of_trainer(self) -> TrainingConfig:
+        """What the trainer itself is told."""
+        return TrainingConfig(**self.model_dump(exclude={"warm_start"}))
+
+
 class EvaluationConfig(Frozen):
     """How the exported model is judged.
 
@@ -197,12 +213,15 @@ class EvaluationConfig(Frozen):
       thresholds: Metric to what it must be for the model to be pushed: `{ tags_span_f1 = { at_least = 0.8, worse_by =
         0.01 } }`. `worse_by` compares with the model that was pushed last. docs/evaluation.md has the metrics.
       slices: What to measure parts of the data by: names of context features, `length_bucket`, or lists of them.
+      confidence_intervals: Give each metric a 95% confidence interval. The evaluation takes longer, and needs some 100
+        records.
     """
 
     splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
     min_accuracy: _Fraction | None = None
     thresholds: dict[str, Threshold] = pydantic.Field(default_factory=dict)
     slices: tuple[str | tuple[str, ...], ...] = ()
+    confidence_intervals: bool = False
 
 
 class ServingConfig(Frozen):
@@ -211,10 +230,14 @@ class ServingConfig(Frozen):
     Attributes:
       dir: The folder that holds a numbered folder for each version; `<root>/serving` if not given.
       infer: Splits that the stock BulkInferrer asks each pushed model about, as an `InferenceResult`; none by default.
+      infra_validate: Tags of the Docker image `tensorflow/serving`, such as `latest`. The stock InfraValidator starts
+        each on this machine, and only a model that loads there and answers for some records of the first evaluation
+        split is pushed. Not done by default; see docs/serving.md.
     """
 
     dir: _Path | None = None
     infer: tuple[str, ...] = ()
+    infra_validate: tuple[str, ...] = ()
 
 
 class Config(Frozen):
@@ -228,7 +251,7 @@ class Config(Frozen):
     transform: TransformConfig = pydantic.Field(default_factory=dict)
     numbers: dict[str, NumberConfig] = pydantic.Field(default_factory=dict)
     model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
+    training: PipelineTrainingConfig = PipelineTrainingConfig()
     tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingConfig = ServingConfig()
@@ -298,6 +321,10 @@ class Config(Frozen):
             return  # `_spec_problems` says what is wrong.
         for wrong in model_checks.contradictions(spec, self.model):
             yield Problem(dotted(["model", *wrong.key.split(".")]), wrong.message)
+        if self.training.window is not None:
+            of_record = [name for name, feature in spec.with_role("label").items() if feature.context]
+            for message in model_checks.window_problems(self.model, of_record):
+                yield Problem("training.window", message, shown(self.training.window))
 
     def _split_problems(self) -> Iterator[Problem]:
         splits = self.data.splits

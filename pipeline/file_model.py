@@ -44,9 +44,11 @@ class FileModel:
                 raise ModelError(f"{folder}: the model has no signature {name!r}, only {', '.join(signatures)}")
         self._answer = signatures[EXAMPLES_SIGNATURE]
         self._argument = next(iter(self._answer.structured_input_signature[1]))
-        features = signatures[SIGNATURE].structured_input_signature[1]
+        # Their keys are made fit for arguments of Python.
+        features = {spec.name: spec for spec in signatures[SIGNATURE].structured_input_signature[1].values()}
         self.inputs = SequenceSpec(
-            features={name: _feature(spec) for name, spec in sorted(features.items()) if name != LENGTHS}, min_length=0
+            features={name: _feature(spec) for name, spec in sorted(features.items()) if not _is_of_lengths(name)},
+            min_length=0,
         )
         outputs = {name: spec for name, spec in self._answer.structured_outputs.items() if name != LENGTHS}
         # [B, T] or [B, T, width] for steps, [B] for records; a record's vector has a width that is known.
@@ -74,14 +76,19 @@ class FileModel:
         return results
 
 
+def _is_of_lengths(name: str) -> bool:
+    """Whether a tensor is the lengths of records, or those of steps of a nested feature."""
+    return name == LENGTHS or name.endswith(f"/{LENGTHS}")
+
+
 def _feature(spec: tf.TensorSpec) -> Feature:
-    """A feature of a record from the padded tensor of it: `[B, T]`, `[B, T, width]`, `[B]` or `[B, width]`."""
+    """A feature from its padded tensor: `[B, T]`, `[B, T, width]`, nested `[B, T, V]`; context `[B]`, `[B, width]`."""
     *_, last = spec.shape
     vector = len(spec.shape) > 1 and last is not None
     context = len(spec.shape) - vector == 1
     if vector:
         return Feature(kind="vector", width=last, context=context)
-    return Feature(kind=_KINDS[spec.dtype], context=context)
+    return Feature(kind=_KINDS[spec.dtype], context=context, nested=len(spec.shape) > 2)
 
 
 def _plain(values: Any) -> Any:

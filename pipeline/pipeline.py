@@ -17,6 +17,9 @@ from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config import Config, DataConfig
 from tfx_sequence.pipeline.own_code import dotted, fingerprint
 
+_INFRA_EXAMPLES = 10
+"""Records that InfraValidator asks a model about."""
+
 
 def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     """The pipeline that a config describes; any TFX runner can run it.
@@ -24,10 +27,11 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     ::
 
         files -> SequenceExampleGen -> StatisticsGen -> SequenceSchemaGen -> SequenceExampleValidator
-              -> SequenceTransform [-> Tuner] -> SequenceTrainer -> Evaluator -> Pusher [-> BulkInferrer]
+              -> SequenceTransform [-> Tuner] -> SequenceTrainer -> Evaluator [-> InfraValidator] -> Pusher
+              [-> BulkInferrer]
 
     Those in brackets are there if the config asks for them, and so is a Resolver of the latest blessed model, which the
-    Evaluator compares the new one with.
+    Evaluator compares the new one with, and whose weights a warm start is from.
 
     Raises:
       ValueError: if the input is in a Python package that is not installed.
@@ -68,34 +72,38 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     # The validator's verdict is for everything after it, though nothing reads its output.
     transform.add_upstream_node(validator)
     tuner = [] if config.tuning is None else [_tuner(config, transform)]
+    evaluation = config.evaluation
+    compared = any(threshold.worse_by is not None for threshold in evaluation.thresholds.values())
+    resolver = [_latest_blessed_model()] if compared or config.training.warm_start else []
     trainer = SequenceTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         model=config.model,
-        training=config.training,
+        training=config.training.of_trainer,
+        base_model=resolver[0].outputs["model"] if config.training.warm_start else None,
         hyperparameters=tuner[0].outputs["best_hyperparameters"] if tuner else None,
         custom_config={"code": fingerprint([config.training.model_fn])},
     )
     model = trainer.outputs["model"]
-    evaluation = config.evaluation
-    compared = any(threshold.worse_by is not None for threshold in evaluation.thresholds.values())
-    resolver = [_latest_blessed_model()] if compared else []
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=resolver[0].outputs["model"] if resolver else None,
+        baseline_model=resolver[0].outputs["model"] if compared else None,
         eval_config=make_eval_config(
             transformed_spec(spec, config.transform),
             evaluation.min_accuracy,
             thresholds=evaluation.thresholds,
             slices=evaluation.slices,
+            confidence_intervals=evaluation.confidence_intervals,
         ),
         example_splits=list(evaluation.splits),
     )
     blessing = evaluator.outputs["blessing"]
+    infra_validator = [_infra_validator(config, examples, model)] if config.serving.infra_validate else []
     pusher = tfx.components.Pusher(
         model=model,
         model_blessing=blessing,
+        infra_blessing=infra_validator[0].outputs["blessing"] if infra_validator else None,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=config.serving_dir)
         ),
@@ -114,9 +122,10 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
             validator,
             transform,
             *tuner,
-            trainer,
             *resolver,
+            trainer,
             evaluator,
+            *infra_validator,
             pusher,
             *inferrer,
         ],
@@ -135,7 +144,7 @@ def _tuner(config: Config, transform: SequenceTransform) -> Any:
         eval_args=tfx.proto.EvalArgs(),
         custom_config={
             "model": config.model.model_dump(mode="json"),
-            "training": config.training.model_dump(mode="json"),
+            "training": config.training.of_trainer.model_dump(mode="json"),
             "tuning": config.tuning.model_dump(mode="json") if config.tuning else {},
             "code": fingerprint([config.training.model_fn]),
         },
@@ -148,6 +157,23 @@ def _latest_blessed_model() -> Any:
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
+
+
+def _infra_validator(config: Config, examples: Any, model: Any) -> Any:
+    """Stock's: it asks the model, in servers that it starts in Docker, about a few records, one a request."""
+    return tfx.components.InfraValidator(
+        model=model,
+        examples=examples,
+        serving_spec=tfx.proto.ServingSpec(
+            tensorflow_serving=tfx.proto.TensorFlowServing(tags=config.serving.infra_validate),
+            local_docker=tfx.proto.LocalDockerConfig(),
+        ),
+        request_spec=tfx.proto.RequestSpec(
+            tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(signature_names=["serving_default"]),
+            split_name=config.evaluation.splits[0],
+            num_examples=_INFRA_EXAMPLES,
+        ),
+    )
 
 
 def _bulk_inferrer(config: Config, examples: Any, model: Any, blessing: Any) -> Any:

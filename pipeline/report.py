@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.pipeline.config import Config
-from tfx_sequence.pipeline.metrics import read_metrics
+from tfx_sequence.pipeline.metrics import read_intervals, read_metrics
 from tfx_sequence.pipeline.progress import number_text, time_text
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ class Report:
         self.components = result.components if result else {}
         evaluations = result.outputs_of_type("ModelEvaluation") if result else []
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
+        self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _pushed_model(result) if result else None
         self._min_accuracy = config.evaluation.min_accuracy if config else None
 
     def to_json(self, error: str | None = None) -> str:
-        """One line: `metrics`, `model`, `pipeline_root`, `components`, and `error` if there is one."""
+        """One line: `metrics`, `model`, `pipeline_root`, `components`; `intervals` and `error` if there are any."""
         components = {
             name: {"status": result.status, "seconds": round(result.seconds, 3)}
             for name, result in self.components.items()
@@ -45,6 +46,8 @@ class Report:
             "pipeline_root": self.pipeline_root,
             "components": components,
         }
+        if self.intervals:
+            report["intervals"] = self.intervals
         # A metric of nothing is NaN, which JSON does not have.
         report = json.loads(json.dumps(report), parse_constant=lambda _: None)
         return json.dumps(report if error is None else {**report, "error": error}, ensure_ascii=False)
@@ -55,11 +58,16 @@ class Report:
         reused = sum(result.status == "reused" for result in self.components.values())
         blocks = [
             f"Finished in {time_text(seconds)}; {reused} of {len(self.components)} components reused",
-            _block("Metrics", {name: number_text(value) for name, value in flat(self.metrics)}),
+            _block("Metrics", {name: self._metric(name, value) for name, value in flat(self.metrics)}),
             _block("Places", self._places(log)),
             _block("Next", self._next()),
         ]
         return "\n\n".join(block for block in blocks if block)
+
+    def _metric(self, name: str, value: float) -> str:
+        """`0.9424`, or `0.9424  (0.9380 to 0.9468)` with the bounds of its 95% confidence interval."""
+        bounds = self.intervals.get(name)
+        return number_text(value) + (f"  ({' to '.join(map(number_text, bounds))})" if bounds else "")
 
     def _places(self, log: str) -> dict[str, str]:
         not_pushed = f"not pushed: the evaluation did not bless it (min_accuracy = {self._min_accuracy})"

@@ -1,7 +1,8 @@
 """Records of Python and NumPy values to serialized `tf.train.SequenceExample`, and back.
 
 A record is a mapping from feature name to value: one value for a context feature, one value a step for a sequence
-feature. `{"tokens": ["a", "b"], "tags": ["X", "Y"], "sent_id": "1"}` is one.
+feature. `{"tokens": ["a", "b"], "tags": ["X", "Y"], "sent_id": "1"}` is one. A nested feature has a list of strings a
+step: `{"morphemes": [["a"], ["b", "s"]]}`.
 
 The bytes are those of protobuf's own deterministic serialisation, with names in byte order (where one name begins
 with another, protobuf's order is not the same in all its versions): equal records give equal bytes, whatever the order
@@ -127,7 +128,7 @@ def decode(spec: SequenceSpec, data: bytes) -> dict[str, Any]:
 
     Returns:
       Feature name to value, in the spec's order: str, int or float, lists of these for sequence features, and float32
-      arrays for vectors, `[width]` in the context and `[T, width]` in a sequence.
+      arrays for vectors, `[width]` in the context and `[T, width]` in a sequence; for nested features lists of lists.
 
     Raises:
       BadRecordError: if the message does not hold the spec's features.
@@ -158,7 +159,8 @@ def make_example(sequence: Record, context: Record | None = None) -> tf.train.Se
     `make_example({"tokens": [1, 2, 3], "labels": [0, 1, 0]}, context={"length": 3})`
 
     Args:
-      sequence: Feature name to one value a step: strings, integers, floats, or rows of floats `[T, width]`.
+      sequence: Feature name to one value a step: strings, integers, floats, rows of floats `[T, width]`, or lists of
+        strings.
       context: Feature name to one value of the same types.
 
     Raises:
@@ -177,6 +179,9 @@ def _inferred(values: Any, context: bool) -> Feature:
     steps = values.tolist() if isinstance(values, np.ndarray) else list(values)
     steps = [step.tolist() if isinstance(step, (np.ndarray, np.generic)) else step for step in steps]
     if steps and isinstance(steps[0], (list, tuple)):
+        values = [value for step in steps if isinstance(step, (list, tuple)) for value in step]
+        if not context and all(isinstance(value, str) for value in values):
+            return Feature(kind="token", nested=True)
         return Feature(kind="vector", width=max(1, len(steps[0])), context=context)
     if any(isinstance(step, str) for step in steps):
         return Feature(kind="token", context=context)
@@ -197,13 +202,20 @@ def _decoded(name: str, feature: Feature, example: tf.train.SequenceExample) -> 
 def _step(name: str, feature: Feature, message: tf.train.Feature) -> Any:
     kind = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}[feature.dtype]
     values = getattr(message, kind).value
-    if message.WhichOneof("kind") != kind or len(values) != (feature.width or 1):
-        expected = f"{feature.width or 1} value(s) in `{kind}`"
-        found = f"{len(values)} in `{kind}`" if values else f"`{message.WhichOneof('kind')}`"
-        raise bad_record(Reason.WRONG_TYPE, f"`{name}` has {found}, expected {expected}")
+    found = message.WhichOneof("kind")
+    if feature.nested and found in (kind, None):
+        return [_text(name, value) for value in values]
+    if found != kind or len(values) != (feature.width or 1):
+        expected = f"{'any number of' if feature.nested else feature.width or 1} value(s) in `{kind}`"
+        has = f"{len(values)} in `{kind}`" if values else f"`{found}`"
+        raise bad_record(Reason.WRONG_TYPE, f"`{name}` has {has}, expected {expected}")
     if feature.dtype != "string":
         return np.array(values, np.float32) if feature.width else values[0]
+    return _text(name, values[0])
+
+
+def _text(name: str, value: bytes) -> str:
     try:
-        return values[0].decode()
+        return value.decode()
     except UnicodeDecodeError:
-        raise bad_record(Reason.UNDECODABLE, f"`{name}` has {values[0][:20]!r}, which is not UTF-8") from None
+        raise bad_record(Reason.UNDECODABLE, f"`{name}` has {value[:20]!r}, which is not UTF-8") from None

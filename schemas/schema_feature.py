@@ -1,7 +1,7 @@
 """One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
 
-What stock TFX has a field for (type, presence, comparators) stands there; what it has none for (kind, role, spans,
-source) in annotation tags, which stock ignores.
+What stock TFX has a field for (type, presence, comparators) stands there; what it has none for (kind, role, nested,
+spans, source) in annotation tags, which stock ignores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role
 
 _KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
 _DIVERGENCE = "jensen_shannon_divergence"
+
+NESTED_TAG = "nested"
+"""The annotation tag of a feature with any number of values in a step."""
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """What the types of a spec are called in a schema."""
@@ -38,6 +41,8 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     for comparator, distance in ((proto.drift_comparator, feature.drift), (proto.skew_comparator, feature.skew)):
         if distance is not None:
             getattr(comparator, "infinity_norm" if feature.dtype == "string" else _DIVERGENCE).threshold = distance
+    if feature.nested:
+        proto.annotation.tag.append(NESTED_TAG)
     if feature.spans is not None:
         proto.annotation.tag.append(_SPANS_PREFIX + feature.spans)
     if feature.source is not None:
@@ -71,6 +76,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             role=role,  # type: ignore[arg-type]
             context=context,
             width=width if kind == "vector" else None,
+            nested=_is_nested(proto, context),
             spans=_tagged(proto, _SPANS_PREFIX),  # type: ignore[arg-type]  # refused below if unknown
             drift=_distance(proto.drift_comparator),
             skew=_distance(proto.skew_comparator),
@@ -89,8 +95,8 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
 def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
     """Why a spec has no feature for `proto`, as the end of a sentence; None if it has one.
 
-    A spec's features have a value in every record, and one value (or one vector of floats) in every step. Data that
-    others made has more than that; such features are left to the tools that can use them.
+    A spec's features have a value in every record, and one value (or one vector of floats, or any number of strings)
+    in every step. Data that others made has more than that; such features are left to the tools that can use them.
     """
     if is_ours(proto):
         return None
@@ -101,7 +107,8 @@ def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
     if proto.presence.min_fraction < 1:
         return "is missing from some records"
     fewest, most = _values_in_a_step(proto, context)
-    if most != 1 and (fewest != most or proto.type != schema_pb2.FLOAT):
+    one = most == 1 or (fewest == most and proto.type == schema_pb2.FLOAT)
+    if not one and not _is_nested(proto, context):
         return f"does not hold one value in every {'record' if context else 'step'}"
     return None
 
@@ -109,6 +116,16 @@ def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
 def role_tag(role: str) -> str:
     """The annotation tag that says what a feature is for."""
     return _ROLE_PREFIX + role
+
+
+def role_of(proto: schema_pb2.Feature) -> str | None:
+    """The role that the feature's tags say it has."""
+    return _tagged(proto, _ROLE_PREFIX)
+
+
+def spans_of(proto: schema_pb2.Feature) -> str | None:
+    """How the feature's tags say that its values mark spans."""
+    return _tagged(proto, _SPANS_PREFIX)
 
 
 def steps_in_a_record(proto: schema_pb2.Feature) -> tuple[int, int | None]:
@@ -128,7 +145,7 @@ def first_problem(error: pydantic.ValidationError) -> str:
 
 def is_ours(proto: schema_pb2.Feature) -> bool:
     """Whether the feature carries our tags."""
-    return _tagged(proto, _ROLE_PREFIX) is not None
+    return role_of(proto) is not None
 
 
 def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
@@ -140,6 +157,13 @@ def _distance(comparator: schema_pb2.FeatureComparator) -> float | None:
         if getattr(comparator, measure).HasField("threshold"):
             return float(getattr(comparator, measure).threshold)
     return None
+
+
+def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
+    """Whether a step may hold any number of values: ours say so, those of others are strings, several in some step."""
+    if is_ours(proto):
+        return NESTED_TAG in proto.annotation.tag
+    return not context and proto.type == schema_pb2.BYTES and _values_in_a_step(proto, context)[1] != 1
 
 
 def _values_in_a_step(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:

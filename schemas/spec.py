@@ -1,7 +1,7 @@
 """What a sequence dataset is: its features, what each is for, and what holds between them.
 
 A record is one sequence. It has *context* features (one value for the whole sequence) and *sequence* features (one
-value, or one vector, for each step)::
+value, or one vector, for each step; a *nested* feature has any number of strings in a step)::
 
     spec = SequenceSpec(features={
         "tokens": Feature(kind="token", role="input"),
@@ -62,6 +62,8 @@ class Feature(Frozen):
         record; `time` orders records; `carried` goes along and is not used.
       context: True for one value a record, False for one value a step.
       width: The number of floats in a step of a `vector`; not allowed elsewhere.
+      nested: True for any number of values in a step, also none, such as the morphemes of a word: a record has a list
+        of strings for each step. For sequence features of strings with the role `input` or `carried`.
       spans: How the tags of a `categorical` feature mark spans of steps, if they do: with `BIO`, `B-PER` begins a span
         of type PER, `I-PER` goes on, and `O` is outside; with `BIOES`, `E-PER` ends it and `S-PER` is a span of one.
       drift: The most that the values may differ from those of the baseline, such as the previous span: 0 to 1. It is
@@ -75,6 +77,7 @@ class Feature(Frozen):
     role: Role = "input"
     context: bool = False
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
+    nested: bool = False
     spans: Spans | None = None
     drift: _Distance | None = None
     skew: _Distance | None = None
@@ -89,7 +92,20 @@ class Feature(Frozen):
             raise ValueError("a label must be 'categorical', 'integer', 'float' or 'vector', not 'token'")
         if self.spans is not None and (self.kind != "categorical" or self.context):
             raise ValueError("only a 'categorical' sequence feature has `spans`")
+        if self.nested:
+            self._check_nested()
         return self
+
+    def _check_nested(self) -> None:
+        if self.context or self.dtype != "string":
+            place = "context" if self.context else "sequence"
+            raise ValueError(
+                f"`nested` is for a sequence feature of strings, not a {place} feature of kind {self.kind!r}"
+            )
+        if self.role not in ("input", "carried"):
+            raise ValueError(f"a `nested` feature has the role 'input' or 'carried', not {self.role!r}")
+        if self.spans is not None:
+            raise ValueError("`spans` and `nested` exclude each other: spans are of steps with one tag")
 
     @property
     def dtype(self) -> DType:
@@ -132,7 +148,7 @@ class SequenceSpec(Frozen):
 
     @property
     def sequence(self) -> dict[str, Feature]:
-        """The features with one value, or one vector, a step. All of them have the record's length."""
+        """The features with one value, one vector, or one list, a step. All of them have the record's length."""
         return {name: feature for name, feature in self.features.items() if not feature.context}
 
     def with_role(self, role: Role) -> dict[str, Feature]:

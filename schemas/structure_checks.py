@@ -44,7 +44,9 @@ def has_type(feature: Feature, column: Column) -> bool:
 
 
 def check_counts(name: str, feature: Feature, column: Column) -> Iterator[Finding]:
-    """Records with a step that does not hold one value, or not one vector."""
+    """Records with a step that does not hold one value, or not one vector; a nested feature's hold any number."""
+    if feature.nested:
+        return
     width = feature.width or 1
     empty, empty_steps = column.first_steps(column.counts == 0)
     wrong, steps = column.first_steps((column.counts != width) & (column.counts > 0))

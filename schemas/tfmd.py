@@ -76,7 +76,8 @@ def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
         steps = proto.value_counts.value_count.add(min=spec.min_length)
         if spec.max_length is not None:
             steps.max = spec.max_length
-        proto.value_counts.value_count.add(min=feature.width or 1, max=feature.width or 1)
+        values = {"min": 0} if feature.nested else dict.fromkeys(("min", "max"), feature.width or 1)
+        proto.value_counts.value_count.add(**values)
     add_representations(schema)
     return schema
 

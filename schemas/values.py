@@ -1,8 +1,9 @@
 """From the values of one feature to protobuf bytes, checked: one codec for each storage type.
 
-A codec turns one value into a `Feature` and a sequence of values into a `FeatureList`. Each takes Python values, lists
-and NumPy arrays alike and raises `BadRecordError`, naming the feature and the value, for anything that the feature's
-kind does not allow. Nothing is converted that could change a value: no string becomes a number, no bool an integer.
+A codec turns one value into a `Feature` and a sequence of values into a `FeatureList`; the value of a nested feature's
+step is a list of strings. Each takes Python values, lists and NumPy arrays alike and raises `BadRecordError`, naming
+the feature and the value, for anything that the feature's kind does not allow. Nothing is converted that could change
+a value: no string becomes a number, no bool an integer.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Codec(Protocol):
 
 def codec(name: str, feature: Feature, not_finite: NotFinite = "reject") -> Codec:
     """The codec for a feature: of its dtype, and for a vector of its width."""
+    if feature.nested:
+        return _StringLists(name)
     if feature.dtype == "string":
         return _Strings(name)
     if feature.dtype == "int64":
@@ -65,19 +68,30 @@ class _Cached(dict[Any, bytes], abc.ABC):
 
 class _Strings(_Cached):
     def feature(self, value: Any) -> bytes:
-        if not isinstance(value, str):
-            raise _wrong_type(self._name, value, "a string")
-        try:
-            return wire.bytes_feature(value.encode())
-        except UnicodeEncodeError:
-            message = f"`{self._name}` has {value!r}, which holds half a surrogate pair and cannot be written as UTF-8"
-            raise bad_record(Reason.UNDECODABLE, message) from None
+        return wire.bytes_feature(_utf8(self._name, value))
 
     def steps(self, values: Sequence[Any] | npt.NDArray[Any]) -> bytes:
         try:
             return b"".join(map(self.__getitem__, _plain(values)))
         except TypeError:  # An unhashable value, such as a list within the list.
             return b"".join(map(self.__missing__, values))
+
+
+class _StringLists(_Cached):
+    def feature(self, value: Any) -> bytes:
+        return wire.bytes_list_feature([_utf8(self._name, string) for string in value])
+
+    def steps(self, values: Sequence[Any] | npt.NDArray[Any]) -> bytes:
+        steps = [self._step(value) for value in values]
+        try:
+            return b"".join(map(self.__getitem__, steps))
+        except TypeError:  # An unhashable value, such as a list within the list.
+            return b"".join(map(self.__missing__, steps))
+
+    def _step(self, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple, np.ndarray)):
+            raise _wrong_type(self._name, value, "a list of strings, as the feature is `nested`")
+        return tuple(value)
 
 
 class _Integers(_Cached):
@@ -165,6 +179,16 @@ class _Vectors(_Floats):
             message = f"`{self._name}` has a step of {len(row)} numbers, expected {self._width}, the feature's `width`"
             raise bad_record(Reason.WRONG_TYPE, message)
         return row.tolist() if isinstance(row, np.ndarray) else row
+
+
+def _utf8(name: str, value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise _wrong_type(name, value, "a string")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        message = f"`{name}` has {value!r}, which holds half a surrogate pair and cannot be written as UTF-8"
+        raise bad_record(Reason.UNDECODABLE, message) from None
 
 
 def _plain(values: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:

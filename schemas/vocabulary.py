@@ -142,6 +142,11 @@ class Vocabulary:
         return FIRST_ID + len(self.symbols)
 
 
+def from_one_key(asset: str) -> str:
+    """What finds a vocabulary's file, among the assets of a transform graph, if its ids start at 1."""
+    return f"ids_from_one:{asset}"
+
+
 def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
     """The vocabulary of a transformed feature, also of one that shares it or was made of another one's steps.
 

@@ -91,8 +91,13 @@ def make_eval_config(
     # Without any threshold the Evaluator neither blesses nor refuses, and Pusher never pushes.
     config.metrics_specs[0].metrics[0].threshold.value_threshold.lower_bound.value = 1
     for metric in measured:
-        # TFMA takes a threshold to be of the value that the metric is named after.
-        for name in [name for name in bounds if metric.has(name)] or metric.values[:1]:
+        # TFMA takes a threshold to be of the value that the metric is named after; and leaves that one without an
+        # interval, if the metric says so.
+        named = [name for name in bounds if metric.has(name)] or metric.values[:1]
+        count = f"{metric.arguments['label']}_count"
+        if confidence_intervals and count in metric.values and count not in named:
+            named.append(count)
+        for name in named:
             added = config.metrics_specs[0].metrics.add(
                 class_name=metric.kind.__name__,
                 module=metrics.__name__,

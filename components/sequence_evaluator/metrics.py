@@ -45,6 +45,11 @@ class _SequenceMetric(tfma.metrics.Metric):
         self.values, self.values_of_each = tally.names, tally.names_of_each
         super().__init__(self._computations, label=label, per_step=per_step, name=name or self.values[0], **options)
 
+    @property
+    def compute_confidence_interval(self) -> bool:
+        """Whether TFMA gives an interval for the value that the metric is named after: not for a count of labels."""
+        return self.name != f"{self.kwargs['label']}_count"
+
     def _computations(
         self, label: str, per_step: bool, name: str, model_names: Iterable[str] = ("",), **options: Any
     ) -> list[tfma.metrics.MetricComputation]:

@@ -142,8 +142,10 @@ def _of_steps(steps: list[Any], context: bool) -> Feature | str:
         return Feature(kind="float", context=context)
     if types == {list}:
         widths = {len(step) for step in steps}
-        numbers = set(map(type, itertools.chain.from_iterable(steps))) <= {int, float}
-        if len(widths) == 1 and numbers and (width := widths.pop()):
+        values = set(map(type, itertools.chain.from_iterable(steps)))
+        if values == {str} and not context:
+            return Feature(kind="token", nested=True)
+        if len(widths) == 1 and values <= {int, float} and (width := widths.pop()):
             return Feature(kind="vector", width=width, context=context)
         return "has several values in a step, and these are no vectors of one width"
     return f"holds values of the types {', '.join(sorted(type_.__name__ for type_ in types))}"

@@ -15,8 +15,8 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 class JsonlReader(Reader):
     """Reads JSON Lines (https://jsonlines.org).
 
-    A feature's `source` is the key in the object. A vector is a list of lists of numbers. Keys that the spec does not
-    name are left alone, and so are empty lines. The reader takes no options.
+    A feature's `source` is the key in the object. A vector is a list of lists of numbers, a nested feature one of lists
+    of strings. Keys that the spec does not name are left alone, and so are empty lines. The reader takes no options.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:

@@ -22,7 +22,8 @@ class ParquetReader(Reader):
     """Reads Parquet files.
 
     The `source` of a feature is the column's name. Without options, a row is a record: list columns are sequence
-    features, lists of lists are vectors. With `group_by`, the options are those of `GroupOptions` and a row is a step.
+    features, lists of lists are vectors or nested features. With `group_by`, the options are those of `GroupOptions`
+    and a row is a step.
     Dates and times are read as ISO 8601 text.
     """
 

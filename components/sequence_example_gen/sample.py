@@ -31,10 +31,10 @@ from tfx_sequence.components.sequence_example_gen.parquet import ParquetReader
 from tfx_sequence.components.sequence_example_gen.readers import Item
 from tfx_sequence.components.sequence_example_gen.series import LABEL, VALUES, SeriesReader
 from tfx_sequence.components.sequence_example_gen.sources import Source
-from tfx_sequence.components.sequence_example_gen.tfrecords import read_tfrecords
 from tfx_sequence.schemas.examples import parse
 from tfx_sequence.schemas.records import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfrecords import read_tfrecords
 
 RECORDS = 1000
 """How many records are looked at, or rows in long form."""
@@ -145,9 +145,19 @@ def _parallel(source: Source, options: Options) -> Iterator[Record]:
 
 def _sequence_examples(source: Source, options: Options) -> Iterator[Record]:
     with source.open() as stream:
-        for record in read_tfrecords(stream):
-            if isinstance(record, bytes):
-                yield readable(parse(record))
+        good = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
+        records = [readable(parse(record)) for record in itertools.islice(good, RECORDS)]
+    # A step of one value is that value, also where other steps are lists.
+    lists = {
+        name
+        for record in records
+        for name, steps in record.items()
+        if isinstance(steps, list) and any(isinstance(step, list) and len(step) > 1 for step in steps)
+    }
+    for record in records:
+        for name in lists & record.keys():
+            record[name] = [step if isinstance(step, list) else [step] for step in record[name]]
+    return iter(records)
 
 
 _SAMPLERS: dict[str, Callable[[Source, Options], Iterator[Record]]] = {

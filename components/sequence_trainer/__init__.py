@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         LossParts,
         classification_loss,
         regression_loss,
-        sampled_sequence_loss,
         sequence_loss,
         sequence_loss_by_example,
     )
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
         bidirectional_dynamic_rnn,
         dynamic_rnn,
     )
+    from tfx_sequence.components.sequence_trainer.sampled_softmax import sampled_sequence_loss
     from tfx_sequence.components.sequence_trainer.stack import RecurrentStack
     from tfx_sequence.components.sequence_trainer.standing import Outcome
     from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
@@ -211,7 +211,7 @@ __getattr__ = lazy_names(
         "parse_records": "parsing",
         "plan_batches": "buckets",
         "regression_loss": "losses",
-        "sampled_sequence_loss": "losses",
+        "sampled_sequence_loss": "sampled_softmax",
         "sequence_loss": "losses",
         "sequence_loss_by_example": "losses",
         "tag_constraints": "crf",

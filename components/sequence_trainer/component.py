@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
@@ -12,30 +13,36 @@ from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
 _RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
-_MODEL_KEY, _TRAINING_KEY, _STATE_KEY = "model", "training", "state_dir"
+_MODEL_KEY, _TRAINING_KEY, _STATE_KEY, _LABELS_KEY = "model", "training", "state_dir", "labels"
 
 
 class SequenceTrainer(stock.Trainer):
-    """Trains a dynamic RNN on transformed SequenceExamples, with a masked loss.
+    """Trains a dynamic RNN on transformed sequences, with a masked loss.
 
     It stands in for stock Trainer: the same channels, the same artifacts. What differs: it brings a `run_fn` of its
     own, so no module file is needed; one can be given all the same.
 
     Args:
-      examples: A channel of `Examples`: SequenceExamples as SequenceTransform writes them.
-      transform_graph: A channel of `TransformGraph` from SequenceTransform.
+      examples: A channel of `Examples`: SequenceExamples as SequenceTransform writes them, or tf.Examples as stock
+        Transform does.
+      transform_graph: A channel of `TransformGraph` from SequenceTransform or stock Transform.
       model: The network.
       training: The optimisation.
+      labels: The transformed features to predict, and no others. By default those that have the role `label` in the
+        schema, as SequenceSchemaGen writes it; stock SchemaGen knows no roles. All else is an input, but for what has
+        another role.
       state_dir: The folder in which training is saved, for the next run of the same data and settings to go on from
         if this one is killed; by default `<pipeline root>/<component>/state`. What is in it is removed at the end.
       schema: As stock has it; not needed, for the transform graph carries one.
-      base_model: As stock has it.
+      base_model: As stock has it: a channel of `Model`, as this component exports it, whose weights training starts
+        from, as far as they fit; see docs/training.md. It may be empty, as that of a Resolver in a first run is.
       hyperparameters: As stock has it.
       module_file: As stock has it; replaces the default run_fn.
       run_fn: As stock has it; replaces the default run_fn.
       train_args: As stock has it: the splits to train on, `train` by default. `num_steps` is not used by our run_fn.
       eval_args: As stock has it: the splits that early stopping watches, `eval` by default.
-      custom_config: As stock has it. The settings are added to it under `model`, `training` and `state_dir`.
+      custom_config: As stock has it. The settings are added to it under `model`, `training`, `labels` and
+        `state_dir`.
     """
 
     def __init__(  # noqa: D107
@@ -44,6 +51,7 @@ class SequenceTrainer(stock.Trainer):
         transform_graph: types.BaseChannel,
         model: ModelConfig | None = None,
         training: TrainingConfig | None = None,
+        labels: Sequence[str] | None = None,
         state_dir: str | None = None,
         schema: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
@@ -59,6 +67,7 @@ class SequenceTrainer(stock.Trainer):
         settings = {
             _MODEL_KEY: (model or ModelConfig()).model_dump(mode="json"),
             _TRAINING_KEY: (training or TrainingConfig()).model_dump(mode="json"),
+            **({} if labels is None else {_LABELS_KEY: list(labels)}),
             **({} if state_dir is None else {_STATE_KEY: state_dir}),
         }
         super().__init__(

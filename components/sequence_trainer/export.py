@@ -2,9 +2,12 @@
 
 Signatures:
 
-- `serving_default`: `examples`, serialized SequenceExamples, string `[B]`.
+- `serving_default`: `examples`, serialized records as they were before the transform, string `[B]`: SequenceExamples,
+  or tf.Examples if the transform read those.
 - `serve_sequences`: one tensor for each input feature, `[B, T]` (`[B, T, width]`, and `[B]` for context) as they were
-  before the transform, and `lengths`, int64 `[B]`.
+  before the transform, and `lengths`, int64 `[B]`. A nested feature is `[B, T, V]`, and `<name>/lengths`, int64
+  `[B, T]`, says how many values its steps have. There is no such signature if the inputs are made of something else,
+  such as a text that the transform splits.
 - `bulk_inference`: as `serving_default`, but the string of one label a record is `[B, 1]`: stock BulkInferrer fails
   on `[B]`.
 - `transform_features`: `examples`, string `[B]`, to everything that training read, padded.
@@ -28,11 +31,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batching import nested_batch
+from tfx_sequence.components.sequence_trainer.columns import to_columns
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.raw_examples import RawExamples
+from tfx_sequence.components.sequence_trainer.raw_sequences import RawSequences
 from tfx_sequence.components.sequence_trainer.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.warmup import write_warmup
-from tfx_sequence.schemas.spec import Feature
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 
@@ -49,11 +54,13 @@ class ServingModel(tf.Module):
         self._answer = {name: head.predict for name, head in model.heads.items()}
         self._cross_entropy = {name: head.cross_entropy for name, head in model.heads.items()}
         self._task = task
-        self._transform = transform_output.transform_features_layer()
-        self._raw_inputs = task.raw.with_role("input")
-        self._raw_labels = task.raw.with_role("label")
-        # A label of the step beside each is made of an input; a record's weight is read in training alone.
-        self._raw_features = {**self._raw_inputs, **self._raw_labels, **task.raw.with_role("weight")}
+        self._graph = transform_output.transform_features_layer()
+        self._raw: RawSequences | RawExamples
+        if task.raw_examples:
+            inputs = [item.name for item in task.inputs]
+            self._raw = RawExamples(task.raw_examples, self._graph, inputs, task.columns)
+        else:
+            self._raw = RawSequences(task.raw, self._answer)
 
     def save(self, directory: str) -> None:
         """Writes the SavedModel, and the requests that TensorFlow Serving warms it up with."""
@@ -70,37 +77,30 @@ class ServingModel(tf.Module):
         signatures = {
             name: tf.function(function).get_concrete_function(_EXAMPLES) for name, function in of_examples.items()
         }
-        signatures["serve_sequences"] = tf.function(self.serve_sequences).get_concrete_function(
-            **self._sequence_specs()
-        )
+        if specs := self._raw.padded_specs():
+            signatures["serve_sequences"] = tf.function(self.serve_sequences).get_concrete_function(specs)
         tf.saved_model.save(self, directory, signatures=signatures)
-        write_warmup(directory, self._task.raw)
+        write_warmup(directory, self._raw.example)
 
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for serialized SequenceExamples `[B]`; they need not have labels."""
-        return self._predict(_parse(examples, self._raw_inputs))
+        """Answers for serialized records `[B]`; they need not have labels."""
+        return self._predict(self._raw.inputs(examples))
 
-    def serve_sequences(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve_sequences(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Answers for padded raw features and their `lengths`."""
-        lengths = features[LENGTHS]
-        raw = {
-            name: features[name] if feature.context else _to_steps(features[name], lengths)
-            for name, feature in self._raw_inputs.items()
-        }
-        return self._predict(raw)
+        return self._predict(self._raw.from_padded(features))
 
     def transformed_labels(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The labels' ids, padded, of serialized SequenceExamples `[B]`.
+        """The labels' ids, padded, of serialized records `[B]`.
 
         Raises:
           tf.errors.InvalidArgumentError: when run on a label that the train split does not have.
         """
-        needed = self._raw_labels if self._raw_labels.keys() >= self._answer.keys() else self._raw_features
-        transformed = self._transform(_parse(examples, needed))
+        transformed = self._transform(self._raw.labels(examples))
         return {name: _pad(transformed[name]) for name in self._answer}
 
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for serialized SequenceExamples `[B]`, the labels, and how unlikely they are.
+        """Answers for serialized records `[B]`, the labels, and how unlikely they are.
 
         Raises:
           tf.errors.InvalidArgumentError: when run on a label that the train split does not have.
@@ -118,19 +118,19 @@ class ServingModel(tf.Module):
         return {name: _flat(value) for name, value in answers.items()}
 
     def slices(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What serialized SequenceExamples `[B]` may be sliced by."""
-        lengths = self._lengths(self._transform(_parse(examples, self._raw_inputs)))
+        """What serialized records `[B]` may be sliced by."""
+        lengths = _lengths(self._transform(self._raw.inputs(examples)))
         return {"length_bucket": _length_bucket(lengths)}
 
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """All transformed features that training reads, padded, and `lengths`."""
-        transformed = self._transform(_parse(examples, self._raw_features))
-        lengths = self._lengths(transformed)
+        transformed = self._transform(self._raw.all(examples))
+        lengths = _lengths(transformed)
         return self._batch(transformed, self._task.columns) | {LENGTHS: lengths}
 
     def _predict(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        transformed = self._transform(dict(raw))
-        lengths = self._lengths(transformed)
+        transformed = self._transform(raw)
+        lengths = _lengths(transformed)
         batch = self._batch(transformed, [item.name for item in self._task.inputs])
         return self._answers(self._run(batch | {LENGTHS: lengths}), lengths)
 
@@ -148,44 +148,13 @@ class ServingModel(tf.Module):
             batch |= nested_batch(name, value) if self._task.columns[name].nested else {name: _pad(value)}
         return batch
 
-    def _lengths(self, transformed: Mapping[str, Any]) -> tf.Tensor:
-        return next(value.row_lengths() for value in transformed.values() if isinstance(value, tf.RaggedTensor))
-
-    def _sequence_specs(self) -> dict[str, tf.TensorSpec]:
-        specs = {}
-        for name, feature in self._raw_inputs.items():
-            shape: list[int | None] = [None] if feature.context else [None, None]
-            shape += [] if feature.width is None else [feature.width]
-            specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
-        return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
+    def _transform(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What is made of raw features, as far as training reads it."""
+        return to_columns(self._graph(dict(raw)), self._task.columns)
 
 
-def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, Any]:
-    """Raw features as Transform reads them: sequences `[B, (T), (V)]`, context `[B]` or `[B, width]`."""
-    context, sequences, _ = tf.io.parse_sequence_example(
-        examples,
-        context_features={
-            name: tf.io.FixedLenFeature([] if feature.width is None else [feature.width], tf.as_dtype(feature.dtype))
-            for name, feature in features.items()
-            if feature.context
-        },
-        sequence_features={
-            name: tf.io.RaggedFeature(tf.as_dtype(feature.dtype), row_splits_dtype=tf.int64)
-            for name, feature in features.items()
-            if not feature.context
-        },
-    )
-    return {**context, **sequences}
-
-
-def _to_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """`[B, T]` or `[B, T, width]` to `[B, (T), (V)]`, without the padding."""
-    ragged = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
-    values = ragged.values
-    width = 1 if values.shape.rank == 1 else values.shape[1]
-    count = tf.shape(values, out_type=tf.int64)[0]
-    steps = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), tf.range(count + 1) * width, validate=False)
-    return ragged.with_values(steps)
+def _lengths(transformed: Mapping[str, Any]) -> tf.Tensor:
+    return next(value.row_lengths() for value in transformed.values() if isinstance(value, tf.RaggedTensor))
 
 
 def _pad(value: Any) -> tf.Tensor:

@@ -3,7 +3,7 @@
 A training loop knows no more of a label than this::
 
     outputs = model(batch, training=True)                                       # label to outputs
-    parts = {name: head.loss(outputs[name], batch, reduction) for name, head in model.heads.items()}
+    parts = {name: head.loss(outputs[name], batch, reduction, training=True) for name, head in model.heads.items()}
 
     metrics = {name: head.new_metrics() for name, head in model.heads.items()}
     for batch in evaluation:
@@ -28,6 +28,7 @@ from tfx_sequence.components.sequence_trainer.losses import LossParts, Reduction
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.task import Head
+from tfx_sequence.components.sequence_trainer.windows import SHARE
 
 Batch = Mapping[str, tf.Tensor]
 """The columns of a padded batch, `[B, T, ...]` or `[B, ...]`, and `lengths`, int64 `[B]`."""
@@ -105,11 +106,18 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """The label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record."""
+        """The label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record.
+
+        Those of training are for `training_loss` alone, and may be something else.
+        """
 
     @abc.abstractmethod
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """The loss before it is weighted."""
+
+    def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """What training makes small, before it is weighted: the loss, unless that takes too long."""
+        return self.raw_loss(outputs, batch, reduction)
 
     @abc.abstractmethod
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -134,17 +142,22 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
         """
         return None
 
-    def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+    def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
         """The label's loss, times its weight.
 
         Args:
-          outputs: What the layer gave for the batch.
+          outputs: What the layer gave for the batch, called with the same `training`.
           batch: With the label's ids from 1, or numbers, `[B, T]` or `[B]`.
           reduction: How step losses become one number.
+          training: Whether it is the `training_loss`.
         """
-        parts = self.raw_loss(outputs, batch, reduction)
+        parts = (self.training_loss if training else self.raw_loss)(outputs, batch, reduction)
         return LossParts(self.config.weight * parts.total, parts.normaliser)
 
     def record_weights(self, batch: Batch) -> tf.Tensor | None:
         """How much each record of the batch counts, `[B]`; None if all count alike."""
-        return None if self._record_weight is None else batch[self._record_weight]
+        share = batch.get(SHARE)
+        if self._record_weight is None:
+            return share
+        weights = batch[self._record_weight]
+        return weights if share is None else share * tf.cast(weights, share.dtype)

@@ -22,27 +22,55 @@ from tfx_sequence.components.sequence_trainer.metrics import Accuracy, SpanF1
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.sampled_softmax import sampled_sequence_loss
 from tfx_sequence.components.sequence_trainer.task import Head, TaskError
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
 
 class SoftmaxHead(HeadLayer):
-    """A softmax over the label's values: of each step, or of the record."""
+    """A softmax over the label's values: of each step, or of the record.
 
-    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+    Args:
+      head: The label.
+      config: How it is predicted.
+      record_weight: The column that says how much each record counts, if there is one.
+      seed: Of the values that are drawn in training, if the softmax is sampled.
+    """
+
+    def __init__(
+        self, head: Head, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
+    ) -> None:
         """Makes the layer.
 
         Raises:
-          TaskError: if the label has not all values that have a weight.
+          TaskError: if the label has not all values that have a weight, or not more than are drawn.
         """
         super().__init__(head, config, record_weight)
+        _check_sampled(head, config)
         self._class_weights = _class_weights(head, config)
         self._pooled = Pooled(head.per_step, config.pooling)
         self._dense = keras.layers.Dense(len(head.classes), name="logits")
+        self._draws = keras.random.SeedGenerator(seed) if config.sampled else None
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """Logits `[B, T, C]`, or `[B, C]`."""
-        return self._dense(self._pooled(encoded))
+        """Logits `[B, T, C]`, or `[B, C]`; what they would be made of, if training draws."""
+        hidden = self.hidden(encoded)
+        return hidden if training and self._draws else self.logits(hidden)
+
+    def hidden(self, encoded: Encoded) -> tf.Tensor:
+        """What the logits are made of, `[B, T, D]`, or `[B, D]`."""
+        hidden = self._pooled(encoded)
+        if not self._dense.built:
+            self._dense.build(hidden.shape)
+        return hidden
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """`[B, T, D]` to `[B, T, C]`, or `[B, D]` to `[B, C]`."""
+        return self._dense(hidden)
+
+    def table(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
+        return tf.transpose(self._dense.kernel), tf.convert_to_tensor(self._dense.bias)
 
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """The cross entropy."""
@@ -57,12 +85,30 @@ class SoftmaxHead(HeadLayer):
             return sequence_loss(outputs, labels, batch[LENGTHS], **options)
         return classification_loss(outputs, labels, **options)
 
+    def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The cross entropy; among the values that are drawn, if any are."""
+        if self._draws is None:
+            return self.raw_loss(outputs, batch, reduction)
+        assert self.config.sampled is not None
+        return sampled_sequence_loss(
+            *self._steps(outputs, batch),
+            *self.table(),
+            num_sampled=self.config.sampled,
+            seed=tf.cast(self._draws.next(), tf.int32),
+            reduction=reduction,
+            sequence_weights=self.record_weights(batch),
+        )
+
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
         """The sum over the steps, float64 `[B]`."""
-        labels, lengths = batch[self.head.name], batch[LENGTHS]
-        if not self.head.per_step:
-            outputs, labels, lengths = outputs[:, None], labels[:, None], tf.ones_like(labels)
-        return tf.reduce_sum(tf.cast(step_losses(outputs, labels, lengths), tf.float64), 1)
+        return tf.reduce_sum(tf.cast(step_losses(*self._steps(outputs, batch)), tf.float64), 1)
+
+    def _steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Outputs `[B, T, ...]`, labels `[B, T]` and lengths `[B]`; T is 1 for a label a record."""
+        labels = batch[self.head.name]
+        if self.head.per_step:
+            return outputs, labels, batch[LENGTHS]
+        return outputs[:, None], labels[:, None], tf.ones_like(labels)
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32, the probability of the answer."""
@@ -133,6 +179,14 @@ class LabelMetrics(HeadMetrics):
         predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.head.name}_id"]
         for metric in self.metrics.values():
             metric.update_state(batch[self.head.name], predictions, self.lengths(batch))
+
+
+def _check_sampled(head: Head, config: HeadConfig) -> None:
+    if config.sampled is not None and config.sampled >= len(head.classes):
+        raise TaskError(
+            f"model.heads.{head.name}.sampled: must be less than {len(head.classes)}, the number of the label's "
+            f"values, but is {config.sampled}; without it all are used"
+        )
 
 
 def _class_weights(head: Head, config: HeadConfig) -> tf.Tensor | None:

@@ -26,6 +26,7 @@ class LanguageModelHead(SoftmaxHead):
       config: How it is predicted.
       record_weight: The column that says how much each record counts, if there is one.
       embedding: The embedding that is tied to; none if None.
+      seed: Of the values that are drawn in training, if the softmax is sampled.
     """
 
     def __init__(
@@ -34,21 +35,31 @@ class LanguageModelHead(SoftmaxHead):
         config: HeadConfig,
         record_weight: str | None = None,
         embedding: keras.layers.Embedding | None = None,
+        seed: int | None = None,
     ) -> None:
         """Makes the layer."""
-        super().__init__(head, config, record_weight)
+        super().__init__(head, config, record_weight, seed)
         self._tied = embedding
         if embedding is not None:
             self._projection = keras.layers.Dense(embedding.output_dim, name="projection")
             self._bias = self.add_weight(shape=(len(head.classes),), initializer="zeros", name="bias")
 
-    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """Logits `[B, T, C]`."""
+    def hidden(self, encoded: Encoded) -> tf.Tensor:
+        """What the logits are made of, `[B, T, D]`."""
+        return super().hidden(encoded) if self._tied is None else self._projection(encoded.steps)
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """`[B, T, D]` to `[B, T, C]`."""
         if self._tied is None:
-            return super().call(encoded, training)
-        hidden = self._projection(encoded.steps)
-        table = tf.cast(tf.convert_to_tensor(self._tied.embeddings), hidden.dtype)[FIRST_ID:]
-        return tf.einsum("btd,cd->btc", hidden, table) + tf.cast(self._bias, hidden.dtype)
+            return super().logits(hidden)
+        table, bias = (tf.cast(part, hidden.dtype) for part in self.table())
+        return tf.einsum("btd,cd->btc", hidden, table) + bias
+
+    def table(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
+        if self._tied is None:
+            return super().table()
+        return tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:], tf.convert_to_tensor(self._bias)
 
     def new_metrics(self) -> HeadMetrics:
         """Perplexity, cross entropy in nats, and accuracy. The cross entropy is watched: less is better."""

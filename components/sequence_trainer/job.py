@@ -21,8 +21,9 @@ from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.saved_state import SavedState
 from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.warm_start import files_of
 
-MODEL_KEY, TRAINING_KEY, STATE_KEY = "model", "training", "state_dir"
+MODEL_KEY, TRAINING_KEY, STATE_KEY, LABELS_KEY = "model", "training", "state_dir", "labels"
 """Where SequenceTrainer puts its settings in the `custom_config` of a run_fn."""
 
 
@@ -37,6 +38,7 @@ class Job:
       transform_output: The transform graph.
       train_files: Records to train on.
       eval_files: Records that early stopping watches.
+      base_model: The SavedModel whose weights training starts from; None to start anew.
     """
 
     model: ModelConfig
@@ -45,6 +47,7 @@ class Job:
     transform_output: tft.TFTransformOutput
     train_files: tuple[str, ...]
     eval_files: tuple[str, ...]
+    base_model: str | None = None
 
     @classmethod
     def read(cls, fn_args: Any) -> Job:
@@ -52,24 +55,25 @@ class Job:
 
         Args:
           fn_args: An FnArgs. `custom_config` holds the fields of a ModelConfig under `model` and of a TrainingConfig
-            under `training`; `hyperparameters`, as a Tuner writes them, replaces those that it names, such as
-            `model.units`.
+            under `training`, and names of labels under `labels`; `hyperparameters`, as a Tuner writes them, replaces
+            the settings that it names, such as `model.units`.
 
         Raises:
           TaskError: if the data or the settings cannot work.
         """
         graph = fn_args.transform_graph_path
         if not graph:
-            raise TaskError("SequenceTrainer needs the `transform_graph` that SequenceTransform makes; none was given")
+            raise TaskError("SequenceTrainer needs the `transform_graph` that the transform makes; none was given")
         custom: dict[str, Any] = fn_args.custom_config or {}
         output = tft.TFTransformOutput(graph)
         job = cls(
             ModelConfig.model_validate(custom.get(MODEL_KEY, {})),
             TrainingConfig.model_validate(custom.get(TRAINING_KEY, {})),
-            SequenceTask.load(output),
+            SequenceTask.load(output, custom.get(LABELS_KEY, ())),
             output,
             _files(fn_args.train_files),
             _files(fn_args.eval_files),
+            fn_args.base_model,
         )
         return job.tuned((fn_args.hyperparameters or {}).get("values", {}))
 
@@ -113,10 +117,11 @@ class Job:
         return tf.distribute.MirroredStrategy() if self.training.devices == "all" else tf.distribute.get_strategy()
 
     def saved_state(self, folder: str) -> SavedState:
-        """Where this very training is saved: files, task and settings of another kind have another place."""
+        """Where this very training is saved: files, task, settings or a base model of another kind have another."""
         source = self.training.model_fn and _source(self.training.model_fn)
         settings = (self.model, self.training, self.task, source)
-        return SavedState(folder, fingerprint([*self.train_files, *self.eval_files], settings))
+        base = files_of(self.base_model) if self.base_model else []
+        return SavedState(folder, fingerprint([*self.train_files, *self.eval_files, *base], settings))
 
     def _batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")

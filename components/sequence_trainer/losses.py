@@ -163,55 +163,6 @@ def step_losses(
     return zero_padding(losses, mask)
 
 
-def sampled_sequence_loss(
-    hidden: tf.Tensor,
-    labels: tf.Tensor,
-    lengths: tf.Tensor,
-    embeddings: tf.Tensor,
-    biases: tf.Tensor,
-    *,
-    num_sampled: int,
-    reduction: Reduction = "sequence_mean",
-    sequence_weights: tf.Tensor | None = None,
-    seed: int | None = None,
-) -> LossParts:
-    """An estimate of `sequence_loss` for training with many classes: `num_sampled` wrong ones stand for all.
-
-    Classes are drawn in log-uniform proportion to their ids, as vocabularies are sorted by falling frequency, and
-    logits are corrected by that proportion (Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural
-    Machine Translation"). Evaluate with `sequence_loss`: this is biased, and random.
-
-    Args:
-      hidden: What the logits would be made of, `[B, T, D]`.
-      labels: Ids 1 to C, integers `[B, T]`.
-      lengths: Real steps of each sequence, integers `[B]`.
-      embeddings: A row for each id, `[C + 1, D]`, such as the table of the input's embedding; row 0 is of padding,
-        and is not used.
-      biases: One for each id, `[C + 1]`.
-      num_sampled: How many classes to draw for each batch, at most C.
-      reduction: How step losses become one number.
-      sequence_weights: The weight of each sequence, `[B]`.
-      seed: Of the draw.
-    """
-    mask = step_mask(lengths, tf.shape(hidden)[1])
-    hidden = zero_padding(full_precision(hidden), mask)
-    target = tf.reshape(classes(labels, mask), [-1, 1])
-    num_classes = int(embeddings.shape[0]) - 1
-    # The sampler counts classes from 0, the table's rows from 1.
-    drawn = tf.random.log_uniform_candidate_sampler(target, 1, num_sampled, True, num_classes, seed=seed)
-    losses = tf.nn.sampled_softmax_loss(
-        weights=full_precision(embeddings),
-        biases=full_precision(biases),
-        labels=target + 1,
-        inputs=tf.reshape(hidden, [-1, hidden.shape[-1]]),
-        num_sampled=num_sampled,
-        num_classes=num_classes + 1,
-        sampled_values=(drawn[0] + 1, tf.cast(drawn[1], hidden.dtype), tf.cast(drawn[2], hidden.dtype)),
-    )
-    losses = zero_padding(tf.reshape(losses, tf.shape(mask)), mask)
-    return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, sequence_weights)
-
-
 def regression_loss(
     predictions: tf.Tensor,
     targets: tf.Tensor,

@@ -18,13 +18,12 @@ from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, Softm
 from tfx_sequence.components.sequence_trainer.heads_language import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.heads_numbers import RegressionHead
 from tfx_sequence.components.sequence_trainer.inputs import InputEncoder
+from tfx_sequence.components.sequence_trainer.loop import Nest
 from tfx_sequence.components.sequence_trainer.model_checks import contradictions
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask, TaskError
-
-_HEADS: dict[str, type[HeadLayer]] = {"softmax": SoftmaxHead, "crf": CRFHead, "regression": RegressionHead}
 
 
 class SequenceModel(keras.Model):
@@ -32,6 +31,7 @@ class SequenceModel(keras.Model):
 
     Attributes:
       heads: Label to the layer that predicts it.
+      settings: What the network is made by.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
@@ -48,11 +48,13 @@ class SequenceModel(keras.Model):
         super().__init__()
         for wrong in contradictions(task.raw, config, [head.name for head in task.heads]):
             raise TaskError(f"model.{wrong.key}: {wrong.message}")
+        self.settings = config
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
         self.heads: dict[str, HeadLayer] = {
-            head.name: _head(head, config.heads.get(head.name, HeadConfig()), task, self._inputs) for head in task.heads
+            head.name: _head(head, config.heads.get(head.name, HeadConfig()), task, self._inputs, seeds)
+            for head in task.heads
         }
 
     def call(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
@@ -66,20 +68,42 @@ class SequenceModel(keras.Model):
         Returns:
           Label to what its head gives, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
         """
-        lengths = features[LENGTHS]
-        steps, final = self._stack(self._inputs(features, training=training), lengths, training=training)
+        return self.window(features, None, training)[0]
+
+    def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
+        """Runs the network on a window of sequences that are longer, from where the window before ended.
+
+        Args:
+          features: As for `call`: the steps of the window alone.
+          states: `first_states`, or what the window before gave.
+          training: Whether dropout is on.
+
+        Returns:
+          What `call` gives, and the states of the recurrent layers after the window.
+        """
+        inputs, lengths = self._inputs(features, training=training), features[LENGTHS]
+        steps, final, states = self._stack(inputs, lengths, states, training=training)
         encoded = Encoded(steps, final, lengths)
-        return {name: head(encoded, training=training) for name, head in self.heads.items()}
+        return {name: head(encoded, training=training) for name, head in self.heads.items()}, states
+
+    def first_states(self, batch: tf.Tensor | int) -> Nest:
+        """The states of the recurrent layers before the first step of so many sequences, a nest of `[B, S]`."""
+        return self._stack.first_states(batch)
 
 
-def _head(head: Head, config: HeadConfig, task: SequenceTask, inputs: InputEncoder) -> HeadLayer:
+def _head(head: Head, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> HeadLayer:
     kind = config.kind or ("softmax" if head.classes else "regression")
-    if kind != "language_model":
-        return _HEADS[kind](head, config, task.weight)
+    if kind == "regression":
+        return RegressionHead(head, config, task.weight)
+    if kind == "crf":
+        return CRFHead(head, config, task.weight)
+    seed = seeds.getrandbits(31)
+    if kind == "softmax":
+        return SoftmaxHead(head, config, task.weight, seed)
     if config.tied is not None and config.tied not in head.same_ids:
         raise TaskError(
             f"model.heads.{head.name}.tied: the label's ids must be those of the input {config.tied!r}: give it that "
             f'vocabulary with share = "{config.tied}" in [transform.{head.name}]'
         )
     embedding = None if config.tied is None else inputs.embeddings[config.tied]
-    return LanguageModelHead(head, config, task.weight, embedding)
+    return LanguageModelHead(head, config, task.weight, embedding, seed)

@@ -43,6 +43,22 @@ def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] 
             yield Contradiction(f"heads.{name}.{key}", message)
 
 
+def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[str]:
+    """Why the network cannot be trained window by window (`training.window`), as messages about that key.
+
+    Args:
+      config: The network.
+      of_record: The labels that have one value a record.
+    """
+    if config.bidirectional:
+        yield "needs model.bidirectional = false: the backward reading of a window begins in the windows after it"
+    for name, head in config.heads.items():
+        if head.kind == "crf":
+            yield f'does not go with kind = "crf" in model.heads.{name}: it weighs the steps of a sequence together'
+    for name in of_record:
+        yield f"needs labels a step, but {name!r} has one a record (context = true), which no window can tell"
+
+
 def _head_problems(
     spec: SequenceSpec, label: Feature, head: HeadConfig, config: ModelConfig
 ) -> Iterator[tuple[str, str]]:
@@ -55,11 +71,15 @@ def _head_problems(
         yield "kind", '"language_model" needs bidirectional = false: the backward reading sees the step to predict'
     if head.pooling is not None and not label.context:
         yield "pooling", "is for a label a record (context = true), but the label has one a step"
-    for key in ("label_smoothing", "class_weights"):
+    for key in ("label_smoothing", "class_weights", "sampled"):
         if getattr(head, key) and is_number(label):
             yield key, f"is for a label's values, but the label is of kind {label.kind!r}"
     if head.tied is not None:
-        tied = spec.features.get(head.tied)
-        if tied is None or tied.role != "input" or tied.dtype != "string" or tied.context:
-            inputs = [name for name, f in spec.with_role("input").items() if f.dtype == "string" and not f.context]
+        inputs = [name for name, feature in spec.with_role("input").items() if _has_ids_a_step(feature)]
+        if head.tied not in inputs:
             yield "tied", f"no input of ids a step is called {head.tied!r}; there are {', '.join(inputs) or 'none'}"
+
+
+def _has_ids_a_step(feature: Feature) -> bool:
+    """Whether an input has one id in each step."""
+    return feature.dtype == "string" and not feature.context and not feature.nested

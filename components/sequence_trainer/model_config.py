@@ -78,6 +78,10 @@ class HeadConfig(Frozen):
         `softmax` and `language_model`.
       tied: The input feature whose embedding is also the table of the softmax (Press and Wolf 2017, "Using the Output
         Embedding to Improve Language Models"). It must have the label's vocabulary. For `language_model`.
+      sampled: How many values, on average, are drawn for a batch of training to stand for all the wrong ones, where
+        there are so many that all take too long (Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural
+        Machine Translation"); all are used if not given, and in evaluation and serving. For `softmax` and
+        `language_model`, without `label_smoothing` and `class_weights`.
     """
 
     kind: Literal["softmax", "crf", "language_model", "regression"] | None = None
@@ -86,13 +90,22 @@ class HeadConfig(Frozen):
     label_smoothing: _Rate = 0.0
     class_weights: dict[str, _Positive] = pydantic.Field(default_factory=dict)
     tied: str | None = None
+    sampled: _Count | None = None
 
-    @pydantic.field_validator("label_smoothing", "class_weights")
+    @pydantic.field_validator("label_smoothing", "class_weights", "sampled")
     @classmethod
     def _check_softmax(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
         if value and info.data.get("kind") in ("crf", "regression"):
             raise ValueError(f'is for a softmax, but kind = "{info.data["kind"]}"')
         return value
+
+    @pydantic.field_validator("sampled")
+    @classmethod
+    def _check_sampled(cls, sampled: int | None, info: pydantic.ValidationInfo) -> int | None:
+        for other in ("label_smoothing", "class_weights"):
+            if sampled and info.data.get(other):
+                raise ValueError(f"does not go with {other}")
+        return sampled
 
     @pydantic.field_validator("tied")
     @classmethod

@@ -1,4 +1,4 @@
-"""Serialized SequenceExamples to tensors, many records at a time, without padding."""
+"""Serialized SequenceExamples, or tf.Examples, to tensors, many records at a time, without padding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.ids import FromZero, from_one
 
 LENGTHS = "lengths"
 """The key that carries the number of steps of each record, int64 `[B]`."""
@@ -24,12 +26,17 @@ class Column(NamedTuple):
       context: True for one value a record, False for one value a step.
       width: The number of values in a step (or in the record, for context); None for one, without an axis of its own.
       nested: True for any number of values in a step.
+      keys: Where a tf.Example has it: the name of the values, and, if steps may have unequal numbers of values, that of
+        these numbers. Empty for SequenceExamples, which have it under its own name.
+      ids: How ids are stored, if not from 1.
     """
 
     dtype: tf.DType | str
     context: bool = False
     width: int | None = None
     nested: bool = False
+    keys: tuple[str, ...] = ()
+    ids: FromZero | None = None
 
 
 class Records(NamedTuple):
@@ -59,25 +66,16 @@ def check_columns(columns: Mapping[str, Column]) -> None:
 
 
 def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Records:
-    """Parses serialized SequenceExamples, string `[N]` with N at least 1.
+    """Parses serialized SequenceExamples, or tf.Examples if the columns have `keys`, string `[N]` with N at least 1.
 
     Raises:
-      tf.errors.InvalidArgumentError: if a record is no SequenceExample, lacks a context value, has a value of another
-        type, has a step with another number of values than its column, or has sequence features of unequal length.
+      tf.errors.InvalidArgumentError: if a record is of another form, lacks a context value, has a value of another
+        type, has a step with another number of values than its column, has sequence features of unequal length, or a
+        label that the transform did not know.
     """
-    context, steps, _ = tf.io.parse_sequence_example(
-        serialized,
-        context_features={
-            name: tf.io.FixedLenFeature([] if column.width is None else [column.width], tf.as_dtype(column.dtype))
-            for name, column in columns.items()
-            if column.context
-        },
-        sequence_features={
-            name: tf.io.RaggedFeature(tf.as_dtype(column.dtype), row_splits_dtype=tf.int64)
-            for name, column in columns.items()
-            if not column.context
-        },
-    )
+    flat = any(column.keys for column in columns.values())
+    context, steps = (_parse_examples if flat else _parse_sequence_examples)(serialized, columns)
+    context = {name: from_one(value, columns[name].ids, name) for name, value in context.items()}
     reference = next(name for name, column in columns.items() if not column.context)
     lengths = steps[reference].row_lengths()
     checks = []
@@ -86,16 +84,65 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
         if not columns[name].nested:
             checks.append(_check_values(name, ragged, columns[name].width or 1))
     with tf.control_dependencies([check for check in checks if check is not None]):
-        flat = {name: _flat(ragged, columns[name]) for name, ragged in steps.items()}
-    return Records(context, flat, lengths)
+        end_to_end = {name: _end_to_end(name, ragged, columns[name]) for name, ragged in steps.items()}
+    return Records(context, end_to_end, lengths)
 
 
-def _flat(ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
+def _parse_sequence_examples(
+    serialized: tf.Tensor, columns: Mapping[str, Column]
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
+    """Context `[N]` or `[N, width]`, and sequences `[N, (T), (V)]`."""
+    context, steps, _ = tf.io.parse_sequence_example(
+        serialized,
+        context_features={name: _dense(column) for name, column in columns.items() if column.context},
+        sequence_features={
+            name: tf.io.RaggedFeature(tf.as_dtype(column.dtype), row_splits_dtype=tf.int64)
+            for name, column in columns.items()
+            if not column.context
+        },
+    )
+    return context, steps
+
+
+def _parse_examples(
+    serialized: tf.Tensor, columns: Mapping[str, Column]
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
+    """As `_parse_sequence_examples`."""
+    features = {name: _dense(column) if column.context else _ragged(column) for name, column in columns.items()}
+    parsed = tf.io.parse_example(serialized, features)
+    steps = {name: _as_steps(parsed[name]) for name, column in columns.items() if not column.context}
+    return {name: value for name, value in parsed.items() if name not in steps}, steps
+
+
+def _dense(column: Column) -> tf.io.FixedLenFeature:
+    return tf.io.FixedLenFeature([] if column.width is None else [column.width], tf.as_dtype(column.dtype))
+
+
+def _ragged(column: Column) -> tf.io.RaggedFeature:
+    """A sequence `[N, (T), (V)]` of a tf.Example."""
+    values, *counts = column.keys
+    partitions = [tf.io.RaggedFeature.RowLengths(key) for key in counts]
+    return tf.io.RaggedFeature(
+        tf.as_dtype(column.dtype),
+        value_key=values,
+        partitions=partitions or [tf.io.RaggedFeature.UniformRowLength(column.width or 1)],
+        row_splits_dtype=tf.int64,
+    )
+
+
+def _as_steps(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
+    """`[N, (T), width]` to `[N, (T), (V)]`."""
+    if parsed.ragged_rank > 1:
+        return parsed
+    return parsed.with_values(tf.RaggedTensor.from_tensor(parsed.values, row_splits_dtype=tf.int64))
+
+
+def _end_to_end(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
+    """The steps of all records: `[S]`, `[S, width]`, or ragged `[S, (V)]` for a nested column."""
+    values = from_one(tf.identity(ragged.flat_values), column.ids, name)
     if column.nested:
-        return tf.identity(ragged.values)
-    if column.width is None:
-        return tf.identity(ragged.flat_values)
-    return tf.reshape(ragged.flat_values, [-1, column.width])
+        return ragged.with_flat_values(values).values
+    return values if column.width is None else tf.reshape(values, [-1, column.width])
 
 
 def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:

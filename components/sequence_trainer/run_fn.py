@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 
+from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.job import STATE_KEY, Job
 from tfx_sequence.components.sequence_trainer.projector import write_projector
 from tfx_sequence.components.sequence_trainer.training import Trainer
+from tfx_sequence.components.sequence_trainer.warm_start import build, start_from
+from tfx_sequence.components.sequence_trainer.weight_index import places_of, write_index
 
 STATE_FOLDER = "state"
 """Beside the outputs of the component, `<pipeline root>/<component>/state`: what a killed run goes on from."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains a model on transformed SequenceExamples and exports it.
+    """Trains a model on transformed sequences and exports it.
 
-    A run that is killed is gone on with by the next one of the same data and settings.
+    A run that is killed is gone on with by the next one of the same data and settings. A `base_model` gives its weights
+    to start from.
 
     Args:
       fn_args: What TFX's Trainer hands over; see `Job.read`. `custom_config` may hold under `state_dir` the folder
@@ -31,10 +35,16 @@ def run_fn(fn_args: FnArgs) -> None:
     saved = job.saved_state(_state_folder(fn_args))
     with job.strategy().scope():
         model = job.make_model()
+        train = job.train_batches()
+        values = places_of(job.task, job.transform_output)
+        if job.base_model is not None:
+            build(model, train)
+            logging.info("Warm start: %s", start_from(job.base_model, model, values))
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, saved)
-        trainer.fit(job.train_batches(), job.eval_batches())
+        trainer.fit(train, job.eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)
     ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
+    write_index(fn_args.serving_model_dir, model, values)
     saved.remove()
 
 

@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_trainer.cells_frequency import GridLSTMCel
 from tfx_sequence.components.sequence_trainer.cells_light import IndRNNCell, UGRNNCell
 from tfx_sequence.components.sequence_trainer.cells_lstm import CoupledLSTMCell, LayerNormLSTMCell
 from tfx_sequence.components.sequence_trainer.cells_nas import NASCell
+from tfx_sequence.components.sequence_trainer.loop import Nest
 from tfx_sequence.components.sequence_trainer.model_config import CellName, ModelConfig
 from tfx_sequence.components.sequence_trainer.regularization import DropoutWrapper, ZoneoutWrapper
 from tfx_sequence.components.sequence_trainer.rnn import BidirectionalRNN, DynamicRNN
@@ -49,16 +50,34 @@ class RecurrentStack(keras.layers.Layer):
         self._final_dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
         self._shortcuts = [_SHORTCUTS[config.shortcut]() for _ in range(config.layers - 1)] if config.shortcut else []
 
-    def call(self, x: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Inputs `[B, T, D]` and lengths `[B]` to all outputs `[B, T, U]`, and the last of each direction `[B, U]`."""
+    def call(
+        self, x: tf.Tensor, lengths: tf.Tensor, states: Nest = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, Nest]:
+        """Runs the layers.
+
+        Args:
+          x: Inputs `[B, T, D]`.
+          lengths: Real steps of each sequence, integers `[B]`.
+          states: Where each layer starts from; zeros if None.
+          training: Whether dropout is on.
+
+        Returns:
+          All outputs `[B, T, U]`, the last of each direction `[B, U]`, and the final states of each layer.
+        """
+        after = []
         for number, rnn in enumerate(self._rnns):
             x = self._dropout(x, training=training)
-            outputs, _ = rnn(x, lengths, training=training)
+            outputs, final = rnn(x, lengths, states and states[number], training=training)
+            after.append(final)
             if isinstance(rnn, BidirectionalRNN):
                 outputs = tf.concat(outputs, axis=-1)
             x = self._shortcuts[number - 1](x, outputs) if number and self._shortcuts else outputs
         last = _last(x, lengths, self._directions)
-        return self._dropout(x, training=training), self._final_dropout(last, training=training)
+        return self._dropout(x, training=training), self._final_dropout(last, training=training), after
+
+    def first_states(self, batch: tf.Tensor | int) -> Nest:
+        """The zero states of each layer for so many sequences, if they are read one way."""
+        return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self._rnns]
 
 
 class Residual(keras.layers.Layer):

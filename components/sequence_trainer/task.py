@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow_transform as tft
-from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.components.sequence_trainer.parsing import Column
-from tfx_sequence.schemas import tfmd
+from tfx_sequence.components.sequence_trainer.raw import read_raw
+from tfx_sequence.components.sequence_trainer.transformed import TaskError, Transformed, class_names, read_transformed
 from tfx_sequence.schemas.embeddings import load_embeddings
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, Spans
-from tfx_sequence.schemas.vocabulary import vocabulary_of
+from tfx_sequence.schemas.spec import SequenceSpec, Spans
 
-
-class TaskError(ValueError):
-    """Data or settings that no model can be trained with."""
+__all__ = ["Head", "Input", "SequenceTask", "TaskError"]
 
 
 @dataclass(frozen=True)
@@ -74,12 +71,13 @@ class SequenceTask:
     """What a model reads and predicts.
 
     Attributes:
-      raw: The features before the transform.
+      raw: The features before the transform. If those are tf.Examples, what the transform made of them.
       inputs: What the model reads.
       heads: What it predicts.
       columns: How the transformed features that training needs are stored, by name.
       weight: The context feature that says how much a record counts, if there is one.
       embeddings: Pretrained vectors of inputs that are ids, float32 `[num_ids, D]`, by name.
+      raw_examples: How raw tf.Examples are parsed, as `tf.io.parse_example` takes it; empty for SequenceExamples.
     """
 
     raw: SequenceSpec
@@ -88,72 +86,60 @@ class SequenceTask:
     columns: dict[str, Column]
     weight: str | None = None
     embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    raw_examples: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, transform_output: tft.TFTransformOutput) -> SequenceTask:
-        """Reads the task from what SequenceTransform wrote.
+    def load(cls, transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> SequenceTask:
+        """Reads the task from what SequenceTransform, or stock Transform, wrote.
+
+        Args:
+          transform_output: The transform graph.
+          labels: The transformed features to predict; if empty, those whose role in the schema it is.
 
         Raises:
-          TaskError: if the examples are not SequenceExamples, there is no input or no label, a label of strings has no
-            vocabulary, an input has more ids than its embedding would have rows, or weights are not a number a record.
-          SchemaError: if the transformed schema is not one of sequences.
+          TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
+            its embedding would have rows, weights are not a number a record, or a feature cannot be read.
+          SchemaError: if a schema of SequenceExamples is not as ours are.
         """
-        schema = transform_output.transformed_metadata.schema
-        if all(proto.name != tfmd.SEQUENCE for proto in schema.feature):
-            raise TaskError(
-                "the transformed examples are tf.Examples, as stock Transform writes them; SequenceTrainer reads "
-                "SequenceExamples: put SequenceTransform, with the same preprocessing_fn, in Transform's place"
-            )
-        spec = tfmd.from_schema(schema)
-        raw = tfmd.from_schema(transform_output.raw_metadata.schema)
-        steps = tfmd.sequence_struct(schema).struct_domain.feature
-        protos = {proto.name: proto for proto in [*schema.feature, *steps]}
-        nested = [proto for proto in steps if proto.name not in spec.features and _num_ids(proto) is not None]
-        inputs = tuple(
-            Input(name, _num_ids(protos[name]), feature.width or 1, feature.context)
-            for name, feature in spec.with_role("input").items()
-        )
-        inputs += tuple(Input(proto.name, _num_ids(proto), 1, context=False, nested=True) for proto in nested)
+        features = read_transformed(transform_output, labels)
+        raw, raw_examples = read_raw(transform_output, features, labels)
+        inputs = tuple(_input(name, feature) for name, feature in features.items() if feature.role == "input")
+        names = {name: class_names(transform_output, name, feature) for name, feature in features.items()}
         heads = tuple(
-            _head(name, feature, raw, transform_output, _num_ids(protos[name]), inputs)
-            for name, feature in spec.with_role("label").items()
+            _head(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
         )
         for what, found in (("input", inputs), ("label", heads)):
             if not found:
                 raise TaskError(
                     f"no transformed feature has the role {what!r}; the features and their roles are "
-                    f"{ {name: feature.role for name, feature in spec.features.items()} }"
+                    f"{ {name: feature.role for name, feature in features.items()} }. SequenceTrainer(labels=[...]) "
+                    "tells the labels where the schema does not; all else is an input"
                 )
         for item in inputs:
-            _check_input(item, spec, transform_output)
-        weight = _weight(spec)
-        used = [item.name for item in inputs if not item.nested] + [head.name for head in heads]
-        used += [weight] if weight else []
-        columns = {
-            name: Column(spec.features[name].dtype, spec.features[name].context, spec.features[name].width)
-            for name in used
-        }
-        columns |= {proto.name: Column("int64", nested=True) for proto in nested}
+            _check_input(item, features[item.name], names[item.name])
+        weight = _weight(features)
+        used = [*[item.name for item in inputs], *[head.name for head in heads], *([weight] if weight else [])]
+        columns = {name: features[name].column for name in used}
         directory = os.path.dirname(transform_output.transform_savedmodel_dir)
         vectors = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
         embeddings = {name: matrix for name, matrix in vectors.items() if matrix is not None}
         for item in inputs:
             _check_vectors(item, embeddings.get(item.name))
-        return cls(raw, inputs, heads, columns, weight, embeddings)
+        return cls(raw, inputs, heads, columns, weight, embeddings, raw_examples)
 
 
-def _num_ids(proto: schema_pb2.Feature) -> int | None:
-    categorical = proto.type == schema_pb2.INT and proto.int_domain.is_categorical
-    return proto.int_domain.max + 1 if categorical else None
+def _input(name: str, feature: Transformed) -> Input:
+    column = feature.column
+    width = 1 if column.nested else column.width or 1
+    return Input(name, feature.num_ids, width, column.context, column.nested)
 
 
-def _check_input(item: Input, spec: SequenceSpec, transform_output: tft.TFTransformOutput) -> None:
-    if not item.nested and spec.features[item.name].dtype == "string":
-        raise TaskError(f"the input {item.name!r} is a string; SequenceTransform must turn it into ids")
-    vocabulary = None if item.num_ids is None else vocabulary_of(transform_output, item.name)
-    if vocabulary is not None and item.num_ids is not None and vocabulary.num_ids > item.num_ids:
+def _check_input(item: Input, feature: Transformed, names: tuple[bytes, ...] | None) -> None:
+    if feature.column.dtype == "string":
+        raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
+    if names is not None and item.num_ids is not None and len(names) + 1 > item.num_ids:
         raise TaskError(
-            f"the vocabulary of the input {item.name!r} has {vocabulary.num_ids} ids, padding included, but the "
+            f"the vocabulary of the input {item.name!r} has {len(names) + 1} ids, padding included, but the "
             f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
         )
 
@@ -168,35 +154,39 @@ def _check_vectors(item: Input, vectors: np.ndarray[Any, Any] | None) -> None:
 
 def _head(
     name: str,
-    feature: Feature,
+    feature: Transformed,
     raw: SequenceSpec,
-    transform_output: tft.TFTransformOutput,
-    num_ids: int | None,
+    names: Mapping[str, tuple[bytes, ...] | None],
     inputs: tuple[Input, ...],
 ) -> Head:
-    if num_ids is None and feature.dtype != "string":
-        return Head(name, not feature.context, width=feature.width)
-    vocabulary = vocabulary_of(transform_output, name)
-    if vocabulary is None:
+    column = feature.column
+    if column.nested:
+        raise TaskError(f"the label {name!r} has any number of values in a step; a label has one")
+    if feature.num_ids is None and column.dtype != "string":
+        return Head(name, not column.context, width=column.width)
+    classes = names[name]
+    if classes is None:
         raise TaskError(
-            f"the label {name!r} has no vocabulary in the transform graph, so its ids have no names; make its feature "
-            "'categorical' in the spec"
+            f"the label {name!r} has no vocabulary of its name in the transform graph, so its ids have no names; make "
+            "its feature 'categorical' in the spec, or, in a preprocessing_fn of your own, name its vocabulary after "
+            f"the label (vocab_filename={name!r})"
         )
     same_ids = tuple(
         item.name
         for item in inputs
-        if item.num_ids == num_ids and not item.context and vocabulary_of(transform_output, item.name) == vocabulary
+        if item.num_ids == feature.num_ids and not (item.context or item.nested) and names[item.name] == classes
     )
     spans = raw.features[name].spans if name in raw.features else None
-    return Head(name, not feature.context, vocabulary.names, spans, same_ids=same_ids)
+    return Head(name, not column.context, classes, spans, same_ids=same_ids)
 
 
-def _weight(spec: SequenceSpec) -> str | None:
-    weights = spec.with_role("weight")
-    for name, feature in weights.items():
-        if not feature.context or feature.kind not in ("float", "integer") or len(weights) > 1:
+def _weight(features: Mapping[str, Transformed]) -> str | None:
+    weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
+    for name, (_, column, num_ids) in weights.items():
+        number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
+        if not column.context or not number or len(weights) > 1:
             raise TaskError(
                 f"the feature {name!r} has the role 'weight', which one feature may have, with one number a record "
-                f"(context = true); it is {feature}"
+                f"(context = true); it is {column}"
             )
     return next(iter(weights), None)

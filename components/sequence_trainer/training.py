@@ -20,6 +20,8 @@ from tfx_sequence.components.sequence_trainer.averages import WeightAverages
 from tfx_sequence.components.sequence_trainer.bad_batch import describe_batch
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.heads import Batch
+from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model_checks import window_problems
 from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.report import Report
@@ -45,13 +47,16 @@ class Trainer:
       saved: Where training is saved, and goes on from; it is not saved if None.
 
     Raises:
-      TaskError: if `config.monitor` is no metric of the model.
+      TaskError: if `config.monitor` is no metric of the model, or the model cannot be trained in windows, as
+        `config.window` wants.
     """
 
     def __init__(
         self, model: Any, task: SequenceTask, config: TrainingConfig, log_dir: str, saved: SavedState | None = None
     ) -> None:
         """Nothing is read yet."""
+        if config.window is not None:
+            _check_windows(model, task)
         self._model = model
         self._task = task
         self._config = config
@@ -127,6 +132,8 @@ class Trainer:
 
     def _over(self) -> bool:
         standing, config = self._standing, self._config
+        if standing.sums.batches:
+            return False  # It was stopped within an epoch, which must be evaluated.
         waited = standing.best is not None and standing.epoch - 1 - standing.best.epoch >= config.patience
         return waited or standing.epoch > config.epochs or self._limit_reached()
 
@@ -142,6 +149,8 @@ class Trainer:
         count = train.size(standing.epoch)
         start = time.monotonic()
         for group in _groups(train.epoch(standing.epoch, start=standing.sums.batches), self._step.group):
+            if self._limit_reached():
+                break
             self._update(group, train)
             now = time.monotonic()
             standing.sums.seconds += now - start
@@ -149,8 +158,6 @@ class Trainer:
             start = now
             report.batch(standing, count)
             self._save_in_time()
-            if self._limit_reached():
-                break
 
     def _update(self, group: list[Batch], train: SequenceBatches) -> None:
         standing, sums = self._standing, self._standing.sums
@@ -236,6 +243,15 @@ class Trainer:
         for variable, value in zip(state, values, strict=True):
             variable.assign(value)
         self._standing, self._best = Standing.from_json(numbers), arrays.get("best", [])
+
+
+def _check_windows(model: Any, task: SequenceTask) -> None:
+    if not isinstance(model, SequenceModel):
+        raise TaskError(
+            f"training.window: needs a SequenceModel, which carries its states on, not {type(model).__name__}"
+        )
+    for problem in window_problems(model.settings, [head.name for head in task.heads if not head.per_step]):
+        raise TaskError(f"training.window: {problem}")
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -24,6 +24,11 @@ class TrainingConfig(Frozen):
       batch_tokens: Steps in a batch, padding included; batches hold sequences of like length.
       accumulate: Batches whose gradients are added up for one update: losses are summed and divided once, as though
         they were one batch.
+      window: Longer sequences are trained in windows of so many steps: the states of the recurrent layers go from one
+        to the next, gradients stop in between, and losses and gradients are added up for one update, so that memory
+        does not grow with the length (Williams and Peng 1990, "An Efficient Gradient-Based Algorithm for On-Line
+        Training of Recurrent Network Trajectories"). Whole sequences if None, and in evaluation and serving. For labels
+        a step, read one way, without a CRF.
       optimizer: `adam` (Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"), or `sgd` with momentum.
       learning_rate: The optimizer's, after the warm-up.
       momentum: Of `sgd`.
@@ -58,6 +63,7 @@ class TrainingConfig(Frozen):
     max_minutes: _Positive | None = None
     batch_tokens: _Count = 2048
     accumulate: _Count = 1
+    window: _Count | None = None
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: _Positive = 2e-3
     momentum: _Share = 0.9
@@ -78,7 +84,14 @@ class TrainingConfig(Frozen):
     @pydantic.field_validator("devices")
     @classmethod
     def _check_devices(cls, devices: str, info: pydantic.ValidationInfo) -> str:
-        for name, other in (("accumulate", 1), ("precision", "float32")):
+        for name, other in (("accumulate", 1), ("window", None), ("precision", "float32")):
             if devices == "all" and info.data.get(name, other) not in (other, "mixed_bfloat16"):
                 raise ValueError(f"= 'all' does not go with {name} = {info.data[name]!r}")
         return devices
+
+    @pydantic.field_validator("model_fn")
+    @classmethod
+    def _check_model_fn(cls, model_fn: str | None, info: pydantic.ValidationInfo) -> str | None:
+        if model_fn is not None and info.data.get("window") is not None:
+            raise ValueError("does not go with window: only our own model carries its states on")
+        return model_fn

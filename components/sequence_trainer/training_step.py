@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.averages import WeightAverages
 from tfx_sequence.components.sequence_trainer.heads import Batch
+from tfx_sequence.components.sequence_trainer.loop import Nest
 from tfx_sequence.components.sequence_trainer.losses import LossParts
+from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.windows import SHARE, windows
 
 Gradients = list[tf.Tensor]
 
@@ -19,15 +22,15 @@ Gradients = list[tf.Tensor]
 class TrainingStep:
     """Updates a model's weights.
 
-    However many batches an update is made of, each head's sums and normalisers are added up over them and divided
-    once: the update is that of one large batch.
+    However many batches an update is made of, and however many windows a batch, each head's sums and normalisers are
+    added up over them and divided once: the update is that of one large batch.
     """
 
     def __init__(self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: Any) -> None:
         """Takes a built model.
 
         Args:
-          model: Has `heads`, as SequenceModel does.
+          model: Has `heads`, as SequenceModel does; and its `window`, to be trained in windows.
           optimizer: Built for the model's weights.
           averages: Follow the weights.
           config: The settings.
@@ -45,10 +48,10 @@ class TrainingStep:
         if self._strategy.num_replicas_in_sync > 1:
             signature = [[spec] * self.group, tf.TensorSpec([self.group], tf.float32)]
             self._replicas = _traced(self._on_replicas, signature)
-        elif config.accumulate > 1:
+        elif config.accumulate > 1 or config.window is not None:
             self._sums = [[tf.Variable(tf.zeros_like(v)) for v in self._variables] for _ in model.heads]
             self._parts = tf.Variable(tf.zeros([len(model.heads), 2]))
-            self._add = _traced(self._add_batch, [spec])
+            self._add = _traced(self._add_part, [spec] if config.window is None else self._of_windows(spec))
             self._divide = _traced(self._divide_sums, [])
         else:
             self._single = _traced(self._one_batch, [spec])
@@ -66,9 +69,9 @@ class TrainingStep:
             missing = self.group - len(batches)
             weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
             loss, norm = self._replicas([*batches, *[batches[0]] * missing], weights)
-        elif self._config.accumulate > 1:
+        elif self._config.accumulate > 1 or self._config.window is not None:
             for batch in batches:
-                self._add(batch)
+                self._add_batch(batch)
             loss, norm = self._divide()
         else:
             loss, norm = self._single(batches[0])
@@ -76,10 +79,10 @@ class TrainingStep:
         figures = [loss] if self._scales else [loss, norm]
         return float(loss), bool(tf.reduce_all(tf.math.is_finite(figures)))
 
-    def _losses(self, batch: Batch) -> list[LossParts]:
+    def _losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
         """The loss of each head."""
-        outputs = self._model(batch, training=True)
-        return [head.loss(outputs[name], batch, self._config.loss) for name, head in self._model.heads.items()]
+        heads = self._model.heads.items()
+        return [head.loss(outputs[name], batch, self._config.loss, training=True) for name, head in heads]
 
     def _gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> Gradients:
         """The gradient of each weight, dense: rows of a table that several steps read are added up."""
@@ -88,18 +91,53 @@ class TrainingStep:
 
     def _one_batch(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            loss = tf.add_n([part.value for part in self._losses(batch)])
+            loss = tf.add_n([part.value for part in self._losses(self._model(batch, training=True), batch)])
             scaled = self._optimizer.scale_loss(loss)
         return loss, self._apply(self._gradients(tape, scaled))
 
     def _add_batch(self, batch: Batch) -> None:
+        """Adds a batch to the sums: at once, or window by window."""
+        if self._config.window is None:
+            self._add(batch)
+            return
+        lengths = batch[LENGTHS]
+        by_step = {name: value for name, value in batch.items() if name in self._by_step}
+        states = self._model.first_states(tf.size(lengths))
+        for steps, within in windows(by_step, lengths, self._config.window):
+            window = {**batch, **steps, LENGTHS: tf.cast(within, lengths.dtype)}
+            if self._config.loss == "sequence_mean":
+                # A sequence's mean is that of its windows' means, each weighted by its share of the steps.
+                window[SHARE] = tf.math.divide_no_nan(tf.cast(within, tf.float32), tf.cast(lengths, tf.float32))
+            states = self._add(window, states)
+
+    def _of_windows(self, spec: Mapping[str, tf.TensorSpec]) -> list[Any]:
+        """What a window and the states before it look like."""
+        # Of what has steps, the second axis has no fixed size.
+        self._by_step = {name for name, each in spec.items() if each.shape.rank > 1 and each.shape[1] is None}
+        share = {SHARE: tf.TensorSpec([None], tf.float32)} if self._config.loss == "sequence_mean" else {}
+        states = self._model.first_states(1)
+        return [
+            {**spec, **share},
+            tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), states),
+        ]
+
+    def _add_part(self, batch: Batch, states: Nest = None) -> Nest:
+        """Adds a batch or, with the states before it, a window. Returns the states after it.
+
+        The tape begins with the window, so gradients stop there.
+        """
         with tf.GradientTape(persistent=len(self._model.heads) > 1) as tape:
-            parts = self._losses(batch)
+            if states is None:
+                outputs = self._model(batch, training=True)
+            else:
+                outputs, states = self._model.window(batch, states, training=True)
+            parts = self._losses(outputs, batch)
             scaled = [self._optimizer.scale_loss(part.total) for part in parts]
         for sums, total in zip(self._sums, scaled, strict=True):
             for variable, gradient in zip(sums, self._gradients(tape, total), strict=True):
                 variable.assign_add(gradient)
         self._parts.assign_add(tf.convert_to_tensor(parts))
+        return states
 
     def _divide_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
         parts = [LossParts(*tf.unstack(part)) for part in tf.unstack(self._parts)]
@@ -124,7 +162,7 @@ class TrainingStep:
         replica = int(tf.get_static_value(context.replica_id_in_sync_group))
         batch, weight = batches[replica], weights[replica]
         with tf.GradientTape() as tape:
-            parts = self._losses(batch)
+            parts = self._losses(self._model(batch, training=True), batch)
             normalisers = tf.unstack(context.all_reduce("SUM", weight * tf.stack([part.normaliser for part in parts])))
             whole = [LossParts(weight * part.total, by) for part, by in zip(parts, normalisers, strict=True)]
             loss = tf.add_n([part.value for part in whole])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from tfx_sequence.components.sequence_trainer.heads import HeadMetrics
@@ -34,5 +35,6 @@ class Watch:
             self._signs = {monitor: self._signs.get(monitor, by_name)}
 
     def score(self, metrics: Mapping[str, float]) -> float:
-        """The watched metrics added up, those that are better when low with a minus."""
-        return sum(sign * metrics[name] for name, sign in self._signs.items())
+        """The watched metrics added up, those that are better when low with a minus; NaN is worse than all else."""
+        score = sum(sign * metrics[name] for name, sign in self._signs.items())
+        return -math.inf if math.isnan(score) else score

@@ -8,6 +8,9 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.loop import Nest
 
+SHARE = "@share"
+"""Under this name a batch that is a window holds the share of each sequence's steps that it has, float32 `[B]`."""
+
 
 def windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Nest, tf.Tensor]]:
     """Cuts a padded batch into windows of `size` steps, so that memory does not grow with the sequence.
@@ -26,7 +29,7 @@ def windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Nest, 
     Args:
       steps: Nest of `[B, T, ...]`, padded on the right. Eager tensors: the number of windows is a Python number.
       lengths: int `[B]`, the real steps of each row.
-      size: Steps in a window. The last one is padded with zeros, so that all have one shape.
+      size: Steps in a window. The last one is shorter if T ends before.
 
     Yields:
       The nest of `[B, size, ...]` and the int32 lengths `[B]` within the window. No window is padding in all rows.
@@ -39,13 +42,6 @@ def windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Nest, 
     lengths = tf.cast(lengths, tf.int32)
     for start in range(0, int(tf.maximum(tf.reduce_max(lengths), 0)), size):
         yield (
-            tf.nest.map_structure(lambda x, start=start: _cut(x, start, size), steps),
+            tf.nest.map_structure(lambda x, start=start: tf.convert_to_tensor(x)[:, start : start + size], steps),
             tf.clip_by_value(lengths - start, 0, size),
         )
-
-
-def _cut(steps: tf.Tensor, start: int, size: int) -> tf.Tensor:
-    """Steps start..start + size of `[B, T, ...]`, zeros where T ends before."""
-    window = tf.convert_to_tensor(steps)[:, start : start + size]
-    missing = size - window.shape[1]
-    return tf.pad(window, [[0, 0], [0, missing]] + [[0, 0]] * (window.shape.rank - 2))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         next_steps,
         previous_steps,
         truncate,
+        window,
         with_first,
         with_last,
     )
@@ -82,6 +83,7 @@ __all__ = [
     "share_vocabulary",
     "suffix",
     "truncate",
+    "window",
     "with_domain",
     "with_first",
     "with_last",
@@ -117,6 +119,7 @@ __getattr__ = lazy_names(
         "share_vocabulary": "vocabulary",
         "suffix": "text",
         "truncate": "steps",
+        "window": "steps",
         "with_domain": "vocabulary",
         "with_first": "steps",
         "with_last": "steps",

@@ -26,7 +26,7 @@ from tfx_sequence.components.sequence_transform.config import Settings, transfor
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.flat_batch import to_flat
 from tfx_sequence.components.sequence_transform.record_batch import encode, to_struct
-from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema
+from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
 from tfx_sequence.components.sequence_transform.wide_integers import WideIntegerRecord, integers_of
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -142,7 +142,7 @@ class SequenceTransformProcessor(stock.TransformProcessor):
 
     def _written(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
         """The schema of what is written, from the one that TFT inferred."""
-        return schema if self.settings.flat else to_sequence_schema(schema, self._spec)
+        return (with_roles if self.settings.flat else to_sequence_schema)(schema, self._spec)
 
 
 def _read_settings(custom_config: str | None) -> Settings:

@@ -3,6 +3,7 @@
     tokens  [B, (T), (1)] strings   ->  tokens          [B, (T)] int64, ids from 1
                                         tokens_suffix3  [B, (T)] int64, ids from 1 (where affixes are asked for)
                                         target          [B, (T)] int64 (where `next` asks for it)
+    parts   [B, (T), (V)] strings   ->  parts           [B, (T), (V)] int64, ids from 1 (where the feature is nested)
     upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary
     lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32
     sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features pass as they are)
@@ -43,8 +44,8 @@ def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[
     """
     if SPEC_KEY not in custom_config:
         raise SchemaError(
-            "no sequence feature of the schema is in every record, with one value (or one vector) in every step; write "
-            "a preprocessing_fn of your own for them"
+            "no sequence feature of the schema is in every record, with one value (or one vector, or strings) in every "
+            "step; write a preprocessing_fn of your own for them"
         )
     spec = SequenceSpec.from_json(custom_config[SPEC_KEY])
     settings = Settings.model_validate(custom_config.get(SETTINGS_KEY, {}))
@@ -85,7 +86,7 @@ def preprocess(
 def _values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
     if feature.context:
         return x
-    steps = one_value_a_step(x, name, feature.width or 1)
+    steps = x if feature.nested else one_value_a_step(x, name, feature.width or 1)
     return steps if max_steps is None else truncate(steps, max_steps)
 
 

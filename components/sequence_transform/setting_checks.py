@@ -15,6 +15,7 @@ from tfx_sequence.components.sequence_transform.config import (
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 _OF_STEPS = ("characters", "begin", "end", "next", "previous")
+_NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
 _NOT_FOR_LABELS = (
     *("affixes", "characters", "hash_buckets", "max_size", "min_count"),
     *("begin", "end", "next", "previous", "embeddings"),
@@ -69,6 +70,9 @@ def _misplaced(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig],
         elif setting in _OF_STEPS and spec.features[name].context:
             message = "not for a context feature: it has no steps"
             yield Contradiction(feature=name, setting=setting, message=message)
+        elif setting in _NOT_FOR_NESTED and spec.features[name].nested:
+            message = "not for a nested feature: it has any number of values in a step"
+            yield Contradiction(feature=name, setting=setting, message=message)
         elif setting in ("begin", "end") and (alone := _without(spec, vocabularies, setting)):
             message = f"{alone} would have fewer steps; all sequence features must be strings that ask for it"
             yield Contradiction(feature=name, setting=setting, message=message)
@@ -89,6 +93,11 @@ def _missharing(
     elif other in vocabularies and vocabularies[other].share is not None:
         message = f"{other} itself takes the vocabulary of {vocabularies[other].share}; name that one"
         yield Contradiction(feature=name, setting="share", message=message)
+    elif spec.features[name].nested and other in vocabularies:
+        for setting in vocabularies[other].asked_for:
+            if setting in _NOT_FOR_NESTED:
+                message = f"{other} sets `{setting}`, which is not for a nested feature, as {name} is"
+                yield Contradiction(feature=name, setting="share", message=message)
 
 
 def _without(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], setting: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Changes of the steps of a sequence: fewer of them, the ones beside each, one more at an end.
+"""Changes of the steps of a sequence: fewer of them, the ones beside each, one more at an end, several as one.
 
 ids                        [[3, 4, 5], []]
 truncate(ids, 2)           [[3, 4], []]
@@ -6,6 +6,7 @@ next_steps(ids, 2)         [[4, 5, 2], []]           what a language model predi
 previous_steps(ids, 1)     [[1, 3, 4], []]           what one that reads backwards predicts
 with_first(ids, 1)         [[1, 3, 4, 5], [1]]
 with_last(ids, 2)          [[3, 4, 5, 2], [2]]
+window(ids, 2)             [[[3, 4], [4, 5]], []]    frames of several steps
 """
 
 from __future__ import annotations
@@ -18,6 +19,36 @@ def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
     kept = tf.minimum(x.row_lengths(), max_steps)
     places = tf.ragged.range(x.row_starts(), x.row_starts() + kept)
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, places.values), places.row_splits, validate=False)
+
+
+def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
+    """Makes a step of each window of `size` steps: a record stays one record, with other steps.
+
+    A record of T steps gets T' = floor((T - size) / stride) + 1, and none if T < size. No window is padded: what comes
+    after the last full one is in none. All sequence features of a record must get as many steps; the labels of the
+    windows' last steps are `window(labels, size, stride)[:, :, -1]`.
+
+    Numbers become vectors, which a model reads as such. Ids need their domain again, see `with_domain`, and are then
+    nested: several in a step.
+
+    Args:
+      x: `[B, (T)]` or `[B, (T), D]`, of any type.
+      size: Steps in a window.
+      stride: Steps from the start of a window to the start of the next.
+
+    Returns:
+      `[B, (T'), size]` or `[B, (T'), size, D]`.
+
+    Raises:
+      ValueError: if `size` or `stride` is less than 1.
+    """
+    for name, value in (("size", size), ("stride", stride)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1, but is {value}")
+    count = tf.maximum((x.row_lengths() - size) // stride + 1, 0)
+    first = tf.ragged.range(x.row_starts(), x.row_starts() + count * stride, stride)
+    steps = first.values[:, tf.newaxis] + tf.range(size, dtype=first.dtype)
+    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, steps), first.row_splits, validate=False)
 
 
 def next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:

@@ -23,7 +23,7 @@ from tfx_sequence.components.sequence_transform.vocabulary import (
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
 
-_Strings = Any  # A string tensor `[B]`, or a ragged one `[B, (T)]`.
+_Strings = Any  # A string tensor `[B]`, or a ragged one `[B, (T)]` or, nested, `[B, (T), (V)]`.
 
 
 def to_ids(
@@ -32,12 +32,12 @@ def to_ids(
     """The ids of every string feature that has a vocabulary, and of what its settings derive from it.
 
     Args:
-      inputs: Feature name to strings, `[B]` or `[B, (T)]`.
+      inputs: Feature name to strings, `[B]`, `[B, (T)]` or `[B, (T), (V)]`.
       spec: What the features are.
       config: Settings, by the feature that they are of.
 
     Returns:
-      Output name to int64 ids, `[B]` or `[B, (T)]`, or `[B, (T), (C)]` for characters.
+      Output name to int64 ids in the shape of the strings, and `[B, (T), (C)]` for characters.
     """
     outputs: dict[str, _Strings] = {}
     for name, members in _by_vocabulary(spec, config).items():
@@ -75,7 +75,8 @@ def _derived(x: _Strings, settings: VocabularyConfig, role: str) -> dict[str, _S
             parts[f"_suffix{length}"] = suffix(values, length)
         if settings.characters:
             parts["_characters"] = characters(values)
-    return {part: x.with_values(value) if isinstance(x, tf.RaggedTensor) else value for part, value in parts.items()}
+    ragged = isinstance(x, tf.RaggedTensor)
+    return {part: x.with_flat_values(value) if ragged else value for part, value in parts.items()}
 
 
 def _of_derived(settings: VocabularyConfig) -> VocabularyConfig:
@@ -88,16 +89,19 @@ def _ids(
     strings: Mapping[str, _Strings], name: str, settings: VocabularyConfig, closed: bool
 ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     """The ids of what shares the vocabulary `name`, and what is made of them."""
-    flat = [x.flat_values if isinstance(x, tf.RaggedTensor) else x for x in strings.values()]
-    every = tf.concat(flat, axis=0) if len(flat) > 1 else flat[0]
-    if settings.hash_buckets is not None:
-        every_id, size = hash_ids(every, settings.hash_buckets), hash_size(settings.hash_buckets)
+    flat = {key: x.flat_values if isinstance(x, tf.RaggedTensor) else x for key, x in strings.items()}
+    if settings.hash_buckets is None:
+        file = _vocabulary(tf.concat([*flat.values()], axis=0), name, settings)
+        # Each for itself: what serves a model has the inputs, and not a label that shares their vocabulary.
+        looked_up = {key: ids_and_size(values, file, name=key, closed=closed) for key, values in flat.items()}
+        ids = {key: found for key, (found, _) in looked_up.items()}
+        size: int | tf.Tensor = looked_up[name][1]
     else:
-        every_id, size = ids_and_size(every, _vocabulary(every, name, settings), name=name, closed=closed)
-    ids = tf.split(every_id, [tf.size(values) for values in flat]) if len(flat) > 1 else [every_id]
+        ids = {key: hash_ids(values, settings.hash_buckets) for key, values in flat.items()}
+        size = hash_size(settings.hash_buckets)
     outputs = {
-        key: _with_steps(x.with_flat_values(part), settings) if isinstance(x, tf.RaggedTensor) else part
-        for (key, x), part in zip(strings.items(), ids, strict=True)
+        key: _with_steps(x.with_flat_values(ids[key]), settings) if isinstance(x, tf.RaggedTensor) else ids[key]
+        for key, x in strings.items()
     }
     if settings.next is not None:
         outputs[settings.next] = next_steps(outputs[name], symbol_id(END, settings.symbols))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 
 from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout
+from tfx_sequence.schemas.schema_feature import NESTED_TAG
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd import FORMAT_TAG, SEQUENCE, role_tag
 
@@ -74,14 +75,34 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
         proto.name = name
         proto.presence.min_fraction = 1
         _add_counts(proto, spec)
-        if any(part.row_length for part in ragged.partition):
-            # Any number of values in a step: no feature of a spec, so it has no role.
-            proto.value_counts.value_count.add(min=0)
-        else:
-            proto.value_counts.value_count.add(min=width, max=width)
+        nested = any(part.row_length for part in ragged.partition)
+        counts = schema_pb2.ValueCount(min=0) if nested else schema_pb2.ValueCount(min=width, max=width)
+        proto.value_counts.value_count.append(counts)
+        if not nested and (width == 1 or proto.type == schema_pb2.FLOAT):
             proto.annotation.tag.append(role_tag(_role(spec, name)))
+        elif proto.type == schema_pb2.BYTES:
+            # Several ids in a step are no feature of a spec, so they have no role. Strings are, which nothing uses.
+            proto.annotation.tag.extend([NESTED_TAG, role_tag(_role(spec, name, "carried"))])
         group[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
         group[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+    return out
+
+
+def with_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
+    """The schema of transformed tf.Examples, `schema` as TFT inferred it, with the roles of `to_sequence_schema`."""
+    layout = layout_of(schema)
+    out = schema_pb2.Schema()
+    out.CopyFrom(schema)
+    out.annotation.tag.append(FORMAT_TAG)
+    representations = schema.tensor_representation_group[""].tensor_representation
+    columns = {name: name for name in layout.context}
+    for name in layout.sequence:
+        ragged = representations[name].ragged_tensor
+        if not any(part.row_length for part in ragged.partition):
+            columns[ragged.feature_path.step[0]] = name
+    for proto in out.feature:
+        if proto.name in columns:
+            proto.annotation.tag.append(role_tag(_role(spec, columns[proto.name])))
     return out
 
 
@@ -91,5 +112,6 @@ def _add_counts(proto: schema_pb2.Feature, spec: SequenceSpec | None) -> None:
         steps.max = spec.max_length
 
 
-def _role(spec: SequenceSpec | None, name: str) -> str:
-    return spec.features[name].role if spec is not None and name in spec.features else "input"
+def _role(spec: SequenceSpec | None, name: str, other: str = "input") -> str:
+    """The role of the feature of that name, `other` if there is none."""
+    return spec.features[name].role if spec is not None and name in spec.features else other

@@ -17,7 +17,15 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_transform.guard import zero_if
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
-from tfx_sequence.schemas.vocabulary import EMPTY, ESCAPES, SYMBOLS, Symbol, Vocabulary, VocabularyError
+from tfx_sequence.schemas.vocabulary import (
+    EMPTY,
+    ESCAPES,
+    SYMBOLS,
+    Symbol,
+    Vocabulary,
+    VocabularyError,
+    from_one_key,
+)
 
 _EagerTensor = type(tf.constant(0))
 _SHOWN = 10
@@ -79,6 +87,7 @@ def make_vocabulary(
     bounds = {"frequency_threshold": min_count if min_count > 1 else None, "top_k": max_size}
     if frequencies:
         tft.vocabulary(escaped, vocab_filename=frequencies_name(vocab_filename), store_frequency=True, **bounds)
+    _mark(_asset(vocab_filename))
     reserved = [SYMBOLS[symbol] for symbol in symbols] or None
     return tft.vocabulary(escaped, vocab_filename=vocab_filename, reserved_tokens=reserved, **bounds)
 
@@ -105,6 +114,7 @@ def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol
         expected, first = (", ".join(SYMBOLS[symbol] for symbol in names) or "none" for names in (symbols, found))
         raise VocabularyError(f"{path}: the settings need the symbols {expected} in its first lines; it has {first}")
     tft.annotate_asset(vocab_filename, os.path.basename(path))
+    _mark(os.path.basename(path))
     with tf.init_scope():
         return tf.constant(path)
 
@@ -117,12 +127,19 @@ def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None
       names: The others.
       path: The file, of a vocabulary that is given.
     """
-    # The name of the asset that TFT writes: `tft.vocabulary` does not tell it.
-    asset = (
-        os.path.basename(path) if path is not None else re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "_", vocab_filename))
-    )
+    asset = _asset(vocab_filename) if path is None else os.path.basename(path)
     for name in names:
         tft.annotate_asset(name, asset)
+
+
+def _asset(vocab_filename: str) -> str:
+    """The name of the asset that TFT writes: `tft.vocabulary` does not tell it."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "_", vocab_filename))
+
+
+def _mark(asset: str) -> None:
+    """Says that ids of this vocabulary start at 1: what TFT writes of their domain is the same for ids from 0."""
+    tft.annotate_asset(from_one_key(asset), asset)
 
 
 def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:

@@ -92,7 +92,8 @@ def shown_values(columns: Mapping[str, ValuesReport], top: int) -> list[str]:
 def describe(feature: Feature) -> str:
     """A feature's kind, and what it is for: `categorical, label, BIO`."""
     parts = [f"{feature.kind} {feature.width}" if feature.width else feature.kind, feature.role]
-    return ", ".join([*parts, *(["context"] if feature.context else []), *([feature.spans] if feature.spans else [])])
+    parts += [what for what, is_so in (("context", feature.context), ("nested", feature.nested)) if is_so]
+    return ", ".join([*parts, *([feature.spans] if feature.spans else [])])
 
 
 def unseen_lines(columns: Mapping[str, ValuesReport]) -> Iterator[str]:

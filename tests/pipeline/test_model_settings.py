@@ -21,6 +21,11 @@ from tfx_sequence.pipeline.config_file import load_config
             '[model.heads.next]\nkind = "language_model"\n[transform.tokens]\nnext = "next"\n',
             'model.heads.next.kind: "language_model" needs bidirectional = false',
         ),
+        ("[training]\nwindow = 50\n", "training.window = 50: needs model.bidirectional = false"),
+        (
+            '[model]\nbidirectional = false\n[training]\nwindow = 50\n[model.heads.upos]\nkind = "crf"\n',
+            'training.window = 50: does not go with kind = "crf" in model.heads.upos',
+        ),
         (
             '[features.copy]\nkind = "categorical"\nrole = "label"\nsource = "tokens"\n',
             'features.copy.source = "tokens": what is to be predicted cannot be an input too, and tokens is',

@@ -21,7 +21,6 @@ from tfx_sequence.components.sequence_example_gen import ReadConfig, SequenceExa
 from tfx_sequence.components.sequence_example_validator import SequenceExampleValidator
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTrainer, TrainingConfig
-from tfx_sequence.components.sequence_trainer.task import TaskError
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.examples import encode
@@ -38,9 +37,17 @@ SENTENCES = {
 STEPS = sum(map(len, SENTENCES["train"]))
 
 
+def flat(record: dict[str, list[str]]) -> bytes:
+    """A record as a tf.Example: each feature one list of values."""
+    example = tf.train.Example()
+    for name, values in record.items():
+        example.features.feature[name].bytes_list.value.extend(value.encode() for value in values)
+    return example.SerializeToString()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data as JSON Lines and as TFRecords, and a schema as somebody would have written it for stock Transform."""
+    """The data in the forms that users have, and a schema as somebody would have written it for stock Transform."""
     folder = tmp_path_factory.mktemp("plugging_in")
     for split, sentences in SENTENCES.items():
         records = [{"words": words, "tags": [WORDS[word] for word in words]} for words in sentences]
@@ -48,6 +55,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with tf.io.TFRecordWriter(f"{folder}/{split}.gz", "GZIP") as writer:
             for record in records:
                 writer.write(encode(SPEC, record))
+        with tf.io.TFRecordWriter(f"{folder}/{split}.flat.gz", "GZIP") as writer:
+            for record in records:
+                writer.write(flat(record))
+        lines = [",".join(" ".join(record[name]) for name in SPEC.features) for record in records]
+        (folder / "csv" / split).mkdir(parents=True)
+        (folder / "csv" / split / "data.csv").write_text("\n".join([",".join(SPEC.features), *lines, ""]))
     (folder / "schema").mkdir()
     (folder / "schema" / "schema.pbtxt").write_text(str(tfmd.to_schema(SPEC)))
     return folder
@@ -74,6 +87,16 @@ class Nodes:
             input_config=self._splits("gz"),
             payload_format=example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE,
         )
+        return self.add(node).outputs["examples"]
+
+    def stock_flat_example_gen(self) -> Any:
+        node = tfx.components.ImportExampleGen(input_base=str(self._folder), input_config=self._splits("flat.gz"))
+        return self.add(node).outputs["examples"]
+
+    def stock_csv_example_gen(self) -> Any:
+        Split = tfx.proto.Input.Split
+        splits = tfx.proto.Input(splits=[Split(name=split, pattern=f"{split}/*.csv") for split in SENTENCES])
+        node = tfx.components.CsvExampleGen(input_base=f"{self._folder}/csv", input_config=splits)
         return self.add(node).outputs["examples"]
 
     def our_example_gen(self) -> Any:
@@ -104,9 +127,9 @@ class Nodes:
     def our_validator(self, statistics: Any, schema: Any, examples: Any) -> None:
         self.add(SequenceExampleValidator(statistics=statistics, schema=schema, examples=examples))
 
-    def stock_transform(self, examples: Any, schema: Any) -> tuple[Any, Any]:
+    def stock_transform(self, examples: Any, schema: Any, function: str = "preprocessing_fn") -> tuple[Any, Any]:
         node = tfx.components.Transform(
-            examples=examples, schema=schema, preprocessing_fn="stock_user_code.preprocessing_fn"
+            examples=examples, schema=schema, preprocessing_fn=f"stock_user_code.{function}"
         )
         return self.add(node).outputs["transformed_examples"], node.outputs["transform_graph"]
 
@@ -124,12 +147,13 @@ class Nodes:
         )
         self.push(self.add(node).outputs["model"])
 
-    def our_trainer(self, transformed: Any, graph: Any, examples: Any) -> None:
+    def our_trainer(self, transformed: Any, graph: Any, examples: Any, labels: list[str] | None = None) -> None:
         node = SequenceTrainer(
             examples=transformed,
             transform_graph=graph,
             model=ModelConfig(units=4, embedding_dim=4),
             training=TrainingConfig(epochs=1),
+            labels=labels,
         )
         model = self.add(node).outputs["model"]
         evaluator = tfx.components.Evaluator(
@@ -167,7 +191,7 @@ def run(folder: Path, nodes: Nodes) -> Path:
 @pytest.fixture(scope="module")
 def table(root: Path) -> dict[tuple[str, str], str]:
     """(component, column) to what the document says."""
-    text = (root / "docs" / "plugging_in.md").read_text(encoding="utf-8")
+    text, *_ = (root / "docs" / "plugging_in.md").read_text(encoding="utf-8").split("\n## ")
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.*\|$", text, re.M)]
     header, _, *body = rows
     return {(row[0].strip("`"), column): cell for row in body for column, cell in zip(header[1:], row[1:], strict=True)}
@@ -185,11 +209,21 @@ def check_stock_model(pushed: Path) -> None:
     }
 
 
-def check_our_model(pushed: Path) -> None:
+def check_our_model(pushed: Path, *more_labels: bytes) -> None:
     """What was pushed answers, with labels of the data and nothing at padded steps."""
     serve = tf.saved_model.load(str(pushed)).signatures["serve_sequences"]
     answer = serve(words=tf.constant([["cat", "runs"], ["new", ""]]), lengths=tf.constant([2, 1], tf.int64))
     tags = answer["tags"].numpy()
+    assert set(tags[0]) | {tags[1, 0]} <= {b"N", b"V", *more_labels}
+    assert tags[1, 1] == b""
+
+
+def check_flat_model(pushed: Path, *records: dict[str, list[str]]) -> None:
+    """What was pushed answers tf.Examples without labels, the first of two steps and the second of one."""
+    serve = tf.saved_model.load(str(pushed)).signatures["serving_default"]
+    answer = serve(examples=tf.constant([flat(record) for record in records]))
+    tags = answer["tags"].numpy()
+    assert answer["lengths"].numpy().tolist() == [2, 1]
     assert set(tags[0]) | {tags[1, 0]} <= {b"N", b"V"}
     assert tags[1, 1] == b""
 
@@ -269,29 +303,42 @@ def test_trainer_of_stock_among_ours(folder: Path, table: dict[tuple[str, str], 
     assert table["SequenceTrainer", STOCK] == "runs; its `run_fn` pads and masks"
 
 
+TOLD = 'runs, told `labels=["tags"]`'
+
+
 def test_schema_gen_of_stock_among_ours(folder: Path, table: dict[tuple[str, str], str]) -> None:
     nodes = Nodes(folder)
     examples = nodes.our_example_gen()
     statistics = nodes.statistics(examples)
     schema = nodes.stock_schema_gen(statistics)
     nodes.our_validator(statistics, schema, examples)
-    nodes.our_trainer(*nodes.our_transform(examples, schema), examples)
-    with pytest.raises(TaskError, match="no transformed feature has the role 'label'"):
-        run(folder, nodes)
-    assert table["SequenceSchemaGen", STOCK] == "runs up to the trainer, which asks what the label is"
-
-
-FLAT = "the trainer says that it reads SequenceExamples: stock Transform writes tf.Examples"
+    nodes.our_trainer(*nodes.our_transform(examples, schema), examples, labels=["tags"])
+    check_our_model(run(folder, nodes), b"[OOV]")
+    assert table["SequenceSchemaGen", STOCK] == TOLD
 
 
 def test_trainer_of_ours_alone(folder: Path, table: dict[tuple[str, str], str]) -> None:
     nodes = Nodes(folder)
-    examples = nodes.stock_example_gen()
-    schema = nodes.written_schema()
-    nodes.our_trainer(*nodes.stock_transform(examples, schema), examples)
-    with pytest.raises(TaskError, match=r"are tf\.Examples, as stock"):
-        run(folder, nodes)
-    assert table["SequenceTrainer", ALONE] == FLAT
+    examples = nodes.stock_flat_example_gen()
+    statistics = nodes.statistics(examples)
+    schema = nodes.stock_schema_gen(statistics)
+    nodes.stock_validator(statistics, schema)
+    nodes.our_trainer(*nodes.stock_transform(examples, schema), examples, labels=["tags"])
+    pushed = run(folder, nodes)
+    check_our_model(pushed)
+    check_flat_model(pushed, {"words": ["cat", "runs"]}, {"words": ["new"]})
+    assert table["SequenceTrainer", ALONE] == TOLD
+
+
+def test_trainer_of_ours_alone_on_csv(folder: Path) -> None:
+    nodes = Nodes(folder)
+    examples = nodes.stock_csv_example_gen()
+    schema = nodes.stock_schema_gen(nodes.statistics(examples))
+    transformed, graph = nodes.stock_transform(examples, schema, "preprocess_text")
+    nodes.our_trainer(transformed, graph, examples, labels=["tags"])
+    pushed = run(folder, nodes)
+    check_flat_model(pushed, {"words": ["cat runs"]}, {"words": ["new"]})
+    assert "serve_sequences" not in tf.saved_model.load(str(pushed)).signatures, "a text is no padded sequence"
 
 
 def test_transform_of_stock_among_ours(folder: Path, table: dict[tuple[str, str], str]) -> None:
@@ -300,7 +347,6 @@ def test_transform_of_stock_among_ours(folder: Path, table: dict[tuple[str, str]
     statistics = nodes.statistics(examples)
     schema = nodes.our_schema_gen(statistics)
     nodes.our_validator(statistics, schema, examples)
-    transformed, graph = nodes.stock_transform(examples, schema)
-    nodes.stock_trainer(transformed, graph)
-    check_stock_model(run(folder, nodes))
-    assert table["SequenceTransform", STOCK] == "runs up to a stock Trainer; ours reads SequenceExamples"
+    nodes.our_trainer(*nodes.stock_transform(examples, schema), examples)
+    check_our_model(run(folder, nodes))
+    assert table["SequenceTransform", STOCK] == RUNS

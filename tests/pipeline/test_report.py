@@ -37,6 +37,16 @@ def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path)
     assert json.loads(report.to_json())["metrics"] == {"accuracy": None, "steps": 3}
 
 
+def test_report_shows_the_bounds_of_a_metric_when_there_are_intervals(config_file, tmp_path, monkeypatch):
+    (tmp_path / "metrics.json").write_text('{"accuracy": 0.94, "steps": 8025}')
+    monkeypatch.setattr("tfx_sequence.pipeline.report.read_intervals", lambda uri: {"accuracy": (0.931, 0.9468)})
+    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    assert "  accuracy  0.9400  (0.9310 to 0.9468)\n  steps     8,025\n" in report.to_text("/log")
+    # The metrics are the same numbers under the same names.
+    got = json.loads(report.to_json())
+    assert (got["metrics"], got["intervals"]) == (report.metrics, {"accuracy": [0.931, 0.9468]})
+
+
 def test_report_is_empty_when_there_was_no_run():
     assert json.loads(Report().to_json(error="wrong")) == {
         "metrics": {},

@@ -26,7 +26,9 @@ def features(draw: Any, context: bool) -> Feature:
     spans = draw(st.sampled_from([None, "BIO", "BIOES"])) if kind == "categorical" and not context else None
     drift, skew = draw(DISTANCES), draw(DISTANCES)
     source = draw(st.none() | st.text(min_size=1))
-    more = {"width": width, "spans": spans, "drift": drift, "skew": skew, "source": source}
+    can_nest = kind in ("token", "categorical") and role in ("input", "carried") and not context and spans is None
+    nested = can_nest and draw(st.booleans())
+    more = {"width": width, "nested": nested, "spans": spans, "drift": drift, "skew": skew, "source": source}
     return Feature(kind=kind, role=role, context=context, **more)
 
 

@@ -18,6 +18,7 @@ KINDS = {
     "integer": st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 300),
     "float": st.floats(width=32, allow_nan=False, allow_infinity=False),
 }
+NESTED = Feature(kind="token", nested=True)
 FIELDS = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}
 
 
@@ -27,12 +28,12 @@ def specs_and_records(draw):
     length = draw(st.integers(0, 5))
     features, record = {}, {}
     for index, name in enumerate(names):
-        kind = draw(st.sampled_from([*KINDS, "vector"]))
+        kind = draw(st.sampled_from([*KINDS, "vector", "nested"]))
         width = draw(st.integers(1, 20)) if kind == "vector" else None
-        value = KINDS["float"] if kind == "vector" else KINDS[kind]
+        value = st.lists(KINDS["token"], max_size=3) if kind == "nested" else KINDS[kind if width is None else "float"]
         value = st.lists(value, min_size=width, max_size=width) if width else value
-        context = index > 0 and draw(st.booleans())
-        features[name] = Feature(kind=kind, width=width, context=context)
+        context = kind != "nested" and index > 0 and draw(st.booleans())
+        features[name] = NESTED if kind == "nested" else Feature(kind=kind, width=width, context=context)
         record[name] = draw(value) if context else draw(st.lists(value, min_size=length, max_size=length))
     return SequenceSpec(features=features, min_length=0), record
 
@@ -53,7 +54,9 @@ def built(spec, record):
 def fill(message, feature, value):
     values = value if isinstance(value, list) else [value]
     values = [item.encode() if isinstance(item, str) else item for item in values]
-    getattr(message, FIELDS[feature.dtype]).value.extend(values)
+    field = getattr(message, FIELDS[feature.dtype])
+    field.SetInParent()
+    field.value.extend(values)
 
 
 @given(specs_and_records())
@@ -102,6 +105,7 @@ ONE = {
     "integer": Feature(kind="integer"),
     "float": Feature(kind="float"),
     "vector": Feature(kind="vector", width=2),
+    "nested": NESTED,
 }
 
 
@@ -141,6 +145,13 @@ ONE = {
         ("vector", np.zeros((2, 3)), Reason.WRONG_TYPE),
         ("vector", np.zeros((2, 2, 1)), Reason.WRONG_TYPE),
         ("vector", [[1.0, math.nan]], Reason.NOT_FINITE),
+        ("nested", ["abc"], Reason.WRONG_TYPE),
+        ("nested", [["a"], "b"], Reason.WRONG_TYPE),
+        ("nested", [["a"], None], Reason.WRONG_TYPE),
+        ("nested", [["a", 1]], Reason.WRONG_TYPE),
+        ("nested", [["a", ["b"]]], Reason.WRONG_TYPE),
+        ("nested", [["a", "\udfff"]], Reason.UNDECODABLE),
+        ("nested", [], Reason.EMPTY_SEQUENCE),
         ("token", [], Reason.EMPTY_SEQUENCE),
     ],
 )
@@ -215,6 +226,14 @@ def test_decode_refuses_when_the_message_is_of_another_spec(example, reason):
     with pytest.raises(BadRecordError) as error:
         decode(SequenceSpec(features={"x": ONE["token"]}), make_example(**example).SerializeToString())
     assert error.value.reject.reason is reason
+
+
+def test_decode_reads_a_step_without_a_list_as_empty_when_the_feature_is_nested():
+    example = make_example({"x": [["a", "b"], ["c"]]})
+    example.feature_lists.feature_list["x"].feature.add()
+    assert decode(SequenceSpec(features={"x": NESTED}), example.SerializeToString()) == {"x": [["a", "b"], ["c"], []]}
+    with pytest.raises(BadRecordError, match=r"expected any number of value\(s\) in `bytes_list`"):
+        decode(SequenceSpec(features={"x": NESTED}), make_example({"x": [1]}).SerializeToString())
 
 
 def test_decode_refuses_text_that_is_not_utf8():

@@ -75,6 +75,22 @@ def test_source_is_the_name_unless_given():
             {"kind": "token", "role": "x"},
             "role: Input should be 'input', 'label', 'weight', 'key', 'time' or 'carried'",
         ),
+        (
+            {"kind": "float", "nested": True},
+            ": Value error, `nested` is for a sequence feature of strings, not a sequence feature of kind 'float'",
+        ),
+        (
+            {"kind": "token", "nested": True, "context": True},
+            ": Value error, `nested` is for a sequence feature of strings, not a context feature of kind 'token'",
+        ),
+        (
+            {"kind": "categorical", "nested": True, "role": "label"},
+            ": Value error, a `nested` feature has the role 'input' or 'carried', not 'label'",
+        ),
+        (
+            {"kind": "categorical", "nested": True, "spans": "BIO"},
+            ": Value error, `spans` and `nested` exclude each other: spans are of steps with one tag",
+        ),
         ({"kind": "token", "with": 3}, "with: Extra inputs are not permitted"),
         ({"kind": "token", "drift": 1.5}, "drift: Input should be less than or equal to 1"),
         ({"kind": "token", "source": ""}, "source: String should have at least 1 character"),

@@ -23,6 +23,7 @@ SPEC = SequenceSpec(
         "tokens": Feature(kind="token", source="form"),
         "count": Feature(kind="integer"),
         "lpc": Feature(kind="vector", width=2),
+        "parts": Feature(kind="token", nested=True),
         "tags": Feature(kind="categorical", role="label"),
         "weight": Feature(kind="float", role="weight", context=True),
         "speaker": Feature(kind="vector", width=3, context=True),
@@ -35,12 +36,21 @@ RECORDS = [
         "tokens": ["a", "b"],
         "count": [1, 2],
         "lpc": [[1.0, 2.0], [3.0, 4.0]],
+        "parts": [["p", "q", ""], []],
         "tags": ["X", "Y"],
         "weight": 0.5,
         "speaker": [1.0, 2.0, 3.0],
     },
-    {"tokens": [], "count": [], "lpc": [], "tags": [], "weight": 2.0, "speaker": [4.0, 5.0, 6.0]},
-    {"tokens": ["c"], "count": [3], "lpc": [[5.0, 6.0]], "tags": ["X"], "weight": 1.0, "speaker": [7.0, 8.0, 9.0]},
+    {"tokens": [], "count": [], "lpc": [], "parts": [], "tags": [], "weight": 2.0, "speaker": [4.0, 5.0, 6.0]},
+    {
+        "tokens": ["c"],
+        "count": [3],
+        "lpc": [[5.0, 6.0]],
+        "parts": [["r"]],
+        "tags": ["X"],
+        "weight": 1.0,
+        "speaker": [7.0, 8.0, 9.0],
+    },
 ]
 
 
@@ -103,6 +113,7 @@ def test_schema_says_in_stock_terms_what_the_spec_says():
         "tokens": "BYTES",
         "count": "INT",
         "lpc": "FLOAT",
+        "parts": "BYTES",
         "tags": "BYTES",
     }
     counts = {
@@ -112,8 +123,12 @@ def test_schema_says_in_stock_terms_what_the_spec_says():
         "tokens": [(0, 9), (1, 1)],
         "count": [(0, 9), (1, 1)],
         "lpc": [(0, 9), (2, 2)],
+        "parts": [(0, 9), (0, 0)],
         "tags": [(0, 9), (1, 1)],
     }
+    (parts,) = [proto for proto in struct.feature if proto.name == "parts"]
+    assert not parts.value_counts.value_count[1].HasField("max")
+    assert not parts.HasField("shape")
     assert all(proto.presence.min_fraction == 1 for proto in [*schema.feature, *struct.feature])
     assert set(schema.tensor_representation_group[""].tensor_representation) == set(SPEC.features)
 
@@ -128,6 +143,7 @@ def test_tfxio_reads_records_into_the_tensors_that_the_schema_names():
     assert tensors["tokens"].to_list() == [[[b"a"], [b"b"]], [], [[b"c"]]]
     assert tensors["count"].to_list() == [[[1], [2]], [], [[3]]]
     assert tensors["lpc"].to_list() == [[[1, 2], [3, 4]], [], [[5, 6]]]
+    assert tensors["parts"].to_list() == [[[b"p", b"q", b""], []], [], [[b"r"]]]
     assert tensors["weight"].numpy().tolist() == [0.5, 2.0, 1.0]
     assert tensors["speaker"].numpy().tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
@@ -142,6 +158,7 @@ def test_tfxio_reads_a_file_into_a_tensorflow_dataset(tmp_path):
     # This is what the DataAccessor of a Trainer reads by.
     (batch,) = source.TensorFlowDataset(options)
     assert batch["tokens"].to_list() == [[[b"a"], [b"b"]], [], [[b"c"]]]
+    assert batch["parts"].to_list() == [[[b"p", b"q", b""], []], [], [[b"r"]]]
     np.testing.assert_array_equal(batch["speaker"], [r["speaker"] for r in RECORDS])
 
 
@@ -181,12 +198,14 @@ def test_what_a_spec_cannot_describe_is_left_out():
         ),
     ]
     schema = inferred(examples)
-    assert list(tfmd.from_schema(schema).features) == ["id", "tokens"]
+    spec = tfmd.from_schema(schema)
+    assert list(spec.features) == ["id", "chars", "tokens"]
+    assert spec.features["chars"].nested
     struct = tfmd.sequence_struct(schema).struct_domain
     why = {proto.name: why_not_described(proto, context=False) for proto in struct.feature}
     assert why == {
         "tokens": None,
-        "chars": "does not hold one value in every step",
+        "chars": None,
         "ints": "does not hold one value in every step",
         "some": "is missing from some records",
     }
@@ -296,19 +315,19 @@ def test_domain_values_are_found_where_they_stand():
 
 def test_undescribed_feature_is_kept_with_a_tensor_representation():
     schema = tfmd.to_schema(SequenceSpec(features={"tokens": Feature(kind="token")}))
-    examples = [example({"genres": ["x", "y"]}, {"tokens": [["a"]], "chars": [["a", "b"]]})]
-    found = inferred([*examples, example({}, {"tokens": [["a"]], "chars": [["a"]]})])
+    examples = [example({"genres": ["x", "y"]}, {"tokens": [["a"]], "ids": [[1, 2]]})]
+    found = inferred([*examples, example({}, {"tokens": [["a"]], "ids": [[1]]})])
     (genres,) = [proto for proto in found.feature if proto.name == "genres"]
-    (chars,) = [proto for proto in tfmd.sequence_struct(found).struct_domain.feature if proto.name == "chars"]
+    (ids,) = [proto for proto in tfmd.sequence_struct(found).struct_domain.feature if proto.name == "ids"]
     tfmd.add_undescribed(schema, genres, context=True)
-    tfmd.add_undescribed(schema, chars, context=False)
+    tfmd.add_undescribed(schema, ids, context=False)
     assert list(tfmd.from_schema(schema).features) == ["tokens"]
     io = tf_sequence_example_record.TFSequenceExampleRecord("nowhere", ["test"], schema=schema)
     decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, schema.SerializeToString())
     batch = decoder.DecodeBatch([e.SerializeToString() for e in examples])
     config = tensor_adapter.TensorAdapterConfig(batch.schema, io.TensorRepresentations())
     tensors = tensor_adapter.TensorAdapter(config).ToBatchTensors(batch)
-    assert tensors["chars"].to_list() == [[[b"a", b"b"]]]
+    assert tensors["ids"].to_list() == [[[1, 2]]]
     assert tf.sparse.to_dense(tensors["genres"]).numpy().tolist() == [[b"x", b"y"]]
 
 

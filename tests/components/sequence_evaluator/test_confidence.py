@@ -68,7 +68,8 @@ def test_confidence_intervals_are_as_wide_as_the_binomial_distribution_says(meth
         error = np.sqrt(SHARE * (1 - SHARE) / (RECORDS * STEPS))
         # Of 20 samples, the standard deviation is known to a sixth.
         assert accuracy.sample_standard_deviation == pytest.approx(error, rel=0.6)
-        values.pop("example_count")
+        # How many there were is not a guess.
+        assert (values.pop("example_count"), values.pop("tags_count")) == (RECORDS, RECORDS * STEPS)
         assert {"tags_perplexity", "tags_span_f1", "tags_f1/B-PER", "pitch_rmse"} <= values.keys()
         assert all(value.sample_standard_deviation >= 0 for value in values.values())
 

@@ -132,3 +132,11 @@ def test_confidence_intervals_are_left_out_unless_wanted() -> None:
     options = make_eval_config(SPEC, confidence_intervals=True).options
     assert options.compute_confidence_intervals.value
     assert options.confidence_intervals.method == config_pb2.ConfidenceIntervalOptions.JACKKNIFE
+    # TFMA gives none for what the metric is named after, if the metric says so.
+    without = {
+        key.name
+        for key in metric_specs.metric_keys_to_skip_for_confidence_intervals(
+            make_eval_config(SPEC, confidence_intervals=True).metrics_specs, config_pb2.EvalConfig()
+        )
+    }
+    assert without == {"example_count", "tags_count", "intent_count"}

@@ -8,9 +8,9 @@ import pytest
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.discovery import NotDiscoveredError, discover
 from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.tfrecords import frame
 from tfx_sequence.schemas.examples import make_example
 from tfx_sequence.schemas.records import Reject
+from tfx_sequence.schemas.tfrecords import frame
 
 
 def found(path, format_, **options):
@@ -33,6 +33,7 @@ def record(number):
         "times": list(range(steps)),
         "scores": [0.5, 1, 2][:steps],
         "vectors": [[1.0, 2]] * steps,
+        "parts": [["a", "b"], [], ["c"]][:steps],
         "id": f"r{number}",
         "intent": "ask",
         "whole vector": [0.1, 0.2, 0.3, 0.4],
@@ -46,6 +47,7 @@ RECORD = {
     "times": {"kind": "integer"},
     "scores": {"kind": "float"},
     "vectors": {"kind": "vector", "width": 2},
+    "parts": {"kind": "token", "nested": True},
     "id": {"kind": "token", "role": "carried", "context": True},
     "intent": {"kind": "token", "context": True},
     "whole_vector": {"kind": "vector", "width": 4, "context": True, "source": "whole vector"},
@@ -89,16 +91,20 @@ def test_one_bad_record_hides_nothing(tmp_path):
 
 
 def test_parquet_says_what_it_holds_in_both_forms(tmp_path):
-    pq.write_table(pa.table({"t": [["a"], ["b", "c"]], "y": [1.5, 2]}), tmp_path / "wide.parquet")
+    columns = {"t": [["a"], ["b", "c"]], "n": [[["p", "q"]], [[], ["r"]]], "y": [1.5, 2]}
+    pq.write_table(pa.table(columns), tmp_path / "wide.parquet")
     assert found(tmp_path / "wide.parquet", "parquet")[0] == {
         "t": {"kind": "token"},
+        "n": {"kind": "token", "nested": True},
         "y": {"kind": "float", "context": True},
     }
-    pq.write_table(pa.table({"user": [1, 1, 2], "age": [5, 5, 6], "x": [1.5, 2, 3]}), tmp_path / "long.parquet")
+    columns = {"user": [1, 1, 2], "age": [5, 5, 6], "x": [1.5, 2, 3], "n": [["p", "q"], [], ["r"]]}
+    pq.write_table(pa.table(columns), tmp_path / "long.parquet")
     assert found(tmp_path / "long.parquet", "parquet", group_by="user")[0] == {
         "user": {"kind": "integer", "context": True},
         "age": {"kind": "integer", "context": True},
         "x": {"kind": "float"},
+        "n": {"kind": "token", "nested": True},
     }
 
 
@@ -148,9 +154,12 @@ def test_formats_that_always_hold_the_same_are_known(tmp_path):
 
 def test_sequence_examples_say_what_they_hold(tmp_path):
     path = tmp_path / "a"
-    path.write_bytes(b"".join(frame(make_example({"t": ["a"] * n}, {"n": n}).SerializeToString()) for n in (1, 2)))
+    parts = [["a"], ["b", "c"]]
+    made = [make_example({"t": ["a"] * n, "parts": parts[:n]}, {"n": n}).SerializeToString() for n in (1, 2)]
+    path.write_bytes(b"".join(map(frame, made)))
     assert found(path, "sequence_example")[0] == {
         "n": {"kind": "integer", "context": True},
+        "parts": {"kind": "token", "nested": True},
         "t": {"kind": "token"},
     }
 

@@ -83,19 +83,47 @@ def test_carried_strings_are_open_so_that_nothing_unasked_for_is_an_anomaly(stat
 @pytest.mark.parametrize("spec", [None, SequenceSpec(features={"tokens": Feature(kind="token")})])
 def test_feature_that_no_spec_describes_is_kept_as_it_is(statistics, caplog, spec):
     data = statistics(
-        ({"genres": ["p", "q"]}, {"tokens": ["a"], "chars": [["a", "b"]]}),
-        ({}, {"tokens": ["b", "c"], "chars": [["b"], ["c"]]}),
+        ({"genres": ["p", "q"]}, {"tokens": ["a"], "pieces": [[1, 2]]}),
+        ({}, {"tokens": ["b", "c"], "pieces": [[3], [4]]}),
     )
     with caplog.at_level(logging.WARNING):
         schema = infer_schema({"train": data}, spec)
     assert list(tfmd.from_schema(schema).features) == ["tokens"]
-    assert {"genres", "chars"} <= set(schema.tensor_representation_group[""].tensor_representation)
+    assert {"genres", "pieces"} <= set(schema.tensor_representation_group[""].tensor_representation)
     assert not tfdv.validate_statistics(data, schema).anomaly_info
     said = sorted(record.getMessage() for record in caplog.records)
     assert said == [
-        "the feature 'chars' does not hold one value in every step: the schema has it as TFDV infers it",
         "the feature 'genres' is missing from some records: the schema has it as TFDV infers it",
+        "the feature 'pieces' does not hold one value in every step: the schema has it as TFDV infers it",
     ]
+
+
+NESTED = Feature(kind="token", nested=True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (None, NESTED.model_copy(update={"kind": "categorical"})),
+        (SequenceSpec(features={"tokens": Feature(kind="token")}), NESTED.model_copy(update={"role": "carried"})),
+        (SequenceSpec(features={"tokens": Feature(kind="token"), "parts": NESTED}), NESTED),
+    ],
+)
+def test_strings_with_several_in_a_step_are_nested(statistics, spec, found):
+    data = statistics(
+        ({}, {"tokens": ["a", "b"], "parts": [["a", "b"], []]}), ({}, {"tokens": ["b"], "parts": [["b"]]})
+    )
+    schema = infer_schema({"train": data}, spec)
+    assert tfmd.from_schema(schema).features["parts"] == found
+    assert domains(schema).get("parts") == (["a", "b"] if found.kind == "categorical" else None)
+    assert not tfdv.validate_statistics(data, schema).anomaly_info
+
+
+def test_two_values_in_a_step_are_an_anomaly_still_when_the_feature_is_not_nested(statistics):
+    spec = SequenceSpec(features={"tokens": Feature(kind="token"), "parts": NESTED})
+    schema = infer_schema({"train": statistics(({}, {"tokens": ["a"], "parts": [["a", "b"]]}))}, spec)
+    other = statistics(({}, {"tokens": [["a", "b"]], "parts": [["c", "d"]]}))
+    assert list(tfdv.validate_statistics(other, schema).anomaly_info) == ["##SEQUENCE##.tokens"]
 
 
 def test_name_that_a_spec_does_not_allow_is_kept_undescribed(statistics):

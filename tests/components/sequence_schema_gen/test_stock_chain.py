@@ -20,6 +20,7 @@ SPEC = SequenceSpec(
         "tokens": Feature(kind="token"),
         "tags": Feature(kind="categorical", role="label"),
         "lpc": Feature(kind="vector", width=2),
+        "parts": Feature(kind="token", nested=True),
         "id": Feature(kind="token", role="key", context=True),
     }
 )
@@ -27,7 +28,8 @@ SPEC = SequenceSpec(
 
 def record(name, tags):
     lpc = [[float(i), float(len(tags))] for i in range(len(tags))]
-    return {"id": name, "tokens": [f"w{i}" for i in range(len(tags))], "tags": tags, "lpc": lpc}
+    tokens, parts = [f"w{i}" for i in range(len(tags))], [["p"] * (i + len(tags) - 2) for i in range(len(tags))]
+    return {"id": name, "tokens": tokens, "tags": tags, "lpc": lpc, "parts": parts}
 
 
 RECORDS = {
@@ -93,6 +95,7 @@ def test_stock_transform_runs_and_validator_stops_the_pipeline_when_schema_gen_i
     parsed = tf.io.parse_example(serialized[None], output.transformed_feature_spec())
     assert parsed["tokens"].to_list() == [[[b"w0"], [b"w1"]]]
     assert parsed["lpc"].to_list() == [[[0.0, 2.0], [1.0, 2.0]]]
+    assert parsed["parts"].to_list() == [[[], [b"p"]]]
     assert parsed["id"].numpy().tolist() == [b"4"]
     # TFX removes the outputs of what failed; the findings are kept, where the message says.
     kept = re.search(r"All of them stand in (\S+)\. ", str(caught.value))[1]

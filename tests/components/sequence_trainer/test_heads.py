@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer import sampled_softmax
 from tfx_sequence.components.sequence_trainer.embedding import embedding
 from tfx_sequence.components.sequence_trainer.heads import Encoded, HeadLayer
 from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, SoftmaxHead
@@ -50,17 +51,17 @@ def _batch(steps: int = 3, padding: int = 0) -> dict[str, tf.Tensor]:
     }
 
 
-def _head(kind: str) -> HeadLayer:
+def _head(kind: str, **settings: object) -> HeadLayer:
     keras.utils.set_random_seed(3)
     if kind == "tied":
         table = embedding(len(NEXT.classes) + 1, 5, name="table")
         table.build()
-        return LanguageModelHead(NEXT, HeadConfig(kind="language_model", tied="x"), None, table)
+        return LanguageModelHead(NEXT, HeadConfig(kind="language_model", tied="x", **settings), None, table)
     return {
-        "softmax": lambda: SoftmaxHead(TAGS, HeadConfig()),
-        "intent": lambda: SoftmaxHead(INTENT, HeadConfig(pooling="attention")),
+        "softmax": lambda: SoftmaxHead(TAGS, HeadConfig(**settings)),
+        "intent": lambda: SoftmaxHead(INTENT, HeadConfig(pooling="attention", **settings)),
         "crf": lambda: CRFHead(TAGS, HeadConfig(kind="crf")),
-        "language": lambda: LanguageModelHead(NEXT, HeadConfig(kind="language_model")),
+        "language": lambda: LanguageModelHead(NEXT, HeadConfig(kind="language_model", **settings)),
         "price": lambda: RegressionHead(PRICE, HeadConfig(pooling="mean")),
         "place": lambda: RegressionHead(PLACE, HeadConfig()),
     }[kind]()
@@ -126,6 +127,37 @@ def test_softmax_head_answers_with_the_likeliest_value_and_its_probability() -> 
             assert float(answers["tags_score"][row, step]) == pytest.approx(
                 probabilities[row, step, best] if step < length else 0, rel=1e-5
             )
+
+
+@pytest.mark.parametrize("kind", ["softmax", "intent", "language", "tied"])
+def test_sampled_head_trains_by_what_the_whole_softmax_is_made_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With all values drawn the two losses are one.
+    monkeypatch.setattr(sampled_softmax, "draw_chances", lambda classes, _: np.ones(classes, np.float32))
+    layer = _head(kind, sampled=1)
+    trained = layer(_encoded(), training=True)
+    _randomise(layer)
+    trained = layer(_encoded(), training=True)
+    assert trained.shape[-1] == (5 if kind == "tied" else 4)
+    loss = layer.loss(trained, _batch(), "sequence_mean", training=True)
+    assert float(loss.value) > 0
+    np.testing.assert_allclose(loss, layer.loss(layer(_encoded()), _batch(), "sequence_mean"), rtol=1e-5)
+
+
+def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
+    found = []
+    for seed in (7, 7, 8):
+        keras.utils.set_random_seed(3)
+        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), seed=seed)
+        outputs = layer(_encoded(), training=True)
+        found.append([float(layer.loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
+    assert found[0] == found[1] != found[2]
+    assert len(set(found[0])) > 1
+
+
+def test_sampled_head_names_the_key_when_there_are_not_more_values() -> None:
+    message = r"^model\.heads\.tags\.sampled: must be less than 3, the number of the label's values, but is 3"
+    with pytest.raises(TaskError, match=message):
+        SoftmaxHead(TAGS, HeadConfig(sampled=3))
 
 
 def test_crf_head_answers_with_the_best_allowed_sequence_and_marginal_probabilities() -> None:

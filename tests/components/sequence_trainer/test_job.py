@@ -49,9 +49,12 @@ def test_saved_state_is_found_again_in_another_folder_of_the_same_bytes_only(job
     copy.write_bytes(Path(path).read_bytes())
     assert key(dataclasses.replace(job, train_files=(str(copy),))) == key(job)
     copy.write_bytes(Path(path).read_bytes()[:-1])
+    (tmp_path / "base" / "variables").mkdir(parents=True)
+    (tmp_path / "base" / "variables" / "variables.index").write_bytes(b"of a model")
     others = [
         dataclasses.replace(job, train_files=(str(copy),)),
         job.tuned({"training.seed": 2}),
+        dataclasses.replace(job, base_model=str(tmp_path / "base")),
         job.tuned({"model.units": 2}),
         dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.zeros([6, 2], "float32")})),
         dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.ones([6, 2], "float32")})),

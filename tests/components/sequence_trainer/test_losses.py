@@ -13,7 +13,6 @@ from tfx_sequence.components.sequence_trainer.losses import (
     classification_loss,
     reduce_sequences,
     regression_loss,
-    sampled_sequence_loss,
     sequence_loss,
     sequence_loss_by_example,
     step_losses,
@@ -199,71 +198,6 @@ def test_regression_loss_equals_a_loop():
     for reduction in _REDUCTIONS:
         loss = regression_loss(predictions, targets, lengths, reduction=reduction).value
         np.testing.assert_allclose(loss, _reduce(steps, [1] * 3, reduction), rtol=1e-12)
-
-
-def _sampled(batch, hidden, labels, **options):
-    options = {"num_sampled": 20, "seed": 5, "reduction": "token_mean", **options}
-    tf.random.set_seed(1)
-    return sampled_sequence_loss(hidden, labels, batch["lengths"], batch["table"], batch["biases"], **options).value
-
-
-@pytest.fixture
-def vocabulary():
-    generator = np.random.default_rng(0)
-    return {
-        "hidden": generator.normal(size=(4, 6, 8)),
-        "labels": generator.integers(1, 51, (4, 6)),
-        "lengths": np.array([6, 1, 0, 3]),
-        "table": tf.Variable(generator.normal(size=(51, 8)) / 4),
-        "biases": tf.Variable(generator.normal(size=51)),
-    }
-
-
-def test_sampled_loss_ignores_padding(vocabulary):
-    hidden, labels = vocabulary["hidden"], vocabulary["labels"]
-    loss = _sampled(vocabulary, hidden, labels)
-    for row, length in enumerate(vocabulary["lengths"]):
-        hidden[row, length:], labels[row, length:] = np.nan, -3
-    with tf.GradientTape() as tape:
-        tensor = tf.constant(hidden)
-        tape.watch(tensor)
-        again = _sampled(vocabulary, tensor, labels)
-    np.testing.assert_allclose(again, loss, rtol=1e-12)
-    by_hidden, by_table = tape.gradient(again, [tensor, vocabulary["table"]])
-    for row, length in enumerate(vocabulary["lengths"]):
-        assert not by_hidden[row, length:].numpy().any()
-    # Only rows that were drawn or are labels are touched, and never the row of padding.
-    assert isinstance(by_table, tf.IndexedSlices)
-    assert by_table.indices.numpy().min() >= 1
-
-
-def test_sampled_loss_equals_a_loop_over_the_drawn_classes(vocabulary):
-    hidden, labels, lengths = vocabulary["hidden"], vocabulary["labels"], vocabulary["lengths"]
-    table, biases = vocabulary["table"].numpy(), vocabulary["biases"].numpy()
-    padding = np.arange(6) >= lengths[:, None]
-    tf.random.set_seed(1)
-    flat = np.where(padding, 1, labels).reshape(-1, 1) - 1
-    drawn, expected_label, expected_drawn = (
-        tensor.numpy() for tensor in tf.random.log_uniform_candidate_sampler(flat, 1, 20, True, 50, seed=5)
-    )
-    expected_label = expected_label.reshape(labels.shape)
-    losses = []
-    for row, step in np.argwhere(~padding):
-        label = labels[row, step]
-        right = hidden[row, step] @ table[label] + biases[label] - math.log(expected_label[row, step])
-        wrong = [
-            hidden[row, step] @ table[index + 1] + biases[index + 1] - math.log(count)
-            for index, count in zip(drawn, expected_drawn, strict=True)
-            if index + 1 != label
-        ]
-        losses.append(np.logaddexp.reduce([right, *wrong]) - right)
-    np.testing.assert_allclose(_sampled(vocabulary, hidden, labels), np.mean(losses), rtol=1e-5)
-
-
-def test_sampled_loss_refuses_a_real_label_of_zero(vocabulary):
-    vocabulary["labels"][0, 0] = 0
-    with pytest.raises(tf.errors.InvalidArgumentError, match="received -1"):
-        _sampled(vocabulary, vocabulary["hidden"], vocabulary["labels"])
 
 
 def test_reduction_that_is_unknown_is_named():

@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from tfx_sequence.components.sequence_trainer.model_checks import contradictions
+from tfx_sequence.components.sequence_trainer.model_checks import contradictions, window_problems
 from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -46,6 +46,16 @@ SPEC = SequenceSpec(
             {"heads": {"tags": {"kind": "crf", "label_smoothing": 0.1}}},
             ("heads", "tags", "label_smoothing"),
             'is for a softmax, but kind = "crf"',
+        ),
+        (
+            {"heads": {"tags": {"kind": "crf", "sampled": 9}}},
+            ("heads", "tags", "sampled"),
+            'is for a softmax, but kind = "crf"',
+        ),
+        (
+            {"heads": {"tags": {"label_smoothing": 0.1, "sampled": 9}}},
+            ("heads", "tags", "sampled"),
+            "does not go with label_smoothing",
         ),
         ({"heads": {"tags": {"tied": "tokens"}}}, ("heads", "tags", "tied"), 'goes with kind = "language_model"'),
     ],
@@ -97,6 +107,10 @@ def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
             {"heads": {"price": {"label_smoothing": 0.1}}},
             "heads.price.label_smoothing: is for a label's values, but the label is of kind 'float'",
         ),
+        (
+            {"heads": {"price": {"sampled": 9}}},
+            "heads.price.sampled: is for a label's values, but the label is of kind 'float'",
+        ),
     ],
 )
 def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
@@ -104,6 +118,16 @@ def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
 ) -> None:
     found = contradictions(SPEC, ModelConfig.model_validate(settings))
     assert [f"{wrong.key}: {wrong.message}" for wrong in found] == [problem]
+
+
+def test_window_problems_name_what_needs_whole_sequences() -> None:
+    config = ModelConfig.model_validate({"heads": {"tags": {"kind": "crf"}}})
+    found = list(window_problems(config, ["intent"]))
+    assert [problem.split(":")[0] for problem in found] == [
+        "needs model.bidirectional = false",
+        'does not go with kind = "crf" in model.heads.tags',
+        "needs labels a step, but 'intent' has one a record (context = true), which no window can tell",
+    ]
 
 
 def test_contradictions_are_none_when_all_fits() -> None:

@@ -61,6 +61,17 @@ def test_training_comes_to_the_same_weights_when_it_was_stopped(
         np.testing.assert_array_equal(got, expected)
 
 
+def test_training_that_reached_its_limit_ends_the_epoch_when_it_was_stopped_before_the_evaluation(
+    tmp_path: Path,
+) -> None:
+    settings = {**EVERYTHING, "max_steps": 4}
+    _, undisturbed = train(str(tmp_path), **settings)
+    with pytest.raises(Killed):
+        train(str(tmp_path), Dying(str(tmp_path / "state"), "key", saves=4, torn=False), **settings)
+    _, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "key"), **settings)
+    assert outcome == undisturbed
+
+
 def test_training_starts_anew_when_the_state_is_of_another_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -42,10 +42,10 @@ def test_stack_gives_the_same_however_far_its_input_is_padded(name: str) -> None
     keras.utils.set_random_seed(2)
     config = ModelConfig.model_validate({"units": 5, "bidirectional": name != "gru", **SETTINGS[name]})
     stack = RecurrentStack(config, random.Random(0))
-    steps, final = stack(tf.constant(STEPS), LENGTHS)
+    steps, final, _ = stack(tf.constant(STEPS), LENGTHS)
     for padding in (0, np.nan):
         padded = tf.pad(STEPS, [[0, 0], [0, 5], [0, 0]], constant_values=padding)
-        far, far_final = stack(padded, LENGTHS)
+        far, far_final, _ = stack(padded, LENGTHS)
         np.testing.assert_allclose(far[:, :4], steps, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(far_final, final, rtol=1e-5, atol=1e-6)
         assert not np.any(far[:, 4:])
@@ -56,7 +56,7 @@ def test_stack_gives_the_same_however_far_its_input_is_padded(name: str) -> None
     if config.bidirectional:
         np.testing.assert_allclose(final[0, width:], steps[0, 0, width:], rtol=1e-6)
     with tf.GradientTape() as tape:
-        trained, _ = stack(tf.constant(STEPS), LENGTHS, training=True)
+        trained, *_ = stack(tf.constant(STEPS), LENGTHS, training=True)
         loss = tf.reduce_sum(trained**2)
     assert all(gradient is not None for gradient in tape.gradient(loss, stack.trainable_variables))
 
@@ -69,13 +69,13 @@ def test_shortcut_equals_what_numpy_makes_of_input_and_output_of_the_second_laye
         for each in (shortcut, None)
     )
     inputs = tf.constant(STEPS)
-    found, _ = with_shortcut(inputs, LENGTHS)
+    found, *_ = with_shortcut(inputs, LENGTHS)
     without(inputs, LENGTHS)
     layers = len(without.weights)
     for target, source in zip(without.weights, with_shortcut.weights[:layers], strict=True):
         assert target.name == source.name
         target.assign(source)
-    plain, _ = without(inputs, LENGTHS)
+    plain, *_ = without(inputs, LENGTHS)
     first = RecurrentStack(ModelConfig(units=4, dropout=0), random.Random(0))
     first(inputs, LENGTHS)
     for target, source in zip(first.weights, with_shortcut.weights, strict=False):

@@ -69,6 +69,7 @@ def test_watch_adds_up_what_the_heads_watch_unless_told_otherwise() -> None:
     assert Watch(heads, "tags_accuracy").score(metrics) == 0.75
     assert Watch(heads, "next_perplexity").score(metrics) == -8
     assert Watch(heads, "loss").score(metrics) == -2
+    assert Watch(heads, "loss").score({"loss": math.nan}) == -math.inf
     with pytest.raises(TaskError, match=r"training.monitor is 'f1', but the metrics are \['loss', 'tags_f1'"):
         Watch(heads, "f1")
 

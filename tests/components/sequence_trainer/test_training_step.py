@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import training_corpus
-from training_corpus import MODEL, TASK, batches
+from training_corpus import SILENT, TASK, batches
 
 from tfx_sequence.components.sequence_trainer.averages import WeightAverages
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
@@ -21,7 +21,6 @@ from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 from tfx_sequence.components.sequence_trainer.training_step import TrainingStep
 
-SILENT = MODEL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
 SETTINGS: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.5, "clip_norm": 1e3}
 """The update is minus half of the gradient."""
 

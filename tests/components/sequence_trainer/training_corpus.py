@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
+from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.components.sequence_trainer.saved_state import SavedState
 from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask
@@ -48,6 +48,10 @@ TASK = SequenceTask(
     },
 )
 MODEL = ModelConfig(units=6, bidirectional=False, embedding_dim=4, dropout=0.3, word_dropout=0.1)
+SILENT = MODEL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
+"""Nothing is random in training."""
+DRAWING = MODEL.model_copy(update={"heads": {"tags": HeadConfig(sampled=3)}})
+"""Everything is."""
 NOISE = 0.2
 """Share of the tags that are not told by the token, so that training is never done."""
 
@@ -75,10 +79,12 @@ def batches(seed: int | None = 1, batch_tokens: int = 32, **settings: Any) -> Se
     return SequenceBatches(records(**settings), TASK.columns, batch_tokens=batch_tokens, seed=seed)
 
 
-def new_trainer(folder: str, saved: SavedState | None = None, **settings: Any) -> tuple[keras.Model, Trainer]:
+def new_trainer(
+    folder: str, saved: SavedState | None = None, network: ModelConfig | None = None, **settings: Any
+) -> tuple[keras.Model, Trainer]:
     config = TrainingConfig(**{"epochs": 3, "learning_rate": 0.02, **settings})
     keras.utils.set_random_seed(config.seed)
-    model = SequenceModel(TASK, MODEL, seed=config.seed)
+    model = SequenceModel(TASK, network or MODEL, seed=config.seed)
     return model, Trainer(model, TASK, config, folder, saved)
 
 
@@ -88,6 +94,7 @@ def train(folder: str, saved: SavedState | None = None, **settings: Any) -> tupl
 
 
 EVERYTHING: dict[str, Any] = {
+    "network": DRAWING,
     "epochs": 12,
     "average": 0.9,
     "schedule": "plateau",

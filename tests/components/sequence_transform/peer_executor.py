@@ -2,10 +2,7 @@
 
     python -m pytest tests/components/sequence_transform/peer_executor.py
 
-TFX installs its tests with itself. Those that read SequenceExamples apply, in both modes of TensorFlow: the others
-(`executor_test`, `executor_v2_test`, `executor_on_parquet_test`) read tf.Examples and Parquet, which ours refuses.
-Those of tfx_bsl's SequenceExample coder are of its decoder, which is used as it is; what ours adds to it is tested in
-`test_record_batch`.
+TFX installs its tests with itself; docs/transform.md says which pass, and why others do not apply.
 """
 
 from __future__ import annotations

@@ -179,6 +179,20 @@ def test_graph_alone_is_written_without_materialize(make_run):
     assert set(run.spec.features) == {"tokens", "tags", "id"}
 
 
+def test_compat_v1_writes_the_examples_of_tensorflow_2_and_a_graph_of_tensorflow_1(make_run):
+    records = {"train": [small("1", "a b a")], "eval": [small("2", "c")]}
+    runs = [make_run(SMALL, records, disable_statistics=True, force_tf_compat_v1=forced) for forced in (False, True)]
+    for run in runs:
+        run.do()
+    second, first = runs
+    assert {split: first.serialized(split) for split in records} == {
+        split: second.serialized(split) for split in records
+    }
+    signatures = [list(tf.saved_model.load(run.graph.transform_savedmodel_dir).signatures) for run in (second, first)]
+    assert signatures == [["serving_default"], ["transform_signature"]]
+    assert first.graph.num_buckets_for_transformed_feature("tokens") == 4
+
+
 def test_a_label_seen_only_outside_the_analysed_splits_ends_the_run(make_run):
     records = {"train": [small("1", "a b")], "eval": [small("2", "c", "Y"), small("3", "c", "Z")]}
     run = make_run(SMALL, records, disable_statistics=True)

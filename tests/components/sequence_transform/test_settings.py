@@ -8,6 +8,7 @@ from collections import Counter
 import farmhash
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -129,6 +130,15 @@ def test_shared_vocabulary_is_of_both_features(run, split):
         assert transformed(run, split, name) == entries.ids(map(change, column(split, name)))
         assert run.graph.num_buckets_for_transformed_feature(name) == entries.num_ids
     assert run.graph.vocabulary_file_by_name("target") == run.graph.vocabulary_file_by_name("source")
+
+
+@pytest.mark.parametrize("name", ["source", "target"])
+def test_features_of_one_vocabulary_are_transformed_without_each_other(run, name):
+    # What serves a language model has the input, and not the label that shares its vocabulary.
+    raw = tf.ragged.constant([[["House"], ["19"]], []], ragged_rank=2, dtype=tf.string)
+    layer = run.graph.transform_features_layer()
+    found = tf.function(lambda x: layer({name: x})[name])(raw)
+    assert found.to_list() == [vocabulary(run, "source").ids([b"house", b"00"]), []]
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -293,6 +303,39 @@ def test_contradictions_name_feature_and_setting(vocabularies, numbers, expected
     found = [wrong for wrong in contradictions(spec, vocabularies, numbers) if message in wrong.message]
     assert (feature, setting) in [(wrong.feature, wrong.setting) for wrong in found]
     assert len(found) <= 2, "a name that two settings give is wrong in both"
+
+
+@pytest.mark.parametrize(
+    ("vocabularies", "feature", "setting", "message"),
+    [
+        *(
+            ({"parts": VocabularyConfig(**asked)}, "parts", name, "not for a nested feature: it has any number of")
+            for name, asked in {
+                "affixes": {"affixes": (1,)},
+                "characters": {"characters": True},
+                "next": {"next": "y"},
+                "previous": {"previous": "y"},
+                "embeddings": {"embeddings": "v.txt"},
+            }.items()
+        ),
+        (
+            {"parts": VocabularyConfig(share="words"), "words": VocabularyConfig(characters=True)},
+            "parts",
+            "share",
+            "words sets `characters`, which is not for a nested feature, as parts is",
+        ),
+        ({"notes": VocabularyConfig()}, "notes", None, "only strings that are inputs or labels have a vocabulary"),
+    ],
+)
+def test_settings_that_cannot_be_of_a_nested_feature_are_refused(vocabularies, feature, setting, message):
+    nested = Feature(kind="token", nested=True)
+    features = {"words": Feature(kind="token"), "parts": nested, "notes": nested.model_copy(update={"role": "carried"})}
+    spec = SequenceSpec(features=features)
+    (wrong,) = contradictions(spec, vocabularies, {})
+    assert (wrong.feature, wrong.setting) == (feature, setting)
+    assert message in wrong.message
+    fit = {"parts": VocabularyConfig(lowercase=True, min_count=2), "words": VocabularyConfig(share="parts")}
+    assert list(contradictions(spec, fit, {})) == []
 
 
 def test_begin_and_end_fit_when_all_sequence_features_ask_for_them():

@@ -8,7 +8,14 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_transform import next_steps, previous_steps, truncate, with_first, with_last
+from tfx_sequence.components.sequence_transform import (
+    next_steps,
+    previous_steps,
+    truncate,
+    window,
+    with_first,
+    with_last,
+)
 
 _sequences = st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=4)
 _nested = st.lists(st.lists(st.lists(st.integers(1, 9), max_size=2), max_size=3), max_size=3)
@@ -57,3 +64,33 @@ def test_truncate_keeps_the_first_steps_and_the_width_of_vectors(size):
     cut_values = cut(tf.RaggedTensor.from_row_lengths(values, np.array([3, 0, 2], np.int64)))
     for row, expected in zip(cut_values, (values[:3], values[:0], values[3:]), strict=True):
         np.testing.assert_array_equal(row, expected[:size])
+
+
+def windows(row, size, stride):
+    """In plain Python: every full window."""
+    return [row[start : start + size] for start in range(0, len(row), stride) if start + size <= len(row)]
+
+
+@given(st.lists(st.lists(st.integers(1, 9), max_size=9), max_size=4), st.integers(1, 4), st.integers(1, 5))
+def test_window_gives_the_full_windows_and_nothing_of_shorter_sequences(rows, size, stride):
+    found = window(ragged(rows), size, stride)
+    assert found.to_list() == [windows(row, size, stride) for row in rows]
+    assert found.shape.as_list() == [len(rows), None, size]
+
+
+def test_window_keeps_vectors_whole_and_knows_its_width_in_a_graph():
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None, 2], tf.float32, 1, tf.int64)])
+    def framed(x):
+        y = window(x, 3, 2)
+        assert y.shape.as_list() == [None, None, 3, 2]
+        return y
+
+    values = np.arange(16, dtype=np.float32).reshape(8, 2)
+    found = framed(tf.RaggedTensor.from_row_lengths(values, np.array([6, 0, 2], np.int64)))
+    assert found.to_list() == [[values[0:3].tolist(), values[2:5].tolist()], [], []]
+
+
+@pytest.mark.parametrize(("size", "stride", "name"), [(0, 1, "size"), (2, 0, "stride")])
+def test_window_refuses_nothing(size, stride, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be at least 1, but is 0"):
+        window(ragged([[1]]), size, stride)

@@ -1,0 +1,44 @@
+"""Runs one of the pipelines here, on data that it makes.
+
+    python examples/stock_pipeline/run.py sequence_schema_gen
+
+Each of the files `sequence_*.py` is a pipeline in which that one component is of tfx-sequence, and all else is stock's
+or, in user_code.py, the user's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import sys
+
+import stock
+from tfx import v1 as tfx
+
+
+def run(name: str, folder: pathlib.Path) -> pathlib.Path:
+    """Runs a pipeline in a folder. Returns the folder of the model that it pushed."""
+    data, serving = folder / "data", folder / "serving" / name
+    if not data.exists():
+        stock.make_data(data)
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name="stock_pipeline",
+        pipeline_root=str(folder / "artifacts"),
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(folder / "metadata.sqlite")
+        ),
+        components=importlib.import_module(name).components(str(data), str(serving)),
+        # What the pipelines have in common runs once.
+        enable_cache=True,
+        beam_pipeline_args=[
+            "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+            # No container is used; without this TFX packs itself for every component that runs Beam.
+            "--sdk_container_image=none",
+        ],
+    )
+    tfx.orchestration.LocalDagRunner().run(pipeline)
+    return max(serving.iterdir(), key=lambda version: int(version.name))
+
+
+if __name__ == "__main__":
+    print("pushed to", run(sys.argv[1], pathlib.Path(__file__).parent / "runs"))

@@ -1,0 +1,79 @@
+"""Raw SequenceExamples: padded sequences are what the serialized ones are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, counts_key
+from tfx_sequence.components.sequence_trainer.raw_sequences import RawSequences
+from tfx_sequence.schemas.examples import decode, encode
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(
+    features={
+        "words": Feature(kind="token"),
+        "parts": Feature(kind="token", nested=True),
+        "shape": Feature(kind="vector", width=2),
+        "topic": Feature(kind="categorical", context=True),
+    },
+    min_length=0,
+)
+RAW = RawSequences(SPEC, ())
+
+TEXT = st.sampled_from(["", "a", "ğ"])
+STEP = st.tuples(TEXT, st.lists(TEXT, max_size=3), st.lists(st.sampled_from([0.0, 1.5]), min_size=2, max_size=2))
+
+
+def _record(steps: list[tuple[Any, ...]], topic: str) -> dict[str, Any]:
+    words, parts, shape = map(list, zip(*steps, strict=True)) if steps else ([], [], [])
+    return {"words": words, "parts": parts, "shape": shape, "topic": topic}
+
+
+RECORDS = st.lists(st.builds(_record, st.lists(STEP, max_size=3), TEXT), min_size=1, max_size=3)
+
+
+def _padded(records: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
+    """To one step and one value more than there are, with what is no value of the data."""
+    size, steps = len(records), 1 + max(len(record["words"]) for record in records)
+    words, parts = np.full([size, steps], "PAD", object), np.full([size, steps, 4], "PAD", object)
+    shape, counts = np.full([size, steps, 2], np.nan, np.float32), np.full([size, steps], 9)
+    for row, record in enumerate(records):
+        for step, (word, values, vector) in enumerate(
+            zip(record["words"], record["parts"], record["shape"], strict=True)
+        ):
+            words[row, step], shape[row, step], counts[row, step] = word, vector, len(values)
+            parts[row, step, : len(values)] = values
+    return {
+        "words": tf.constant(words, tf.string),
+        "parts": tf.constant(parts, tf.string),
+        counts_key("parts"): tf.constant(counts, tf.int64),
+        "shape": tf.constant(shape),
+        "topic": tf.constant([record["topic"] for record in records]),
+        LENGTHS: tf.constant([len(record["words"]) for record in records], tf.int64),
+    }
+
+
+@given(RECORDS)
+@settings(max_examples=40)
+def test_padded_sequences_are_read_as_the_serialized_ones(records: list[dict[str, Any]]) -> None:
+    padded = _padded(records)
+    assert padded.keys() == RAW.padded_specs().keys()
+    assert all(spec.is_compatible_with(padded[name]) for name, spec in RAW.padded_specs().items())
+    expected = RAW.inputs(tf.constant([encode(SPEC, record) for record in records]))
+    found = RAW.from_padded(padded)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        got = found[name]
+        assert got.to_list() == value.to_list() if isinstance(value, tf.RaggedTensor) else (got == value).numpy().all()
+
+
+def test_example_is_of_the_length_that_is_asked_for() -> None:
+    record = decode(SPEC, RAW.example(3))
+    assert record["words"] == ["", "", ""]
+    assert record["parts"] == [[""], [""], [""]]
+    assert record["shape"].shape == (3, 2)

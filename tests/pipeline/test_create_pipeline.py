@@ -1,0 +1,96 @@
+"""What create_pipeline wires when a config asks for it; nothing runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from tfx.proto import infra_validator_pb2
+
+from tfx_sequence.pipeline.config_file import load_config
+from tfx_sequence.pipeline.pipeline import create_pipeline
+
+
+def nodes(config_file: Path, more: str = "") -> dict[str, Any]:
+    """Id to component of the pipeline of the small config and `more` of it."""
+    config = config_file.read_text(encoding="utf-8").replace("conllu", "jsonl")
+    (config_file.parent / "corpus" / "a.jsonl").write_text("")
+    config_file.write_text(config + more, encoding="utf-8")
+    return {node.id: node for node in create_pipeline(load_config(str(config_file))).components}
+
+
+ALWAYS = [
+    "SequenceExampleGen",
+    "StatisticsGen",
+    "SequenceSchemaGen",
+    "SequenceExampleValidator",
+    "SequenceTransform",
+    "SequenceTrainer",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def test_pipeline_has_nothing_more_when_the_config_asks_for_nothing(config_file: Path) -> None:
+    got = nodes(config_file)
+    assert sorted(got) == sorted(ALWAYS)
+    assert "base_model" not in got["SequenceTrainer"].inputs
+    assert "infra_blessing" not in got["Pusher"].inputs
+
+
+@pytest.mark.parametrize(
+    ("more", "trainer", "evaluator"),
+    [
+        ("[training]\nwarm_start = true\n", True, False),
+        ("[evaluation]\nthresholds = { upos_accuracy = { worse_by = 0 } }\n", False, True),
+        (
+            "[training]\nwarm_start = true\n[evaluation]\nthresholds = { upos_accuracy = { worse_by = 0 } }\n",
+            True,
+            True,
+        ),
+    ],
+)
+def test_one_resolver_gives_the_latest_blessed_model_to_those_who_need_it(
+    config_file: Path, more: str, trainer: bool, evaluator: bool
+) -> None:
+    got = nodes(config_file, more)
+    assert sorted(got) == sorted([*ALWAYS, "LatestBlessedModel"])
+    latest = got["LatestBlessedModel"].outputs["model"]
+    assert (got["SequenceTrainer"].inputs.get("base_model") is latest) == trainer
+    assert (got["Evaluator"].inputs.get("baseline_model") is latest) == evaluator
+
+
+def test_warm_start_is_no_setting_of_the_trainer_itself(config_file: Path) -> None:
+    got = nodes(config_file, '[training]\nwarm_start = true\nepochs = 7\n[tuning]\nspace = { "model.units" = [3] }\n')
+    for name in ("SequenceTrainer", "Tuner"):
+        custom = got[name].exec_properties["custom_config"]
+        assert '"epochs": 7' in custom
+        assert "warm_start" not in custom
+
+
+def test_infra_validator_stands_between_the_model_and_the_pusher(config_file: Path) -> None:
+    got = nodes(
+        config_file, '[serving]\ninfra_validate = ["2.16.1", "latest"]\n[evaluation]\nsplits = ["eval", "test"]\n'
+    )
+    assert sorted(got) == sorted([*ALWAYS, "InfraValidator"])
+    validator = got["InfraValidator"]
+    assert validator.inputs["model"] is got["SequenceTrainer"].outputs["model"]
+    assert validator.inputs["examples"] is got["SequenceExampleGen"].outputs["examples"]
+    assert got["Pusher"].inputs["infra_blessing"] is validator.outputs["blessing"]
+    assert got["Pusher"].inputs["model_blessing"] is got["Evaluator"].outputs["blessing"]
+
+    specs = {
+        "serving_spec": (
+            infra_validator_pb2.ServingSpec(),
+            {"tensorflowServing": {"tags": ["2.16.1", "latest"]}, "localDocker": {}},
+        ),
+        "request_spec": (
+            infra_validator_pb2.RequestSpec(),
+            {"tensorflowServing": {"signatureNames": ["serving_default"]}, "splitName": "eval", "numExamples": 10},
+        ),
+    }
+    for name, (proto, expected) in specs.items():
+        json_format.Parse(validator.exec_properties[name], proto)
+        assert json_format.MessageToDict(proto) == expected
