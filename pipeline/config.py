@@ -319,6 +319,8 @@ class Config(Frozen):
             spec = transformed_spec(self.spec, self.transform)
         except pydantic.ValidationError:
             return  # `_spec_problems` says what is wrong.
+        for name in model_checks.unserved_inputs(spec.with_role("input")):
+            yield Problem(dotted(["features", name]), model_checks.NEEDED_NAME)
         for wrong in model_checks.contradictions(spec, self.model):
             yield Problem(dotted(["model", *wrong.key.split(".")]), wrong.message)
         if self.training.window is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+_ARGUMENT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 
 
 class Contradiction(NamedTuple):
@@ -41,6 +44,18 @@ def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] 
             continue
         for key, message in _head_problems(spec, labels[name], head, config):
             yield Contradiction(f"heads.{name}.{key}", message)
+
+
+def unserved_inputs(names: Iterable[str]) -> list[str]:
+    """The inputs among these names that a served model could not take: TensorFlow has no arguments of such names."""
+    return [name for name in names if not _ARGUMENT.fullmatch(name)]
+
+
+NEEDED_NAME = (
+    "an input's name must begin with an ASCII letter or a digit and go on with these, '_', '.' or '-', or no served "
+    "model can take it; choose one, and name the data's own with `source`"
+)
+"""What is wrong with the names that `unserved_inputs` finds, and what to do."""
 
 
 def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_transform as tft
 
+from tfx_sequence.components.sequence_trainer.model_checks import NEEDED_NAME, unserved_inputs
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.components.sequence_trainer.raw import read_raw
 from tfx_sequence.components.sequence_trainer.transformed import TaskError, Transformed, class_names, read_transformed
@@ -98,11 +99,13 @@ class SequenceTask:
 
         Raises:
           TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
-            its embedding would have rows, weights are not a number a record, or a feature cannot be read.
+            its embedding would have rows, weights are not a number a record, or a feature cannot be read or served.
           SchemaError: if a schema of SequenceExamples is not as ours are.
         """
         features = read_transformed(transform_output, labels)
         raw, raw_examples = read_raw(transform_output, features, labels)
+        if unserved := unserved_inputs(raw.with_role("input")):
+            raise TaskError(f"{unserved[0]!r}: {NEEDED_NAME}")
         inputs = tuple(_input(name, feature) for name, feature in features.items() if feature.role == "input")
         names = {name: class_names(transform_output, name, feature) for name, feature in features.items()}
         heads = tuple(

@@ -16,18 +16,18 @@ import stock
 from tfx import v1 as tfx
 
 
-def run(name: str, folder: pathlib.Path) -> pathlib.Path:
-    """Runs a pipeline in a folder. Returns the folder of the model that it pushed."""
-    data, serving = folder / "data", folder / "serving" / name
+def pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
+    """The pipeline of a file, on data that is made if it is not there."""
+    data = folder / "data"
     if not data.exists():
         stock.make_data(data)
-    pipeline = tfx.dsl.Pipeline(
+    return tfx.dsl.Pipeline(
         pipeline_name="stock_pipeline",
         pipeline_root=str(folder / "artifacts"),
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(folder / "metadata.sqlite")
         ),
-        components=importlib.import_module(name).components(str(data), str(serving)),
+        components=importlib.import_module(name).components(str(data), str(folder / "serving" / name)),
         # What the pipelines have in common runs once.
         enable_cache=True,
         beam_pipeline_args=[
@@ -36,8 +36,12 @@ def run(name: str, folder: pathlib.Path) -> pathlib.Path:
             "--sdk_container_image=none",
         ],
     )
-    tfx.orchestration.LocalDagRunner().run(pipeline)
-    return max(serving.iterdir(), key=lambda version: int(version.name))
+
+
+def run(name: str, folder: pathlib.Path) -> pathlib.Path:
+    """Runs a pipeline in a folder. Returns the folder of the model that it pushed."""
+    tfx.orchestration.LocalDagRunner().run(pipeline(name, folder))
+    return max((folder / "serving" / name).iterdir(), key=lambda version: int(version.name))
 
 
 if __name__ == "__main__":

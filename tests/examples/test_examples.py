@@ -153,9 +153,18 @@ def stock(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_stock_pipeline(stock: Any, name: str) -> None:
+def test_stock_pipeline_has_one_component_of_ours(stock: Any, name: str) -> None:
+    # tests/pipeline/test_plugging_in.py runs such pipelines, each of them up to a pushed model.
     module, folder = stock
-    pushed = module.run(name, folder)
+    nodes = module.pipeline(name, folder).components
+    ours = [node.id for node in nodes if type(node).__module__.startswith("tfx_sequence.")]
+    assert ours == ["".join(map(str.title, name.split("_")))]
+    assert nodes[-1].id == "Pusher"
+
+
+def test_stock_pipeline_pushes_a_model(stock: Any) -> None:
+    module, folder = stock
+    pushed = module.run("sequence_trainer", folder)
     example = tf.train.SequenceExample()
     for word in ("the", "cat", "sleeps"):
         example.feature_lists.feature_list["words"].feature.add().bytes_list.value.append(word.encode())

@@ -109,7 +109,7 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
         (
             "model = 3",
             [
-                "features.upos.model: unknown key; the keys here are kind, role, context, width, spans, drift, skew, "
+                "features.upos.model: unknown key; the keys here are kind, role, context, width, nested, spans, drift, skew, "
                 "source"
             ],
         ),

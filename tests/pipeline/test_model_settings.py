@@ -21,6 +21,10 @@ from tfx_sequence.pipeline.config_file import load_config
             '[model.heads.next]\nkind = "language_model"\n[transform.tokens]\nnext = "next"\n',
             'model.heads.next.kind: "language_model" needs bidirectional = false',
         ),
+        (
+            '[features."größe"]\nkind = "float"\n',
+            'features."größe": an input\'s name must begin with an ASCII letter or a digit',
+        ),
         ("[training]\nwindow = 50\n", "training.window = 50: needs model.bidirectional = false"),
         (
             '[model]\nbidirectional = false\n[training]\nwindow = 50\n[model.heads.upos]\nkind = "crf"\n',

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfx_sequence.components.sequence_trainer.model_checks import unserved_inputs
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, counts_key
 from tfx_sequence.components.sequence_trainer.raw_sequences import RawSequences
 from tfx_sequence.schemas.examples import decode, encode
@@ -77,3 +80,18 @@ def test_example_is_of_the_length_that_is_asked_for() -> None:
     assert record["words"] == ["", "", ""]
     assert record["parts"] == [[""], [""], [""]]
     assert record["shape"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["x", "seq.in", "my-words", "2", ".x", "größe", "_x", "x:y", "a,b", "é"])
+def test_inputs_are_refused_when_tensorflow_cannot_serve_them_and_only_then(name: str, tmp_path: Path) -> None:
+    spec = SequenceSpec(features={name: Feature(kind="token")})
+    raw = RawSequences(spec, [])
+    module = tf.Module()
+    lengths = tf.function(lambda features: {"lengths": raw.from_padded(features)[name].row_lengths()})
+    try:
+        signature = lengths.get_concrete_function(raw.padded_specs())
+        tf.saved_model.save(module, str(tmp_path), signatures={"serve_sequences": signature})
+        served = True
+    except ValueError:
+        served = False
+    assert unserved_inputs([name]) == ([] if served else [name])
