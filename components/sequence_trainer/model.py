@@ -13,6 +13,7 @@ import random
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.heads import Batch, Encoded, HeadLayer
 from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.heads_language import LanguageModelHead
@@ -107,3 +108,9 @@ def _head(head: Head, config: HeadConfig, task: SequenceTask, inputs: InputEncod
         )
     embedding = None if config.tied is None else inputs.embeddings[config.tied]
     return LanguageModelHead(head, config, task.weight, embedding, seed)
+
+
+def build(model: keras.Model, batches: SequenceBatches) -> None:
+    """Makes the weights of a model that was not called yet."""
+    spec = batches.epoch(0).element_spec
+    model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})

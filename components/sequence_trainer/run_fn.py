@@ -9,9 +9,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.job import STATE_KEY, Job
+from tfx_sequence.components.sequence_trainer.model import build
 from tfx_sequence.components.sequence_trainer.projector import write_projector
 from tfx_sequence.components.sequence_trainer.training import Trainer
-from tfx_sequence.components.sequence_trainer.warm_start import build, start_from
+from tfx_sequence.components.sequence_trainer.warm_start import start_from
 from tfx_sequence.components.sequence_trainer.weight_index import places_of, write_index
 
 STATE_FOLDER = "state"

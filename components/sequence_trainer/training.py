@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_trainer.averages import WeightAverages
 from tfx_sequence.components.sequence_trainer.bad_batch import describe_batch
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.heads import Batch
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.model_checks import window_problems
 from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
@@ -108,7 +108,7 @@ class Trainer:
     def _build(self, train: SequenceBatches) -> None:
         """Makes the weights, and everything that follows from them."""
         spec = train.epoch(0).element_spec
-        self._model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
+        build(self._model, train)
         self._optimizer = make_optimizer(self._config, self._model)
         self._averages = WeightAverages(self._model.trainable_variables, self._config.average)
         self._step = TrainingStep(self._model, self._optimizer, self._averages, self._config, spec)

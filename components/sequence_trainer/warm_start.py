@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.weight_index import (
     WEIGHTS_FILE,
     Axes,
@@ -39,12 +38,6 @@ _NAMES = 8
 
 class _Unlike(Exception):
     """Why a weight cannot be taken."""
-
-
-def build(model: keras.Model, batches: SequenceBatches) -> None:
-    """Makes the weights of a model that was not called yet."""
-    spec = batches.epoch(0).element_spec
-    model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
 
 
 def files_of(directory: str) -> list[str]:

@@ -13,10 +13,10 @@ import tensorflow as tf
 from training_corpus import MODEL, TASK, batches
 
 from tfx_sequence.components.sequence_trainer.ids import FromZero
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.task import Head, SequenceTask
-from tfx_sequence.components.sequence_trainer.warm_start import build, files_of, start_from
+from tfx_sequence.components.sequence_trainer.warm_start import files_of, start_from
 from tfx_sequence.components.sequence_trainer.weight_index import (
     Values,
     named_weights,
