@@ -1,8 +1,8 @@
 READY := .venv/.ready
 COMPILE = .venv/bin/uv pip compile --quiet --upgrade --all-extras --no-annotate \
 	--custom-compile-command "make constraints" --python-version 3.10
-# A file's tests share what is slow to make, so a process takes whole files.
-IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests share what is slow to make, so a process takes whole files, in the order that tests/conftest.py gives.
+IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run test test-fast lint constraints
 .DEFAULT_GOAL := help

@@ -22,12 +22,14 @@ from tfx.utils import io_utils
 from tfx_bsl.tfxio import tfxio
 
 from tfx_sequence.components.sequence_transform import preprocessing
+from tfx_sequence.components.sequence_transform.batch_coder import compressed_batches
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.flat_batch import to_flat
-from tfx_sequence.components.sequence_transform.record_batch import encode, to_struct
+from tfx_sequence.components.sequence_transform.reading import SequenceRecord
+from tfx_sequence.components.sequence_transform.record_batch import to_struct
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
-from tfx_sequence.components.sequence_transform.wide_integers import WideIntegerRecord, integers_of
+from tfx_sequence.components.sequence_transform.writing import WriteSequenceExamples
 from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -62,7 +64,7 @@ class Executor(stock.Executor):
         # Stock's Do makes a TransformProcessor by its name in stock's module; there is no other place to hand in ours.
         name = "TransformProcessor"
         processor = type(name, (SequenceTransformProcessor,), {"settings": settings})
-        with mock.patch.object(stock, name, processor):
+        with mock.patch.object(stock, name, processor), compressed_batches():
             super().Do(input_dict, output_dict, exec_properties)
         written = example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else _SEQUENCE_EXAMPLE
         for artifact in output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []:
@@ -110,21 +112,14 @@ class SequenceTransformProcessor(stock.TransformProcessor):
 
     def _CreateTFXIO(self, dataset: Any, schema: schema_pb2.Schema) -> tfxio.TFXIO:
         reader = super()._CreateTFXIO(dataset, schema)
-        if integers_of(schema):
-            return WideIntegerRecord(dataset.file_pattern, reader.telemetry_descriptors, schema=schema)
-        return reader
+        return SequenceRecord(dataset.file_pattern, reader.telemetry_descriptors, schema=schema)
 
     def _EncodeAndWrite(self, schema: schema_pb2.Schema, file_format: str, output_path: str) -> beam.PTransform:
         if file_format != labels.FORMAT_TFRECORD:
             raise ValueError(f"SequenceTransform writes {labels.FORMAT_TFRECORD}, not {file_format}")
         if self.settings.flat:
             return super()._EncodeAndWrite(schema, file_format, output_path)
-        layout = layout_of(schema)
-        return (
-            beam.Keys()
-            | "Encode" >> beam.FlatMap(encode, layout).with_output_types(bytes)
-            | "WriteToTFRecord" >> beam.io.WriteToTFRecord(output_path, file_name_suffix=".gz")
-        )
+        return beam.Keys() | "WriteSequenceExamples" >> WriteSequenceExamples(layout_of(schema), output_path)
 
     def _GenerateAndMaybeValidateStats(
         self, stats_output_loc: Any, stats_options: Any, enable_validation: bool

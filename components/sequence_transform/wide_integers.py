@@ -1,4 +1,4 @@
-"""Reads SequenceExamples with all 64 bits of their integers.
+"""SequenceExamples with all 64 bits of their integers.
 
 tfx_bsl's decoder keeps the lower 32 bits of integers in feature lists: a time in milliseconds, or a large number that
 names a thing, comes out as another number, and silently. TensorFlow's parser keeps all of them, at serving too, so
@@ -7,16 +7,12 @@ without this a model would be trained on other values than it is served with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.coders import batch_util, sequence_example_coder
-from tfx_bsl.tfxio import tf_sequence_example_record
 
 from tfx_sequence.schemas.tfmd import SEQUENCE, sequence_struct
 
@@ -24,41 +20,6 @@ from tfx_sequence.schemas.tfmd import SEQUENCE, sequence_struct
 def integers_of(schema: schema_pb2.Schema) -> list[str]:
     """Names of the sequence features of a schema that are integers."""
     return [proto.name for proto in sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
-
-
-class WideIntegerRecord(tf_sequence_example_record.TFSequenceExampleRecord):
-    """Stock's reader of SequenceExamples from TFRecords, with sequence features of 64-bit integers."""
-
-    def _RawRecordToRecordBatchInternal(self, batch_size: int | None = None) -> beam.PTransform:
-        return (
-            beam.ptransform_fn(
-                lambda records: (
-                    records
-                    | "Batch" >> batch_util.BatchRecords(batch_size, self.telemetry_descriptors)
-                    | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString()))
-                )
-            )()
-            .with_input_types(bytes)
-            .with_output_types(pa.RecordBatch)
-        )
-
-    def _ProjectImpl(self, tensor_names: list[str]) -> WideIntegerRecord:
-        return WideIntegerRecord(
-            self._file_pattern, self.telemetry_descriptors, schema=self._ProjectTfmdSchema(tensor_names)
-        )
-
-
-class _Decode(beam.DoFn):
-    def __init__(self, schema: bytes) -> None:
-        self._schema = schema
-
-    def setup(self) -> None:
-        self._decoder = sequence_example_coder.SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
-        schema = schema_pb2.Schema.FromString(self._schema)
-        self._names = integers_of(schema) if any(proto.name == SEQUENCE for proto in schema.feature) else []
-
-    def process(self, records: list[bytes]) -> Iterator[pa.RecordBatch]:
-        yield widen(self._decoder.DecodeBatch(records), records, self._names)
 
 
 def widen(batch: pa.RecordBatch, records: list[bytes], names: list[str]) -> pa.RecordBatch:

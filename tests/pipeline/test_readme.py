@@ -47,7 +47,11 @@ def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monke
             pipeline_root="artifacts",
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config("metadata.sqlite"),
             components=names["components"],
-            beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+            # Without the second, TFX packs itself for every executor, which takes seconds.
+            beam_pipeline_args=[
+                "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+                "--sdk_container_image=none",
+            ],
         )
     )
     (graph,) = Path("artifacts/Transform/transform_graph").iterdir()

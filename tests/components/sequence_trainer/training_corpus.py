@@ -2,12 +2,11 @@
 
 python training_corpus.py FOLDER
 
-trains with everything that has a state, saves after each update in FOLDER/state, and prints the outcome as JSON.
+trains with everything that has a state, and saves after each update in FOLDER/state.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any
@@ -106,12 +105,5 @@ EVERYTHING: dict[str, Any] = {
 """Settings that have a state, and save it after each update."""
 
 
-def main() -> None:
-    folder = sys.argv[1]
-    model, outcome = train(folder, SavedState(os.path.join(folder, "state"), "training"), **EVERYTHING)
-    weights = [float(np.sum(np.abs(weight), dtype=np.float64)) for weight in model.get_weights()]
-    print(json.dumps({"epoch": outcome.epoch, "metrics": outcome.metrics, "weights": weights}))
-
-
 if __name__ == "__main__":
-    main()
+    train(sys.argv[1], SavedState(os.path.join(sys.argv[1], "state"), "training"), **EVERYTHING)
