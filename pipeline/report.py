@@ -32,6 +32,7 @@ class Report:
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
         self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _pushed_model(result) if result else None
+        self._config = config
         self._min_accuracy = config.evaluation.min_accuracy if config else None
 
     def to_json(self, error: str | None = None) -> str:
@@ -78,11 +79,14 @@ class Report:
         }
 
     def _next(self) -> dict[str, str]:
-        if not self.model:
+        if not self.model or not self._config:
             return {}
         # The folder of all versions: the command goes on to be right after the next run.
         serving = shlex.quote(near(str(Path(self.model).parent)))
-        return {"tag a sentence": f'tfx-sequence predict {serving} "..."'}
+        inputs = [feature for feature in self._config.features.values() if feature.role == "input"]
+        if [(feature.kind, feature.context, feature.nested) for feature in inputs] == [("token", False, False)]:
+            return {"tag a sentence": f'tfx-sequence predict {serving} "..."'}
+        return {"ask about files": f"tfx-sequence predict {serving} --config CONFIG --input FILE --output FOLDER"}
 
 
 def _pushed_model(result: RunResult) -> str | None:

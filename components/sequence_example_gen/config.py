@@ -57,7 +57,8 @@ class ReadConfig(Frozen):
       on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
         its reason and goes on.
       max_reject_fraction: With `reject`: the largest share of the records read that may be rejected, 0 to 1.
-      not_finite: What a record with NaN or an infinite float is: bad (`reject`), or as good as any (`keep`).
+      not_finite: What a record with NaN or an infinite float is: bad (`reject`), or as good as any (`keep`). What is
+        kept is then for the validator to judge: `[validation] severities = { not_finite = "off" }` lets it through.
       max_length: The number of steps above which a record is long; None if no record is.
       on_long: What becomes of a long record. `keep`: nothing. `reject`: it is a bad record. `truncate`: its first
         `max_length` steps are kept. `split`: it is cut into pieces of `max_length` steps, all in one output split. The

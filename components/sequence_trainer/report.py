@@ -59,8 +59,9 @@ class Report:
         with self._writers["train"].as_default(step=standing.epoch):
             for variable in model.trainable_variables:
                 tf.summary.histogram(variable.path, tf.convert_to_tensor(variable))
+        told = dict(figures) if standing.best is None else {**figures, "best_epoch": standing.best.epoch}
         left = self._seconds_left(standing, batches)
-        _tell(figures if left is None else {**figures, "seconds_left": left})
+        _tell(told if left is None else {**told, "seconds_left": left})
         self._told = time.monotonic()
         return figures
 

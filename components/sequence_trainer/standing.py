@@ -21,6 +21,10 @@ class Outcome:
     metrics: dict[str, float]
     score: float
 
+    def better_than(self, other: Outcome) -> bool:
+        """Whether it scores higher, or the same with less loss: an F1 may stay 0 for epochs while a model learns."""
+        return (self.score, -self.metrics["loss"]) > (other.score, -other.metrics["loss"])
+
 
 @dataclass
 class EpochSums:

@@ -202,7 +202,7 @@ class Trainer:
             metrics = self.evaluate(evaluation.epoch())
             weights = self._model.get_weights()
         outcome = Outcome(standing.epoch, metrics, self._watch.score(metrics))
-        if standing.best is None or outcome.score > standing.best.score:
+        if standing.best is None or outcome.better_than(standing.best):
             standing.best, self._best = outcome, weights
         else:
             standing.worse_epochs += 1

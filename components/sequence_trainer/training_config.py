@@ -50,7 +50,8 @@ class TrainingConfig(Frozen):
         `token_mean`: mean over all real steps; `sum`.
       monitor: The metric on the eval split that tells the best epoch, such as `<label>_accuracy` or `loss`; what the
         labels' heads watch if None, added up for several.
-      patience: Epochs without a better watched metric before training stops; the best weights are restored.
+      patience: Epochs without a better watched metric, or an equal one with less loss, before training stops; the best
+        weights are restored.
       checkpoint_seconds: Training is saved each time so many seconds have passed, so that the same command goes on
         where a killed one was.
       model_fn: `module:function` of a function that makes the model in place of ours, `(task: SequenceTask, config:

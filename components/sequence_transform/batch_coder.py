@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.coders import typecoders
+from apache_beam.coders.typecoders import registry as coders
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # Beam minds how many threads there are.
 
@@ -47,10 +47,9 @@ class CompressedBatchCoder(beam.coders.Coder):
 @contextlib.contextmanager
 def compressed_batches() -> Iterator[None]:
     """Pipelines that are built within have their RecordBatches compressed; afterwards Beam's coder is as it was."""
-    registry = typecoders.registry
-    before = type(registry.get_coder(pa.RecordBatch))
-    registry.register_coder(pa.RecordBatch, CompressedBatchCoder)
+    before = type(coders.get_coder(pa.RecordBatch))
+    coders.register_coder(pa.RecordBatch, CompressedBatchCoder)
     try:
         yield
     finally:
-        registry.register_coder(pa.RecordBatch, before)
+        coders.register_coder(pa.RecordBatch, before)

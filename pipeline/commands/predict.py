@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import tempfile
 from typing import TYPE_CHECKING
@@ -112,7 +113,9 @@ def _records(
     from tfx_sequence.components.sequence_example_gen.convert import convert
     from tfx_sequence.components.sequence_example_validator.data_files import find_splits
     from tfx_sequence.pipeline.commands.data import made
+    from tfx_sequence.pipeline.commands.records import describe_records
 
+    describe_records(dataclasses.replace(data, spec=spec))
     if data.read.on_long == "split" and arguments.shards > 1:
         raise CommandError("--shards goes with whole records only, but the config cuts long ones (on_long = 'split')")
     tally = convert(

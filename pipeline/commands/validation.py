@@ -14,10 +14,11 @@ from tfx_sequence.components.sequence_example_validator.data_statistics import c
 from tfx_sequence.components.sequence_example_validator.examine import examine
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.pipeline.commands.data import Data, train_first
-from tfx_sequence.pipeline.commands.records import as_records
+from tfx_sequence.pipeline.commands.records import Records, as_records
 from tfx_sequence.pipeline.commands.schema_files import infer
 from tfx_sequence.schemas.records import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import SchemaError, to_schema
 
 _NAMED = 5
 
@@ -49,7 +50,7 @@ def validate(
     statistics: _Statistics = {}
     if schema is None:
         say("Inferring a schema ...")
-        schema, statistics = infer(records.splits, records.spec)
+        schema, statistics = _schema(records)
     baseline = None
     if against:
         say("Reading the data to compare with ...")
@@ -74,6 +75,16 @@ def validate(
             "failures": (*failures, *report.failures),
         }
     )
+
+
+def _schema(records: Records) -> tuple[schema_pb2.Schema, _Statistics]:
+    """What train is; if its records do not agree on that, what they were said to be."""
+    try:
+        return infer(records.splits, records.spec)
+    except SchemaError:
+        if records.spec is None:
+            raise
+        return to_schema(records.spec), {}
 
 
 def _baseline(

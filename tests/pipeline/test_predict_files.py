@@ -147,6 +147,7 @@ def test_compressed_files_of_several_splits_keep_their_names(model: str, tmp_pat
         (["--input", "{folder}/none.jsonl", "--output", "{folder}/out"], "none.jsonl"),
         (["a sentence", "--input", "{data}", "--output", "{folder}/out"], "both"),
         (["--input", "{data}", "--output", "{folder}/out", "--feature", "words=token"], "no 'tokens'"),
+        (["--input", "{data}", "--output", "{folder}/out", "--format", "csv"], "group_by: Field required"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

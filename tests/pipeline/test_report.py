@@ -31,6 +31,16 @@ def test_report_says_why_when_no_model_was_pushed(config_file):
     ]
 
 
+def test_report_names_files_when_the_model_reads_more_than_words(config_file, tmp_path):
+    pushed = {"pushed": 1, "pushed_destination": str(tmp_path / "serving" / "7")}
+    assert "predict " in (words := Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log"))
+    assert '"..."' in words
+    config_file.write_text(config_file.read_text() + "[features.weight]\nkind = 'float'\n")
+    text = Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log")
+    assert '"..."' not in text
+    assert "--config CONFIG --input FILE --output FOLDER" in text
+
+
 def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path):
     (tmp_path / "metrics.json").write_text('{"accuracy": NaN, "steps": 3}')
     report = Report(load_config(config_file), result_of(evaluation=tmp_path))

@@ -19,7 +19,7 @@ from tfx_sequence.components.sequence_trainer.heads import HeadMetrics
 from tfx_sequence.components.sequence_trainer.projector import write_projector
 from tfx_sequence.components.sequence_trainer.saved_state import SavedState
 from tfx_sequence.components.sequence_trainer.schedule import learning_rate
-from tfx_sequence.components.sequence_trainer.standing import EpochSums
+from tfx_sequence.components.sequence_trainer.standing import EpochSums, Outcome
 from tfx_sequence.components.sequence_trainer.task import TaskError
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 from tfx_sequence.components.sequence_trainer.watch import Watch
@@ -74,6 +74,17 @@ def test_watch_adds_up_what_the_heads_watch_unless_told_otherwise() -> None:
         Watch(heads, "f1")
 
 
+@pytest.mark.parametrize(
+    ("score", "loss", "better"),
+    [(0.6, 9.0, True), (0.5, 1.9, True), (0.5, 2.0, False), (0.4, 0.1, False), (0.5, math.nan, False)],
+)
+def test_an_epoch_is_better_that_scores_higher_or_the_same_with_less_loss(
+    score: float, loss: float, better: bool
+) -> None:
+    best = Outcome(epoch=1, metrics={"loss": 2.0}, score=0.5)
+    assert Outcome(epoch=2, metrics={"loss": loss}, score=score).better_than(best) == better
+
+
 def test_training_stops_at_max_steps_and_tells_how_it_goes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +100,7 @@ def test_training_stops_at_max_steps_and_tells_how_it_goes(
     assert all(figures["seconds_left"] >= 0 for figures in within)
     assert [figures["epoch"] for figures in epochs] == [1, 2]
     assert 0.8 < epochs[0]["padding_efficiency"] <= 1
+    assert (epochs[0]["best_epoch"], epochs[1]["best_epoch"]) == (1, outcome.epoch)
     assert outcome.score == outcome.metrics["tags_accuracy"]
     assert outcome.score == max(figures["eval_tags_accuracy"] for figures in epochs)
     _check_tensorboard(tmp_path / "tensorboard", model, epochs)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow_data_validation as tfdv  # noqa: F401  It registers a coder for RecordBatches.
-from apache_beam.coders.typecoders import registry
+from apache_beam.coders.typecoders import registry as coders
 from apache_beam.runners.pipeline_context import PipelineContext
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
@@ -29,7 +29,7 @@ def batch():
 
 @pytest.fixture(scope="module")
 def theirs():
-    return registry.get_coder(pa.RecordBatch)
+    return coders.get_coder(pa.RecordBatch)
 
 
 def test_coder_gives_back_what_it_took(batch):
@@ -55,12 +55,12 @@ def test_coder_writes_fewer_bytes_than_tfdvs_of_small_numbers(theirs):
 def test_beams_coder_is_put_back_even_after_an_error(theirs):
     def fail():
         with compressed_batches():
-            assert type(registry.get_coder(pa.RecordBatch)) is CompressedBatchCoder
+            assert type(coders.get_coder(pa.RecordBatch)) is CompressedBatchCoder
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert type(registry.get_coder(pa.RecordBatch)) is type(theirs)
+    assert type(coders.get_coder(pa.RecordBatch)) is type(theirs)
 
 
 def test_a_pipeline_carries_the_coder_with_it(batch, theirs):
@@ -73,7 +73,7 @@ def test_a_pipeline_carries_the_coder_with_it(batch, theirs):
     coder_id = components.pcollections[next(iter(made.outputs.values()))].coder_id
     coder = PipelineContext(components).coders[coder_id]
     assert type(coder) is CompressedBatchCoder
-    assert type(registry.get_coder(pa.RecordBatch)) is type(theirs)
+    assert type(coders.get_coder(pa.RecordBatch)) is type(theirs)
 
 
 def test_batches_cross_a_flatten(batch):

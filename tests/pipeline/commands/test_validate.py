@@ -3,6 +3,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import tensorflow as tf
 
 LOADING = [
     "Loading TensorFlow ...",
@@ -78,6 +79,22 @@ def test_what_is_wrong_is_named_and_gives_1(corpus, write, run):
     assert "2 of 3 records: " in text
     assert len(report["failures"]) == 2
     assert run("validate", corpus, "--json", "--fail-on", "never")[0] == 0
+
+
+def test_records_of_another_type_are_named_when_the_features_are(tmp_path, run):
+    with tf.io.TFRecordWriter(str(tmp_path / "train.tfrecord")) as writer:
+        for values in ([b"a", b"b"], [b"c"], [7]):
+            example = tf.train.SequenceExample()
+            for value in values:
+                step = example.feature_lists.feature_list["words"].feature.add()
+                (step.bytes_list if isinstance(value, bytes) else step.int64_list).value.append(value)
+            writer.write(example.SerializeToString())
+    code, _, err = run("validate", str(tmp_path))
+    assert code == 2
+    assert "do not agree" in err
+    code, out, _ = run("validate", str(tmp_path), "--feature", "words=token")
+    assert code == 1
+    assert "1 of 3 records: record 2 of train.tfrecord: `words` has 7" in out
 
 
 def test_records_of_train_are_found_again(corpus, write, run):
