@@ -59,7 +59,8 @@ class Report:
         with self._writers["train"].as_default(step=standing.epoch):
             for variable in model.trainable_variables:
                 tf.summary.histogram(variable.path, tf.convert_to_tensor(variable))
-        told = dict(figures) if standing.best is None else {**figures, "best_epoch": standing.best.epoch}
+        assert standing.best is not None  # This epoch, if there was none before.
+        told = {**figures, "best_epoch": standing.best.epoch}
         left = self._seconds_left(standing, batches)
         _tell(told if left is None else {**told, "seconds_left": left})
         self._told = time.monotonic()
