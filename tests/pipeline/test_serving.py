@@ -274,8 +274,8 @@ def _texts(value: Any) -> Any:
 def test_evaluator_gives_the_metrics_that_training_itself_gave(
     served: Project, metrics: dict[tuple[Any, ...], dict[str, float]]
 ) -> None:
-    # max() takes the first of equals, as training does.
-    best = max(served.epochs, key=lambda figures: figures["eval_tags_accuracy"])
+    best = max(served.epochs, key=lambda figures: (figures["eval_tags_accuracy"], -figures["eval_loss"]))
+    assert best["epoch"] == served.epochs[-1]["best_epoch"]
     whole = metrics[()]
     common = {name: value for name in whole if (value := best.get(f"eval_{name}")) is not None}
     assert {"tags_accuracy", "tags_span_f1", "intent_accuracy", "pitch_mae", "pitch_rmse"} <= common.keys()
