@@ -110,7 +110,7 @@ class RecordChecker:
         if feature.dtype == "string":
             yield from value_checks.check_text(name, column)
         if feature.dtype == "float32":
-            yield from value_checks.check_finite(name, column)
+            yield from value_checks.check_finite(name, column, feature.missing)
         if rules.domain is not None:
             yield from value_checks.check_domain(name, column, rules.domain)
         if rules.bounds is not None:

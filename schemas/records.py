@@ -38,7 +38,7 @@ class Reason(str, enum.Enum):
     OUT_OF_RANGE = "out_of_range"
     """An integer does not fit int64."""
     NOT_FINITE = "not_finite"
-    """A float is NaN or infinite, or becomes so as float32."""
+    """A float is infinite, or becomes so as float32, or is NaN where no number may be missing."""
     DUPLICATE_KEY = "duplicate_key"
     """A name or a key occurs twice where it may occur once."""
     INCONSISTENT = "inconsistent"

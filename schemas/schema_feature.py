@@ -1,7 +1,7 @@
 """One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
 
 What stock TFX has a field for (type, presence, comparators) stands there; what it has none for (kind, role, nested,
-spans, source) in annotation tags, which stock ignores.
+missing, spans, source) in annotation tags, which stock ignores.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _DIVERGENCE = "jensen_shannon_divergence"
 
 NESTED_TAG = "nested"
 """The annotation tag of a feature with any number of values in a step."""
+
+_MISSING_TAG = "missing"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """What the types of a spec are called in a schema."""
@@ -43,6 +45,8 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
             getattr(comparator, "infinity_norm" if feature.dtype == "string" else _DIVERGENCE).threshold = distance
     if feature.nested:
         proto.annotation.tag.append(NESTED_TAG)
+    if feature.missing:
+        proto.annotation.tag.append(_MISSING_TAG)
     if feature.spans is not None:
         proto.annotation.tag.append(_SPANS_PREFIX + feature.spans)
     if feature.source is not None:
@@ -77,6 +81,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             context=context,
             width=width if kind == "vector" else None,
             nested=_is_nested(proto, context),
+            missing=_MISSING_TAG in proto.annotation.tag,
             spans=_tagged(proto, _SPANS_PREFIX),  # type: ignore[arg-type]  # refused below if unknown
             drift=_distance(proto.drift_comparator),
             skew=_distance(proto.skew_comparator),

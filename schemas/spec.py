@@ -64,6 +64,8 @@ class Feature(Frozen):
       width: The number of floats in a step of a `vector`; not allowed elsewhere.
       nested: True for any number of values in a step, also none, such as the morphemes of a word: a record has a list
         of strings for each step. For sequence features of strings with the role `input` or `carried`.
+      missing: True if numbers may be missing: null, an empty cell, or NaN, as which they are stored. The transform
+        fills them in. For a `float` or `vector` feature of the role `input` or `carried`.
       spans: How the tags of a `categorical` feature mark spans of steps, if they do: with `BIO`, `B-PER` begins a span
         of type PER, `I-PER` goes on, and `O` is outside; with `BIOES`, `E-PER` ends it and `S-PER` is a span of one.
       drift: The most that the values may differ from those of the baseline, such as the previous span: 0 to 1. It is
@@ -78,6 +80,7 @@ class Feature(Frozen):
     context: bool = False
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
     nested: bool = False
+    missing: bool = False
     spans: Spans | None = None
     drift: _Distance | None = None
     skew: _Distance | None = None
@@ -94,6 +97,11 @@ class Feature(Frozen):
             raise ValueError("only a 'categorical' sequence feature has `spans`")
         if self.nested:
             self._check_nested()
+        if self.missing and not self.can_be_missing:
+            raise ValueError(
+                "`missing` is for a 'float' or 'vector' feature of the role 'input' or 'carried', not for one of kind "
+                f"{self.kind!r} and role {self.role!r}"
+            )
         return self
 
     def _check_nested(self) -> None:
@@ -106,6 +114,11 @@ class Feature(Frozen):
             raise ValueError(f"a `nested` feature has the role 'input' or 'carried', not {self.role!r}")
         if self.spans is not None:
             raise ValueError("`spans` and `nested` exclude each other: spans are of steps with one tag")
+
+    @property
+    def can_be_missing(self) -> bool:
+        """Whether `missing` may be set."""
+        return self.dtype == "float32" and self.role in ("input", "carried")
 
     @property
     def dtype(self) -> DType:

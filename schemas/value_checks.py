@@ -25,9 +25,11 @@ def check_text(name: str, column: Column) -> Iterator[Finding]:
         yield _bad_values(Reason.UNDECODABLE, name, column, _not_utf8(column.values), "text in UTF-8")
 
 
-def check_finite(name: str, column: Column) -> Iterator[Finding]:
-    """Records with a float that is NaN or infinite."""
-    yield _bad_values(Reason.NOT_FINITE, name, column, ~np.isfinite(_numbers(column.values)), "a finite number")
+def check_finite(name: str, column: Column, missing: bool) -> Iterator[Finding]:
+    """Records with a float that is infinite, or NaN where no number may be `missing`."""
+    numbers = _numbers(column.values)
+    wrong = np.isinf(numbers) if missing else ~np.isfinite(numbers)
+    yield _bad_values(Reason.NOT_FINITE, name, column, wrong, "a finite number")
 
 
 def check_domain(name: str, column: Column, domain: pa.Array) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
@@ -45,7 +46,12 @@ def codec(name: str, feature: Feature, not_finite: NotFinite = "reject") -> Code
         return _Strings(name)
     if feature.dtype == "int64":
         return _Integers(name)
-    return _Vectors(name, feature.width, not_finite) if feature.width else _Floats(name, not_finite)
+    return (_Vectors if feature.width else _Floats)(name, feature, not_finite)
+
+
+def may_be_missing(feature: Feature) -> str:
+    """What to do about a number that is missing, as the end of a sentence; empty where nothing can be done."""
+    return "; if numbers may be missing, set the feature's `missing`" if feature.can_be_missing else ""
 
 
 class _Cached(dict[Any, bytes], abc.ABC):
@@ -113,9 +119,10 @@ class _Integers(_Cached):
 
 
 class _Floats:
-    def __init__(self, name: str, not_finite: NotFinite) -> None:
+    def __init__(self, name: str, feature: Feature, not_finite: NotFinite) -> None:
         self._name = name
-        self._width = 1
+        self._feature = feature
+        self._width = feature.width or 1
         self._not_finite = not_finite
 
     def feature(self, value: Any) -> bytes:
@@ -138,10 +145,12 @@ class _Floats:
         """Numbers as float64 `[n]`; flat, whatever they come in."""
         if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiu":
             return values.astype(np.float64)
+        if self._feature.missing:
+            values = [math.nan if value is None else value for value in values]
         if not set(map(type, values)) <= {int, float}:
             for value in values:
                 if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-                    raise _wrong_type(self._name, value, "a number")
+                    raise self._not_a_number(value)
         try:
             return np.array(values, np.float64)
         except OverflowError:
@@ -151,20 +160,24 @@ class _Floats:
         with np.errstate(over="ignore"):
             narrow = wide.astype("<f4")
         wrong = ~np.isfinite(narrow)
+        if self._feature.missing:
+            wrong &= ~np.isnan(wide)
         if self._not_finite == "keep":
             wrong &= np.isfinite(wide)
         if wrong.any():
             first = int(wrong.argmax())
             message = f"`{self._name}` has {wide[first]} at step {first // self._width}, expected a finite float32"
+            if np.isnan(wide[first]):
+                message += may_be_missing(self._feature)
             raise bad_record(Reason.NOT_FINITE, message)
         return narrow
 
+    def _not_a_number(self, value: Any) -> BadRecordError:
+        hint = may_be_missing(self._feature) if value is None else ""
+        return _wrong_type(self._name, value, f"a number{hint}")
+
 
 class _Vectors(_Floats):
-    def __init__(self, name: str, width: int, not_finite: NotFinite) -> None:
-        super().__init__(name, not_finite)
-        self._width = width
-
     def _pack(self, values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == self._width:
             flat: Any = values.reshape(-1)
@@ -173,6 +186,8 @@ class _Vectors(_Floats):
         return self._float32(self._float64(flat)).reshape(-1, self._width)
 
     def _row(self, row: Any) -> Sequence[Any]:
+        if row is None and self._feature.missing:
+            return [None] * self._width
         if not isinstance(row, (list, tuple, np.ndarray)):
             raise _wrong_type(self._name, row, f"a list of {self._width} numbers")
         if len(row) != self._width:

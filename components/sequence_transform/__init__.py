@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_transform.normalization import normalize
     from tfx_sequence.components.sequence_transform.number_features import (
         bucket_ids,
+        fill_missing,
     )
     from tfx_sequence.components.sequence_transform.preprocessing import (
         one_value_a_step,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         contradictions,
     )
     from tfx_sequence.components.sequence_transform.steps import (
+        hold_last,
         next_steps,
         previous_steps,
         truncate,
@@ -68,9 +70,11 @@ __all__ = [
     "characters",
     "compute_and_apply_ids",
     "contradictions",
+    "fill_missing",
     "fold_digits",
     "given_vocabulary",
     "hash_ids",
+    "hold_last",
     "ids_and_size",
     "lowercase",
     "make_vocabulary",
@@ -104,9 +108,11 @@ __getattr__ = lazy_names(
         "characters": "text",
         "compute_and_apply_ids": "vocabulary",
         "contradictions": "setting_checks",
+        "fill_missing": "number_features",
         "fold_digits": "text",
         "given_vocabulary": "vocabulary",
         "hash_ids": "vocabulary",
+        "hold_last": "steps",
         "ids_and_size": "vocabulary",
         "lowercase": "text",
         "make_vocabulary": "vocabulary",

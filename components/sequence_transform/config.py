@@ -116,19 +116,27 @@ class NumberConfig(Frozen):
     """What becomes of one feature of numbers. Only real steps count: padding does not exist yet.
 
     Attributes:
+      fill: What stands for a number that is missing, before it is scaled: the `mean` of the analysed splits, the `last`
+        one before it in the sequence (the mean if there is none), or a number. For features that set `missing`; they
+        are filled by the `mean` if nothing is said of them.
+      indicator: One more input, `<name>_missing`: 1 where a number was missing, else 0.
       scale: `z_score` subtracts the mean and divides by the standard deviation of the analysed splits, `min_max` maps
         their range to 0 .. 1; each number of a vector by itself. For a number that never changes the first gives 0, the
         second its sigmoid, as in stock Transform.
       buckets: The number's rank among so many buckets of equal frequency, as an id from 1. Not for vectors.
     """
 
+    fill: Literal["mean", "last"] | pydantic.FiniteFloat = "mean"
+    indicator: bool = False
     scale: Literal["z_score", "min_max"] | None = None
     buckets: Annotated[int, pydantic.Field(ge=2)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> NumberConfig:
-        if (self.scale is None) == (self.buckets is None):
-            raise ValueError("set one of `scale` and `buckets`")
+        if self.scale is not None and self.buckets is not None:
+            raise ValueError("`scale` and `buckets` exclude each other: set one of them")
+        if not self.model_fields_set:
+            raise ValueError("set one of `scale`, `buckets`, `fill` and `indicator`")
         return self
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -12,6 +13,7 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.beam import deep_copy
 from tfx import types
 from tfx.components.transform import executor as stock
 from tfx.components.transform import labels
@@ -64,7 +66,7 @@ class Executor(stock.Executor):
         # Stock's Do makes a TransformProcessor by its name in stock's module; there is no other place to hand in ours.
         name = "TransformProcessor"
         processor = type(name, (SequenceTransformProcessor,), {"settings": settings})
-        with mock.patch.object(stock, name, processor), compressed_batches():
+        with mock.patch.object(stock, name, processor), compressed_batches(), _without_copies():
             super().Do(input_dict, output_dict, exec_properties)
         written = example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else _SEQUENCE_EXAMPLE
         for artifact in output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []:
@@ -138,6 +140,20 @@ class SequenceTransformProcessor(stock.TransformProcessor):
     def _written(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
         """The schema of what is written, from the one that TFT inferred."""
         return (with_roles if self.settings.flat else to_sequence_schema)(schema, self._spec)
+
+
+@contextlib.contextmanager
+def _without_copies() -> Iterator[None]:
+    """Has TFT 1.16 keep the data of a second phase of analysis, as it does without this optimisation of its own.
+
+    To read the data anew in each phase it copies parts of Beam's graph, by a constructor that takes more since Beam
+    2.63: whatever needs two phases (a mean, then a deviation from what it is put in place of) would fail.
+    """
+    if not tft.__version__.startswith("1.16."):
+        yield
+        return
+    with mock.patch.object(deep_copy, "deep_copy", lambda collection: collection):
+        yield
 
 
 def _read_settings(custom_config: str | None) -> Settings:

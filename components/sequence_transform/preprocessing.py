@@ -5,7 +5,8 @@
                                         target          [B, (T)] int64 (where `next` asks for it)
     parts   [B, (T), (V)] strings   ->  parts           [B, (T), (V)] int64, ids from 1 (where the feature is nested)
     upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary
-    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32
+    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32, filled in where numbers may be missing
+                                        lpc_missing     [B, (T), D] float32 (where an indicator is asked for)
     sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features pass as they are)
 
 A user's own preprocessing_fn can call `preprocess` and add to what it returns, or use the pieces.
@@ -20,7 +21,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
 from tfx_sequence.components.sequence_transform.guard import zero_if
-from tfx_sequence.components.sequence_transform.number_features import to_number
+from tfx_sequence.components.sequence_transform.number_features import to_numbers
 from tfx_sequence.components.sequence_transform.setting_checks import contradictions
 from tfx_sequence.components.sequence_transform.steps import truncate
 from tfx_sequence.components.sequence_transform.string_features import to_ids
@@ -65,7 +66,8 @@ def preprocess(
       inputs: Feature name to tensor as Transform gives it.
       spec: What the features are.
       vocabularies: String feature to how its vocabulary is made; the defaults for features that are not named.
-      numbers: Number feature to what becomes of it; features that are not named stay as they are.
+      numbers: Number feature to what becomes of it; features that are not named stay as they are,
+        but for numbers that are missing, which the mean stands for.
       max_steps: Only so many steps of each sequence are kept, the first ones; all if None.
 
     Returns:
@@ -79,8 +81,7 @@ def preprocess(
         setting = f", `{wrong.setting}`" if wrong.setting else ""
         raise ValueError(f"the transform settings of {wrong.feature!r}{setting}: {wrong.message}")
     values = {name: _values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
-    scaled = {name: to_number(values[name], name, config) for name, config in numbers.items()}
-    return {**values, **scaled, **to_ids(values, spec, vocabularies)}
+    return {**values, **to_numbers(values, spec, numbers), **to_ids(values, spec, vocabularies)}
 
 
 def _values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:

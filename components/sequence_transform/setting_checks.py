@@ -16,6 +16,7 @@ from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 _OF_STEPS = ("characters", "begin", "end", "next", "previous")
 _NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
+_OF_THE_MISSING = ("fill", "indicator")
 _NOT_FOR_LABELS = (
     *("affixes", "characters", "hash_buckets", "max_size", "min_count"),
     *("begin", "end", "next", "previous", "embeddings"),
@@ -49,7 +50,7 @@ def contradictions(
             yield Contradiction(feature=name, setting=None, message=message)
         else:
             yield from _misplaced(spec, vocabularies, name)
-    yield from _named_twice(spec, vocabularies)
+    yield from _named_twice(spec, vocabularies, numbers)
     for name, number in numbers.items():
         feature = spec.features.get(name)
         if feature is None:
@@ -57,8 +58,20 @@ def contradictions(
         elif feature.dtype == "string" or feature.role != "input":
             message = f"only numbers that are inputs are scaled or put into buckets; {name} is {_described(feature)}"
             yield Contradiction(feature=name, setting=None, message=message)
-        elif number.buckets is not None and feature.width is not None:
-            yield Contradiction(feature=name, setting="buckets", message="not for a vector: it has no rank")
+        else:
+            yield from _misplaced_numbers(feature, name, number)
+
+
+def _misplaced_numbers(feature: Feature, name: str, number: NumberConfig) -> Iterator[Contradiction]:
+    if number.buckets is not None and feature.width is not None:
+        yield Contradiction(feature=name, setting="buckets", message="not for a vector: it has no rank")
+    for setting in _OF_THE_MISSING:
+        if setting in number.model_fields_set and not feature.missing:
+            message = f"no number of {name} may be missing; set its `missing` if some may"
+            yield Contradiction(feature=name, setting=setting, message=message)
+    if number.fill == "last" and feature.context:
+        message = "a context feature has no number before it; set `mean` or a number"
+        yield Contradiction(feature=name, setting="fill", message=message)
 
 
 def _misplaced(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str) -> Iterator[Contradiction]:
@@ -109,8 +122,11 @@ def _without(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], s
     return None
 
 
-def _named_twice(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[Contradiction]:
+def _named_twice(
+    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
+) -> Iterator[Contradiction]:
     made = [*_made(spec, vocabularies)]
+    made += [(name, "indicator", f"{name}_missing") for name, number in numbers.items() if number.indicator]
     counts = Counter([*spec.features, *(name for _, _, name in made)])
     for feature, setting, name in made:
         if counts[name] > 1:

@@ -7,6 +7,7 @@ previous_steps(ids, 1)     [[1, 3, 4], []]           what one that reads backwar
 with_first(ids, 1)         [[1, 3, 4, 5], [1]]
 with_last(ids, 2)          [[3, 4, 5, 2], [2]]
 window(ids, 2)             [[[3, 4], [4, 5]], []]    frames of several steps
+hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   a missing number is as the last one before it
 """
 
 from __future__ import annotations
@@ -71,6 +72,26 @@ def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
 def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
     """One more step, of one value, behind: ids `[B, (T)]` or `[B, (T), (V)]`."""
     return tf.concat([x, _column(x, last)], axis=1)
+
+
+def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Each NaN replaced by the last number before it in its sequence; it stays where there is none.
+
+    Args:
+      x: float `[B, (T)]`, or vectors, `[B, (T), D]`, of which each number is held by itself.
+    """
+    columns = tf.transpose(tf.reshape(x.flat_values, [tf.size(x.value_rowids()), -1]))
+    # Column after column, so that what stands before a number came before it in time.
+    line = tf.reshape(columns, [-1])
+    width, steps = tf.unstack(tf.shape(columns, tf.int64))
+    starts = tf.range(width)[:, tf.newaxis] * steps + tf.gather(x.row_starts(), x.value_rowids())
+    there = ~tf.math.is_nan(line)
+    # The place of the n-th number that is there, from 1; before the first one there is none.
+    places = tf.concat([[-1], tf.where(there)[:, 0]], 0)
+    last = tf.gather(places, tf.cumsum(tf.cast(there, tf.int64)))
+    held = tf.gather(line, tf.where(last < tf.reshape(starts, [-1]), tf.range(width * steps), last))
+    held = tf.transpose(tf.reshape(held, tf.shape(columns)))
+    return x.with_flat_values(tf.reshape(held, tf.shape(x.flat_values)))
 
 
 def _shifted(x: tf.RaggedTensor, shift: int, places: tf.Tensor, value: int) -> tf.RaggedTensor:

@@ -28,7 +28,16 @@ def features(draw: Any, context: bool) -> Feature:
     source = draw(st.none() | st.text(min_size=1))
     can_nest = kind in ("token", "categorical") and role in ("input", "carried") and not context and spans is None
     nested = can_nest and draw(st.booleans())
-    more = {"width": width, "nested": nested, "spans": spans, "drift": drift, "skew": skew, "source": source}
+    missing = kind in ("float", "vector") and role in ("input", "carried") and draw(st.booleans())
+    more = {
+        "width": width,
+        "nested": nested,
+        "missing": missing,
+        "spans": spans,
+        "drift": drift,
+        "skew": skew,
+        "source": source,
+    }
     return Feature(kind=kind, role=role, context=context, **more)
 
 

@@ -185,6 +185,35 @@ def test_encode_keeps_nan_but_not_overflow_when_told_to():
         keep.encode({"x": [[1e39, 0.0]]})
 
 
+@pytest.mark.parametrize("not_finite", ["reject", "keep"])
+def test_encode_writes_nan_for_numbers_that_may_be_missing(not_finite):
+    fields = {"x": {"kind": "float"}, "v": {"kind": "vector", "width": 2}, "c": {"kind": "float", "context": True}}
+    spec = SequenceSpec(features={name: Feature(missing=True, **field) for name, field in fields.items()})
+    encoder = Encoder(spec, not_finite)
+    record = {"x": [1.0, None, math.nan], "v": [[None, 2.0], None, [math.nan, 3]], "c": None}
+    got = decode(spec, encoder.encode(record))
+    np.testing.assert_array_equal(got["x"], [1, np.nan, np.nan])
+    np.testing.assert_array_equal(got["v"], [[np.nan, 2], [np.nan, np.nan], [np.nan, 3]])
+    assert math.isnan(got["c"])
+    arrays = {"x": np.array([1, np.nan, np.nan]), "v": got["v"], "c": np.nan}
+    assert encoder.encode(arrays) == encoder.encode(record)
+    for wrong in ({"x": [1e39, 1, 1]}, {"x": ["", 1, 1]}, {"v": [[1.0], None, None]}):
+        with pytest.raises(BadRecordError):
+            encoder.encode({**record, **wrong})
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_encode_says_what_to_do_about_a_missing_number(value):
+    hint = "set the feature's `missing`"
+    for feature, steps in ((ONE["float"], [value]), (ONE["vector"], [[1.0, value]])):
+        with pytest.raises(BadRecordError, match=hint):
+            encode(SequenceSpec(features={"x": feature}), {"x": steps})
+    label = SequenceSpec(features={"x": Feature(kind="float", role="label")})
+    with pytest.raises(BadRecordError) as error:
+        encode(label, {"x": [value]})
+    assert hint not in str(error.value), "a label cannot be missing"
+
+
 LABELLED = SequenceSpec(
     features={
         "tokens": Feature(kind="token", source="FORM"),

@@ -91,6 +91,16 @@ def test_source_is_the_name_unless_given():
             {"kind": "categorical", "nested": True, "spans": "BIO"},
             ": Value error, `spans` and `nested` exclude each other: spans are of steps with one tag",
         ),
+        (
+            {"kind": "integer", "missing": True},
+            ": Value error, `missing` is for a 'float' or 'vector' feature of the role 'input' or 'carried', not for "
+            "one of kind 'integer' and role 'input'",
+        ),
+        (
+            {"kind": "float", "missing": True, "role": "label"},
+            ": Value error, `missing` is for a 'float' or 'vector' feature of the role 'input' or 'carried', not for "
+            "one of kind 'float' and role 'label'",
+        ),
         ({"kind": "token", "with": 3}, "with: Extra inputs are not permitted"),
         ({"kind": "token", "drift": 1.5}, "drift: Input should be less than or equal to 1"),
         ({"kind": "token", "source": ""}, "source: String should have at least 1 character"),

@@ -4,6 +4,7 @@ import csv
 import io
 import random
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +30,7 @@ SPEC = SequenceSpec(
         "age": Feature(kind="integer", context=True),
     }
 )
+FEATURES = SPEC.features.items()
 OPTIONS = {"group_by": ["user"], "order_by": ["t"], "vectors": {"v": ["x", "y"]}}
 NAMES = ["user", "age", "t", "item", "x", "y", "unused"]
 TRAIN = SplitConfig(shares={"train": 1})
@@ -114,6 +116,24 @@ def test_accepted_and_rejected_add_up_to_groups_and_bad_rows(run, tmp_path):
     ]
     assert "`age` is ['2'] here and ['1'] in another row" in tally.rejects[0].message
     assert list(records_of(tmp_path / "out/Split-train")) == ["g"]
+
+
+def test_cells_of_numbers_may_be_empty_where_the_spec_says_so(run, tmp_path):
+    features = {name: feature.model_copy(update={"missing": feature.width is not None}) for name, feature in FEATURES}
+    cells = ["", "NA", "null", "?", "nan", "2.5"]
+    rows = [["u", 1, t, "i", cell, 1, ""] for t, cell in enumerate(cells)]
+    run({"a": write_csv(rows)}, SequenceSpec(features=features), READ["csv"], TRAIN)
+    (record,) = records_of(tmp_path / "out/Split-train").values()
+    np.testing.assert_array_equal(record["v"], [[np.nan, 1]] * 5 + [[2.5, 1]])
+
+
+def test_an_empty_cell_says_what_to_do_about_it(run):
+    for column, hint in ((4, True), (1, False)):
+        row = ["u", 1, 0, "i", 0, 0, ""]
+        row[column] = ""
+        with pytest.raises(BadRecordError, match="is '', expected") as error:
+            run({"a": write_csv([row])}, SPEC, READ["csv"], TRAIN)
+        assert ("set the feature's `missing`" in str(error.value)) == hint
 
 
 def test_a_bad_group_fails_the_run_with_one_clear_error(run, tmp_path):

@@ -246,9 +246,17 @@ def test_vocabulary_config_refuses_settings_that_exclude_each_other(settings, me
         VocabularyConfig(**settings)
 
 
-@pytest.mark.parametrize("settings", [{}, {"scale": "z_score", "buckets": 3}])
-def test_number_config_wants_one_setting(settings):
-    with pytest.raises(ValueError, match="set one of `scale` and `buckets`"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "set one of `scale`, `buckets`, `fill` and `indicator`"),
+        ({"scale": "z_score", "buckets": 3}, "`scale` and `buckets` exclude each other"),
+        ({"fill": "median"}, "fill"),
+        ({"fill": float("nan")}, "fill"),
+    ],
+)
+def test_number_config_refuses_settings_that_make_no_sense(settings, message):
+    with pytest.raises(ValueError, match=message):
         NumberConfig(**settings)
 
 
@@ -284,6 +292,8 @@ def test_file_is_relative_to_the_folder_of_the_config():
         ({}, {"no": NumberConfig(buckets=2)}, ("no", None, "no such feature")),
         ({}, {"tags": NumberConfig(buckets=2)}, ("tags", None, "only numbers that are inputs")),
         ({}, {"v": NumberConfig(buckets=2)}, ("v", "buckets", "not for a vector")),
+        ({}, {"v": NumberConfig(fill="last")}, ("v", "fill", "set its `missing`")),
+        ({}, {"x": NumberConfig(indicator=True)}, ("x", "indicator", "set its `missing`")),
         ({"origin": VocabularyConfig(characters=True)}, {}, ("origin", "characters", "not for a context feature")),
         ({"origin": VocabularyConfig(next="y")}, {}, ("origin", "next", "not for a context feature")),
         ({"tags": VocabularyConfig(next="y")}, {}, ("tags", "next", "not for a label")),
