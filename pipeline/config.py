@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from tfx_sequence.components.sequence_evaluator.measures import measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
@@ -258,14 +259,21 @@ class Config(Frozen):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Config:
-        problems = (
-            *self._spec_problems(),
-            *self._transform_problems(),
-            *self._model_problems(),
-            *self._split_problems(),
-        )
+        try:
+            spec = self.spec
+        except pydantic.ValidationError as error:
+            problems = [*_spec_problems(error), *self._split_problems()]
+        else:
+            transformed = transformed_spec(spec, self.transform)
+            problems = [
+                *self._role_problems(spec, transformed),
+                *self._transform_problems(spec),
+                *self._model_problems(transformed),
+                *self._split_problems(),
+                *self._evaluation_problems(transformed),
+            ]
         if problems:
-            raise Contradictions(problems)
+            raise Contradictions(tuple(problems))
         return self
 
     @property
@@ -283,16 +291,9 @@ class Config(Frozen):
         tables: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         return tables
 
-    def _spec_problems(self) -> Iterator[Problem]:
-        try:
-            spec = self.spec
-        except pydantic.ValidationError as error:
-            for problem in problems_in(error, SequenceSpec):
-                table = "sequence." if problem.key in LengthConfig.model_fields else ""
-                yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.given)
-            return
+    def _role_problems(self, spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Problem]:
         for role in ("input", "label"):
-            if not transformed_spec(spec, self.transform).with_role(role):
+            if not transformed.with_role(role):
                 yield Problem("features", f'at least one feature must have role = "{role}"; none has')
         for label, feature in spec.with_role("label").items():
             for name, other in spec.with_role("input").items():
@@ -300,11 +301,7 @@ class Config(Frozen):
                     message = f"what is to be predicted cannot be an input too, and {name} is"
                     yield Problem(dotted(["features", label, "source"]), message, shown(spec.source(label)))
 
-    def _transform_problems(self) -> Iterator[Problem]:
-        try:
-            spec = self.spec
-        except pydantic.ValidationError:
-            return  # `_spec_problems` says what is wrong.
+    def _transform_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
         for wrong in contradictions(spec, self.transform, self.numbers):
             table = "transform" if wrong.feature in self.transform else "numbers"
             settings = getattr(self, table)[wrong.feature]
@@ -314,11 +311,7 @@ class Config(Frozen):
                 given = shown(settings.model_dump(mode="json")[wrong.setting])
                 yield Problem(dotted([table, wrong.feature, wrong.setting]), wrong.message, given)
 
-    def _model_problems(self) -> Iterator[Problem]:
-        try:
-            spec = transformed_spec(self.spec, self.transform)
-        except pydantic.ValidationError:
-            return  # `_spec_problems` says what is wrong.
+    def _model_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
         for name in model_checks.unserved_inputs(spec.with_role("input")):
             yield Problem(dotted(["features", name]), model_checks.NEEDED_NAME)
         for wrong in model_checks.contradictions(spec, self.model):
@@ -346,3 +339,15 @@ class Config(Frozen):
                 value = shown(self.data.split.features)
                 message = f"no feature {name!r}; there are {', '.join(self.features)}"
                 yield Problem("data.split.features", message, value)
+
+    def _evaluation_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
+        for name, message in wrong_thresholds(measures(spec), self.evaluation.thresholds):
+            yield Problem(dotted(["evaluation", "thresholds", name]), message)
+        for _, message in wrong_slices(spec, self.evaluation.slices):
+            yield Problem("evaluation.slices", message, shown(self.evaluation.slices))
+
+
+def _spec_problems(error: pydantic.ValidationError) -> Iterator[Problem]:
+    for problem in problems_in(error, SequenceSpec):
+        table = "sequence." if problem.key in LengthConfig.model_fields else ""
+        yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.given)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_sequence.components.sequence_evaluator import metrics
+from tfx_sequence.components.sequence_evaluator.measures import Measure, measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.spec import SequenceSpec
 
 EVALUATION = "evaluation"
 """The signature that metrics read: what `serving_default` answers, and the labels."""
@@ -18,29 +19,16 @@ EVALUATION = "evaluation"
 SLICES = "slices"
 """The signature that gives features to slice by."""
 
-LENGTH_BUCKET = "length_bucket"
-"""The feature that says how long a record is: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ..."""
-
-
-class _Metric(NamedTuple):
-    """A metric of one label.
-
-    Attributes:
-      kind: Its class.
-      arguments: What it is made with.
-      values: The names of its values.
-      of_each: The names, without what comes after their `/`, of its values for each value of the label.
-    """
-
-    kind: type[Any]
-    arguments: dict[str, Any]
-    values: list[str]
-    of_each: list[str]
-
-    def has(self, value: str) -> bool:
-        """Whether a value of this name is one of the metric's."""
-        name, slash, _ = value.partition("/")
-        return name in (self.of_each if slash else self.values)
+_METRICS: dict[Any, str] = {
+    metric.tally: metric.__name__
+    for metric in (
+        metrics.SequenceAccuracy,
+        metrics.SequenceCrossEntropy,
+        metrics.SequenceLabelScores,
+        metrics.SequenceNumberErrors,
+        metrics.SequenceSpanScores,
+    )
+}
 
 
 def make_eval_config(
@@ -75,17 +63,18 @@ def make_eval_config(
     Raises:
       ValueError: if a threshold is of no metric, or a slice of no context feature.
     """
-    measured = [
-        metric for label, feature in spec.with_role("label").items() for metric in _metrics_of(label, feature, by_label)
-    ]
+    measured = measures(spec, by_label)
     bounds = _bounds(measured, min_accuracy, thresholds or {})
+    slices = [(each,) if isinstance(each, str) else tuple(each) for each in slices]
+    for _, message in (*wrong_thresholds(measured, bounds), *wrong_slices(spec, slices)):
+        raise ValueError(message)
     config = config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
                 model_type="tf_generic", signature_name=EVALUATION, preprocessing_function_names=[SLICES]
             )
         ],
-        slicing_specs=[config_pb2.SlicingSpec(), *_slicing_specs(spec, slices)],
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=names) for names in ((), *slices)],
         metrics_specs=[config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name="ExampleCount")])],
     )
     # Without any threshold the Evaluator neither blesses nor refuses, and Pusher never pushes.
@@ -99,7 +88,7 @@ def make_eval_config(
             named.append(count)
         for name in named:
             added = config.metrics_specs[0].metrics.add(
-                class_name=metric.kind.__name__,
+                class_name=_METRICS[metric.kind],
                 module=metrics.__name__,
                 config=json.dumps({**metric.arguments, "name": name}),
             )
@@ -111,25 +100,8 @@ def make_eval_config(
     return config
 
 
-def _metrics_of(label: str, feature: Feature, by_label: bool) -> Iterator[_Metric]:
-    steps = {"per_step": not feature.context}
-    if feature.dtype != "string":
-        yield _metric(metrics.SequenceNumberErrors, label, **steps, width=feature.width or 1)
-        return
-    yield _metric(metrics.SequenceAccuracy, label, **steps)
-    yield _metric(metrics.SequenceCrossEntropy, label, **steps)
-    yield _metric(metrics.SequenceLabelScores, label, **steps, by_label=by_label)
-    if feature.spans:
-        yield _metric(metrics.SequenceSpanScores, label, by_label=by_label)
-
-
-def _metric(kind: type[Any], label: str, **options: Any) -> _Metric:
-    metric = kind(label, **options)
-    return _Metric(kind, {"label": label, **options}, metric.values, metric.values_of_each)
-
-
 def _bounds(
-    measured: Iterable[_Metric], min_accuracy: float | None, thresholds: Mapping[str, Threshold]
+    measured: Iterable[Measure], min_accuracy: float | None, thresholds: Mapping[str, Threshold]
 ) -> dict[str, Threshold]:
     """Value to threshold, the least accuracy among them."""
     bounds = dict(thresholds)
@@ -138,11 +110,6 @@ def _bounds(
             given = bounds.get(name, Threshold())
             least = min_accuracy if given.at_least is None else max(min_accuracy, given.at_least)
             bounds[name] = given.model_copy(update={"at_least": least})
-    for name in bounds:
-        if not any(metric.has(name) for metric in measured):
-            known = [value for metric in measured for value in metric.values]
-            known += [f"{value}/..." for metric in measured for value in metric.of_each]
-            raise ValueError(f"there is a threshold of {name!r}, but the metrics are {', '.join(known)}")
     return bounds
 
 
@@ -158,13 +125,3 @@ def _proto(name: str, threshold: Threshold) -> config_pb2.MetricThreshold:
         change.direction = config_pb2.LOWER_IS_BETTER if less else config_pb2.HIGHER_IS_BETTER
         change.absolute.value = threshold.worse_by if less else -threshold.worse_by
     return proto
-
-
-def _slicing_specs(spec: SequenceSpec, slices: Iterable[str | Iterable[str]]) -> Iterator[config_pb2.SlicingSpec]:
-    for given in slices:
-        names = [given] if isinstance(given, str) else list(given)
-        for name in names:
-            if name != LENGTH_BUCKET and name not in spec.context:
-                known = ", ".join([*spec.context, LENGTH_BUCKET])
-                raise ValueError(f"there is a slice by {name!r}, but records can be sliced by {known}")
-        yield config_pb2.SlicingSpec(feature_keys=names)

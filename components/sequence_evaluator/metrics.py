@@ -33,15 +33,16 @@ class _SequenceMetric(tfma.metrics.Metric):
       name: Of the value that a threshold is of; the first one if None.
 
     Attributes:
+      tally: What it adds up.
       values: The names of its values.
       values_of_each: The names of its values for each value of the label, without `/` and that value.
     """
 
-    _tally: Callable[..., Tally]
+    tally: Callable[..., Tally]
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, **options: Any) -> None:
         """Makes the metric."""
-        tally = self._tally(label, per_step, **options)
+        tally = self.tally(label, per_step, **options)
         self.values, self.values_of_each = tally.names, tally.names_of_each
         super().__init__(self._computations, label=label, per_step=per_step, name=name or self.values[0], **options)
 
@@ -53,7 +54,7 @@ class _SequenceMetric(tfma.metrics.Metric):
     def _computations(
         self, label: str, per_step: bool, name: str, model_names: Iterable[str] = ("",), **options: Any
     ) -> list[tfma.metrics.MetricComputation]:
-        tally = self._tally(label, per_step, **options)
+        tally = self.tally(label, per_step, **options)
         return [
             tfma.metrics.MetricComputation(
                 keys=[tfma.metrics.MetricKey(name=value, model_name=model_name) for value in tally.names],
@@ -67,7 +68,7 @@ class _SequenceMetric(tfma.metrics.Metric):
 class SequenceAccuracy(_SequenceMetric):
     """`<label>_accuracy`, the share of labels that are answered right, and `<label>_count`, their number."""
 
-    _tally = tallies.AccuracyTally
+    tally = tallies.AccuracyTally
 
 
 class SequenceCrossEntropy(_SequenceMetric):
@@ -76,7 +77,7 @@ class SequenceCrossEntropy(_SequenceMetric):
     NaN for a model whose head gives its label no probability.
     """
 
-    _tally = tallies.CrossEntropyTally
+    tally = tallies.CrossEntropyTally
 
 
 class SequenceLabelScores(_SequenceMetric):
@@ -89,7 +90,7 @@ class SequenceLabelScores(_SequenceMetric):
       by_label: Also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
     """
 
-    _tally = tallies.LabelTally
+    tally = tallies.LabelTally
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
         """Makes the metric."""
@@ -105,7 +106,7 @@ class SequenceSpanScores(_SequenceMetric):
       by_label: Also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
     """
 
-    _tally = tallies.SpanTally
+    tally = tallies.SpanTally
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
         """Makes the metric."""
@@ -122,7 +123,7 @@ class SequenceNumberErrors(_SequenceMetric):
       width: How many numbers a label is.
     """
 
-    _tally = tallies.NumberTally
+    tally = tallies.NumberTally
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, width: int = 1) -> None:
         """Makes the metric."""

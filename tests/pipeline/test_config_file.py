@@ -109,8 +109,8 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
         (
             "model = 3",
             [
-                "features.upos.model: unknown key; the keys here are kind, role, context, width, nested, spans, drift, "
-                "skew, source"
+                "features.upos.model: unknown key; the keys here are kind, role, context, width, nested, missing, "
+                "spans, drift, skew, source"
             ],
         ),
         ("[transform.tokens]\nmin_cout = 2", ["transform.tokens.min_cout: unknown key; did you mean min_count?"]),
@@ -146,6 +146,22 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
             ["evaluation.splits = [\"dev\"]: no split 'dev'; there are train, eval, test"],
         ),
         ("[evaluation]\nsplits = []", ["evaluation.splits = []: must have at least 1 item after validation, not 0"]),
+        (
+            '[features.topic]\nkind = "categorical"\ncontext = true\n[evaluation]\nslices = ["tokens", ["topic", "x"]]',
+            [
+                'evaluation.slices = ["tokens", ["topic", "x"]]: there is a slice by '
+                f"'{name}', but records can be sliced by topic, length_bucket"
+                for name in ("tokens", "x")
+            ],
+        ),
+        (
+            "[evaluation.thresholds]\nupos_accuracy = { at_least = 0.5 }\nupos_f1 = { at_least = 0.5 }",
+            [
+                "evaluation.thresholds.upos_f1: there is a threshold of 'upos_f1', but the metrics are upos_accuracy, "
+                "upos_count, upos_cross_entropy, upos_bits_per_step, upos_perplexity, upos_macro_precision, "
+                "upos_macro_recall, upos_macro_f1"
+            ],
+        ),
         (
             "[data.split]\nshares = { train = 9, test = 1 }",
             ["data.split.shares: there must be a split 'eval'; there are train, test"],
