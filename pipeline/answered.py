@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -73,15 +74,16 @@ def _joined(first: Answered, second: Answered, overlap: int) -> Answered:
 
 
 def to_jsonl(answered: Answered) -> bytes:
-    """A JSON object on a line."""
+    """A JSON object on a line. JSON has no NaN: what is missing is null."""
     fields = {**answered.context, **answered.steps}
-    return (json.dumps({name: _listed(value) for name, value in fields.items()}, ensure_ascii=False) + "\n").encode()
+    return (json.dumps({name: _plain(value) for name, value in fields.items()}, ensure_ascii=False) + "\n").encode()
 
 
 def to_columns(answered: Answered) -> bytes:
     """A line a step with tabs between columns, comments `# name = value` before it, and a blank line after.
 
-    Ids and scores are left out. White space within a value becomes a space, since the form has no way to write it.
+    Ids and scores are left out. White space within a value becomes a space, since the form has no way to write it. A
+    number that is missing is `_`.
     """
     context = {name: value for name, value in answered.context.items() if not _is_detail(name, answered.context)}
     steps = {name: values for name, values in answered.steps.items() if not _is_detail(name, answered.steps)}
@@ -121,11 +123,18 @@ def _is_detail(name: str, fields: Mapping[str, Any]) -> bool:
 
 
 def _cell(value: Any) -> str:
-    listed = _listed(value)
-    return ",".join(map(_cell, listed)) if isinstance(listed, list) else " ".join(str(listed).split())
+    plain = _plain(value)
+    if isinstance(plain, list):
+        return ",".join(map(_cell, plain))
+    return "_" if plain is None else " ".join(str(plain).split())
 
 
-def _listed(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Lists, texts and numbers; of the floats that are equal as float32 the shortest, and None for NaN."""
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    return [_listed(each) for each in value] if isinstance(value, list) else value
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else float(str(np.float32(value)))

@@ -120,6 +120,40 @@ def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(
         assert len(tokens) > 4 or line["parity"] == _answer(tokens)["parity"]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "columns"])
+def test_numbers_come_out_as_they_went_in(model: str, tmp_path: Path, form: str) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        """
+        [pipeline]
+        name = "x"
+        [data]
+        input = "."
+        files = "a.jsonl"
+        format = "jsonl"
+        [features]
+        tokens = { kind = "token" }
+        speed = { kind = "float", role = "carried", missing = true }
+        place = { kind = "vector", width = 2, role = "carried", missing = true }
+        tags = { kind = "categorical", role = "label" }
+        """
+    )
+    numbers = {"speed": [0.1, None, 1e30], "place": [[0.7, None], [None, None], [-3.0, 16777217.0]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["a", "b", "c"], **numbers}))
+    arguments = ["--config", str(config), "--output", f"{tmp_path}/out", "--to", form]
+    assert main(["predict", model, *arguments]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    text = file.read_text()
+    numbers["place"][2][1] = 16777216.0  # What float32 makes of it.
+    if form == "jsonl":
+        assert "NaN" not in text
+        assert {name: json.loads(text)[name] for name in numbers} == numbers
+    else:
+        rows = [line.split("\t") for line in text.splitlines() if "\t" in line]
+        assert [row[1] for row in rows] == ["0.1", "_", "1e+30"]
+        assert [row[2] for row in rows] == ["0.7,_", "_,_", "-3.0,16777216.0"]
+
+
 def test_a_bad_record_is_left_out_and_told(model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"]}\n{"tokens": 3}\n{"tokens": ["b"]}\n')
     assert main(["predict", model, "--json", "--input", f"{tmp_path}/a.jsonl", "--output", f"{tmp_path}/out"]) == 1
