@@ -166,6 +166,8 @@ def test_run_ends_with_130_when_ctrl_c_is_pressed(config_file):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs in the background of a shell ignores it, and passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in process.stdout:
         if "epoch 2/2" in line:
