@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfx_sequence.components.sequence_evaluator.measures import bounds_of, measures
+from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config import Config
 from tfx_sequence.pipeline.metrics import read_intervals, read_metrics
 from tfx_sequence.pipeline.progress import number_text, time_text
@@ -33,7 +35,7 @@ class Report:
         self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _pushed_model(result) if result else None
         self._config = config
-        self._min_accuracy = config.evaluation.min_accuracy if config else None
+        self._epoch = result.epoch if result else None
 
     def to_json(self, error: str | None = None) -> str:
         """One line: `metrics`, `model`, `pipeline_root`, `components`; `intervals` and `error` if there are any."""
@@ -71,14 +73,40 @@ class Report:
         return number_text(value) + (f"  ({' to '.join(map(number_text, bounds))})" if bounds else "")
 
     def _places(self, log: str) -> dict[str, str]:
-        not_pushed = f"not pushed: the evaluation did not bless it (min_accuracy = {self._min_accuracy})"
+        not_pushed = "; ".join(self._unmet()) or "the evaluation did not bless it"
         return {
-            "model": near(self.model) if self.model else not_pushed,
+            "model": near(self.model) if self.model else f"not pushed: {not_pushed}",
             "artifacts": near(self.pipeline_root or ""),
             "log": near(log),
         }
 
+    def _unmet(self) -> Iterator[str]:
+        """What the evaluation should have come to, and did not. How much worse it is than before is not known here."""
+        if self._config is None:
+            return
+        spec = transformed_spec(self._config.spec, self._config.transform)
+        wanted = self._config.evaluation
+        bounds = bounds_of(measures(spec), wanted.min_accuracy, wanted.thresholds)
+        for name, value in flat(self.metrics):
+            expected = bounds[name].broken_by(value) if name in bounds else None
+            if expected is not None:
+                yield f"{name} is {number_text(value)}, expected {expected}"
+
     def _next(self) -> dict[str, str]:
+        return self._training_hint() | self._model_hint()
+
+    def _training_hint(self) -> dict[str, str]:
+        """What to do about a training that ended while the model still became better."""
+        epoch = self._epoch
+        # The schedules that go down to 0 are made to be at their best in the end.
+        if not epoch or not self._config or self._config.training.schedule in ("linear", "cosine"):
+            return {}
+        if not epoch["best_epoch"] == epoch["epoch"] == epoch["epochs"]:
+            return {}
+        many = f"the last of {epoch['epochs']} epochs was the best"
+        return {"train longer": f"{many}: try more `epochs` in [training], or a smaller `batch_tokens`"}
+
+    def _model_hint(self) -> dict[str, str]:
         if not self.model or not self._config:
             return {}
         # The folder of all versions: the command goes on to be right after the next run.

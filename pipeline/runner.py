@@ -16,7 +16,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import local_dag_runner
 
-from tfx_sequence.pipeline.progress import Display, Status, training_progress
+from tfx_sequence.pipeline.progress import Display, Numbers, Status, training_progress, within_epoch
 
 # LocalDagRunner has no hooks; it logs these, word for word the same in TFX 1.16 and 1.21. They only tell when: how a
 # component ended is read from ML Metadata.
@@ -67,11 +67,13 @@ class RunResult:
       components: Component id to result, in the order of the pipeline.
       failed: The id of the component that failed, if one did.
       error: What it raised; None if all went well.
+      epoch: The numbers of the last epoch that was trained; None if none was.
     """
 
     components: Mapping[str, ComponentResult]
     failed: str | None = None
     error: BaseException | None = None
+    epoch: Numbers | None = None
 
     def outputs_of_type(self, type_name: str) -> list[OutputArtifact]:
         """The output artifacts of a type, such as `ModelEvaluation`, in the order of the pipeline."""
@@ -96,7 +98,7 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     run = _Run(pipeline, display)
     error: BaseException | None = None
     try:
-        with _absl_info(_Events(run)), training_progress(display.trained):
+        with _absl_info(_Events(run)), training_progress(run.trained):
             run.start()
     except (Exception, KeyboardInterrupt) as raised:
         error = raised
@@ -116,6 +118,7 @@ class _Run(local_dag_runner.LocalDagRunner):
         self._seconds: dict[str, float] = {}
         self._current: str | None = None
         self._since = 0.0
+        self._epoch: Numbers | None = None
 
     def start(self) -> None:
         self.run(self._pipeline)
@@ -137,6 +140,11 @@ class _Run(local_dag_runner.LocalDagRunner):
             execution = self._executions(store).get(component)
         # What stands under a condition that does not hold is finished without an execution.
         self._end(component, _STATUSES.get(execution.last_known_state, "failed") if execution else "skipped")
+
+    def trained(self, numbers: Numbers) -> None:
+        if not within_epoch(numbers):
+            self._epoch = numbers
+        self._display.trained(numbers)
 
     def stop(self) -> None:
         """Whatever runs has failed."""
@@ -160,7 +168,7 @@ class _Run(local_dag_runner.LocalDagRunner):
         failed = next((name for name, status in self._statuses.items() if status == "failed"), None)
         if error is None and failed is not None:
             error = NotRunError("it did not run: its inputs are not there. The log tells which")
-        return RunResult(components, failed, error)
+        return RunResult(components, failed, error, self._epoch)
 
     def _end(self, component: str, status: Status) -> None:
         self._statuses[component], self._current = status, None

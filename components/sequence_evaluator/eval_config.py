@@ -9,7 +9,7 @@ from typing import Any
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_sequence.components.sequence_evaluator import metrics
-from tfx_sequence.components.sequence_evaluator.measures import Measure, measures, wrong_slices, wrong_thresholds
+from tfx_sequence.components.sequence_evaluator.measures import bounds_of, measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -64,7 +64,7 @@ def make_eval_config(
       ValueError: if a threshold is of no metric, or a slice of no context feature.
     """
     measured = measures(spec, by_label)
-    bounds = _bounds(measured, min_accuracy, thresholds or {})
+    bounds = bounds_of(measured, min_accuracy, thresholds or {})
     slices = [(each,) if isinstance(each, str) else tuple(each) for each in slices]
     for _, message in (*wrong_thresholds(measured, bounds), *wrong_slices(spec, slices)):
         raise ValueError(message)
@@ -98,19 +98,6 @@ def make_eval_config(
         config.options.compute_confidence_intervals.value = True
         config.options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.JACKKNIFE
     return config
-
-
-def _bounds(
-    measured: Iterable[Measure], min_accuracy: float | None, thresholds: Mapping[str, Threshold]
-) -> dict[str, Threshold]:
-    """Value to threshold, the least accuracy among them."""
-    bounds = dict(thresholds)
-    if min_accuracy is not None:
-        for name in [name for metric in measured for name in metric.values if name.endswith("_accuracy")]:
-            given = bounds.get(name, Threshold())
-            least = min_accuracy if given.at_least is None else max(min_accuracy, given.at_least)
-            bounds[name] = given.model_copy(update={"at_least": least})
-    return bounds
 
 
 def _proto(name: str, threshold: Threshold) -> config_pb2.MetricThreshold:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tfx_sequence.components.sequence_evaluator import tallies
+from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 LENGTH_BUCKET = "length_bucket"
@@ -42,6 +43,19 @@ def measures(spec: SequenceSpec, by_label: bool = False) -> list[Measure]:
     """
     labels = spec.with_role("label").items()
     return [measure for label, feature in labels for measure in _measures_of(label, feature, by_label)]
+
+
+def bounds_of(
+    measured: Iterable[Measure], min_accuracy: float | None, thresholds: Mapping[str, Threshold]
+) -> dict[str, Threshold]:
+    """Name of a value to its threshold, the least accuracy of all labels of values among them."""
+    bounds = dict(thresholds)
+    if min_accuracy is not None:
+        for name in [name for measure in measured for name in measure.values if name.endswith("_accuracy")]:
+            given = bounds.get(name, Threshold())
+            least = min_accuracy if given.at_least is None else max(min_accuracy, given.at_least)
+            bounds[name] = given.model_copy(update={"at_least": least})
+    return bounds
 
 
 def wrong_thresholds(measured: Iterable[Measure], names: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -29,3 +29,11 @@ class Threshold(Frozen):
     at_least: float | None = None
     at_most: float | None = None
     worse_by: Annotated[float, pydantic.Field(allow_inf_nan=False)] | None = None
+
+    def broken_by(self, value: float) -> str | None:
+        """What was expected of a value that is out of bounds, NaN too; None if it is within, whatever `worse_by`."""
+        if self.at_least is not None and not value >= self.at_least:
+            return f"at least {self.at_least:g}"
+        if self.at_most is not None and not value <= self.at_most:
+            return f"at most {self.at_most:g}"
+        return None

@@ -9,23 +9,61 @@ from tfx_sequence.pipeline.report import Report, flat, near
 from tfx_sequence.pipeline.runner import ComponentResult, OutputArtifact, RunResult
 
 
-def result_of(evaluation=None, pushed=None):
+def result_of(evaluation=None, pushed=None, epoch=None):
     outputs = {}
     if evaluation:
         outputs["evaluation"] = (OutputArtifact("ModelEvaluation", str(evaluation), {}),)
     if pushed is not None:
         outputs["pushed"] = (OutputArtifact("PushedModel", "/artifact", pushed),)
-    return RunResult({"Judge": ComponentResult("reused", 61.0, outputs), "Push": ComponentResult("ran", 0.5, {})})
+    components = {"Judge": ComponentResult("reused", 61.0, outputs), "Push": ComponentResult("ran", 0.5, {})}
+    return RunResult(components, epoch=epoch)
 
 
-def test_report_says_why_when_no_model_was_pushed(config_file):
-    config_file.write_text(config_file.read_text() + "[evaluation]\nmin_accuracy = 0.9\n")
+def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
+    config_file.write_text(
+        config_file.read_text()
+        + "[evaluation]\nmin_accuracy = 0.9\n"
+        + "thresholds = { upos_cross_entropy = { at_most = 1.5 }, upos_macro_f1 = { worse_by = 0 } }\n"
+    )
+    metrics = {"upos_accuracy": 0.83, "upos_cross_entropy": 2.0, "upos_macro_f1": 0.1, "steps": 3}
+
+    def model(**changed):
+        (tmp_path / "metrics.json").write_text(json.dumps({**metrics, **changed}))
+        text = Report(load_config(config_file), result_of(tmp_path, {"pushed": 0})).to_text("/log")
+        (line,) = [line for line in text.splitlines() if line.startswith("  model ")]
+        return line.split(maxsplit=1)[1]
+
+    low, high = "upos_accuracy is 0.8300, expected at least 0.9", "upos_cross_entropy is 2.0000, expected at most 1.5"
+    assert model() == f"not pushed: {low}; {high}".replace("2.0000", "2")
+    assert model(upos_cross_entropy=1.5) == f"not pushed: {low}"
+    assert model(upos_accuracy=float("nan"), upos_cross_entropy=1.2).startswith("not pushed: upos_accuracy is nan")
+    assert model(upos_accuracy=0.9, upos_cross_entropy=1.2) == "not pushed: the evaluation did not bless it"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epoch", "hint"),
+    [
+        ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
+        ("plateau", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
+        ("cosine", {"epoch": 20, "epochs": 20, "best_epoch": 20}, False),
+        ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 19}, False),
+        ("constant", {"epoch": 12, "epochs": 20, "best_epoch": 12}, False),
+        ("constant", None, False),
+    ],
+)
+def test_report_advises_longer_training_when_the_last_epoch_was_the_best(config_file, schedule, epoch, hint):
+    config_file.write_text(config_file.read_text() + f"[training]\nschedule = '{schedule}'\n")
+    text = Report(load_config(config_file), result_of(epoch=epoch)).to_text("/log")
+    assert ("  train longer  the last of 20 epochs was the best" in text) == hint
+
+
+def test_report_has_all_its_parts(config_file):
     report = Report(load_config(config_file), result_of(pushed={"pushed": 0}))
     assert report.model is None
     assert report.to_text("/log").split("\n\n") == [
         "Finished in 1:02 min; 1 of 2 components reused",
         "Places\n"
-        "  model      not pushed: the evaluation did not bless it (min_accuracy = 0.9)\n"
+        "  model      not pushed: the evaluation did not bless it\n"
         f"  artifacts  {near(str(config_file.parent / 'runs' / 'tiny' / 'artifacts'))}\n"
         "  log        /log",
     ]
