@@ -104,7 +104,7 @@ class Report:
         if not epoch["best_epoch"] == epoch["epoch"] == epoch["epochs"]:
             return {}
         many = f"the last of {epoch['epochs']} epochs was the best"
-        return {"train longer": f"{many}: try more `epochs` in [training], or a smaller `batch_tokens`"}
+        return {"train longer": f"{many}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}
 
     def _model_hint(self) -> dict[str, str]:
         if not self.model or not self._config:

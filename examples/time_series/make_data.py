@@ -3,6 +3,7 @@
     python make_data.py        # writes data/train.jsonl, data/eval.jsonl and data/test.jsonl beside this file
 
 A record is `{"pen": [[x, y], ...], "shape": "circle"}`: slow and fast hands, large and small ones, none of them steady.
+Now and then the pen was not seen; the point is then null.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ def stroke(choose: random.Random) -> dict[str, object]:
     """One record."""
     shape = choose.choice(list(SHAPES))
     points, size, turn = choose.randint(12, 60), choose.uniform(0.5, 2), choose.uniform(-0.4, 0.4)
-    pen = []
+    pen: list[list[float] | None] = []
     for number in range(points):
         x, y = SHAPES[shape](2 * math.pi * number / (points - 1))
         x, y = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)
-        pen.append([round(size * at + choose.gauss(0, 0.05), 3) for at in (x, y)])
+        seen = [round(size * at + choose.gauss(0, 0.05), 3) for at in (x, y)]
+        pen.append(seen if choose.random() < 0.9 else None)
     return {"pen": pen, "shape": shape}
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -83,6 +84,11 @@ def test_time_series(run: Any) -> None:
     assert report.metrics["shape_count"] == FEWER["test"]
     got = answers(report, pen=tf.zeros([2, 5, 2]), lengths=tf.constant([5, 3], tf.int64))
     assert set(got["shape"]) <= {b"circle", b"eight", b"spiral", b"wave"}
+    # A point that was not seen is as the last one: the model that is served fills it in.
+    pen, gaps = np.zeros([1, 4, 2], np.float32), np.full([1, 4, 2], np.nan, np.float32)
+    pen[:] = gaps[0, 0] = [0.5, -1]
+    filled, unfilled = (answers(report, pen=tf.constant(x), lengths=tf.constant([4], tf.int64)) for x in (pen, gaps))
+    assert 0 < filled["shape_score"] == pytest.approx(unfilled["shape_score"], rel=1e-6)
 
 
 def test_language_model(run: Any) -> None:
