@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import importlib.metadata
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Where tests find what they share, by import.
+sys.path.insert(0, str(ROOT / "tests"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

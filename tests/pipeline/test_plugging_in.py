@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import stock_user_code
 import tensorflow as tf
+from making import BEAM_ARGS
 from tfx import v1 as tfx
 from tfx.proto import example_gen_pb2
 
@@ -183,11 +184,7 @@ def run(folder: Path, nodes: Nodes) -> Path:
             metadata_connection_config=metadata,
             components=nodes.all,
             enable_cache=True,
-            # Without the second, TFX packs itself for every executor, which takes seconds.
-            beam_pipeline_args=[
-                "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-                "--sdk_container_image=none",
-            ],
+            beam_pipeline_args=BEAM_ARGS,
         )
     )
     (pushed,) = set(folder.glob("serving/*")) - before

@@ -28,6 +28,27 @@ def _write(path: Path, sentences: list[list[str]], **more: Any) -> str:
     return str(path)
 
 
+def _config(folder: Path, data: str, features: str) -> str:
+    """A config for `a.jsonl`, with more about the data, and more features than tokens and tags."""
+    file = folder / "c.toml"
+    file.write_text(
+        f"""
+        [pipeline]
+        name = "x"
+        [data]
+        input = "."
+        files = "a.jsonl"
+        format = "jsonl"
+        {data}
+        [features]
+        tokens = {{ kind = "token" }}
+        tags = {{ kind = "categorical", role = "label" }}
+        {features}
+        """
+    )
+    return str(file)
+
+
 def _answer(tokens: list[str]) -> dict[str, Any]:
     """What the model says, by another way."""
     return {
@@ -79,31 +100,24 @@ def test_tfrecords_hold_what_was_read_and_what_was_answered(model: str, tmp_path
 
 
 def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(model: str, tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(
+    config = _config(
+        tmp_path,
         """
-        [pipeline]
-        name = "x"
-        [data]
-        input = "."
-        files = "a.jsonl"
-        format = "jsonl"
         max_length = 4
         on_long = "split"
         overlap = 3
-        [features]
-        tokens = { kind = "token" }
+        """,
+        """
         name = { kind = "token", role = "key", context = true }
-        tags = { kind = "categorical", role = "label" }
         parent = { kind = "token", context = true, role = "carried", source = "@parent" }
         piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
         overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
-        """
+        """,
     )
     sentences = [[f"{'y' * (step % 9)}x" for step in range(length)] for length in range(1, 40)]
     records = [{"tokens": tokens, "name": f"s{len(tokens)}"} for tokens in sentences]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert main(["predict", model, "--config", str(config), "--output", f"{tmp_path}/out"]) == 0
+    assert main(["predict", model, "--config", config, "--output", f"{tmp_path}/out"]) == 0
     lines = [
         json.loads(line)
         for file in sorted((tmp_path / "out").iterdir())
@@ -122,25 +136,17 @@ def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(
 
 @pytest.mark.parametrize("form", ["jsonl", "columns"])
 def test_numbers_come_out_as_they_went_in(model: str, tmp_path: Path, form: str) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(
+    config = _config(
+        tmp_path,
+        "",
         """
-        [pipeline]
-        name = "x"
-        [data]
-        input = "."
-        files = "a.jsonl"
-        format = "jsonl"
-        [features]
-        tokens = { kind = "token" }
         speed = { kind = "float", role = "carried", missing = true }
         place = { kind = "vector", width = 2, role = "carried", missing = true }
-        tags = { kind = "categorical", role = "label" }
-        """
+        """,
     )
     numbers = {"speed": [0.1, None, 1e30], "place": [[0.7, None], [None, None], [-3.0, 16777217.0]]}
     (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["a", "b", "c"], **numbers}))
-    arguments = ["--config", str(config), "--output", f"{tmp_path}/out", "--to", form]
+    arguments = ["--config", config, "--output", f"{tmp_path}/out", "--to", form]
     assert main(["predict", model, *arguments]) == 0
     (file,) = (tmp_path / "out").iterdir()
     text = file.read_text()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from making import BEAM_ARGS
 
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -47,11 +48,7 @@ def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monke
             pipeline_root="artifacts",
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config("metadata.sqlite"),
             components=names["components"],
-            # Without the second, TFX packs itself for every executor, which takes seconds.
-            beam_pipeline_args=[
-                "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-                "--sdk_container_image=none",
-            ],
+            beam_pipeline_args=BEAM_ARGS,
         )
     )
     (graph,) = Path("artifacts/Transform/transform_graph").iterdir()

@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from making import BEAM_ARGS
 from seqeval.metrics import classification_report
 from sklearn.metrics import precision_recall_fscore_support
 from tensorflow_serving.apis import prediction_log_pb2
@@ -151,11 +152,7 @@ class Project:
                 ),
                 components=[*components, evaluator, bulk_inferrer, pusher],
                 enable_cache=True,
-                # Without the second, TFX packs itself for every executor, which takes seconds.
-                beam_pipeline_args=[
-                    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-                    "--sdk_container_image=none",
-                ],
+                beam_pipeline_args=BEAM_ARGS,
             )
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-import tensorflow as tf
+from making import serialized_example
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 
@@ -64,26 +64,6 @@ def sequence_specs(draw: Any) -> SequenceSpec:
 @pytest.fixture(scope="session")
 def specs() -> st.SearchStrategy[SequenceSpec]:
     return sequence_specs()
-
-
-def _feature(values: list[Any]) -> tf.train.Feature:
-    message = tf.train.Feature()
-    kinds = {str: message.bytes_list, bytes: message.bytes_list, int: message.int64_list, float: message.float_list}
-    for value in values:
-        kinds[type(value)].value.append(value.encode() if isinstance(value, str) else value)
-    return message
-
-
-def serialized_example(context: dict[str, Any], lists: dict[str, list[Any]]) -> bytes:
-    """A SequenceExample of exactly these values; a value stands for a list with this one value."""
-    made = tf.train.SequenceExample()
-    for name, values in context.items():
-        made.context.feature[name].CopyFrom(_feature(values if isinstance(values, list) else [values]))
-    for name, steps in lists.items():
-        made.feature_lists.feature_list[name].feature.extend(
-            _feature(step if isinstance(step, list) else [step]) for step in steps
-        )
-    return bytes(made.SerializeToString())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from flat_corpus import RECORDS, SCHEMA, SPEC, flat
+from making import BEAM_ARGS
 from tfx.components.transform import component as stock_component
 from tfx.components.transform import executor as stock_executor
 from tfx.components.util import examples_utils
@@ -59,11 +60,7 @@ def transform(folder: Path, kind: Any, raw: int, **settings: Any) -> SimpleNames
         artifact.uri = str(folder / name)
         outputs[name] = [artifact]
     context = base_beam_executor.BaseBeamExecutor.Context(
-        # Without the second, TFX packs itself for every executor, which takes seconds.
-        beam_pipeline_args=[
-            "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-            "--sdk_container_image=none",
-        ],
+        beam_pipeline_args=BEAM_ARGS,
         tmp_dir=str(folder / "tmp"),
         unique_id="1",
     )

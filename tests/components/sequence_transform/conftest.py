@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from making import BEAM_ARGS
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -28,8 +29,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import transform_corpus
 
-# Without the second, TFX packs itself for every executor, which takes seconds.
-_BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none"]
 _FORMAT = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 
 SETTINGS = {
@@ -82,7 +81,7 @@ class Run:
                 artifact.uri = str(self._folder / name / str(number))
                 Path(artifact.uri).mkdir(parents=True)
         context = base_beam_executor.BaseBeamExecutor.Context(
-            beam_pipeline_args=_BEAM_ARGS, tmp_dir=str(self._folder / "tmp"), unique_id="1"
+            beam_pipeline_args=BEAM_ARGS, tmp_dir=str(self._folder / "tmp"), unique_id="1"
         )
         Executor(context).Do(self.inputs, self.outputs, component.exec_properties)
 
