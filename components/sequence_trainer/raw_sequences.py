@@ -62,7 +62,7 @@ class RawSequences:
                 raw[name] = _to_lists(features[name], features[counts_key(name)], features[LENGTHS])
             else:
                 raw[name] = _to_steps(features[name], features[LENGTHS])
-        return raw
+        return _aligned(raw, features[LENGTHS])
 
     def example(self, length: int) -> bytes:
         """A serialized record of so many steps, of empty, unseen values."""
@@ -85,7 +85,22 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, An
             if not feature.context
         },
     )
-    return {**context, **sequences}
+    return _aligned({**context, **sequences})
+
+
+def _aligned(raw: dict[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
+    """The same, which fails to be computed if its sequences do not have `lengths`, or those of the first of them."""
+    sequences = {name: x.row_lengths() for name, x in raw.items() if isinstance(x, tf.RaggedTensor)}
+    first, found = next(iter(sequences.items()))
+    where, expected = (first, found) if lengths is None else (LENGTHS, lengths)
+    checks = [
+        tf.debugging.assert_equal(
+            steps, expected, f"the sequence `{name}` does not have as many steps as `{where}` says"
+        )
+        for name, steps in sequences.items()
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return {name: tf.identity(x) for name, x in raw.items()}
 
 
 def _to_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:

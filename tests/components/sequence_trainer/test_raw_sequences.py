@@ -75,6 +75,21 @@ def test_padded_sequences_are_read_as_the_serialized_ones(records: list[dict[str
         assert got.to_list() == value.to_list() if isinstance(value, tf.RaggedTensor) else (got == value).numpy().all()
 
 
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_sequences_that_do_not_go_together_are_refused_by_name(in_graph: bool) -> None:
+    from_padded, inputs = (tf.function(f) if in_graph else f for f in (RAW.from_padded, RAW.inputs))
+    good = _padded([_record([("a", ["b"], [0.0, 0.0])] * 2, "t"), _record([("a", ["b"], [0.0, 0.0])], "t")])
+    from_padded(good)
+    for name in ("words", "shape"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` does not have as many steps as `lengths`"):
+            from_padded({**good, name: good[name][:, :1]})
+    other = SequenceSpec(features={**SPEC.features, "words": Feature(kind="token", context=True)}, min_length=0)
+    few = tf.train.SequenceExample.FromString(encode(other, {**_record([("a", [], [1.0, 2.0])], "t"), "words": "x"}))
+    few.feature_lists.feature_list["words"].SetInParent()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`words` does not have as many steps as `parts`"):
+        inputs(tf.constant([few.SerializeToString()]))
+
+
 def test_example_is_of_the_length_that_is_asked_for() -> None:
     record = decode(SPEC, RAW.example(3))
     assert record["words"] == ["", "", ""]
