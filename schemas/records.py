@@ -79,9 +79,10 @@ class Reject(Frozen):
       file: The file that the record is in.
       line: The line of the file, from 1, where the fault is or the record begins; None for files without lines.
       offset: The byte in the (decompressed) file, from 0, if that is what is known.
-      record: The record's position in the file, from 0.
+      record: The record's position in the file, from 0; None in long form, where a record is made of rows.
+      row: In long form, the position in the file, from 0, of the row where the fault is or the record begins.
       key: The record's own name for itself: the values of the spec's features of role `key`.
-      excerpt: The beginning of the record, at most `EXCERPT` characters.
+      excerpt: The beginning of the record, or in long form of that row, at most `EXCERPT` characters.
     """
 
     reason: Reason
@@ -90,11 +91,12 @@ class Reject(Frozen):
     line: int | None = None
     offset: int | None = None
     record: int | None = None
+    row: int | None = None
     key: str | None = None
     excerpt: str = ""
 
     def at(self, **place: object) -> Reject:
-        """The same reject with those of `file`, `line`, `record`, `key` and `excerpt` that it does not have yet."""
+        """The same reject with those of `file`, `line`, `record`, `row`, `key`, `excerpt` that it does not have yet."""
         missing = {name: _writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
         if isinstance(missing.get("excerpt"), str):
             missing["excerpt"] = clip(str(missing["excerpt"]))
@@ -102,9 +104,12 @@ class Reject(Frozen):
 
     def __str__(self) -> str:
         """The place, the reason with the message, and the excerpt, a line each."""
-        places = {"file": self.file, "line": self.line, "offset": self.offset, "record": self.record, "key": self.key}
+        places = {name: getattr(self, name) for name in ("file", "line", "offset", "record", "row", "key")}
+        if self.line is not None:
+            del places["row"]
         where = ", ".join(f"{name} {value}" for name, value in places.items() if value is not None)
-        excerpt = f"The record begins: {self.excerpt}" if self.excerpt else ""
+        start = "The record begins" if self.row is None else "There it reads"
+        excerpt = f"{start}: {self.excerpt}" if self.excerpt else ""
         return "\n".join(part for part in (where, f"{self.reason.value}: {self.message}", excerpt) if part)
 
 

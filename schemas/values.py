@@ -166,7 +166,8 @@ class _Floats:
             wrong &= np.isfinite(wide)
         if wrong.any():
             first = int(wrong.argmax())
-            message = f"`{self._name}` has {wide[first]} at step {first // self._width}, expected a finite float32"
+            place = f" at step {first // self._width}" if len(wide) > self._width else ""
+            message = f"`{self._name}` has {wide[first]}{place}, expected a finite float32"
             if np.isnan(wide[first]):
                 message += may_be_missing(self._feature)
             raise bad_record(Reason.NOT_FINITE, message)

@@ -19,6 +19,11 @@ MISSING = frozenset({"", "_", "?", "NA", "NULL", "null"})
 """What stands for a number that is missing, besides `nan`: in CSV, CoNLL-U, `.ts`, and what R and databases write."""
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value is None or NaN, as which missing numbers come."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def parse_cell(name: str, feature: Feature, text: str) -> Any:
     """A cell as str, int or float; NaN for a number that is missing and may be.
 

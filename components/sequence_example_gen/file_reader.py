@@ -50,16 +50,17 @@ class FileReader:
     def _results(self, path: str, make: Callable[[int, int | None, Record | bytes], _T]) -> Iterator[_T | Reject]:
         if not self._reader.takes(path):
             return
+        number = "row" if self.grouping else "record"
         position = -1
         for position, item in enumerate(self._items(Source(path))):
             if isinstance(item, Reject):
-                yield item.at(file=path, record=position)
+                yield item.at(**{"file": path, number: position})
                 continue
             line, content = item
             try:
                 result = make(position, line, content)
             except BadRecordError as error:
-                yield error.reject.at(file=path, line=line, record=position)
+                yield error.reject.at(**{"file": path, "line": line, number: position})
             else:
                 yield result
         if position < 0:

@@ -16,7 +16,8 @@ from tfx_sequence.components.sequence_example_gen.request import InputFile, Requ
 from tfx_sequence.components.sequence_example_gen.runs import Group, Run, RunWriter, merged
 from tfx_sequence.components.sequence_example_gen.sink import Sink, tagged
 from tfx_sequence.components.sequence_example_gen.splits import Place
-from tfx_sequence.schemas.records import BadRecordError, Reject
+from tfx_sequence.schemas.examples import Encoder
+from tfx_sequence.schemas.records import BadRecordError, Reject, clip
 from tfx_sequence.schemas.tfrecords import frame, unframe
 
 PARTS = 64
@@ -65,6 +66,8 @@ class MakeRecords(beam.DoFn):
         """Makes the reader, for what it knows about grouping."""
         reader = FileReader(self._request.spec, self._request.read)
         self._grouping, self._intake = cast(Grouping, reader.grouping), reader.intake
+        one_row = self._intake.content.model_copy(update={"min_length": 0, "max_length": None})
+        self._row_encoder = Encoder(one_row, self._request.read.not_finite)
 
     def process(self, element: tuple[Group, Iterable[Run]]) -> Iterator[Any]:
         """Makes the records of a part."""
@@ -83,11 +86,33 @@ class MakeRecords(beam.DoFn):
 
     def _record(self, rows: list[Row]) -> tuple[Row, Encoded | Reject]:
         """The first row as they were read, and what became of all."""
-        first = min(rows, key=lambda row: (row.file, row.position))
-        path = self._request.files[first.file].path
+        rows = sorted(rows, key=lambda row: (row.file, row.position))
         try:
             record = self._grouping.record(rows)
-            return first, self._intake.take(record, path, first.position)
+            return rows[0], self._intake.take(record, self._path(rows[0]), rows[0].position)
         except BadRecordError as error:
-            excerpt = "\n".join(str(row.cells) for row in rows[:5])
-            return first, error.reject.at(file=path, line=first.line, record=first.position, excerpt=excerpt)
+            return rows[0], self._fault(error.reject, rows)
+
+    def _fault(self, reject: Reject, rows: list[Row]) -> Reject:
+        """What is wrong with the first bad row as they were read; what is wrong with the group if each row is good."""
+        for row in rows:
+            try:
+                self._row_encoder.encode(self._grouping.record([row]))
+                self._grouping.check_same(rows[0], row, self._place(rows[0], row))
+            except BadRecordError as error:
+                return self._at(error.reject, row, [row])
+        return self._at(reject, rows[0], rows[:5])
+
+    def _at(self, reject: Reject, row: Row, shown: list[Row]) -> Reject:
+        # Cells as they are in the file say more than the record that the encoder shows.
+        excerpt = clip("\n".join(str(dict(row.cells)) for row in shown))
+        placed = reject.model_copy(update={"line": row.line, "row": row.position, "excerpt": excerpt})
+        return placed.at(file=self._path(row), key=self._grouping.name(row.cells))
+
+    def _path(self, row: Row) -> str:
+        return self._request.files[row.file].path
+
+    def _place(self, row: Row, seen_from: Row) -> str:
+        """Where a row is, for who looks at another one."""
+        place = f"row {row.position}" if row.line is None else f"line {row.line}"
+        return place if row.file == seen_from.file else f"{place} of {self._path(row)}"

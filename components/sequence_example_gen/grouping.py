@@ -14,16 +14,17 @@ from typing import Annotated, Any, NamedTuple
 
 import pydantic
 
-from tfx_sequence.components.sequence_example_gen.cells import parse_cell
-from tfx_sequence.schemas.records import BadRecordError, Reason, bad_record, brief
+from tfx_sequence.components.sequence_example_gen.cells import MISSING, is_missing, parse_cell
+from tfx_sequence.schemas.records import Reason, bad_record, brief
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
-def _listed(value: Any) -> Any:
+def columns_of(value: Any) -> Any:
+    """The columns that a setting names: a list of them, or one."""
     return (value,) if isinstance(value, str) else value
 
 
-_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_listed)]
+_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(columns_of)]
 
 
 class GroupOptions(Frozen):
@@ -88,6 +89,10 @@ class Grouping:
         """The group of a row, as a SHA-256 digest."""
         return hashlib.sha256(json.dumps([cells[column] for column in self._options.group_by]).encode()).digest()
 
+    def name(self, cells: Mapping[str, Any]) -> str:
+        """The group of a row, for a person."""
+        return "/".join(str(cells[column]) for column in self._options.group_by)
+
     def record(self, rows: Iterable[Row]) -> dict[str, Any]:
         """The record of all rows of a group.
 
@@ -95,34 +100,46 @@ class Grouping:
           BadRecordError: if a cell is not of its feature's kind, or a context feature is not the same in all rows.
         """
         ordered = self._ordered(sorted(rows, key=lambda row: (row.file, row.position)))
-        context = {name: self._context(name, ordered) for name in self._spec.context}
+        for row in ordered[1:]:
+            self.check_same(ordered[0], row)
+        context = {name: self._step(name, ordered[0]) for name in self._spec.context}
         return context | {name: [self._step(name, row) for row in ordered] for name in self._spec.sequence}
+
+    def check_same(self, first: Row, row: Row, place: str = "another row of the group") -> None:
+        """Raises BadRecordError if the context features of `row` are not those of `first`, which stands at `place`."""
+        for name in self._spec.context:
+            if all(row.cells[column] == first.cells[column] for column in self._columns[name]):
+                continue
+            cells, others = self._context(name, row), self._context(name, first)
+            if cells != others:
+                message = (
+                    f"`{name}` is {_shown(cells)} here and {_shown(others)} in {place}; "
+                    "a context feature must be the same in all rows of a group"
+                )
+                raise bad_record(Reason.INCONSISTENT, message)
 
     def _ordered(self, rows: list[Row]) -> list[Row]:
         columns = [_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
         keys = list(zip(*columns, strict=True)) or [()] * len(rows)
         return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
-    def _context(self, name: str, rows: list[Row]) -> Any:
-        first = [rows[0].cells[column] for column in self._columns[name]]
-        for row in rows:
-            cells = [row.cells[column] for column in self._columns[name]]
-            if cells != first:
-                message = (
-                    f"`{name}` is {brief(cells)} here and {brief(first)} in another row of the group; "
-                    "a context feature must be the same in all rows of a group"
-                )
-                raise bad_record(Reason.INCONSISTENT, message, line=row.line)
-        return self._step(name, rows[0])
+    def _context(self, name: str, row: Row) -> list[Any]:
+        """The cells of a feature, with None for one that is empty, however it says so."""
+        empty = {""} if self._spec.features[name].dtype == "string" else MISSING
+        cells = (row.cells[column] for column in self._columns[name])
+        return [None if is_missing(cell) or (self._text and cell in empty) else cell for cell in cells]
 
     def _step(self, name: str, row: Row) -> Any:
         cells = [row.cells[column] for column in self._columns[name]]
         if self._text:
-            try:
-                cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]
-            except BadRecordError as error:
-                raise BadRecordError(error.reject.at(line=row.line)) from None
+            cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]
         return cells if name in self._options.vectors else cells[0]
+
+
+def _shown(cells: list[Any]) -> str:
+    if all(cell is None for cell in cells):
+        return "empty"
+    return brief(cells if len(cells) > 1 else cells[0])
 
 
 def _sortable(column: str, cells: list[Any]) -> list[Any]:

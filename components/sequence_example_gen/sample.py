@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_sequence.components.sequence_example_gen import storage
-from tfx_sequence.components.sequence_example_gen.cells import parse_cell
+from tfx_sequence.components.sequence_example_gen.cells import is_missing, parse_cell
 from tfx_sequence.components.sequence_example_gen.columns import ColumnsOptions, ColumnsReader
 from tfx_sequence.components.sequence_example_gen.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
@@ -45,25 +45,35 @@ Record: TypeAlias = dict[str, Any]
 Options: TypeAlias = Mapping[str, Any]
 
 _TEXT = Feature(kind="token")
-_KINDS = (Feature(kind="integer"), Feature(kind="float"))
+_KINDS = (Feature(kind="integer"), Feature(kind="float"), Feature(kind="float", missing=True))
 
 
-def sample(files: Iterable[str], read: ReadConfig) -> list[Record]:
-    """Up to `RECORDS` records of the first file that has any; none if no record can be read.
+def sample(files: Iterable[str], read: ReadConfig) -> tuple[list[Record], str]:
+    """Looks at the first records.
+
+    Returns:
+      Up to `RECORDS` records of the first file that has any; a number that is missing is None or NaN. And if no record
+      can be read, why not, as far as that is known.
 
     Raises:
       ValueError: if the format cannot be looked into, or its options are wrong.
     """
     if read.format not in _SAMPLERS:
         raise ValueError(f"the features of the format {read.format!r} cannot be found out; name them")
+    problem = ""
     for path in files:
         try:
             records = list(itertools.islice(_SAMPLERS[read.format](Source(path), read.options), RECORDS))
-        except (BrokenFileError, BadRecordError, pa.ArrowException, OSError, csv.Error):
+        except BadRecordError as error:
+            line = f"line {error.reject.line}: " if error.reject.line else ""
+            problem = problem or line + error.reject.message
+            continue
+        except (BrokenFileError, pa.ArrowException, OSError, csv.Error) as error:
+            problem = problem or str(error)
             continue
         if records:
-            return records
-    return []
+            return records, ""
+    return [], problem
 
 
 def _jsonl(source: Source, options: Options) -> Iterator[Record]:
@@ -79,7 +89,9 @@ def _csv(source: Source, options: Options) -> Iterator[Record]:
     lines = (line for _, line in source.lines(ends=True))
     names = list(settings.names) or next(csv.reader(lines, delimiter=settings.delimiter), [])
     rows = list(itertools.islice(_good(CsvReader(_probe(names), options).read(source)), RECORDS))
-    columns = {name: _parsed([row[name] for row in rows]) for name in names}
+    # What names records is text, however it looks: 07 is not 7.
+    columns = {name: [row[name] for row in rows] for name in names}
+    columns = {name: cells if name in settings.group_by else _parsed(cells) for name, cells in columns.items()}
     parsed = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return _grouped(parsed, settings.group_by)
 
@@ -90,8 +102,9 @@ def _parquet(source: Source, options: Options) -> Iterator[Record]:
     spec = _probe(names)
     rows = _good(ParquetReader(spec, options).read(source))
     if options:
-        return _grouped(itertools.islice(rows, RECORDS), GroupOptions.model_validate(dict(options)).group_by)
-    return ({spec.source(name): value for name, value in row.items() if value is not None} for row in rows)
+        group_by = GroupOptions.model_validate(dict(options)).group_by
+        return _grouped(map(_without_nan, itertools.islice(rows, RECORDS)), group_by)
+    return ({spec.source(name): value for name, value in row.items()} for row in rows)
 
 
 def _npz(source: Source, options: Options) -> Iterator[Record]:
@@ -114,10 +127,10 @@ def _series(source: Source, options: Options) -> Iterator[Record]:
     label = {LABEL: Feature(kind="token", context=True)}
     for features in (values | label, values):
         reader = SeriesReader(SequenceSpec(features=features), options)
-        records = list(itertools.islice(_good(reader.read(source)), RECORDS))
-        if records:
+        items = list(itertools.islice(reader.read(source), RECORDS))
+        if not all(isinstance(item, Reject) for item in items):
             break
-    return iter(records)
+    return _good(items)
 
 
 def _columns(source: Source, options: Options) -> Iterator[Record]:
@@ -180,17 +193,33 @@ def _probe(sources: Sequence[str]) -> SequenceSpec:
 
 
 def _good(items: Iterable[Item]) -> Iterator[Any]:
-    return (item[1] for item in items if not isinstance(item, Reject))
+    """Yields the records that can be read; raises what is wrong with the first one if none can."""
+    first = None
+    found = False
+    for item in items:
+        if isinstance(item, Reject):
+            first = first or item
+        else:
+            found = True
+            yield item[1]
+    if first and not found:
+        raise BadRecordError(first)
 
 
 def _parsed(cells: list[str]) -> list[Any]:
-    """Cells of one column as numbers, if all of them are."""
+    """Cells of one column as numbers, with None for one that is missing, if all of them are."""
     for kind in _KINDS:
         try:
-            return [parse_cell("", kind, cell) for cell in cells]
+            values = [parse_cell("", kind, cell) for cell in cells]
         except BadRecordError:
             continue
+        return [None if is_missing(value) else value for value in values]
     return cells
+
+
+def _without_nan(row: Record) -> Record:
+    """A row with None for NaN, which is not equal to itself."""
+    return {name: None if is_missing(value) else value for name, value in row.items()}
 
 
 def _grouped(rows: Iterable[Record], group_by: Sequence[str]) -> Iterator[Record]:

@@ -15,6 +15,7 @@ DETAILS = 1000
 """The most rejects that are kept with all that is known of them; the others are counted."""
 
 _SHOWN = 5
+_UNFIT = "the format, its options or the features are not those of the data"
 
 
 class EmptySplitError(ValueError):
@@ -78,16 +79,18 @@ class Tally(Frozen):
         """
         if self.rejects and read.on_bad_record == "fail":
             hint = "Mend the record, or set `on_bad_record` to 'reject' to leave such records out and count them."
-            return BadRecordError(self.rejects[0], f"{self.rejects[0]}\n{hint}")
+            doubt = "" if self.accepted else f"No record was accepted before it; if others are like it, {_UNFIT}.\n"
+            return BadRecordError(self.rejects[0], f"{self.rejects[0]}\n{doubt}{hint}")
         counts = self.counts
         if counts["records_rejected"] > read.max_reject_fraction * counts["records_read"]:
             return BadRecordError(self.rejects[0], self._summary(read.max_reject_fraction))
         by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
+        first = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
         if not self.accepted:
-            first = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
-            return EmptySplitError(f"no record was accepted ({by_split}){first}")
+            return EmptySplitError(f"no record was accepted ({by_split}){first}\n{_UNFIT}")
         if "train" in splits and not self.written.get("train"):
-            return EmptySplitError(f"the split 'train' has no record ({by_split}); check the shares or the pattern")
+            advice = first or "; check the shares or the pattern"
+            return EmptySplitError(f"the split 'train' has no record ({by_split}){advice}")
         return None
 
     def _summary(self, allowed: float) -> str:
@@ -101,5 +104,5 @@ class Tally(Frozen):
 
 
 def first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
-    """The first `DETAILS` by file and record."""
-    return sorted(rejects, key=lambda reject: (reject.file or "", reject.record or 0))[:DETAILS]
+    """The first `DETAILS` by file, and record or row."""
+    return sorted(rejects, key=lambda reject: (reject.file or "", reject.record or reject.row or 0))[:DETAILS]

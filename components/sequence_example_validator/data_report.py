@@ -25,6 +25,33 @@ class ValuesReport(Frozen):
     unseen_top: dict[str, int] | None = None
 
 
+class NumbersReport(Frozen):
+    """The values of a number feature that is an input or a label; of a vector, all of its numbers together.
+
+    The statistics are None where there is no number, or where they are infinite. Where there are many numbers, TFDV
+    estimates the median and the histogram.
+
+    Attributes:
+      count: How many there are, without those that are missing.
+      missing: The share of numbers that are missing (NaN).
+      min: The least.
+      median: The median.
+      mean: The mean.
+      max: The greatest.
+      deviation: The standard deviation, of the numbers as the whole population.
+      histogram: Ranges of equal width: from, to, about how many; empty where there is no number.
+    """
+
+    count: int
+    missing: float
+    min: float | None = None
+    median: float | None = None
+    mean: float | None = None
+    max: float | None = None
+    deviation: float | None = None
+    histogram: tuple[tuple[float, float, float], ...] = ()
+
+
 class SplitReport(Frozen):
     """What is in a split.
 
@@ -36,6 +63,7 @@ class SplitReport(Frozen):
       padding: The share of padded steps in batches: `random` order, and `by_length`, which bucketing comes near.
       missing: Feature name to the share of records that lack it, where some do.
       values: Name of a string feature to its values.
+      numbers: Name of a number feature to its values.
       repeated: The share of records that hold the same, but for keys, as another one of the split before them.
       in_train: The share of records that hold the same as one of train; None for train, or where there is no train.
       distances: Feature name, or `##SEQUENCE##` for the lengths, to how far the split is from its baseline, 0 to 1, by
@@ -49,6 +77,7 @@ class SplitReport(Frozen):
     padding: dict[str, float]
     missing: dict[str, float]
     values: dict[str, ValuesReport]
+    numbers: dict[str, NumbersReport]
     repeated: float
     in_train: float | None = None
     distances: dict[str, float] = pydantic.Field(default_factory=dict)

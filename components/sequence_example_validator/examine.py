@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from tfx_sequence.components.sequence_example_validator.data_report import AnomalyReport, DataReport
 from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.distances import measure_distances
+from tfx_sequence.components.sequence_example_validator.number_reports import number_reports
 from tfx_sequence.components.sequence_example_validator.severity import check_severities
 from tfx_sequence.components.sequence_example_validator.split_reports import describe_splits
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
@@ -63,10 +64,11 @@ def examine(
         for split in splits
     }
     distances = {split: measure_distances(schema, known[split], usual[split]) for split in splits if split in usual}
+    numbers = {split: number_reports(known[split], checker.spec) for split in splits}
     return DataReport(
         features=checker.spec.features,
         batch_size=batch_size,
-        splits=describe_splits(profiles, batch_size, distances),
+        splits=describe_splits(profiles, numbers, batch_size, distances),
         anomalies=tuple(report for split in found for report in _anomalies(split, found[split])),
         failures=tuple(describe_failures(found, fail_on)),
     )

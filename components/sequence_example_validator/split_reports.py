@@ -1,11 +1,11 @@
-"""What is in the splits of a data set, from their profiles."""
+"""What is in the splits of a data set, from their profiles, and for numbers from TFDV's statistics."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 
-from tfx_sequence.components.sequence_example_validator.data_report import SplitReport, ValuesReport
+from tfx_sequence.components.sequence_example_validator.data_report import NumbersReport, SplitReport, ValuesReport
 from tfx_sequence.schemas.profile import Profile
 
 TRAIN = "train"
@@ -18,19 +18,25 @@ _BINS = 20
 
 
 def describe_splits(
-    profiles: Mapping[str, Profile], batch_size: int, distances: Mapping[str, dict[str, float]]
+    profiles: Mapping[str, Profile],
+    numbers: Mapping[str, dict[str, NumbersReport]],
+    batch_size: int,
+    distances: Mapping[str, dict[str, float]],
 ) -> dict[str, SplitReport]:
     """What is in each split.
 
     Args:
       profiles: Split name to counts.
+      numbers: Split name to what `number_reports` says of it.
       batch_size: Records in a batch, for what is said of padding.
       distances: Split name to distances from the baseline, where there is one.
     """
     train = profiles.get(TRAIN)
     top = _frequent(profiles)
     return {
-        split: _describe(profile, None if split == TRAIN else train, batch_size, top, distances.get(split, {}))
+        split: _describe(
+            profile, None if split == TRAIN else train, numbers[split], batch_size, top, distances.get(split, {})
+        )
         for split, profile in profiles.items()
     }
 
@@ -47,6 +53,7 @@ def _frequent(profiles: Mapping[str, Profile]) -> dict[str, set[bytes]]:
 def _describe(
     profile: Profile,
     train: Profile | None,
+    numbers: dict[str, NumbersReport],
     batch_size: int,
     top: Mapping[str, set[bytes]],
     distances: dict[str, float],
@@ -66,6 +73,7 @@ def _describe(
             name: _values_report(counts, train.values[name] if train else None, top[name])
             for name, counts in profile.values.items()
         },
+        numbers=numbers,
         repeated=_share(records - len(profile.contents), records),
         in_train=_share(sum(n for content, n in profile.contents.items() if content in train.contents), records)
         if train

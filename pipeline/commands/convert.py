@@ -25,6 +25,11 @@ DESCRIPTION = (
     "because of bad records, 2 if the data cannot be read."
 )
 
+_ADVICE = (
+    "Mend the record, or leave such records out with --max-reject-fraction. If all records are like it, say what the "
+    "data is with --format, --option and --feature."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Says what the command takes."""
@@ -67,7 +72,8 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
                 _patterns(data), arguments.output, spec=spec, read=data.read, split=data.split, write=data.write
             )
         except BadRecordError as error:
-            return tell(str(error), arguments.json, streams, 1)
+            message = str(error) if data.read.on_bad_record == "reject" else f"{error.reject}\n{_ADVICE}"
+            return tell(message, arguments.json, streams, 1)
     report = {**tally.counts, "rejected": tally.rejected, "written": tally.written, "left_out": left_out}
     if arguments.json:
         print(json.dumps(report, ensure_ascii=False), file=streams.out)

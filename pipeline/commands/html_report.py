@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tfx_sequence.components.sequence_example_validator.data_report import DataReport
+from tfx_sequence.components.sequence_example_validator.data_report import DataReport, NumbersReport, ValuesReport
 from tfx_sequence.pipeline.commands.svg import bars
 from tfx_sequence.pipeline.commands.text_report import (
     describe,
+    number,
+    number_rows,
+    numbers_by_feature,
     overview,
     place_of,
     shown_values,
@@ -71,13 +74,26 @@ def _lengths(histogram: Iterable[tuple[int, int, int]]) -> str:
 
 
 def _features(report: DataReport) -> Iterator[str]:
-    for name, columns in values_by_feature(report).items():
+    values, numbers = values_by_feature(report), numbers_by_feature(report)
+    for name in (name for name in report.features if name in values or name in numbers):
         yield f"<h2>{html.escape(name)}</h2><p>{html.escape(describe(report.features[name]))}</p>"
-        values = shown_values(columns, _PLOTTED)
-        counts = {split: [found.top.get(value, 0) for value in values] for split, found in columns.items()}
-        yield bars(values, counts, {split: found.count for split, found in columns.items()})
-        yield _table(["", *columns], value_rows(columns, top=0))
-        yield from (f"<p>{html.escape(line)}</p>" for line in unseen_lines(columns))
+        yield from _numbers(numbers[name]) if name in numbers else _values(values[name])
+
+
+def _values(columns: Mapping[str, ValuesReport]) -> Iterator[str]:
+    values = shown_values(columns, _PLOTTED)
+    counts = {split: [found.top.get(value, 0) for value in values] for split, found in columns.items()}
+    yield bars(values, counts, {split: found.count for split, found in columns.items()})
+    yield _table(["", *columns], value_rows(columns, top=0))
+    yield from (f"<p>{html.escape(line)}</p>" for line in unseen_lines(columns))
+
+
+def _numbers(columns: Mapping[str, NumbersReport]) -> Iterator[str]:
+    yield _table(["", *columns], number_rows(columns))
+    for split, found in columns.items():
+        labels = [f"{number(low)} .. {number(high)}" for low, high, _ in found.histogram]
+        counts = [round(count) for _, _, count in found.histogram]
+        yield f"<h3>{html.escape(split)}</h3>{bars(labels, {'numbers': counts}, {'numbers': found.count})}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

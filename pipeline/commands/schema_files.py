@@ -61,10 +61,15 @@ def infer(
     from tfx_sequence.components.sequence_schema_gen import infer_schema
 
     counted = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
-    statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
+    try:
+        statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
+    except tfmd.SchemaError as error:
+        if spec:
+            raise
+        raise tfmd.SchemaError(f"{error}. {_mixed_types(counted)}") from error
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
         raise CommandError(f"there is no record to make a schema from{_damage(counted)}")
-    spec = spec or _without_names(infer_schema(statistics), statistics)
+    spec = spec or _from_data(infer_schema(statistics), statistics)
     return infer_schema(statistics, spec), statistics
 
 
@@ -80,27 +85,50 @@ def _damage(splits: Mapping[str, list[str]]) -> str:
     return ""
 
 
-def _without_names(
+def _mixed_types(splits: Mapping[str, list[str]]) -> str:
+    """Which features are of several types."""
+    from tfx_sequence.components.sequence_example_gen.inspection import inspect
+
+    types: dict[str, set[str]] = {}
+    for path in (path for paths in splits.values() for path in paths):
+        for feature in inspect(path, first=0).features:
+            types.setdefault(feature.name, set()).update(feature.dtypes)
+    mixed = (f"`{name}` holds {' and '.join(sorted(found))}" for name, found in types.items() if len(found) > 1)
+    return "; ".join(mixed)
+
+
+def _from_data(
     schema: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> SequenceSpec:
-    """The spec of a schema, but that names of records, which are all different, are carried along, not used.
+    """The spec of a schema, and what only the data says of it.
 
-    Otherwise no record would be the same as another one.
+    Names of records, which are all different, are carried along, not used: otherwise no record would be the same as
+    another one. And numbers may be missing where some are NaN.
     """
     spec = tfmd.from_schema(schema)
     seen = [data for split in statistics.values() for data in split.datasets]
-    features = {
-        name: feature.model_copy(update={"role": "carried"})
-        if feature.context and feature.dtype == "string" and all(_all_different(data, name) for data in seen)
-        else feature
-        for name, feature in spec.features.items()
-    }
+    features = {}
+    for name, feature in spec.features.items():
+        if feature.context and feature.dtype == "string" and all(_all_different(data, name) for data in seen):
+            feature = feature.model_copy(update={"role": "carried"})
+        if feature.can_be_missing and any(_has_nan(data, name) for data in seen):
+            feature = feature.model_copy(update={"missing": True})
+        features[name] = feature
     return spec.model_copy(update={"features": features})
 
 
 def _all_different(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
     unique = next((proto.string_stats.unique for proto in data.features if list(proto.path.step) == [name]), 0)
     return unique == data.num_examples > 1
+
+
+def _has_nan(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
+    return any(
+        histogram.num_nan
+        for proto in data.features
+        if proto.path.step[-1] == name
+        for histogram in proto.num_stats.histograms
+    )
 
 
 def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) -> None:

@@ -11,6 +11,7 @@ import rich.text
 from tfx_sequence.components.sequence_example_validator.data_report import (
     AnomalyReport,
     DataReport,
+    NumbersReport,
     SplitReport,
     ValuesReport,
 )
@@ -20,14 +21,20 @@ from tfx_sequence.schemas.tfmd import SEQUENCE
 
 _TOP = {"token": 8, "categorical": 20}
 _NONE = "-"
+_WHOLE = 1e15
 
 
 def print_report(report: DataReport, stream: TextIO) -> None:
     """Writes the report: what is in the splits, side by side, then the values of features, then what is wrong."""
     console = console_on(stream)
     console.print(grid(["", *report.splits], overview(report)))
-    for name, columns in values_by_feature(report).items():
+    values, numbers = values_by_feature(report), numbers_by_feature(report)
+    for name in (name for name in report.features if name in values or name in numbers):
         console.print(rich.text.Text(f"\n{name} ({describe(report.features[name])})", "bold"))
+        if name in numbers:
+            console.print(grid(["", *numbers[name]], number_rows(numbers[name])))
+            continue
+        columns = values[name]
         console.print(grid(["", *columns], value_rows(columns, _TOP[report.features[name].kind])))
         for line in unseen_lines(columns):
             console.print(rich.text.Text(line, "dim"))
@@ -68,6 +75,23 @@ def values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
     return {name: {split: found.values[name] for split, found in report.splits.items()} for name in names}
 
 
+def numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
+    """Feature name to split name to numbers."""
+    names = {name: None for split in report.splits.values() for name in split.numbers}
+    return {name: {split: found.numbers[name] for split, found in report.splits.items()} for name in names}
+
+
+def number_rows(columns: Mapping[str, NumbersReport]) -> Iterator[list[str]]:
+    """Yields rows of a table with a column a split: how many numbers, and how they are spread."""
+    found = list(columns.values())
+    yield ["numbers", *(f"{numbers.count:,}" for numbers in found)]
+    if any(numbers.missing for numbers in found):
+        yield ["missing", *(percent(numbers.missing) for numbers in found)]
+    for name in ("min", "median", "mean", "max"):
+        yield [name, *(number(getattr(numbers, name)) for numbers in found)]
+    yield ["standard deviation", *(number(numbers.deviation) for numbers in found)]
+
+
 def value_rows(columns: Mapping[str, ValuesReport], top: int) -> Iterator[list[str]]:
     """Yields rows of a table with a column a split: how many values, and how often the most frequent ones."""
     found = list(columns.values())
@@ -89,10 +113,18 @@ def shown_values(columns: Mapping[str, ValuesReport], top: int) -> list[str]:
     return sorted(most, key=lambda value: (-most[value], value))[:top]
 
 
+def number(value: float | None) -> str:
+    """A number to five digits, and a whole one, as counts and times are, to all of them."""
+    if value is None:
+        return _NONE
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < _WHOLE else f"{value:.5g}"
+
+
 def describe(feature: Feature) -> str:
     """A feature's kind, and what it is for: `categorical, label, BIO`."""
     parts = [f"{feature.kind} {feature.width}" if feature.width else feature.kind, feature.role]
-    parts += [what for what, is_so in (("context", feature.context), ("nested", feature.nested)) if is_so]
+    also = (("context", feature.context), ("nested", feature.nested), ("may be missing", feature.missing))
+    parts += [what for what, is_so in also if is_so]
     return ", ".join([*parts, *([feature.spans] if feature.spans else [])])
 
 

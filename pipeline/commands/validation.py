@@ -124,7 +124,10 @@ def _place(reject: Reject) -> str:
     file = (reject.file or "").rpartition("/")[2]
     if reject.line is not None:
         return f"{file}, line {reject.line}"
-    return file if reject.record is None else f"{file}, record {reject.record}"
+    for what, number in (("record", reject.record), ("row", reject.row)):
+        if number is not None:
+            return f"{file}, {what} {number}"
+    return file
 
 
 def _left_out(left_out: Mapping[str, str]) -> Iterator[AnomalyReport]:

@@ -71,11 +71,11 @@ def test_what_no_spec_has_is_left_out_with_a_reason(tmp_path):
     assert found(path, "jsonl") == (
         {"words": {"kind": "token"}},
         {
-            "nested": "holds values of the types dict",
+            "nested": "holds values of a type that no feature has: object (2, such as {'a': 1})",
             "pairs": "has several values in a step, and these are no vectors of one width",
             "empty": "holds no value",
             "other": "has another number of values than the other lists of its record",
-            "mixed": "is a list in some records and one value in others",
+            "mixed": "is a list in 1 of 2 records and one value in the others",
             "rare": "is missing from 50% of the records",
         },
     )
@@ -101,7 +101,7 @@ def test_parquet_says_what_it_holds_in_both_forms(tmp_path):
     columns = {"user": [1, 1, 2], "age": [5, 5, 6], "x": [1.5, 2, 3], "n": [["p", "q"], [], ["r"]]}
     pq.write_table(pa.table(columns), tmp_path / "long.parquet")
     assert found(tmp_path / "long.parquet", "parquet", group_by="user")[0] == {
-        "user": {"kind": "integer", "context": True},
+        "user": {"kind": "integer", "role": "key", "context": True},
         "age": {"kind": "integer", "context": True},
         "x": {"kind": "float"},
         "n": {"kind": "token", "nested": True},
@@ -112,12 +112,114 @@ def test_csv_says_what_it_holds_when_it_is_told_the_groups(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("user,t,x,word,age\n" + "".join(f"u{u},{t},{t}.5,w{t},{u}\n" for u in range(3) for t in range(2)))
     assert found(path, "csv", group_by="user", order_by="t")[0] == {
-        "user": {"kind": "token", "context": True},
+        "user": {"kind": "token", "role": "key", "context": True},
         "t": {"kind": "integer"},
         "x": {"kind": "float"},
         "word": {"kind": "token"},
         "age": {"kind": "integer", "context": True},
     }
+
+
+MISSING_CELLS = ["", "_", "?", "NA", "NULL", "null", "nan"]
+
+
+@pytest.mark.parametrize("cell", MISSING_CELLS)
+def test_numbers_of_csv_may_be_missing(tmp_path, cell):
+    rows = [("1", "2.5", "w", "a"), (cell, "3", cell, "b"), ("2", cell, "x", "b")]
+    # The age of b is missing from all of its rows.
+    ages = {"a": "30", "b": cell}
+    lines = [f"{user},{n},{x},{word},{ages[user]},{cell}\n" for n, x, word, user in rows]
+    path = tmp_path / "a.csv"
+    path.write_text("user,n,x,word,age,none\n" + "".join(lines))
+    assert found(path, "csv", group_by="user") == (
+        {
+            "user": {"kind": "token", "role": "key", "context": True},
+            "n": {"kind": "float", "missing": True},
+            "x": {"kind": "float", "missing": True},
+            "word": {"kind": "token"},
+            "age": {"kind": "float", "context": True, "missing": True},
+        },
+        {"none": "is missing from 100% of the records"},
+    )
+
+
+def test_numbers_of_json_may_be_null(tmp_path):
+    steps = {"n": [1, None], "x": [None, 0.5], "v": [[1, 2], None], "w": [[1, None], [2, 3]], "plain": [1, 2]}
+    lines = [steps | {"age": age, "name": "u", "never": [None, None]} for age in (3, None, 4)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert found(path, "jsonl") == (
+        {
+            "n": {"kind": "float", "missing": True},
+            "x": {"kind": "float", "missing": True},
+            "v": {"kind": "vector", "width": 2, "missing": True},
+            "w": {"kind": "vector", "width": 2, "missing": True},
+            "plain": {"kind": "integer"},
+            "age": {"kind": "float", "context": True, "missing": True},
+            "name": {"kind": "token", "context": True},
+        },
+        {"never": "holds no value"},
+    )
+
+
+def test_numbers_of_parquet_and_numpy_may_be_nan(tmp_path):
+    nan = float("nan")
+    pq.write_table(
+        pa.table({"x": [[1.5, nan], [None]], "n": [[1, 2], [None]], "y": [nan, 2]}), tmp_path / "wide.parquet"
+    )
+    assert found(tmp_path / "wide.parquet", "parquet")[0] == {
+        "x": {"kind": "float", "missing": True},
+        "n": {"kind": "float", "missing": True},
+        "y": {"kind": "float", "context": True, "missing": True},
+    }
+    columns = {"user": [1, 1, 2], "age": [nan, nan, 6], "x": [1.5, None, nan], "n": [1, None, 2]}
+    pq.write_table(pa.table(columns), tmp_path / "long.parquet")
+    assert found(tmp_path / "long.parquet", "parquet", group_by="user")[0] == {
+        "user": {"kind": "integer", "role": "key", "context": True},
+        "age": {"kind": "float", "context": True, "missing": True},
+        "x": {"kind": "float", "missing": True},
+        "n": {"kind": "float", "missing": True},
+    }
+    np.savez(tmp_path / "a.npz", x=[1, nan, 2], v=[[1, 2], [nan, 2], [1, 1]], y=[nan, 1], lengths=[1, 2])
+    assert found(tmp_path / "a.npz", "npz")[0] == {
+        "y": {"kind": "float", "context": True, "missing": True},
+        "x": {"kind": "float", "missing": True},
+        "v": {"kind": "vector", "width": 2, "missing": True},
+    }
+    (tmp_path / "a.ts").write_text("@classLabel false\n@data\n1,?:3,4\n")
+    assert found(tmp_path / "a.ts", "ts")[0] == {"values": {"kind": "vector", "width": 2, "missing": True}}
+
+
+def test_columns_that_rows_are_grouped_by_are_keys(tmp_path):
+    path = tmp_path / "a.csv"
+    # As numbers, 7 and 07 were one.
+    path.write_text("user,day,x\n7,1,1\n07,1,2\n7,2,3\n7,1,4\n")
+    key = {"kind": "token", "role": "key", "context": True}
+    assert found(path, "csv", group_by=["user", "day"])[0] == {"user": key, "day": key, "x": {"kind": "integer"}}
+    pq.write_table(pa.table({"user": [1, None, 1], "x": [1, 2, 3]}), tmp_path / "a.parquet")
+    discovery = discover([str(tmp_path / "a.parquet")], ReadConfig(format="parquet", options={"group_by": "user"}))
+    assert list(discovery.spec.features) == ["x"]
+    assert discovery.left_out == {"user": "names the records, but is missing from some"}
+
+
+def test_types_that_differ_between_records_are_named(tmp_path):
+    lines = [{"x": [1, 2]}, {"x": ["a"]}, {"x": [3]}]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    message = r"'x' holds values of several types: integer \(3, such as 1\), text \(1, such as 'a'\)\. Name"
+    with pytest.raises(NotDiscoveredError, match=message):
+        discover([str(path)], ReadConfig(format="jsonl"))
+
+
+def test_why_no_record_can_be_read_is_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("user,x\na,1\n")
+    message = r"a\.csv' \(line 1: there is no column 'usr'; the columns are user, x\), so"
+    with pytest.raises(NotDiscoveredError, match=message):
+        discover([str(path)], ReadConfig(format="csv", options={"group_by": "usr"}))
+    path.write_text("@data\n1:2,x\n")
+    with pytest.raises(NotDiscoveredError, match=r"\(line 2: "):
+        discover([str(path)], ReadConfig(format="ts"))
 
 
 def test_arrays_series_columns_and_parallel_files_say_what_they_hold(tmp_path):

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import math
 import random
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +40,7 @@ READ = {
     "csv": ReadConfig(format="csv", options=OPTIONS),
     "parquet": ReadConfig(format="parquet", options=OPTIONS),
 }
+CELL = {"csv": str, "parquet": lambda cell: cell}
 REJECT = {"on_bad_record": "reject", "max_reject_fraction": 1}
 
 
@@ -114,7 +117,12 @@ def test_accepted_and_rejected_add_up_to_groups_and_bad_rows(run, tmp_path):
         (Reason.WRONG_TYPE, 5),
         (Reason.MALFORMED, 7),
     ]
-    assert "`age` is ['2'] here and ['1'] in another row" in tally.rejects[0].message
+    assert "`age` is '2' here and '1' in line 3; a context feature must be the same" in tally.rejects[0].message
+    assert [(r.record, r.row, r.key) for r in tally.rejects] == [
+        (None, 2, "two ages"),
+        (None, 3, "word"),
+        (None, 5, None),
+    ]
     assert list(records_of(tmp_path / "out/Split-train")) == ["g"]
 
 
@@ -125,6 +133,79 @@ def test_cells_of_numbers_may_be_empty_where_the_spec_says_so(run, tmp_path):
     run({"a": write_csv(rows)}, SequenceSpec(features=features), READ["csv"], TRAIN)
     (record,) = records_of(tmp_path / "out/Split-train").values()
     np.testing.assert_array_equal(record["v"], [[np.nan, 1]] * 5 + [[2.5, 1]])
+
+
+# What is wrong with a row, by column, and what is said of it. An age is that of the group's good rows, 1.
+FAULTS = {
+    "word": (4, "x", "`v` is 'x', expected a number"),
+    "infinite": (4, "1e39", "`v` has 1e+39, expected a finite float32"),
+    "nan": (5, "nan", "`v` has nan, expected a finite float32; if numbers may be missing, set"),
+    "large": (1, str(2**63), "`age` has 9223372036854775808, which does not fit"),
+    "other age": (1, "2", "`age` is '2' here and '1' in line {}"),
+    "no age": (1, "", "`age` is '', expected an integer"),
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_first_bad_row_is_named_whatever_is_wrong_with_it(form, run):
+    rng = random.Random(form)
+    # Parquet has numbers, so that only some of it can be wrong.
+    faults = {"infinite": (4, 1e39), "nan": (5, math.nan)} if form == "parquet" else FAULTS
+    groups = [[[f"g{n}", 1, t, "i", 0.0, 0.0, ""] for t in rng.sample(range(10), 10)] for n in range(40)]
+    first = {}
+    for group in groups:
+        for row in rng.sample(group[1:], rng.randint(1, 5)):
+            fault = rng.choice(list(faults))
+            row[faults[fault][0]] = faults[fault][1]
+            first[group.index(row), row[0]] = (row, fault)
+    first = {user: first[min(at for at in first if at[1] == user)] for _, user in first}
+    # The rows of all groups among each other, each group's in its order.
+    turns = rng.sample([n for n in range(40) for _ in range(10)], 400)
+    rows = [groups[n].pop(0) for n in turns]
+    tally = run(
+        {"a": WRITE[form](rows), "b": WRITE[form](many_rows())}, SPEC, READ[form].model_copy(update=REJECT), TRAIN
+    )
+    assert (tally.accepted, len(tally.rejects)) == (12, 40)
+    for reject in tally.rejects:
+        row, fault = first[reject.key]
+        at = rows.index(row)
+        assert (reject.row, reject.line) == (at, at + 2 if form == "csv" else None)
+        assert (reject.record, reject.file.rpartition("/")[2]) == (None, "a")
+        start = next(n for n, other in enumerate(rows) if other[0] == reject.key) + 2
+        assert FAULTS[fault][2].format(start) in reject.message
+        order = ["user", "t", "item", "x", "y", "age"]
+        assert reject.excerpt == str({name: CELL[form](row[NAMES.index(name)]) for name in order})
+
+
+def test_an_empty_cell_of_the_context_is_said_to_be_empty_and_others_are_shown(run):
+    features = {
+        "x": Feature(kind="integer"),
+        "label": Feature(kind="categorical", role="label", context=True),
+        "age": Feature(kind="float", context=True, missing=True),
+    }
+    names = ["g", "label", "age", "x"]
+    files = {
+        "a": [["1", "", "3", 0], ["2", "sick", "NA", 0], ["1", "well", "3", 0], ["3", "well", "", 0]],
+        "b": [["2", "sick", "7", 0], ["3", "well", "?", 0]],
+    }
+    read = ReadConfig(format="csv", options={"group_by": "g"}, **REJECT)
+    data = {name: write_csv(rows, names) for name, rows in files.items()}
+    tally = run(data, SequenceSpec(features=features), read, TRAIN)
+    # In group 3 the age is missing, in whatever way it is written.
+    assert tally.accepted == 1
+    one, two = tally.rejects
+    assert (one.line, one.key) == (4, "1")
+    assert one.message.startswith("`label` is 'well' here and empty in line 2; ")
+    assert (two.line, two.key, two.file.rpartition("/")[2]) == (2, "2", "b")
+    assert re.match("`age` is '7' here and empty in line 3 of .*/a; ", two.message)
+
+
+def test_what_is_wrong_with_a_whole_group_is_said_of_its_first_row(run):
+    spec = SPEC.model_copy(update={"min_length": 3})
+    rows = [["u", 1, 5, "i", 0, 0, ""], ["u", 1, 4, "j", 0, 0, ""]]
+    with pytest.raises(BadRecordError, match=r"a, line 2, key u\ntoo_short: the sequence has 2 steps") as error:
+        run({"a": write_csv(rows)}, spec, READ["csv"], TRAIN)
+    assert "There it reads: {'user': 'u', 't': '5', 'item': 'i'" in str(error.value)
 
 
 def test_an_empty_cell_says_what_to_do_about_it(run):
@@ -138,7 +219,7 @@ def test_an_empty_cell_says_what_to_do_about_it(run):
 
 def test_a_bad_group_fails_the_run_with_one_clear_error(run, tmp_path):
     rows = [["u", 1, 0, "i", 0, 0, ""], ["u", 2, 1, "i", 0, 0, ""]]
-    with pytest.raises(BadRecordError, match=r"a, line 3, record 0\ninconsistent: `age` is"):
+    with pytest.raises(BadRecordError, match=r"a, line 3, key u\ninconsistent: `age` is"):
         run({"a": write_csv(rows)}, SPEC, READ["csv"], TRAIN)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -203,7 +284,7 @@ def test_an_empty_cell_cannot_order_steps():
 
 
 def test_a_bad_row_fails_the_run_with_one_clear_error(run):
-    with pytest.raises(BadRecordError, match="line 2, record 0\nmalformed: the row has 1 cells, expected 7"):
+    with pytest.raises(BadRecordError, match="line 2\nmalformed: the row has 1 cells, expected 7"):
         run({"a": write_csv([["short"], *many_rows()])}, SPEC, READ["csv"], TRAIN)
 
 

@@ -9,6 +9,7 @@ from tfx_sequence.schemas.records import BadRecordError, Reason, Reject
 
 FAIL = ReadConfig(format="jsonl")
 REJECT = ReadConfig(format="jsonl", on_bad_record="reject", max_reject_fraction=0.1)
+ALL = ReadConfig(format="jsonl", on_bad_record="reject", max_reject_fraction=1)
 
 
 def reject(file, record):
@@ -45,6 +46,25 @@ def test_failure_names_the_first_bad_record_when_none_may_be():
     assert isinstance(failure, BadRecordError)
     assert str(failure).startswith("file a, line 4, record 3\nmalformed: broken")
     assert "on_bad_record" in str(failure)
+    assert "not those of the data" not in str(failure)
+
+
+def test_failure_doubts_the_settings_when_no_record_was_good():
+    assert "No record was accepted before it; if others are like it, the format, its options or the features" in str(
+        tally(0, reject("a", 0)).failure(FAIL, ["train"])
+    )
+    failure = Tally(rejected={"malformed": 1}, rejects=(reject("a", 0),)).failure(ALL, ["train"])
+    assert isinstance(failure, EmptySplitError)
+    assert "the first reject: file a, line 1" in str(failure)
+    assert str(failure).endswith("the format, its options or the features are not those of the data")
+    assert "on_bad_record" not in str(failure)
+
+
+def test_failure_shows_a_reject_when_train_alone_is_empty():
+    total = Tally(accepted=1, written={"eval": 1}, rejected={"malformed": 1}, rejects=(reject("a", 0),))
+    assert "the split 'train' has no record (train: 0, eval: 1); the first reject: file a, line 1" in str(
+        total.failure(ALL, ["train", "eval"])
+    )
 
 
 @pytest.mark.parametrize(("good", "fails"), [(9, False), (8, True)])

@@ -1,11 +1,15 @@
+import math
+
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_example_validator import data_statistics, tfrecord_batches
-from tfx_sequence.components.sequence_example_validator.data_report import DataReport
+from tfx_sequence.components.sequence_example_validator.data_report import DataReport, NumbersReport
 from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examine import examine
 from tfx_sequence.schemas import tfmd
+from tfx_sequence.schemas.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -67,6 +71,89 @@ def test_clean_data_is_described(write):
     # The third record of train holds what the second does, and so does the last of test.
     assert (train.repeated, train.in_train) == (pytest.approx(1 / 3), None)
     assert (test.repeated, test.in_train) == (0, pytest.approx(1 / 2))
+    assert DataReport.model_validate_json(report.model_dump_json()) == report
+
+
+NUMBERS = SequenceSpec(
+    features={
+        "x": Feature(kind="float", missing=True),
+        "v": Feature(kind="vector", width=2, missing=True),
+        "n": Feature(kind="integer"),
+        "y": Feature(kind="integer", role="label", context=True),
+        "age": Feature(kind="float", context=True, missing=True),
+        "never": Feature(kind="float", missing=True),
+        "left": Feature(kind="float", role="carried"),
+        "w": Feature(kind="float", role="weight", context=True),
+        "word": Feature(kind="token"),
+    }
+)
+
+
+def number_records(rng, size):
+    def some(shape, share=0.3):
+        values = rng.normal(size=shape).astype(np.float32)
+        return np.where(rng.random(shape) < share, np.nan, values)
+
+    for _ in range(size):
+        steps = int(rng.integers(1, 6))
+        yield {
+            "x": some(steps),
+            "v": some((steps, 2)),
+            "n": rng.integers(-3, 4, steps),
+            "y": int(rng.integers(0, 3)),
+            "age": float(some(())),
+            "never": some(steps, 1),
+            "left": rng.normal(size=steps),
+            "w": 1.0,
+            "word": ["a"] * steps,
+        }
+
+
+def test_numbers_are_those_that_numpy_computes(write):
+    splits = {"train": list(number_records(np.random.default_rng(3), 40)), "test": []}
+    paths = {}
+    for split, records in splits.items():
+        paths |= write(split, *(encode(NUMBERS, record) for record in records))
+    report = examine(paths, tfmd.to_schema(NUMBERS))
+    found = report.splits["train"].numbers
+    assert set(found) == {"x", "v", "n", "y", "age", "never"}
+    for name, numbers in found.items():
+        values = np.concatenate([np.ravel(record[name]) for record in splits["train"]]).astype(np.float64)
+        present = values[~np.isnan(values)]
+        assert numbers.count == len(present)
+        assert numbers.missing == pytest.approx(1 - len(present) / len(values))
+        if name == "never":
+            assert numbers == NumbersReport(count=0, missing=1)
+            continue
+        assert (numbers.min, numbers.max) == (present.min(), present.max())
+        assert numbers.mean == pytest.approx(present.mean())
+        assert numbers.deviation == pytest.approx(present.std())
+        # TFDV takes one of the two in the middle where there is no single one, and may be a number beside it.
+        order = np.sort(present)
+        middle = len(order) // 2
+        assert order[middle - 2] <= numbers.median <= order[middle + 1]
+        assert (numbers.histogram[0][0], numbers.histogram[-1][1]) == (present.min(), present.max())
+        assert sum(count for _, _, count in numbers.histogram) == pytest.approx(len(present))
+        for low, high, count in numbers.histogram:
+            assert (
+                ((present > low) & (present < high)).sum() - 2
+                <= count
+                <= ((present >= low) & (present <= high)).sum() + 2
+            )
+    assert 0 < found["x"].missing < 1
+    assert found["n"].missing == 0
+    assert report.splits["test"].numbers == dict.fromkeys(found, NumbersReport(count=0, missing=0))
+    assert DataReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_infinite_numbers_have_no_mean(write, make_example):
+    spec = SequenceSpec(features={"x": Feature(kind="float")})
+    records = [make_example({}, {"x": values}) for values in ([1.0, 2.0, 4.0], [math.inf, 3.0])]
+    report = examine(write("train", *records), tfmd.to_schema(spec))
+    numbers = report.splits["train"].numbers["x"]
+    assert (numbers.count, numbers.missing, numbers.min, numbers.max) == (5, 0, 1, None)
+    assert (numbers.mean, numbers.deviation) == (None, None)
+    assert all(math.isfinite(end) for low, high, _ in numbers.histogram for end in (low, high))
     assert DataReport.model_validate_json(report.model_dump_json()) == report
 
 

@@ -1,7 +1,10 @@
 import json
+import math
 import re
 from html.parser import HTMLParser
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -27,11 +30,67 @@ def test_clean_data_is_described_and_gives_0(corpus, run, tmp_path):
     assert "only in test: 'e' 10" in out
     assert "tags (categorical, label, BIO)" in out
     assert out.endswith("What is wrong\nnothing\n")
-    check_page(page.read_text(encoding="utf-8"))
+    # The lengths of each split, and the values of words and tags.
+    check_page(page.read_text(encoding="utf-8"), plots=3 + 2)
 
 
-def check_page(text):
-    """The page is well formed, has a plot for each split and each feature, and asks for nothing from elsewhere."""
+def test_numbers_are_shown_and_may_be_missing(run, tmp_path):
+    rows = {
+        "train": ["a,1,36.5,5", "a,2,,5", "a,3,NA,5", "b,1,37.5,", "b,2,40,"],
+        "test": ["c,1,38,7"],
+    }
+    for split, lines in rows.items():
+        (tmp_path / f"{split}.csv").write_text("\n".join(["user,t,temp,age", *lines]))
+    page = tmp_path / "report.html"
+    argv = ("validate", str(tmp_path / "*.csv"), "--option", "group_by=user", "--option", "order_by=t")
+    code, out, _ = run(*argv, "--html", str(page))
+    assert code == 0
+    assert out.endswith("What is wrong\nnothing\n")
+    lines = [re.split(r" {2,}", line.strip()) for line in out.splitlines()]
+    start = lines.index(["temp (float, input, may be missing)"])
+    # The mean of 36.5, 37.5 and 40, and the square root of the mean of 2.25, 0.25 and 4.
+    assert lines[start + 1 : start + 9] == [
+        ["train", "test"],
+        ["numbers", "3", "1"],
+        ["missing", "40.0 %", "0.0 %"],
+        ["min", "36.5", "38"],
+        ["median", "37.5", "38"],
+        ["mean", "38", "38"],
+        ["max", "40", "38"],
+        ["standard deviation", "1.472", "0"],
+    ]
+    # One of the two users has an age.
+    start = lines.index(["age (float, input, context, may be missing)"])
+    assert lines[start + 2 : start + 4] == [["numbers", "1", "1"], ["missing", "50.0 %", "0.0 %"]]
+    assert "user" not in out
+    # The lengths of each split, and three numbers of each: t, temp and age.
+    check_page(page.read_text(encoding="utf-8"), plots=2 + 2 * 3)
+    assert "<td>standard deviation</td><td>1.472</td><td>0</td>" in page.read_text(encoding="utf-8")
+    report = json.loads(run(*argv, "--json")[1])
+    assert report["features"]["user"]["role"] == "key"
+    assert report["splits"]["train"]["numbers"]["temp"]["missing"] == 0.4
+    assert report["splits"]["test"]["numbers"]["temp"]["max"] == 38
+
+
+def test_records_with_nan_are_as_good_as_what_they_were_made_of(run, tmp_path):
+    (tmp_path / "a.csv").write_text("user,x\na,1\na,\nb,2\n")
+    assert run("convert", str(tmp_path / "a.csv"), str(tmp_path / "out"), "--option", "group_by=user")[0] == 0
+    code, out, _ = run("validate", str(tmp_path / "out"))
+    assert code == 0
+    assert "x (float, input, may be missing)" in out
+
+
+def test_rows_in_long_form_are_named(run, tmp_path):
+    pq.write_table(pa.table({"g": [1, 1, 2], "x": [1.0, math.inf, 2.0]}), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text("g,x\n1,1\n1,inf\n2,2\n")
+    for name, place in (("a.parquet", "row 1"), ("a.csv", "line 3")):
+        code, out, _ = run("validate", str(tmp_path / name), "--option", "group_by=g")
+        assert code == 1
+        assert f"1 of 2 records: {name}, {place}: `x` has inf, expected" in out
+
+
+def check_page(text, plots):
+    """The page is well formed, has so many plots, and asks for nothing from elsewhere."""
 
     class Page(HTMLParser):
         def __init__(self):
@@ -51,7 +110,7 @@ def check_page(text):
     page.feed(text)
     assert page.open == []
     assert page.asked == []
-    assert page.seen.count("svg") == 3 + 2
+    assert page.seen.count("svg") == plots
     assert not {"script", "link", "img"} & set(page.seen)
 
 
@@ -92,6 +151,7 @@ def test_records_of_another_type_are_named_when_the_features_are(tmp_path, run):
     code, _, err = run("validate", str(tmp_path))
     assert code == 2
     assert "do not agree" in err
+    assert err.endswith("`words` holds int64 and string\n")
     code, out, _ = run("validate", str(tmp_path), "--feature", "words=token")
     assert code == 1
     assert "1 of 3 records: record 2 of train.tfrecord: `words` has 7" in out
