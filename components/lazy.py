@@ -7,6 +7,7 @@ component's package must not import the component.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,4 +25,6 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
 
+    # The names are there for those who look what there is, too.
+    sys.modules[package].__dict__["__dir__"] = lambda: sorted({*vars(sys.modules[package]), *modules})
     return get

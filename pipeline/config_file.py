@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,7 +35,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
       ConfigError: if the file cannot be read or holds anything that is not allowed, or if input files are missing.
     """
     config = read_config(path)
-    if problems := tuple(_missing_input(config.data)):
+    if problems := tuple(_missing_input(config.data)) or tuple(_misread_input(config)):
         raise ConfigError(os.fspath(path), problems)
     return config
 
@@ -78,3 +79,17 @@ def _missing_input(data: DataConfig) -> Iterator[Problem]:
         if not glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True):
             key = dotted(["data", "files", split] if split else ["data", "files"])
             yield Problem(key, f"no file in {folder} matches", shown(pattern))
+
+
+def _misread_input(config: Config) -> Iterator[Problem]:
+    """What the reader of the format does not take."""
+    if ":" in config.data.format:
+        return  # What a project brings with it can be imported once the run begins.
+    # Readers need Beam's file systems, which take seconds to import: other mistakes are told without them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tfx_sequence.components.sequence_example_gen.settings import check_settings
+    try:
+        check_settings(config.spec, config.data, config.data.split if isinstance(config.data.files, str) else None)
+    except ValueError as error:
+        yield Problem("data", str(error))

@@ -101,7 +101,7 @@ class Report:
         # The schedules that go down to 0 are made to be at their best in the end.
         if not epoch or not self._config or self._config.training.schedule in ("linear", "cosine"):
             return {}
-        if not epoch["best_epoch"] == epoch["epoch"] == epoch["epochs"]:
+        if not epoch.get("best_epoch") == epoch["epoch"] == epoch.get("epochs"):
             return {}
         many = f"the last of {epoch['epochs']} epochs was the best"
         return {"train longer": f"{many}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}

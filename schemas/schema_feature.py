@@ -13,7 +13,7 @@ from typing import get_args
 import pydantic
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role
+from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, problems_of
 
 _KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
 _DIVERGENCE = "jensen_shannon_divergence"
@@ -88,7 +88,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             source=_tagged(proto, _SOURCE_PREFIX),
         )
     except pydantic.ValidationError as error:
-        raise SchemaError(f"feature {proto.name!r} of the schema: {first_problem(error)}") from error
+        raise SchemaError(f"feature {proto.name!r} of the schema: {problems_of(error)}") from error
     if TYPES[feature.dtype] != proto.type:
         given, expected = (schema_pb2.FeatureType.Name(number) for number in (proto.type, TYPES[feature.dtype]))
         raise SchemaError(
@@ -139,13 +139,6 @@ def steps_in_a_record(proto: schema_pb2.Feature) -> tuple[int, int | None]:
         return proto.shape.dim[0].size, proto.shape.dim[0].size
     counts = proto.value_counts.value_count
     return (counts[0].min, counts[0].max or None) if counts else (1, None)
-
-
-def first_problem(error: pydantic.ValidationError) -> str:
-    """What is wrong with a value, in a sentence."""
-    problem = error.errors()[0]
-    place = ".".join(map(str, problem["loc"]))
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 
 def is_ours(proto: schema_pb2.Feature) -> bool:

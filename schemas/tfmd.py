@@ -18,7 +18,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.schema_feature import (
     ContradictionError,
     SchemaError,
-    first_problem,
     is_ours,
     read_feature,
     require,
@@ -28,7 +27,7 @@ from tfx_sequence.schemas.schema_feature import (
     write_feature,
 )
 from tfx_sequence.schemas.schema_parts import SEQUENCE, domain_values, feature_protos, parse_schema, sequence_struct
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
 from tfx_sequence.schemas.tensor_representations import add_representations
 
 __all__ = [
@@ -125,7 +124,7 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
             length_skew=_tagged(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
         )
     except pydantic.ValidationError as error:
-        raise SchemaError(f"the schema does not describe sequences: {first_problem(error)}") from error
+        raise SchemaError(f"the schema does not describe sequences: {problems_of(error)}") from error
 
 
 def _tagged(schema: schema_pb2.Schema, prefix: str) -> str | None:

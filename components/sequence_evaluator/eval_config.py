@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
+from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_evaluator import metrics
 from tfx_sequence.components.sequence_evaluator.measures import bounds_of, measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
@@ -61,10 +62,17 @@ def make_eval_config(
         takes longer, and needs some 100 records in each slice.
 
     Raises:
+      TypeError: if an argument is of another type.
       ValueError: if a threshold is of no metric, or a slice of no context feature.
     """
     measured = measures(spec, by_label)
-    bounds = bounds_of(measured, min_accuracy, thresholds or {})
+    wanted = {
+        name: arguments.settings(f"thresholds[{name!r}]", Threshold, value)
+        for name, value in (thresholds or {}).items()
+    }
+    bounds = bounds_of(measured, min_accuracy, wanted)
+    if isinstance(slices, str):
+        raise TypeError(f"`slices` is {slices!r}, expected a list of names")
     slices = [(each,) if isinstance(each, str) else tuple(each) for each in slices]
     for _, message in (*wrong_thresholds(measured, bounds), *wrong_slices(spec, slices)):
         raise ValueError(message)

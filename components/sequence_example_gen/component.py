@@ -14,6 +14,7 @@ from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ExecutionParameter
 from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 
+from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.settings import check_settings
@@ -76,8 +77,13 @@ class SequenceExampleGen(FileBasedExampleGen):
           range_config: The span to read; the latest if None.
 
         Raises:
+          TypeError: if a setting is not of the type that its argument is for.
           ValueError: if the settings do not fit each other.
         """
+        spec = arguments.settings("spec", SequenceSpec, spec)
+        read = arguments.settings("read", ReadConfig, read)
+        split = None if split is None else arguments.settings("split", SplitConfig, split)
+        write = arguments.settings("write", WriteConfig, write or {})
         input_config = input_config or utils.make_default_input_config()
         split = _split(split, input_config)
         check_settings(spec, read, split)
@@ -93,7 +99,7 @@ class SequenceExampleGen(FileBasedExampleGen):
                 executor.SPEC_KEY: spec.to_json(),
                 executor.READ_KEY: read.model_dump_json(),
                 executor.SPLIT_KEY: split.model_dump_json() if split else None,
-                executor.WRITE_KEY: (write or WriteConfig()).model_dump_json(),
+                executor.WRITE_KEY: write.model_dump_json(),
             }
         )
         # FileBasedExampleGen's own constructor makes a spec without our parameters.

@@ -11,12 +11,14 @@ import importlib.metadata
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+import pydantic
+
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.grouping import Grouping
 from tfx_sequence.components.sequence_example_gen.sources import Source
 from tfx_sequence.schemas.examples import Record
 from tfx_sequence.schemas.records import Reject
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.spec import SequenceSpec, problems_of
 
 ENTRY_POINTS = "tfx_sequence.readers"
 """The entry-point group: the name is the format, the object a class with the interface of `Reader`."""
@@ -82,7 +84,15 @@ def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
         reader: type[Reader] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"`format` is {config.format!r}, but its reader cannot be imported: {error}") from error
-    return reader(spec, config.options)
+    try:
+        return reader(spec, config.options)
+    except pydantic.ValidationError as error:
+        raise ValueError(wrong_options(config, error)) from None
+
+
+def wrong_options(config: ReadConfig, error: pydantic.ValidationError) -> str:
+    """What is wrong with the options of a format, in a sentence."""
+    return f"the options of the format {config.format!r}: {problems_of(error)}"
 
 
 def _find(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pydantic
 
 from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.cells import is_missing, parse_cell
@@ -28,7 +29,7 @@ from tfx_sequence.components.sequence_example_gen.jsonl import JsonlReader, Json
 from tfx_sequence.components.sequence_example_gen.npz import NpzOptions
 from tfx_sequence.components.sequence_example_gen.parallel import ParallelReader
 from tfx_sequence.components.sequence_example_gen.parquet import ParquetReader
-from tfx_sequence.components.sequence_example_gen.readers import Item
+from tfx_sequence.components.sequence_example_gen.readers import Item, wrong_options
 from tfx_sequence.components.sequence_example_gen.series import LABEL, VALUES, SeriesReader
 from tfx_sequence.components.sequence_example_gen.sources import Source
 from tfx_sequence.schemas.examples import parse
@@ -68,6 +69,8 @@ def sample(files: Iterable[str], read: ReadConfig) -> tuple[list[Record], str]:
             line = f"line {error.reject.line}: " if error.reject.line else ""
             problem = problem or line + error.reject.message
             continue
+        except pydantic.ValidationError as error:
+            raise ValueError(wrong_options(read, error)) from None
         except (BrokenFileError, pa.ArrowException, OSError, csv.Error) as error:
             problem = problem or str(error)
             continue

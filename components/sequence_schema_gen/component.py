@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
+from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_schema_gen import executor
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -62,6 +63,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
             raise ValueError(
                 "`spec` and `curated` are both given; a curated schema holds its spec, so give one of them"
             )
+        spec = None if spec is None else arguments.settings("spec", SequenceSpec, spec)
         super().__init__(
             spec=SequenceSchemaGenSpec(
                 statistics=statistics,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx import types
 from tfx.components.trainer import component as stock
 from tfx.proto import trainer_pb2
 
+from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
 
@@ -26,8 +28,8 @@ class SequenceTrainer(stock.Trainer):
       examples: A channel of `Examples`: SequenceExamples as SequenceTransform writes them, or tf.Examples as stock
         Transform does.
       transform_graph: A channel of `TransformGraph` from SequenceTransform or stock Transform.
-      model: The network.
-      training: The optimisation.
+      model: The network: a `ModelConfig`, or a dict of its fields.
+      training: The optimisation: a `TrainingConfig`, or a dict of its fields.
       labels: The transformed features to predict, and no others. By default those that have the role `label` in the
         schema, as SequenceSchemaGen writes it; stock SchemaGen knows no roles. All else is an input, but for what has
         another role.
@@ -43,16 +45,20 @@ class SequenceTrainer(stock.Trainer):
       eval_args: As stock has it: the splits that early stopping watches, `eval` by default.
       custom_config: As stock has it. The settings are added to it under `model`, `training`, `labels` and
         `state_dir`.
+
+    Raises:
+      TypeError: if a setting is not of the type that its argument is for.
+      ValueError: if a setting has a value that is not allowed, or `custom_config` has the key of one.
     """
 
     def __init__(  # noqa: D107
         self,
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,
-        model: ModelConfig | None = None,
-        training: TrainingConfig | None = None,
+        model: ModelConfig | Mapping[str, Any] | None = None,
+        training: TrainingConfig | Mapping[str, Any] | None = None,
         labels: Sequence[str] | None = None,
-        state_dir: str | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
         schema: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
@@ -65,11 +71,12 @@ class SequenceTrainer(stock.Trainer):
         if not module_file and not run_fn:
             run_fn = f"{_RUN_FN_MODULE}.run_fn"
         settings = {
-            _MODEL_KEY: (model or ModelConfig()).model_dump(mode="json"),
-            _TRAINING_KEY: (training or TrainingConfig()).model_dump(mode="json"),
-            **({} if labels is None else {_LABELS_KEY: list(labels)}),
-            **({} if state_dir is None else {_STATE_KEY: state_dir}),
+            _MODEL_KEY: arguments.settings("model", ModelConfig, model or {}).model_dump(mode="json"),
+            _TRAINING_KEY: arguments.settings("training", TrainingConfig, training or {}).model_dump(mode="json"),
+            **({} if labels is None else {_LABELS_KEY: arguments.names("labels", labels)}),
+            **({} if state_dir is None else {_STATE_KEY: os.fspath(state_dir)}),
         }
+        own = (_MODEL_KEY, _TRAINING_KEY, _LABELS_KEY, _STATE_KEY)
         super().__init__(
             examples=examples,
             transform_graph=transform_graph,
@@ -80,5 +87,5 @@ class SequenceTrainer(stock.Trainer):
             run_fn=run_fn,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
-            custom_config={**(custom_config or {}), **settings},
+            custom_config={**arguments.custom_config(custom_config, own), **settings},
         )

@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 from tensorboard.plugins import projector
 
 from tfx_sequence.components.sequence_trainer.task import SequenceTask
-from tfx_sequence.schemas.vocabulary import vocabulary_of
+from tfx_sequence.components.sequence_trainer.transformed import names_of_ids
 
 MAX_ROWS = 10_000
 """The projector draws no more; the first ids are the most frequent values."""
@@ -36,8 +36,7 @@ def write_projector(
         if not found:
             continue
         rows = tf.convert_to_tensor(found[0]).numpy()[1:MAX_ROWS]  # Row 0 is of padding.
-        vocabulary = vocabulary_of(transform_output, item.name)
-        values = () if vocabulary is None else vocabulary.names
+        values = names_of_ids(transform_output, item.name, task.columns[item.name], item.num_ids) or ()
         names = [value.decode("utf-8", "replace") for value in values[: len(rows)]]
         names += [f"<id {number}>" for number in range(len(names) + 1, len(rows) + 1)]
         entry = config.embeddings.add()

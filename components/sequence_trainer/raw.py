@@ -10,8 +10,8 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.transformed import TaskError, Transformed
 from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.schema_feature import first_problem, spans_of
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.schema_feature import spans_of
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
 
 
 def read_raw(
@@ -44,7 +44,7 @@ def read_raw(
     try:
         return SequenceSpec.model_validate({"features": described}), transform_output.raw_feature_spec()
     except pydantic.ValidationError as error:
-        raise TaskError(f"the transformed features do not make sequences: {first_problem(error)}") from error
+        raise TaskError(f"the transformed features do not make sequences: {problems_of(error)}") from error
 
 
 def _with_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:

@@ -91,6 +91,8 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, An
 def _aligned(raw: dict[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
     """The same, which fails to be computed if its sequences do not have `lengths`, or those of the first of them."""
     sequences = {name: x.row_lengths() for name, x in raw.items() if isinstance(x, tf.RaggedTensor)}
+    if not sequences:
+        return raw
     first, found = next(iter(sequences.items()))
     where, expected = (first, found) if lengths is None else (LENGTHS, lengths)
     checks = [

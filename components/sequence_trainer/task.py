@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.model_checks import NEEDED_NAME, unserved_inputs
 from tfx_sequence.components.sequence_trainer.parsing import Column
 from tfx_sequence.components.sequence_trainer.raw import read_raw
-from tfx_sequence.components.sequence_trainer.transformed import TaskError, Transformed, class_names, read_transformed
+from tfx_sequence.components.sequence_trainer.transformed import TaskError, Transformed, names_of_ids, read_transformed
 from tfx_sequence.schemas.embeddings import load_embeddings
 from tfx_sequence.schemas.spec import SequenceSpec, Spans
 
@@ -107,7 +107,10 @@ class SequenceTask:
         if unserved := unserved_inputs(raw.with_role("input")):
             raise TaskError(f"{unserved[0]!r}: {NEEDED_NAME}")
         inputs = tuple(_input(name, feature) for name, feature in features.items() if feature.role == "input")
-        names = {name: class_names(transform_output, name, feature) for name, feature in features.items()}
+        names = {
+            name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
+            for name, feature in features.items()
+        }
         heads = tuple(
             _head(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
         )

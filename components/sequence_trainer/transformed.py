@@ -63,15 +63,17 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
     return features
 
 
-def class_names(transform_output: tft.TFTransformOutput, name: str, feature: Transformed) -> tuple[bytes, ...] | None:
-    """What the ids 1, 2, ... of a feature stand for, as text; None if it has no vocabulary of its name."""
-    if feature.column.ids is None:
+def names_of_ids(
+    transform_output: tft.TFTransformOutput, name: str, column: Column, num_ids: int | None
+) -> tuple[bytes, ...] | None:
+    """What the ids 1, 2, ... of a feature stand for in batches, as text; None if it has no vocabulary of its name."""
+    if column.ids is None:
         vocabulary = vocabulary_of(transform_output, name)
         return None if vocabulary is None else vocabulary.names
-    if feature.num_ids is None or transform_output.vocabulary_file_by_name(name) is None:
+    if num_ids is None or transform_output.vocabulary_file_by_name(name) is None:
         return None
     values = tuple(transform_output.vocabulary_by_name(name))
-    return values + (OOV.encode(),) * (feature.num_ids - FIRST_ID - len(values))
+    return values + (OOV.encode(),) * (num_ids - FIRST_ID - len(values))
 
 
 def _unless_label(role: str) -> str:

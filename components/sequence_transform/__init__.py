@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_transform.preprocessing import (
         one_value_a_step,
         preprocess,
+        preprocessing_fn,
     )
     from tfx_sequence.components.sequence_transform.setting_checks import (
         Contradiction,
@@ -83,6 +84,7 @@ __all__ = [
     "one_value_a_step",
     "prefix",
     "preprocess",
+    "preprocessing_fn",
     "previous_steps",
     "share_vocabulary",
     "suffix",
@@ -121,6 +123,7 @@ __getattr__ = lazy_names(
         "one_value_a_step": "preprocessing",
         "prefix": "text",
         "preprocess": "preprocessing",
+        "preprocessing_fn": "preprocessing",
         "previous_steps": "steps",
         "share_vocabulary": "vocabulary",
         "suffix": "text",

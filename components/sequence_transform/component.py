@@ -13,6 +13,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, transform_pb2
 from tfx.utils import io_utils
 
+from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_transform import executor, preprocessing
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
 
@@ -33,8 +34,8 @@ class SequenceTransform(stock.Transform):
       examples: A channel of `Examples` with payload format FORMAT_TF_SEQUENCE_EXAMPLE.
       schema: A channel of `Schema` with TensorRepresentations, as SequenceSchemaGen makes it. Its kinds and roles say
         what becomes of each feature.
-      transform: String feature to the settings of its vocabulary; see `VocabularyConfig`.
-      numbers: Number feature to what becomes of it; see `NumberConfig`. Others stay as they are.
+      transform: String feature to the settings of its vocabulary: a `VocabularyConfig`, or a dict of its fields.
+      numbers: Number feature to what becomes of it: a `NumberConfig`, or a dict of its fields. Others stay as they are.
       max_steps: Only so many steps of each sequence are kept, the first ones, at training and at serving alike.
       output_data_format: What the transformed examples are: FORMAT_TF_SEQUENCE_EXAMPLE, or FORMAT_TF_EXAMPLE, the flat
         form that stock Transform writes.
@@ -57,8 +58,8 @@ class SequenceTransform(stock.Transform):
         self,
         examples: types.BaseChannel,
         schema: types.BaseChannel,
-        transform: Mapping[str, VocabularyConfig] | None = None,
-        numbers: Mapping[str, NumberConfig] | None = None,
+        transform: Mapping[str, VocabularyConfig | Mapping[str, Any]] | None = None,
+        numbers: Mapping[str, NumberConfig | Mapping[str, Any]] | None = None,
         max_steps: int | None = None,
         output_data_format: int = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE,
         module_file: str | None = None,
@@ -73,8 +74,8 @@ class SequenceTransform(stock.Transform):
         stats_options_updater_fn: str | None = None,
     ):
         settings = Settings(
-            transform=dict(transform or {}),
-            numbers=dict(numbers or {}),
+            transform=arguments.settings_of_each("transform", VocabularyConfig, transform),
+            numbers=arguments.settings_of_each("numbers", NumberConfig, numbers),
             max_steps=max_steps,
             flat=_is_flat(output_data_format),
         )
@@ -95,7 +96,7 @@ class SequenceTransform(stock.Transform):
             materialize=materialize,
             disable_analyzer_cache=disable_analyzer_cache,
             force_tf_compat_v1=force_tf_compat_v1,
-            custom_config={**(custom_config or {}), **added},
+            custom_config={**arguments.custom_config(custom_config, [preprocessing.SETTINGS_KEY]), **added},
             disable_statistics=disable_statistics,
             stats_options_updater_fn=stats_options_updater_fn,
         )

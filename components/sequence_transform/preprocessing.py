@@ -9,7 +9,8 @@
                                         lpc_missing     [B, (T), D] float32 (where an indicator is asked for)
     sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features pass as they are)
 
-A user's own preprocessing_fn can call `preprocess` and add to what it returns, or use the pieces.
+A user's own preprocessing_fn can call `preprocessing_fn`, which does what the component's arguments say, or
+`preprocess` with settings of its own, and add to what it returns; or use the pieces.
 """
 
 from __future__ import annotations
@@ -38,7 +39,14 @@ Tensors = Mapping[str, Any]
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
-    """The default of SequenceTransform.
+    """The default of SequenceTransform, which does what its arguments say.
+
+    Args:
+      inputs: Feature name to tensor as Transform gives it.
+      custom_config: With what SequenceTransform adds to it.
+
+    Returns:
+      Feature name to tensor, of all features of the schema that a spec can describe.
 
     Raises:
       SchemaError: if the schema has no sequence feature that a spec can describe.

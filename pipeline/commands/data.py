@@ -17,7 +17,7 @@ import pydantic
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.data_files import find_splits
 from tfx_sequence.pipeline.commands.session import CommandError
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.config import Config
@@ -154,13 +154,7 @@ def made(model: Any, what: str, **values: Any) -> Any:
     try:
         return model(**values)
     except pydantic.ValidationError as error:
-        raise CommandError(f"{what}: {problems(error)}") from None
-
-
-def problems(error: pydantic.ValidationError) -> str:
-    """What is wrong with values, on one line."""
-    found = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
-    return "; ".join(f"{place}: {message}" if place else message for place, message in found)
+        raise CommandError(f"{what}: {problems_of(error)}") from None
 
 
 def _format(paths: Iterable[str]) -> str:

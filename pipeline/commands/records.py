@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-import pydantic
-
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.convert import convert
 from tfx_sequence.components.sequence_example_gen.discovery import Discovery, discover
 from tfx_sequence.components.sequence_example_gen.readers import make_reader
 from tfx_sequence.components.sequence_example_gen.tally import Tally
 from tfx_sequence.components.sequence_example_validator.data_files import find_splits
-from tfx_sequence.pipeline.commands.data import RECORDS, Data, problems
+from tfx_sequence.pipeline.commands.data import RECORDS, Data
 from tfx_sequence.pipeline.commands.session import CommandError
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -28,8 +26,6 @@ def describe_records(data: Data) -> Discovery:
     try:
         found = discover(data.files, data.read) if data.spec is None else Discovery(data.spec, {})
         make_reader(data.read, found.spec)
-    except pydantic.ValidationError as error:
-        raise CommandError(f"the options of the format {data.read.format!r}: {problems(error)}") from None
     except ValueError as error:
         if type(error) is not ValueError:
             raise

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from tfx_sequence.components import sequence_transform
 from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceModel, SequenceTask
-from tfx_sequence.components.sequence_transform import preprocessing
 
 
 def preprocessing_fn(inputs, custom_config):
@@ -16,8 +16,8 @@ def preprocessing_fn(inputs, custom_config):
     Returns:
       Feature name to tensor: `[B, (T)]`, or `[B]`.
     """
-    outputs = preprocessing.preprocessing_fn(inputs, custom_config)
-    words = preprocessing.one_value_a_step(inputs["words"], "words")
+    outputs = sequence_transform.preprocessing_fn(inputs, custom_config)
+    words = sequence_transform.one_value_a_step(inputs["words"], "words")
     return {**outputs, "word_size": word_size(words)}
 
 

@@ -17,6 +17,7 @@ format = "conllu"
 
 [features.tokens]
 kind = "token"
+source = "FORM"
 
 [features.upos]
 kind = "categorical"

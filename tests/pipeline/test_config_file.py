@@ -46,7 +46,7 @@ def test_load_config_gives_typed_values_when_the_file_is_right(config_file):
     config = load_config(config_file)
     folder = config_file.parent
     assert config.spec == SequenceSpec(
-        features={"tokens": Feature(kind="token"), "upos": Feature(kind="categorical", role="label")}
+        features={"tokens": Feature(kind="token", source="FORM"), "upos": Feature(kind="categorical", role="label")}
     )
     assert config.data.folder == str(folder / "corpus")
     assert config.data.splits == ("train", "eval", "test")
@@ -282,9 +282,18 @@ def test_config_takes_paths_from_the_current_folder_when_it_is_made_in_python(co
     config = Config(
         pipeline={"name": "tiny"},
         data={"input": "corpus", "files": "*.conllu", "format": "conllu"},
-        features={"tokens": {"kind": "token"}, "upos": {"kind": "categorical", "role": "label"}},
+        features={"tokens": {"kind": "token", "source": "FORM"}, "upos": {"kind": "categorical", "role": "label"}},
     )
     assert config == load_config(config_file)
+
+
+def test_load_config_asks_the_reader_before_anything_runs(config_file):
+    (config_file.parent / "corpus" / "a.csv").write_text("t\n")
+    to_csv = (('format = "conllu"', 'format = "csv"'), ("*.conllu", "*.csv"))
+    assert problems(config_file, replace=to_csv) == ["data: the options of the format 'csv': group_by: Field required"]
+    options = (('format = "csv"', 'format = "csv"\noptions = { group_by = "t", order = "u" }'),)
+    (problem,) = problems(config_file, replace=options)
+    assert problem == "data: the options of the format 'csv': order: Extra inputs are not permitted"
 
 
 def test_config_holds_out_a_test_split_when_only_the_rule_is_given(config_file):

@@ -31,8 +31,8 @@ from tfx_sequence.pipeline.config_file import load_config
             'training.window = 50: does not go with kind = "crf" in model.heads.upos',
         ),
         (
-            '[features.copy]\nkind = "categorical"\nrole = "label"\nsource = "tokens"\n',
-            'features.copy.source = "tokens": what is to be predicted cannot be an input too, and tokens is',
+            '[features.copy]\nkind = "categorical"\nrole = "label"\nsource = "FORM"\n',
+            'features.copy.source = "FORM": what is to be predicted cannot be an input too, and tokens is',
         ),
     ],
 )

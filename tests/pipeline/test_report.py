@@ -48,6 +48,7 @@ def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
         ("cosine", {"epoch": 20, "epochs": 20, "best_epoch": 20}, False),
         ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 19}, False),
         ("constant", {"epoch": 12, "epochs": 20, "best_epoch": 12}, False),
+        ("constant", {"epoch": 20}, False),
         ("constant", None, False),
     ],
 )
@@ -73,7 +74,7 @@ def test_report_names_files_when_the_model_reads_more_than_words(config_file, tm
     pushed = {"pushed": 1, "pushed_destination": str(tmp_path / "serving" / "7")}
     assert "predict " in (words := Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log"))
     assert '"..."' in words
-    config_file.write_text(config_file.read_text() + "[features.weight]\nkind = 'float'\n")
+    config_file.write_text(config_file.read_text() + "[features.weight]\nkind = 'float'\nsource = 'MISC:Weight'\n")
     text = Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log")
     assert '"..."' not in text
     assert "--config CONFIG --input FILE --output FOLDER" in text

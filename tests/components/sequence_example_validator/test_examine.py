@@ -133,7 +133,7 @@ def test_numbers_are_those_that_numpy_computes(write):
         middle = len(order) // 2
         assert order[middle - 2] <= numbers.median <= order[middle + 1]
         assert (numbers.histogram[0][0], numbers.histogram[-1][1]) == (present.min(), present.max())
-        assert sum(count for _, _, count in numbers.histogram) == pytest.approx(len(present))
+        assert sum(count for _, _, count in numbers.histogram) == pytest.approx(len(present), abs=0.01)
         for low, high, count in numbers.histogram:
             assert (
                 ((present > low) & (present < high)).sum() - 2

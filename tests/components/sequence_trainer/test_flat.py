@@ -23,6 +23,8 @@ from tfx.utils import io_utils
 
 from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.job import Job
+from tfx_sequence.components.sequence_trainer.model import build
+from tfx_sequence.components.sequence_trainer.projector import write_projector
 from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.executor import Executor
@@ -128,6 +130,15 @@ def test_ids_are_those_of_a_plain_vocabulary(make_job: Callable[[str], Job]) -> 
     assert rows == [[[2, 2, 2, 2, 2]], [[3, 4, 4]]]
     assert [batch["tags"].numpy().tolist() for batch in batches] == [[[2] * 5], [[1, 2, 2]]]
     assert [batch["intent"].numpy().tolist() for batch in batches] == [[1], [2]]
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_projector_names_the_rows_of_each_form(make_job: Callable[[str], Job], way: str, tmp_path: Path) -> None:
+    job = make_job(way)
+    model = job.make_model()
+    build(model, job.train_batches())
+    write_projector(str(tmp_path), model, job.task, job.transform_output)
+    assert (tmp_path / "words_values.tsv").read_text() == "cat\nruns\ndog\n[OOV]\n"
 
 
 def test_served_flat_records_get_the_answers_of_the_batches(make_job: Callable[[str], Job], tmp_path: Path) -> None:

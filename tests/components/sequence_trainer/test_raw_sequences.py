@@ -90,6 +90,13 @@ def test_sequences_that_do_not_go_together_are_refused_by_name(in_graph: bool) -
         inputs(tf.constant([few.SerializeToString()]))
 
 
+def test_labels_may_be_of_the_record_alone() -> None:
+    spec = SequenceSpec(features={**SPEC.features, "y": Feature(kind="categorical", role="label", context=True)})
+    record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes"}
+    labels = RawSequences(spec, ["y"]).labels(tf.constant([encode(spec, record)]))
+    assert {name: value.numpy().tolist() for name, value in labels.items()} == {"y": [b"yes"]}
+
+
 def test_example_is_of_the_length_that_is_asked_for() -> None:
     record = decode(SPEC, RAW.example(3))
     assert record["words"] == ["", "", ""]
