@@ -60,7 +60,7 @@ class ServingModel(tf.Module):
             inputs = [item.name for item in task.inputs]
             self._raw = RawExamples(task.raw_examples, self._graph, inputs, task.columns)
         else:
-            self._raw = RawSequences(task.raw, self._answer)
+            self._raw = RawSequences(task.raw, self._answer, self._graph, task.columns)
 
     def save(self, directory: str) -> None:
         """Writes the SavedModel, and the requests that TensorFlow Serving warms it up with."""

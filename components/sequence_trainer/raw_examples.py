@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.needs import Transform, needed
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS
-
-_Tensors = Mapping[str, Any]
 
 
 class RawExamples:
@@ -19,7 +18,7 @@ class RawExamples:
     def __init__(
         self,
         features: Mapping[str, Any],
-        transform: Callable[[dict[str, Any]], _Tensors],
+        transform: Transform,
         inputs: Iterable[str],
         everything: Iterable[str],
     ) -> None:
@@ -27,12 +26,12 @@ class RawExamples:
 
         Args:
           features: Every raw feature, to how `tf.io.parse_example` parses it.
-          transform: The transform graph: it leaves out what is made of features that it is not given.
+          transform: The transform graph.
           inputs: The transformed features that the model reads.
           everything: The transformed features that training reads.
         """
-        self._inputs = _needed(features, transform, inputs)
-        self._all = _needed(features, transform, everything)
+        self._inputs = needed(features, _parse, transform, inputs, features)
+        self._all = needed(features, _parse, transform, everything, features)
 
     def inputs(self, examples: tf.Tensor) -> dict[str, Any]:
         """What inputs are made of."""
@@ -78,29 +77,6 @@ class RawExamples:
             else:
                 values.float_list.value.extend([0.0] * count)
         return example.SerializeToString()
-
-
-def _needed(
-    features: Mapping[str, Any], transform: Callable[[dict[str, Any]], _Tensors], outputs: Iterable[str]
-) -> dict[str, Any]:
-    """The raw features that these outputs of the transform are made of."""
-    wanted, needed = set(outputs), dict(features)
-    for name in features:
-        rest = {other: feature for other, feature in needed.items() if other != name}
-        if rest and wanted <= _made_of(rest, transform):
-            needed = rest
-    return needed
-
-
-def _made_of(features: Mapping[str, Any], transform: Callable[[dict[str, Any]], _Tensors]) -> set[str]:
-    """What the transform makes of these raw features."""
-    made: set[str] = set()
-
-    def trace(examples: tf.Tensor) -> None:
-        made.update(transform(_parse(examples, features)))
-
-    tf.function(trace).get_concrete_function(tf.TensorSpec([None], tf.string))
-    return made
 
 
 def _parse(examples: tf.Tensor, features: Mapping[str, Any]) -> dict[str, Any]:

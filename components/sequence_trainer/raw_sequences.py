@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.needs import Transform, needed
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, counts_key
 from tfx_sequence.schemas.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -17,16 +18,21 @@ _VALUES: dict[str, Any] = {"string": "", "int64": 0, "float32": 0.0}
 class RawSequences:
     """Serialized SequenceExamples, or padded sequences, to what a transform graph reads."""
 
-    def __init__(self, spec: SequenceSpec, labels: Iterable[str]) -> None:
+    def __init__(self, spec: SequenceSpec, labels: Iterable[str], transform: Transform, outputs: Iterable[str]) -> None:
         """Keeps what is needed.
 
         Args:
           spec: The raw features.
           labels: The transformed labels: those that no raw feature is called after are made of inputs.
+          transform: The transform graph.
+          outputs: The transformed features that training reads.
         """
-        self._inputs = spec.with_role("input")
-        raw_labels = spec.with_role("label")
-        self._all = {**self._inputs, **raw_labels, **spec.with_role("weight")}
+        raw_inputs, raw_labels = spec.with_role("input"), spec.with_role("label")
+        everything = {**raw_inputs, **raw_labels, **spec.with_role("weight")}
+        # What keeps its name is used; what does not may be used for another one, or for nothing.
+        doubtful = raw_inputs.keys() - set(outputs)
+        self._all = needed(everything, _parse, transform, outputs, sorted(doubtful))
+        self._inputs = {name: feature for name, feature in raw_inputs.items() if name in self._all}
         self._labels = raw_labels if raw_labels.keys() >= set(labels) else self._all
 
     def inputs(self, examples: tf.Tensor) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ SPEC = SequenceSpec(
     },
     min_length=0,
 )
-RAW = RawSequences(SPEC, ())
+
+
+def _raw(spec: SequenceSpec, labels: Iterable[str] = ()) -> RawSequences:
+    """With a transform that leaves everything as it is."""
+    return RawSequences(spec, labels, lambda raw: raw, spec.features)
+
+
+RAW = _raw(SPEC)
 
 TEXT = st.sampled_from(["", "a", "ğ"])
 STEP = st.tuples(TEXT, st.lists(TEXT, max_size=3), st.lists(st.sampled_from([0.0, 1.5]), min_size=2, max_size=2))
@@ -90,10 +98,31 @@ def test_sequences_that_do_not_go_together_are_refused_by_name(in_graph: bool) -
         inputs(tf.constant([few.SerializeToString()]))
 
 
+def test_inputs_of_which_nothing_is_made_are_not_asked_for() -> None:
+    spec = SequenceSpec(
+        features={
+            **SPEC.features,
+            "name": Feature(kind="token", context=True),
+            "size": Feature(kind="float"),
+            "y": Feature(kind="categorical", role="label", context=True),
+        }
+    )
+
+    def transform(raw: dict[str, Any]) -> dict[str, Any]:
+        made = {name: raw[name] for name in ("words", "topic", "y") if name in raw}
+        return {**made, "shapes": raw["shape"]} if "shape" in raw else made
+
+    raw = RawSequences(spec, ["y"], transform, ["words", "topic", "shapes", "y"])
+    assert set(raw.padded_specs()) == {"words", "shape", "topic", LENGTHS}
+    assert decode(spec.model_copy(update={"features": {"words": spec.features["words"]}}), raw.example(1))
+    record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes", "name": "n", "size": [1.0]}
+    assert set(raw.all(tf.constant([encode(spec, record)]))) == {"words", "shape", "topic", "y"}
+
+
 def test_labels_may_be_of_the_record_alone() -> None:
     spec = SequenceSpec(features={**SPEC.features, "y": Feature(kind="categorical", role="label", context=True)})
     record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes"}
-    labels = RawSequences(spec, ["y"]).labels(tf.constant([encode(spec, record)]))
+    labels = _raw(spec, ["y"]).labels(tf.constant([encode(spec, record)]))
     assert {name: value.numpy().tolist() for name, value in labels.items()} == {"y": [b"yes"]}
 
 
@@ -107,7 +136,7 @@ def test_example_is_of_the_length_that_is_asked_for() -> None:
 @pytest.mark.parametrize("name", ["x", "seq.in", "my-words", "2", ".x", "größe", "_x", "x:y", "a,b", "é"])
 def test_inputs_are_refused_when_tensorflow_cannot_serve_them_and_only_then(name: str, tmp_path: Path) -> None:
     spec = SequenceSpec(features={name: Feature(kind="token")})
-    raw = RawSequences(spec, [])
+    raw = _raw(spec)
     module = tf.Module()
     lengths = tf.function(lambda features: {"lengths": raw.from_padded(features)[name].row_lengths()})
     try:
