@@ -59,12 +59,25 @@ class Tally(abc.ABC):
 
     def steps(self, answers: Mapping[str, Array]) -> int:
         """How many labels the record has."""
-        return int(np.ravel(answers[LENGTHS])[0]) if self.per_step else 1
+        return int(self._given(answers, LENGTHS)[0]) if self.per_step else 1
 
     def pair(self, answers: Mapping[str, Array], width: int = 1) -> tuple[Array, Array]:
-        """The record's labels and what was answered, each flat and without padding; `width` values a label."""
+        """The record's labels and what was answered, each flat and without padding; `width` values a label.
+
+        Raises:
+          ValueError: if the model does not have the label.
+        """
         real = slice(self.steps(answers) * width)
-        return np.ravel(answers[f"{self.label}_label"])[real], np.ravel(answers[self.label])[real]
+        return self._given(answers, f"{self.label}_label")[real], self._given(answers, self.label)[real]
+
+    def _given(self, answers: Mapping[str, Array], name: str) -> Array:
+        if name not in answers:
+            raise ValueError(
+                f"the metrics of the label {self.label!r} need {name!r}, but the signature of the model (or of the "
+                f"baseline) gives {', '.join(sorted(answers))}. The labels of the spec for `make_eval_config` must be "
+                "labels that the model was trained with"
+            )
+        return np.ravel(answers[name])
 
 
 class AccuracyTally(Tally):

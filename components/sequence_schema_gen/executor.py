@@ -55,8 +55,21 @@ class Executor(base_executor.BaseExecutor):
                 logging.getLogger(__name__).warning("the data differs from the curated schema: %s", line)
             output.set_json_value_custom_property(DIFFERENCES_PROPERTY, differences)
         else:
-            schema = infer_schema(statistics, SequenceSpec.from_json(spec) if spec else None, infer_shape)
+            given = SequenceSpec.from_json(spec) if spec else None
+            schema = infer_schema(statistics, given, infer_shape)
+            if given is not None:
+                _tell_carried(schema, given)
         io_utils.write_pbtxt_file(os.path.join(output.uri, SCHEMA_FILE), schema)
+
+
+def _tell_carried(schema: schema_pb2.Schema, given: SequenceSpec) -> None:
+    """Warns of what the data has and the spec does not name."""
+    if unnamed := [name for name in tfmd.from_schema(schema).features if name not in given.features]:
+        logging.getLogger(__name__).warning(
+            "the spec does not name the features %s of the data, so they are carried along and no model reads them; "
+            "name one in the spec if it should be an input",
+            unnamed,
+        )
 
 
 def _counted(

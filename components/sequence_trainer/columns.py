@@ -20,12 +20,28 @@ def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) ->
 
     Returns:
       Name to `[B]`, `[B, width]`, ragged `[B, (T)]`, `[B, (T), width]` or, for nested columns, `[B, (T), (V)]`.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when run on records that lack a sequence, such as a label, or have sequences of
+        unequal length.
     """
-    return {
+    found = {
         name: _context(name, transformed[name], column) if column.context else _steps(name, transformed[name], column)
         for name, column in columns.items()
         if name in transformed
     }
+    sequences = [(name, value.row_lengths()) for name, value in found.items() if isinstance(value, tf.RaggedTensor)]
+    # Or else a label that is not there would be padded, and its padding taken for labels.
+    checks = [_check_lengths(*each, *sequences[0]) for each in sequences[1:]]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return {name: tf.identity(value) for name, value in found.items()}
+
+
+def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:
+    message = (
+        f"the sequence `{name}` has not as many steps as `{reference}`; a label that is read must be in each record"
+    )
+    return tf.debugging.assert_equal(lengths, expected, message)
 
 
 def _context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
 from tfx_sequence.components.sequence_trainer.fingerprint import fingerprint
+from tfx_sequence.components.sequence_trainer.first_record import check_transformed
 from tfx_sequence.components.sequence_trainer.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
 from tfx_sequence.components.sequence_trainer.saved_state import SavedState
@@ -59,7 +61,7 @@ class Job:
             the settings that it names, such as `model.units`.
 
         Raises:
-          TaskError: if the data or the settings cannot work.
+          TaskError: if the data or the settings cannot work, or the records are not those that the transform wrote.
         """
         graph = fn_args.transform_graph_path
         if not graph:
@@ -75,6 +77,7 @@ class Job:
             _files(fn_args.eval_files),
             fn_args.base_model,
         )
+        check_transformed(job.train_files, job.task.columns)
         return job.tuned((fn_args.hyperparameters or {}).get("values", {}))
 
     def tuned(self, values: Mapping[str, Any]) -> Job:
@@ -117,7 +120,11 @@ class Job:
         return tf.distribute.MirroredStrategy() if self.training.devices == "all" else tf.distribute.get_strategy()
 
     def saved_state(self, folder: str) -> SavedState:
-        """Where this very training is saved: files, task, settings or a base model of another kind have another."""
+        """Where this very training is saved: files, task, settings or a base model of another kind have another.
+
+        Raises:
+          TaskError: if `training.model_fn` cannot be imported.
+        """
         source = self.training.model_fn and _source(self.training.model_fn)
         settings = (self.model, self.training, self.task, source)
         base = files_of(self.base_model) if self.base_model else []
@@ -141,17 +148,25 @@ def _files(patterns: list[str]) -> tuple[str, ...]:
 
 
 def _function(name: str) -> Any:
-    """The function that `module:function` names."""
+    """The function that `module:function` names.
+
+    Raises:
+      TaskError: if there is none.
+    """
     module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise TaskError(f"training.model_fn = {name!r} cannot be imported: {error}") from error
+        raise TaskError(
+            f"training.model_fn = {name!r} cannot be imported: {error}. Expected is `module:function`: a module "
+            "that is installed or on PYTHONPATH, and in it a function (task, config) -> keras.Model"
+        ) from error
 
 
 def _source(name: str) -> str | None:
     """The text of the module that `module:function` is in: with another text it is another model."""
-    file = importlib.import_module(name.partition(":")[0]).__file__
+    _function(name)  # Refuses what cannot be imported.
+    file = sys.modules[name.partition(":")[0]].__file__
     if file is None or not os.path.exists(file):
         return None
     with open(file, encoding="utf-8", errors="replace") as text:

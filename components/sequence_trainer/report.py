@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_trainer.training_config import TrainingCon
 
 progress = logging.getLogger("tfx_sequence.progress")
 """Records whose attribute `progress` holds figures: one after each epoch, and now and then one within an epoch, which
-has `batch` and, if their number is known, `batches`."""
+has `batch` and, if their number is known, `batches`. And one, in words alone, of what a warm start took."""
 
 _EVERY_SECONDS = 2.0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.job import STATE_KEY, Job
 from tfx_sequence.components.sequence_trainer.model import build
 from tfx_sequence.components.sequence_trainer.projector import write_projector
+from tfx_sequence.components.sequence_trainer.report import progress
 from tfx_sequence.components.sequence_trainer.training import Trainer
 from tfx_sequence.components.sequence_trainer.warm_start import start_from
 from tfx_sequence.components.sequence_trainer.weight_index import places_of, write_index
@@ -40,7 +40,7 @@ def run_fn(fn_args: FnArgs) -> None:
         values = places_of(job.task, job.transform_output)
         if job.base_model is not None:
             build(model, train)
-            logging.info("Warm start: %s", start_from(job.base_model, model, values))
+            progress.info("Warm start: %s", start_from(job.base_model, model, values))
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, saved)
         trainer.fit(train, job.eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)

@@ -9,6 +9,7 @@ import pytest
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.readers import ENTRY_POINTS, READERS
+from tfx_sequence.pipeline.config import DataSplitConfig
 from tfx_sequence.schemas.examples import make_example
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -35,6 +36,19 @@ def test_splits_are_those_that_there_are():
     assert re.findall(r'^\| `"(\w+)"` \|', section, re.MULTILINE) == ["hash", "index", "time", "stratified"]
     for by in ("hash", "index", "time", "stratified"):
         assert SplitConfig(by=by).by == by
+
+
+def test_default_shares_are_those_of_the_page():
+    (section,) = re.findall(r"## Splits\n(.*?)\n## ", TEXT, re.DOTALL)
+    config, python, given = re.search(
+        r"default is (.*?)\. In Python `SplitConfig\(\)` is .*, (.*?): give `(SplitConfig\(.*?\))`", section, re.DOTALL
+    ).groups()
+
+    def shares(text):
+        return {name: int(number) for number, name in re.findall(r"(\d+)(?: shares)?\s`(\w+)`", text)}
+
+    assert shares(config) == DataSplitConfig().shares == eval(given, {"SplitConfig": SplitConfig}).shares
+    assert shares(python) == SplitConfig().shares
 
 
 def test_own_reader_reads(tmp_path, monkeypatch):

@@ -118,7 +118,7 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         figures = getattr(record, "progress", None)
-        if "Warm start" in record.getMessage():
+        if record.name == "tfx_sequence.progress" and "Warm start" in record.getMessage():
             self.said.append(record.getMessage())
         elif record.getMessage() == "Component SequenceTrainer is running.":
             # What came before are the Tuner's.

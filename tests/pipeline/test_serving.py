@@ -6,6 +6,7 @@ not change is read from its cache.
 
 from __future__ import annotations
 
+import ast
 import base64
 import http.client
 import itertools
@@ -13,6 +14,7 @@ import json
 import logging
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -235,6 +237,16 @@ def test_a_model_with_random_weights_is_neither_blessed_nor_pushed(refused: Proj
 def test_a_better_model_is_blessed_and_pushed(served: Project) -> None:
     assert _blessed(served)
     assert len(served.versions) == 1
+
+
+def test_docs_lines_show_the_metrics_of_an_evaluation(
+    served: Project, metrics: dict[tuple[Any, ...], dict[str, float]], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (root / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import tensorflow_model_analysis.*?)```", page, re.DOTALL)
+    exec(code.replace("artifacts/Evaluator/evaluation/7", str(served.output("Evaluator", "evaluation"))), {})
+    shown = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert {name: ast.literal_eval(value)["doubleValue"] for name, value in shown.items()} == metrics[()]
 
 
 # --- One metric, four ways --------------------------------------------------------------------------------------------

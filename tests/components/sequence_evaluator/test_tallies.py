@@ -145,6 +145,16 @@ def test_number_errors_equal_numpys(width: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "tally", [AccuracyTally("tags", True), LabelTally("tags", False), SpanTally("tags"), NumberTally("tags", True)]
+)
+def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: Tally) -> None:
+    with pytest.raises(
+        ValueError, match=r"of the label 'tags' need 'tags_label', but .* gives lengths, upos, upos_label\."
+    ):
+        tally.count({"lengths": np.array(1), "upos": TAGS[[0]], "upos_label": TAGS[[0]]})
+
+
+@pytest.mark.parametrize(
     ("tally", "empty"),
     [
         (AccuracyTally("tags", True), {"tags_accuracy": math.nan, "tags_count": 0.0}),

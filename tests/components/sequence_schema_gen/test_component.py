@@ -106,6 +106,22 @@ def test_executor_reads_just_the_properties_that_are_declared(artifact, run):
     assert read.seen == set(SequenceSchemaGenSpec.PARAMETERS)
 
 
+def test_features_that_the_spec_does_not_name_are_told_once(artifact, run, caplog):
+    with caplog.at_level(logging.WARNING):
+        run(artifact("train"), make(spec=SequenceSpec(features={"tokens": Feature(kind="token")})))
+    assert [record.getMessage() for record in caplog.records] == [
+        "the spec does not name the features ['tags'] of the data, so they are carried along and no model reads them; "
+        "name one in the spec if it should be an input"
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"spec": SPEC}])
+def test_nothing_is_told_when_no_feature_is_carried_unasked(artifact, run, caplog, given):
+    with caplog.at_level(logging.WARNING):
+        run(artifact("train"), make(**given))
+    assert not caplog.records
+
+
 def test_schema_file_is_one_that_stock_and_ours_read(artifact, run, tmp_path):
     schema, _ = run(artifact("train"), make(spec=SPEC))
     path = tmp_path / "schema" / "schema.pbtxt"

@@ -137,6 +137,14 @@ def test_served_examples_get_the_answers_of_the_heads(
             np.testing.assert_array_equal(answers[name], value)
 
 
+def test_a_tf_example_is_an_empty_sequence_to_a_model_of_sequence_examples(served: Any) -> None:
+    words = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"bee", b"a"]))
+    flat = tf.train.Example(features=tf.train.Features(feature={"words": words})).SerializeToString()
+    answers = served.signatures["serving_default"](examples=tf.stack([flat, _examples()[0]]))
+    assert answers["lengths"].numpy().tolist() == [0, len(WORDS[0])]
+    assert not any(answers["tags"].numpy()[0])
+
+
 def test_served_sequences_get_the_answers_of_examples_however_far_they_are_padded(served: Any) -> None:
     answers = served.signatures["serving_default"](examples=_examples())
     padded = [[*words, *["qqqqqqqq"] * (5 - len(words))] for words in WORDS]

@@ -180,6 +180,38 @@ def test_served_flat_records_get_the_answers_of_the_batches(make_job: Callable[[
     assert served["slices"](examples=labelled)["length_bucket"].numpy().tolist() == [b"3-4", b"5-8"]
 
 
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("raw", [FLAT, SEQUENCE])
+def test_raw_records_are_refused(make_job: Callable[[str], Job], way: str, raw: int, tmp_path: Path) -> None:
+    file = tmp_path / "data-00000-of-00001.gz"
+    with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+        for record in RECORDS["train"]:
+            writer.write(flat(record) if raw == FLAT else encode(SPEC, record))
+    args = SimpleNamespace(
+        transform_graph_path=str(Path(make_job(way).transform_output.transform_savedmodel_dir).parent),
+        custom_config={"labels": list(LABELS)},
+        train_files=[str(file)],
+        eval_files=[str(file)],
+        base_model=None,
+    )
+    with pytest.raises(TaskError, match="are not transformed examples of this `transform_graph`: their first record "):
+        Job.read(args)
+
+
+@pytest.mark.parametrize("signature", ["evaluation", "transformed_labels", "transform_features"])
+def test_a_label_that_a_flat_record_lacks_is_named(
+    make_job: Callable[[str], Job], signature: str, tmp_path: Path
+) -> None:
+    job = make_job("stock")
+    model = job.make_model()
+    build(model, job.train_batches())
+    ServingModel(model, job.task, job.transform_output).save(str(tmp_path))
+    served = tf.saved_model.load(str(tmp_path)).signatures
+    records = [{name: record[name] for name in ("words", "intent", "vector")} for record in RECORDS["eval"]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the sequence `tags` has not as many steps as `words`"):
+        served[signature](examples=tf.constant([flat(record) for record in records]))
+
+
 def merged(answers: Iterable[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
     return {name: value for each in answers for name, value in each.items()}
 

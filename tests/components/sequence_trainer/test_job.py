@@ -86,8 +86,13 @@ def test_make_model_calls_the_function_that_is_named(job: Job, monkeypatch: pyte
     with pytest.raises(TaskError, match=r"for each of the labels \['tags', 'intent'\], but has None"):
         job.tuned({"training.model_fn": "test_job:headless"}).make_model()
     for name in ("test_job:nothing", "no_such_module:make"):
-        with pytest.raises(TaskError, match=f"training.model_fn = '{name}' cannot be imported"):
-            job.tuned({"training.model_fn": name}).make_model()
+        other = job.tuned({"training.model_fn": name})
+        message = (
+            rf"training\.model_fn = '{name}' cannot be imported: .*{name.split(':')[0]}.* Expected is `module:function`"
+        )
+        for use in (other.make_model, lambda other=other: other.saved_state("state")):
+            with pytest.raises(TaskError, match=message):
+                use()
 
 
 def test_make_model_leaves_the_precision_of_others_alone(job: Job) -> None:
