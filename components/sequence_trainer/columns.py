@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.ids import from_one
-from tfx_sequence.components.sequence_trainer.parsing import Column
+from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, Column
 
 
 def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, Any]:
@@ -30,18 +30,33 @@ def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) ->
         for name, column in columns.items()
         if name in transformed
     }
-    sequences = [(name, value.row_lengths()) for name, value in found.items() if isinstance(value, tf.RaggedTensor)]
-    # Or else a label that is not there would be padded, and its padding taken for labels.
-    checks = [_check_lengths(*each, *sequences[0]) for each in sequences[1:]]
+    return aligned(found)
+
+
+def aligned(features: Mapping[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
+    """The same features, once it is known that their sequences go together.
+
+    A sequence that is too short, such as a label that is not there, would be padded, and its padding taken for values.
+
+    Args:
+      features: Name to tensor; those that are ragged are sequences.
+      lengths: `[B]`, how many steps the sequences must have; as many as the first of them if None.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when run on sequences of other lengths.
+    """
+    steps = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
+    if lengths is not None:
+        steps = [(LENGTHS, lengths), *steps]
+    checks = [
+        tf.debugging.assert_equal(
+            found, steps[0][1], f"the sequence `{name}` does not have as many steps as `{steps[0][0]}` says"
+        )
+        for name, found in steps[1:]
+    ]
+    # Eagerly, a check has run and is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
-        return {name: tf.identity(value) for name, value in found.items()}
-
-
-def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:
-    message = (
-        f"the sequence `{name}` has not as many steps as `{reference}`; a label that is read must be in each record"
-    )
-    return tf.debugging.assert_equal(lengths, expected, message)
+        return {name: tf.identity(x) for name, x in features.items()}
 
 
 def _context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:

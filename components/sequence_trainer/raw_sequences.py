@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.columns import aligned
 from tfx_sequence.components.sequence_trainer.needs import Transform, needed
 from tfx_sequence.components.sequence_trainer.parsing import LENGTHS, counts_key
 from tfx_sequence.schemas.examples import Encoder
@@ -68,7 +69,7 @@ class RawSequences:
                 raw[name] = _to_lists(features[name], features[counts_key(name)], features[LENGTHS])
             else:
                 raw[name] = _to_steps(features[name], features[LENGTHS])
-        return _aligned(raw, features[LENGTHS])
+        return aligned(raw, features[LENGTHS])
 
     def example(self, length: int) -> bytes:
         """A serialized record of so many steps, of empty, unseen values."""
@@ -91,24 +92,7 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, An
             if not feature.context
         },
     )
-    return _aligned({**context, **sequences})
-
-
-def _aligned(raw: dict[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
-    """The same, which fails to be computed if its sequences do not have `lengths`, or those of the first of them."""
-    sequences = {name: x.row_lengths() for name, x in raw.items() if isinstance(x, tf.RaggedTensor)}
-    if not sequences:
-        return raw
-    first, found = next(iter(sequences.items()))
-    where, expected = (first, found) if lengths is None else (LENGTHS, lengths)
-    checks = [
-        tf.debugging.assert_equal(
-            steps, expected, f"the sequence `{name}` does not have as many steps as `{where}` says"
-        )
-        for name, steps in sequences.items()
-    ]
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return {name: tf.identity(x) for name, x in raw.items()}
+    return aligned({**context, **sequences})
 
 
 def _to_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:

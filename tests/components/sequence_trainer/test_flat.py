@@ -208,7 +208,7 @@ def test_a_label_that_a_flat_record_lacks_is_named(
     ServingModel(model, job.task, job.transform_output).save(str(tmp_path))
     served = tf.saved_model.load(str(tmp_path)).signatures
     records = [{name: record[name] for name in ("words", "intent", "vector")} for record in RECORDS["eval"]]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="the sequence `tags` has not as many steps as `words`"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`tags` does not have as many steps as `words`"):
         served[signature](examples=tf.constant([flat(record) for record in records]))
 
 
