@@ -48,9 +48,11 @@ def aligned(features: Mapping[str, Any], lengths: tf.Tensor | None = None) -> di
     steps = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
     if lengths is not None:
         steps = [(LENGTHS, lengths), *steps]
+    # The op itself: tf.debugging would put each into a conditional of its own.
     checks = [
-        tf.debugging.assert_equal(
-            found, steps[0][1], f"the sequence `{name}` does not have as many steps as `{steps[0][0]}` says"
+        tf.raw_ops.Assert(
+            condition=tf.reduce_all(tf.equal(found, steps[0][1])),
+            data=[f"the sequence `{name}` does not have as many steps as `{steps[0][0]}` says"],
         )
         for name, found in steps[1:]
     ]
