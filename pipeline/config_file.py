@@ -7,12 +7,12 @@ import json
 import os
 import pathlib
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pydantic
 
+from tfx_sequence.components.sequence_example_gen.settings import check_settings
 from tfx_sequence.pipeline.config import FOLDER, Config, DataConfig
 from tfx_sequence.pipeline.config_error import ConfigError, Problem, dotted, problems_in, shown
 
@@ -85,10 +85,6 @@ def _misread_input(config: Config) -> Iterator[Problem]:
     """What the reader of the format does not take."""
     if ":" in config.data.format:
         return  # What a project brings with it can be imported once the run begins.
-    # Readers need Beam's file systems, which take seconds to import: other mistakes are told without them.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tfx_sequence.components.sequence_example_gen.settings import check_settings
     try:
         check_settings(config.spec, config.data, config.data.split if isinstance(config.data.files, str) else None)
     except ValueError as error:

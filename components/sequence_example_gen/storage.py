@@ -5,35 +5,34 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from typing import BinaryIO, cast
-
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from typing import Any, BinaryIO, cast
 
 _BUFFER = 1 << 20
+_AS_IT_IS = "uncompressed"
+"""`CompressionTypes.UNCOMPRESSED` of Beam's."""
 
 
 def join(folder: str, *parts: str) -> str:
     """A path, with the separator that the folder's filesystem has."""
-    return str(FileSystems.join(folder, *parts))
+    return str(_filesystems().join(folder, *parts))
 
 
 def match(pattern: str) -> list[str]:
     """The files that match a pattern, sorted."""
-    (result,) = FileSystems.match([pattern])
+    (result,) = _filesystems().match([pattern])
     # Beam takes a local folder of that very name for a file.
     return sorted(str(metadata.path) for metadata in result.metadata_list if not os.path.isdir(metadata.path))
 
 
 def open_file(path: str, buffer: int = _BUFFER) -> BinaryIO:
     """A file to read, buffered and seekable."""
-    raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    raw = _filesystems().open(path, compression_type=_AS_IT_IS)
     return cast(BinaryIO, io.BufferedReader(raw, buffer) if isinstance(raw, io.RawIOBase) else raw)
 
 
 def create_file(path: str) -> BinaryIO:
     """A file to write."""
-    return cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
+    return cast(BinaryIO, _filesystems().create(path, compression_type=_AS_IT_IS))
 
 
 def read_text(path: str) -> str:
@@ -50,21 +49,30 @@ def write_text(path: str, text: str) -> None:
 
 def rename(old: str, new: str) -> None:
     """Gives a file its final name; a file of that name is replaced."""
-    FileSystems.rename([old], [new])
+    _filesystems().rename([old], [new])
 
 
 def make_folder(path: str) -> None:
     """Makes a folder and those above it."""
-    if not FileSystems.exists(path):
-        FileSystems.mkdirs(path)
+    if not _filesystems().exists(path):
+        _filesystems().mkdirs(path)
 
 
 def delete_folder(path: str) -> None:
     """Deletes a folder and all that is in it; a missing one is no error."""
+    from apache_beam.io.filesystem import BeamIOError
+
     with contextlib.suppress(BeamIOError):
-        FileSystems.delete([path])
+        _filesystems().delete([path])
 
 
 def exists(path: str) -> bool:
     """Whether there is a file or a folder."""
-    return bool(FileSystems.exists(path))
+    return bool(_filesystems().exists(path))
+
+
+def _filesystems() -> Any:
+    # Beam takes seconds to import, and settings are checked, and mistakes in them told, without it.
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems

@@ -179,7 +179,7 @@ def test_run_ends_with_130_when_ctrl_c_is_pressed(config_file):
     assert err.strip() == "Interrupted. The next run reuses what was finished."
 
 
-def test_command_answers_without_tensorflow():
+def test_command_answers_without_tensorflow(config_file):
     source = """
 import sys
 from tfx_sequence.pipeline.cli import main
@@ -189,9 +189,12 @@ for arguments in (["--help"], ["run", "--help"], ["--version"], ["run"]):
     except SystemExit:
         pass
 assert main(["predict", "nowhere"]) == 2
-assert "tensorflow" not in sys.modules
+assert main(["run", sys.argv[1]]) == 2
+assert not {"tensorflow", "apache_beam", "tfx"} & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    config_file.write_text(config_file.read_text().replace('"conllu"', '"csv"'))
+    done = subprocess.run([sys.executable, "-c", source, config_file], capture_output=True, text=True, check=True)
+    assert "data: the options of the format 'csv': group_by: Field required" in done.stderr
     assert "usage: tfx-sequence run [-h] [--json] CONFIG" in done.stdout
     assert "nowhere: there is no such folder" in done.stderr
 
