@@ -49,9 +49,10 @@ class SavedState:
           numbers: Values that JSON can hold.
           arrays: Name to arrays.
         """
-        flat = {f"{name}/{index}": array for name, group in arrays.items() for index, array in enumerate(group)}
+        flat: dict[str, Any] = {"numbers": np.array(json.dumps(numbers))}
+        flat |= {f"{name}/{index}": array for name, group in arrays.items() for index, array in enumerate(group)}
         buffer = io.BytesIO()
-        np.savez(buffer, numbers=np.array(json.dumps(numbers)), **flat)
+        np.savez(buffer, **flat)
         tf.io.gfile.makedirs(self.directory)
         unfinished = f"{self._file}.unfinished"
         with tf.io.gfile.GFile(unfinished, "wb") as file:
