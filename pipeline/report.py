@@ -73,12 +73,14 @@ class Report:
         return number_text(value) + (f"  ({' to '.join(map(number_text, bounds))})" if bounds else "")
 
     def _places(self, log: str) -> dict[str, str]:
-        not_pushed = "; ".join(self._unmet()) or "the evaluation did not bless it"
         return {
-            "model": near(self.model) if self.model else f"not pushed: {not_pushed}",
+            "model": near(self.model) if self.model else f"not pushed: {self._why_not_pushed()}",
             "artifacts": near(self.pipeline_root or ""),
             "log": near(log),
         }
+
+    def _why_not_pushed(self) -> str:
+        return "; ".join(self._unmet()) or "the evaluation did not bless it"
 
     def _unmet(self) -> Iterator[str]:
         """What the evaluation should have come to, and did not. How much worse it is than before is not known here."""

@@ -66,11 +66,7 @@ def make_eval_config(
       ValueError: if a threshold is of no metric, or a slice of no context feature.
     """
     measured = measures(spec, by_label)
-    wanted = {
-        name: arguments.settings(f"thresholds[{name!r}]", Threshold, value)
-        for name, value in (thresholds or {}).items()
-    }
-    bounds = bounds_of(measured, min_accuracy, wanted)
+    bounds = bounds_of(measured, min_accuracy, arguments.settings_of_each("thresholds", Threshold, thresholds))
     if isinstance(slices, str):
         raise TypeError(f"`slices` is {slices!r}, expected a list of names")
     slices = [(each,) if isinstance(each, str) else tuple(each) for each in slices]

@@ -28,10 +28,14 @@ def number_reports(
     }
 
 
+def count_missing(numbers: statistics_pb2.NumericStatistics) -> int:
+    """How many numbers are NaN. TFDV counts them among the values; only the histograms tell."""
+    return max((int(histogram.num_nan) for histogram in numbers.histograms), default=0)
+
+
 def _report(numbers: statistics_pb2.NumericStatistics | None) -> NumbersReport:
-    # TFDV counts NaN among the values; only the histograms say how many there are, and all else leaves them out.
     total = numbers.common_stats.tot_num_values if numbers else 0
-    missing = max((histogram.num_nan for histogram in numbers.histograms), default=0) if numbers else 0
+    missing = count_missing(numbers) if numbers else 0
     if numbers is None or missing == total:
         return NumbersReport(count=0, missing=1.0 if total else 0.0)
     standard = statistics_pb2.Histogram.STANDARD

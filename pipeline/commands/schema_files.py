@@ -123,12 +123,9 @@ def _all_different(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> 
 
 
 def _has_nan(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
-    return any(
-        histogram.num_nan
-        for proto in data.features
-        if proto.path.step[-1] == name
-        for histogram in proto.num_stats.histograms
-    )
+    from tfx_sequence.components.sequence_example_validator.number_reports import count_missing
+
+    return any(count_missing(proto.num_stats) for proto in data.features if proto.path.step[-1] == name)
 
 
 def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) -> None:
