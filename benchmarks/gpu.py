@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.cell import Cell
-from tfx_sequence.components.sequence_trainer.cells import LSTMCell
-from tfx_sequence.components.sequence_trainer.rnn import DynamicRNN
+from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import DynamicRNN
+from tfx_sequence.components.sequence_trainer.rnn.standard_cells import LSTMCell
 
 ROWS, STEPS, INPUTS, UNITS = 64, 100, 128, 256
 

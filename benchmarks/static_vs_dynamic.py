@@ -20,8 +20,8 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", TF_CPP
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.cell import Cell
-from tfx_sequence.components.sequence_trainer.cells import LSTMCell
+from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.components.sequence_trainer.rnn.standard_cells import LSTMCell
 
 ROWS, INPUTS, UNITS = 32, 100, 128
 

@@ -82,7 +82,7 @@ def sequences(count: int) -> Iterator[tuple[list[str], list[str]]]:
 def write_data(count: int, folder: Path, ways: Sequence[str]) -> None:
     import tensorflow as tf
 
-    from tfx_sequence.schemas.examples import Encoder
+    from tfx_sequence.schemas.records.examples import Encoder
 
     encoder = Encoder(spec())
     for way in ways:
@@ -129,7 +129,7 @@ def measure(way: str, folder: Path, with_statistics: bool) -> None:
 
     from tfx_sequence.components.sequence_transform import SequenceTransform
     from tfx_sequence.components.sequence_transform.executor import Executor
-    from tfx_sequence.schemas import tfmd
+    from tfx_sequence.schemas.tfmd import convert as tfmd
 
     examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
     examples.uri, schema.uri = str(folder / way / "examples"), str(folder / way / "schema")
@@ -173,7 +173,7 @@ def compare_encoders(count: int = 20_000, repeats: int = 5) -> None:
     os.sched_setaffinity(0, {0})
     import pyarrow as pa
 
-    from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout, encode
+    from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout, encode
 
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, LONGEST + 1, count).tolist()

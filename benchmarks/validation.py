@@ -27,12 +27,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
-from tfx_sequence.components.sequence_example_validator.data_statistics import compute_statistics
-from tfx_sequence.components.sequence_example_validator.examine import examine
+from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
+from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
+from tfx_sequence.components.sequence_example_validator.examination.examine import examine
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_schema_gen import infer_schema
-from tfx_sequence.schemas.examples import Encoder, Record
+from tfx_sequence.schemas.records.examples import Encoder, Record
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(

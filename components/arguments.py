@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from tfx_sequence.schemas.records import brief
+from tfx_sequence.schemas.records.rejects import brief
 from tfx_sequence.schemas.spec import problems_of
 
 _M = TypeVar("_M", bound=pydantic.BaseModel)

@@ -17,10 +17,10 @@ from pydantic_core import PydanticUndefined
 
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
-from tfx_sequence.components.sequence_trainer.tuning_config import Range, TuningConfig
+from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig, HeadConfig, ModelConfig
+from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig
 from tfx_sequence.components.sequence_transform.config import NumberConfig, VocabularyConfig
-from tfx_sequence.pipeline.config import (
+from tfx_sequence.pipeline.config.tables import (
     DataConfig,
     DataSplitConfig,
     EvaluationConfig,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfx_sequence.pipeline.commands import convert, init, inspect, predict, run, schema, validate
 
 if TYPE_CHECKING:
-    from tfx_sequence.pipeline.run import PipelineFactory
+    from tfx_sequence.pipeline.runs.run import PipelineFactory
 
 _COMMANDS = {
     "init": init,

@@ -14,8 +14,8 @@ from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.config import transformed_spec
-from tfx_sequence.pipeline.config import Config, DataConfig
-from tfx_sequence.pipeline.own_code import dotted, fingerprint
+from tfx_sequence.pipeline.config.own_code import dotted, fingerprint
+from tfx_sequence.pipeline.config.tables import Config, DataConfig
 
 _INFRA_EXAMPLES = 10
 """Records that InfraValidator asks a model about."""

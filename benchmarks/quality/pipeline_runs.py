@@ -24,7 +24,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-from tfx_sequence.pipeline.config import FOLDER, Config
+from tfx_sequence.pipeline.config.tables import FOLDER, Config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.schemas.vocabulary import vocabulary_of
 

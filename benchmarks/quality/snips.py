@@ -12,7 +12,7 @@ import pathlib
 import pipeline_runs
 
 from tfx_sequence.components.sequence_trainer import Accuracy, SpanF1
-from tfx_sequence.pipeline.config import Config
+from tfx_sequence.pipeline.config.tables import Config
 
 
 def measure(config: Config, epochs: list[pipeline_runs.Figures]) -> dict[str, float]:

@@ -8,15 +8,15 @@ from typing import Any
 import tensorflow as tf
 from rival import BATCH_TOKENS, CLASSES, EMBEDDING, VOCABULARY, Corpus, clock, serve
 
-from tfx_sequence.components.sequence_trainer.averages import WeightAverages
-from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
-from tfx_sequence.components.sequence_trainer.optimizer import make_optimizer
-from tfx_sequence.components.sequence_trainer.parsing import Column
-from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
-from tfx_sequence.components.sequence_trainer.training_step import TrainingStep
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
+from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
+from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(

@@ -10,7 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_evaluator import metrics
-from tfx_sequence.components.sequence_evaluator.measures import bounds_of, measures, wrong_slices, wrong_thresholds
+from tfx_sequence.components.sequence_evaluator.formulas import bounds_of, measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
 from tfx_sequence.schemas.spec import SequenceSpec
 

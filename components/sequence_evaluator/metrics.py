@@ -20,8 +20,8 @@ import apache_beam as beam
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 
-from tfx_sequence.components.sequence_evaluator import tallies
-from tfx_sequence.components.sequence_evaluator.tallies import Counts, Tally
+from tfx_sequence.components.sequence_evaluator import accumulators as tallies
+from tfx_sequence.components.sequence_evaluator.accumulators import Counts, Tally
 
 
 class _SequenceMetric(tfma.metrics.Metric):

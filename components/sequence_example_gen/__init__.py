@@ -9,8 +9,8 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig, Spli
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen
-    from tfx_sequence.components.sequence_example_gen.readers import Reader
+    from tfx_sequence.components.sequence_example_gen.readers.reader import Reader
 
 __all__ = ["ReadConfig", "Reader", "SequenceExampleGen", "SplitConfig", "WriteConfig"]
 
-__getattr__ = lazy_names(__name__, {"Reader": "readers", "SequenceExampleGen": "component"})
+__getattr__ = lazy_names(__name__, {"Reader": "readers.reader", "SequenceExampleGen": "component"})

@@ -17,7 +17,7 @@ from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.settings import check_settings
+from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.schemas.spec import SequenceSpec
 
 

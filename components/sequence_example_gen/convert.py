@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
 
-from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
-from tfx_sequence.components.sequence_example_gen.settings import check_settings
-from tfx_sequence.components.sequence_example_gen.sources import find_files
-from tfx_sequence.components.sequence_example_gen.tally import Tally
+from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
+from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files.source import find_files
+from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
 from tfx_sequence.schemas.spec import SequenceSpec
 
 WHOLE = "all"

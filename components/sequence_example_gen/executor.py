@@ -14,11 +14,11 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils
 
-from tfx_sequence.components.sequence_example_gen import storage
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
-from tfx_sequence.components.sequence_example_gen.sources import find_files
+from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files.source import find_files
+from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
 from tfx_sequence.schemas.spec import SequenceSpec
 
 SPEC_KEY = "sequence_spec"

@@ -20,9 +20,9 @@ from tfx.utils import io_utils, json_utils, writer_utils
 
 from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
-from tfx_sequence.components.sequence_example_validator.validate import Statistics, validate_split
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.findings import Tally
+from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
+from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 BASELINE_KEY = "baseline_statistics"

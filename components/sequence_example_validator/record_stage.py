@@ -12,10 +12,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.schemas.findings import Tally
-from tfx_sequence.schemas.record_checker import RecordChecker
-from tfx_sequence.schemas.records import BadRecordError
-from tfx_sequence.schemas.uniqueness import KeyIndex, Use
+from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.record_checker import RecordChecker
+from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
+from tfx_sequence.schemas.records.rejects import BadRecordError
 
 _KEYS = "keys"
 

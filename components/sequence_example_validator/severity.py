@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.schemas.records import Reason
+from tfx_sequence.schemas.records.rejects import Reason
 
 Severity = Literal["error", "warning", "off"]
 

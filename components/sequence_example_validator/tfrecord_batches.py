@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from tfx.dsl.io import fileio
 
-from tfx_sequence.schemas.records import BadRecordError, Reason, Reject, bad_record
-from tfx_sequence.schemas.tfrecords import read_tfrecords
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 
 _BATCH = 512
 _BUFFER = 1 << 20

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.schema_diff import diff_schemas
+from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.diff import diff_schemas
 
 
 def keep_curated(

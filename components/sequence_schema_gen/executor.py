@@ -16,8 +16,8 @@ from tfx.utils import io_utils, json_utils
 
 from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
-from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SEQUENCE_SPEC_KEY = "sequence_spec"
 CURATED_KEY = "curated"

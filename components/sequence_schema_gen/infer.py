@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.schema_feature import TYPES, read_feature, why_not_described
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.feature import TYPES, read_feature, why_not_described
 
 # What TFDV writes instead of values that are not UTF-8, or longer than it keeps.
 _UNLISTED = {"__BYTES_VALUE__", "__LARGE_BYTES__"}

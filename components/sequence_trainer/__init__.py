@@ -5,33 +5,27 @@ from typing import TYPE_CHECKING
 from tfx_sequence.components.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_trainer.attention import AttentionWrapper
-    from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-    from tfx_sequence.components.sequence_trainer.buckets import bucket_boundaries, padding_efficiency, plan_batches
-    from tfx_sequence.components.sequence_trainer.cell import Cell
-    from tfx_sequence.components.sequence_trainer.cells import GRUCell, LSTMCell, SimpleRNNCell
-    from tfx_sequence.components.sequence_trainer.cells_frequency import GridLSTMCell, TimeFrequencyLSTMCell
-    from tfx_sequence.components.sequence_trainer.cells_light import IndRNNCell, UGRNNCell
-    from tfx_sequence.components.sequence_trainer.cells_lstm import CoupledLSTMCell, LayerNormLSTMCell
-    from tfx_sequence.components.sequence_trainer.cells_nas import NASCell
-    from tfx_sequence.components.sequence_trainer.characters import NestedEncoder
+    from tfx_sequence.components.sequence_trainer.batches.parsing import Column, parse_records
+    from tfx_sequence.components.sequence_trainer.batches.planning import (
+        bucket_boundaries,
+        padding_efficiency,
+        plan_batches,
+    )
+    from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
     from tfx_sequence.components.sequence_trainer.component import SequenceTrainer
-    from tfx_sequence.components.sequence_trainer.crf import LinearChainCRF, TagConstraints, tag_constraints
-    from tfx_sequence.components.sequence_trainer.ctc import ctc_decode, ctc_loss
-    from tfx_sequence.components.sequence_trainer.export import ServingModel
-    from tfx_sequence.components.sequence_trainer.heads import Encoded, HeadLayer, HeadMetrics
-    from tfx_sequence.components.sequence_trainer.heads_labels import CRFHead, SoftmaxHead
-    from tfx_sequence.components.sequence_trainer.heads_language import LanguageModelHead
-    from tfx_sequence.components.sequence_trainer.heads_numbers import RegressionHead
-    from tfx_sequence.components.sequence_trainer.inputs import InputEncoder
-    from tfx_sequence.components.sequence_trainer.losses import (
+    from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig, HeadConfig, ModelConfig
+    from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+    from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, TagConstraints, tag_constraints
+    from tfx_sequence.components.sequence_trainer.losses.ctc import ctc_decode, ctc_loss
+    from tfx_sequence.components.sequence_trainer.losses.sampled import sampled_sequence_loss
+    from tfx_sequence.components.sequence_trainer.losses.sequence import (
         LossParts,
         classification_loss,
         regression_loss,
         sequence_loss,
         sequence_loss_by_example,
     )
-    from tfx_sequence.components.sequence_trainer.metrics import (
+    from tfx_sequence.components.sequence_trainer.metrics.labels import (
         Accuracy,
         BitsPerStep,
         CrossEntropy,
@@ -40,26 +34,36 @@ if TYPE_CHECKING:
         SpanF1,
         TopKAccuracy,
     )
-    from tfx_sequence.components.sequence_trainer.metrics_numbers import MeanAbsoluteError, RootMeanSquaredError
-    from tfx_sequence.components.sequence_trainer.model import SequenceModel
-    from tfx_sequence.components.sequence_trainer.model_config import CharacterConfig, HeadConfig, ModelConfig
-    from tfx_sequence.components.sequence_trainer.multi import MultiRNNCell
-    from tfx_sequence.components.sequence_trainer.parsing import Column, parse_records
-    from tfx_sequence.components.sequence_trainer.pooling import AttentionPooling, MaxPooling, MeanPooling
-    from tfx_sequence.components.sequence_trainer.regularization import DropoutWrapper, ZoneoutWrapper
-    from tfx_sequence.components.sequence_trainer.rnn import (
+    from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
+    from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
+    from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadLayer, HeadMetrics
+    from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
+    from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
+    from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
+    from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
+    from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+    from tfx_sequence.components.sequence_trainer.model.pooling import AttentionPooling, MaxPooling, MeanPooling
+    from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
+    from tfx_sequence.components.sequence_trainer.rnn.attention import AttentionWrapper
+    from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+    from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
+    from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import (
         BidirectionalRNN,
         DynamicRNN,
         bidirectional_dynamic_rnn,
         dynamic_rnn,
     )
-    from tfx_sequence.components.sequence_trainer.sampled_softmax import sampled_sequence_loss
-    from tfx_sequence.components.sequence_trainer.stack import RecurrentStack
-    from tfx_sequence.components.sequence_trainer.standing import Outcome
-    from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask, TaskError
-    from tfx_sequence.components.sequence_trainer.training import Trainer
-    from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
-    from tfx_sequence.components.sequence_trainer.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
+    from tfx_sequence.components.sequence_trainer.rnn.frequency_cells import GridLSTMCell, TimeFrequencyLSTMCell
+    from tfx_sequence.components.sequence_trainer.rnn.light_cells import IndRNNCell, UGRNNCell
+    from tfx_sequence.components.sequence_trainer.rnn.nas_cell import NASCell
+    from tfx_sequence.components.sequence_trainer.rnn.stacked_cells import MultiRNNCell
+    from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell, SimpleRNNCell
+    from tfx_sequence.components.sequence_trainer.rnn.variant_cells import CoupledLSTMCell, LayerNormLSTMCell
+    from tfx_sequence.components.sequence_trainer.rnn.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
+    from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
+    from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask, TaskError
+    from tfx_sequence.components.sequence_trainer.training.state import Outcome
+    from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 
 __all__ = [
     "Accuracy",
@@ -141,79 +145,79 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Accuracy": "metrics",
-        "AttentionPooling": "pooling",
-        "AttentionWrapper": "attention",
-        "BidirectionalRNN": "rnn",
-        "BitsPerStep": "metrics",
-        "CRFHead": "heads_labels",
-        "Cell": "cell",
-        "CharacterConfig": "model_config",
-        "Column": "parsing",
-        "CoupledLSTMCell": "cells_lstm",
-        "CrossEntropy": "metrics",
-        "DropoutWrapper": "regularization",
-        "DynamicRNN": "rnn",
-        "Encoded": "heads",
-        "GRUCell": "cells",
-        "GridLSTMCell": "cells_frequency",
-        "Head": "task",
-        "HeadConfig": "model_config",
-        "HeadLayer": "heads",
-        "HeadMetrics": "heads",
-        "HighwayWrapper": "wrappers",
-        "IndRNNCell": "cells_light",
-        "Input": "task",
-        "InputEncoder": "inputs",
-        "LSTMCell": "cells",
-        "LabelScores": "metrics",
-        "LanguageModelHead": "heads_language",
-        "LayerNormLSTMCell": "cells_lstm",
-        "LinearChainCRF": "crf",
-        "LossParts": "losses",
-        "MaxPooling": "pooling",
-        "MeanAbsoluteError": "metrics_numbers",
-        "MeanPooling": "pooling",
-        "ModelConfig": "model_config",
-        "MultiRNNCell": "multi",
-        "NASCell": "cells_nas",
-        "NestedEncoder": "characters",
-        "Outcome": "standing",
-        "Perplexity": "metrics",
-        "RecurrentStack": "stack",
-        "RegressionHead": "heads_numbers",
-        "ResidualWrapper": "wrappers",
-        "RootMeanSquaredError": "metrics_numbers",
-        "SequenceBatches": "batching",
-        "SequenceModel": "model",
-        "SequenceTask": "task",
+        "Accuracy": "metrics.labels",
+        "AttentionPooling": "model.pooling",
+        "AttentionWrapper": "rnn.attention",
+        "BidirectionalRNN": "rnn.dynamic_rnn",
+        "BitsPerStep": "metrics.labels",
+        "CRFHead": "model.heads.labels",
+        "Cell": "rnn.cell",
+        "CharacterConfig": "config.model",
+        "Column": "batches.parsing",
+        "CoupledLSTMCell": "rnn.variant_cells",
+        "CrossEntropy": "metrics.labels",
+        "DropoutWrapper": "rnn.dropout",
+        "DynamicRNN": "rnn.dynamic_rnn",
+        "Encoded": "model.heads.base",
+        "GRUCell": "rnn.standard_cells",
+        "GridLSTMCell": "rnn.frequency_cells",
+        "Head": "task.task",
+        "HeadConfig": "config.model",
+        "HeadLayer": "model.heads.base",
+        "HeadMetrics": "model.heads.base",
+        "HighwayWrapper": "rnn.wrappers",
+        "IndRNNCell": "rnn.light_cells",
+        "Input": "task.task",
+        "InputEncoder": "model.inputs",
+        "LSTMCell": "rnn.standard_cells",
+        "LabelScores": "metrics.labels",
+        "LanguageModelHead": "model.heads.language_model",
+        "LayerNormLSTMCell": "rnn.variant_cells",
+        "LinearChainCRF": "losses.crf",
+        "LossParts": "losses.sequence",
+        "MaxPooling": "model.pooling",
+        "MeanAbsoluteError": "metrics.numbers",
+        "MeanPooling": "model.pooling",
+        "ModelConfig": "config.model",
+        "MultiRNNCell": "rnn.stacked_cells",
+        "NASCell": "rnn.nas_cell",
+        "NestedEncoder": "model.characters",
+        "Outcome": "training.state",
+        "Perplexity": "metrics.labels",
+        "RecurrentStack": "model.recurrent_stack",
+        "RegressionHead": "model.heads.regression",
+        "ResidualWrapper": "rnn.wrappers",
+        "RootMeanSquaredError": "metrics.numbers",
+        "SequenceBatches": "batches.sequence_batches",
+        "SequenceModel": "model.model",
+        "SequenceTask": "task.task",
         "SequenceTrainer": "component",
-        "ServingModel": "export",
-        "SimpleRNNCell": "cells",
-        "SoftmaxHead": "heads_labels",
-        "SpanF1": "metrics",
-        "TagConstraints": "crf",
-        "TaskError": "task",
-        "TimeFrequencyLSTMCell": "cells_frequency",
-        "TopKAccuracy": "metrics",
-        "Trainer": "training",
-        "TrainingConfig": "training_config",
-        "UGRNNCell": "cells_light",
-        "Wrapper": "wrappers",
-        "ZoneoutWrapper": "regularization",
-        "bidirectional_dynamic_rnn": "rnn",
-        "bucket_boundaries": "buckets",
-        "classification_loss": "losses",
-        "ctc_decode": "ctc",
-        "ctc_loss": "ctc",
-        "dynamic_rnn": "rnn",
-        "padding_efficiency": "buckets",
-        "parse_records": "parsing",
-        "plan_batches": "buckets",
-        "regression_loss": "losses",
-        "sampled_sequence_loss": "sampled_softmax",
-        "sequence_loss": "losses",
-        "sequence_loss_by_example": "losses",
-        "tag_constraints": "crf",
+        "ServingModel": "serving.serving_model",
+        "SimpleRNNCell": "rnn.standard_cells",
+        "SoftmaxHead": "model.heads.labels",
+        "SpanF1": "metrics.labels",
+        "TagConstraints": "losses.crf",
+        "TaskError": "task.task",
+        "TimeFrequencyLSTMCell": "rnn.frequency_cells",
+        "TopKAccuracy": "metrics.labels",
+        "Trainer": "training.trainer",
+        "TrainingConfig": "config.training",
+        "UGRNNCell": "rnn.light_cells",
+        "Wrapper": "rnn.wrappers",
+        "ZoneoutWrapper": "rnn.dropout",
+        "bidirectional_dynamic_rnn": "rnn.dynamic_rnn",
+        "bucket_boundaries": "batches.planning",
+        "classification_loss": "losses.sequence",
+        "ctc_decode": "losses.ctc",
+        "ctc_loss": "losses.ctc",
+        "dynamic_rnn": "rnn.dynamic_rnn",
+        "padding_efficiency": "batches.planning",
+        "parse_records": "batches.parsing",
+        "plan_batches": "batches.planning",
+        "regression_loss": "losses.sequence",
+        "sampled_sequence_loss": "losses.sampled",
+        "sequence_loss": "losses.sequence",
+        "sequence_loss_by_example": "losses.sequence",
+        "tag_constraints": "losses.crf",
     },
 )

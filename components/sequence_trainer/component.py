@@ -11,8 +11,8 @@ from tfx.components.trainer import component as stock
 from tfx.proto import trainer_pb2
 
 from tfx_sequence.components import arguments
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 
 _RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
 _MODEL_KEY, _TRAINING_KEY, _STATE_KEY, _LABELS_KEY = "model", "training", "state_dir", "labels"

@@ -15,15 +15,15 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.fingerprint import fingerprint
-from tfx_sequence.components.sequence_trainer.first_record import check_transformed
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
-from tfx_sequence.components.sequence_trainer.saved_state import SavedState
-from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
-from tfx_sequence.components.sequence_trainer.warm_start import files_of
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
+from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
+from tfx_sequence.components.sequence_trainer.training.warm_start import files_of
 
 MODEL_KEY, TRAINING_KEY, STATE_KEY, LABELS_KEY = "model", "training", "state_dir", "labels"
 """Where SequenceTrainer puts its settings in the `custom_config` of a run_fn."""

@@ -6,14 +6,14 @@ import os
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from tfx_sequence.components.sequence_trainer.export import ServingModel
 from tfx_sequence.components.sequence_trainer.job import STATE_KEY, Job
-from tfx_sequence.components.sequence_trainer.model import build
-from tfx_sequence.components.sequence_trainer.projector import write_projector
-from tfx_sequence.components.sequence_trainer.report import progress
-from tfx_sequence.components.sequence_trainer.training import Trainer
-from tfx_sequence.components.sequence_trainer.warm_start import start_from
-from tfx_sequence.components.sequence_trainer.weight_index import places_of, write_index
+from tfx_sequence.components.sequence_trainer.model.model import build
+from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
+from tfx_sequence.components.sequence_trainer.training.projector import write_projector
+from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
+from tfx_sequence.components.sequence_trainer.training.training_report import progress
+from tfx_sequence.components.sequence_trainer.training.warm_start import start_from
+from tfx_sequence.components.sequence_trainer.training.weight_index import places_of, write_index
 
 STATE_FOLDER = "state"
 """Beside the outputs of the component, `<pipeline root>/<component>/state`: what a killed run goes on from."""

@@ -25,9 +25,9 @@ import keras_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.training import Trainer
-from tfx_sequence.components.sequence_trainer.tuning_config import Range, TuningConfig
+from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 
 TUNING_KEY = "tuning"
 """Where the settings are in `custom_config`, beside those of SequenceTrainer."""

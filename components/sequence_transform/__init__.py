@@ -14,21 +14,15 @@ if TYPE_CHECKING:
         TransformConfig,
         VocabularyConfig,
     )
-    from tfx_sequence.components.sequence_transform.normalization import normalize
-    from tfx_sequence.components.sequence_transform.number_features import (
-        bucket_ids,
-        fill_missing,
-    )
-    from tfx_sequence.components.sequence_transform.preprocessing import (
-        one_value_a_step,
-        preprocess,
-        preprocessing_fn,
-    )
-    from tfx_sequence.components.sequence_transform.setting_checks import (
+    from tfx_sequence.components.sequence_transform.config_checks import (
         Contradiction,
         contradictions,
     )
-    from tfx_sequence.components.sequence_transform.steps import (
+    from tfx_sequence.components.sequence_transform.graph.number_features import (
+        bucket_ids,
+        fill_missing,
+    )
+    from tfx_sequence.components.sequence_transform.graph.steps import (
         hold_last,
         next_steps,
         previous_steps,
@@ -37,17 +31,15 @@ if TYPE_CHECKING:
         with_first,
         with_last,
     )
-    from tfx_sequence.components.sequence_transform.text import (
+    from tfx_sequence.components.sequence_transform.graph.strings import (
         characters,
         fold_digits,
         lowercase,
         prefix,
         suffix,
     )
-    from tfx_sequence.components.sequence_transform.vectors import (
-        VectorsError,
-    )
-    from tfx_sequence.components.sequence_transform.vocabulary import (
+    from tfx_sequence.components.sequence_transform.graph.unicode_normal_forms import normalize
+    from tfx_sequence.components.sequence_transform.graph.vocabulary import (
         apply_ids,
         compute_and_apply_ids,
         given_vocabulary,
@@ -56,6 +48,14 @@ if TYPE_CHECKING:
         make_vocabulary,
         share_vocabulary,
         with_domain,
+    )
+    from tfx_sequence.components.sequence_transform.preprocessing import (
+        one_value_a_step,
+        preprocess,
+        preprocessing_fn,
+    )
+    from tfx_sequence.components.sequence_transform.vector_files import (
+        VectorsError,
     )
 
 __all__ = [
@@ -98,39 +98,39 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Contradiction": "setting_checks",
+        "Contradiction": "config_checks",
         "NumberConfig": "config",
         "SequenceTransform": "component",
         "Settings": "config",
         "TransformConfig": "config",
-        "VectorsError": "vectors",
+        "VectorsError": "vector_files",
         "VocabularyConfig": "config",
-        "apply_ids": "vocabulary",
-        "bucket_ids": "number_features",
-        "characters": "text",
-        "compute_and_apply_ids": "vocabulary",
-        "contradictions": "setting_checks",
-        "fill_missing": "number_features",
-        "fold_digits": "text",
-        "given_vocabulary": "vocabulary",
-        "hash_ids": "vocabulary",
-        "hold_last": "steps",
-        "ids_and_size": "vocabulary",
-        "lowercase": "text",
-        "make_vocabulary": "vocabulary",
-        "next_steps": "steps",
-        "normalize": "normalization",
+        "apply_ids": "graph.vocabulary",
+        "bucket_ids": "graph.number_features",
+        "characters": "graph.strings",
+        "compute_and_apply_ids": "graph.vocabulary",
+        "contradictions": "config_checks",
+        "fill_missing": "graph.number_features",
+        "fold_digits": "graph.strings",
+        "given_vocabulary": "graph.vocabulary",
+        "hash_ids": "graph.vocabulary",
+        "hold_last": "graph.steps",
+        "ids_and_size": "graph.vocabulary",
+        "lowercase": "graph.strings",
+        "make_vocabulary": "graph.vocabulary",
+        "next_steps": "graph.steps",
+        "normalize": "graph.unicode_normal_forms",
         "one_value_a_step": "preprocessing",
-        "prefix": "text",
+        "prefix": "graph.strings",
         "preprocess": "preprocessing",
         "preprocessing_fn": "preprocessing",
-        "previous_steps": "steps",
-        "share_vocabulary": "vocabulary",
-        "suffix": "text",
-        "truncate": "steps",
-        "window": "steps",
-        "with_domain": "vocabulary",
-        "with_first": "steps",
-        "with_last": "steps",
+        "previous_steps": "graph.steps",
+        "share_vocabulary": "graph.vocabulary",
+        "suffix": "graph.strings",
+        "truncate": "graph.steps",
+        "window": "graph.steps",
+        "with_domain": "graph.vocabulary",
+        "with_first": "graph.steps",
+        "with_last": "graph.steps",
     },
 )

@@ -9,8 +9,8 @@ import tensorflow_transform as tft
 from absl import logging
 
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig
-from tfx_sequence.components.sequence_transform.vectors import VectorsError, read_vectors
-from tfx_sequence.components.sequence_transform.vocabulary import frequencies_name
+from tfx_sequence.components.sequence_transform.graph.vocabulary import frequencies_name
+from tfx_sequence.components.sequence_transform.vector_files import VectorsError, read_vectors
 from tfx_sequence.schemas.embeddings import Coverage, Matrix, save_coverage, save_embeddings
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 from tfx_sequence.schemas.vocabulary import Vocabulary, unescaped, vocabulary_of

@@ -24,16 +24,16 @@ from tfx.utils import io_utils
 from tfx_bsl.tfxio import tfxio
 
 from tfx_sequence.components.sequence_transform import preprocessing
-from tfx_sequence.components.sequence_transform.batch_coder import compressed_batches
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
-from tfx_sequence.components.sequence_transform.flat_batch import to_flat
-from tfx_sequence.components.sequence_transform.reading import SequenceRecord
-from tfx_sequence.components.sequence_transform.record_batch import to_struct
+from tfx_sequence.components.sequence_transform.records.batch_coder import compressed_batches
+from tfx_sequence.components.sequence_transform.records.flat_batch import to_flat
+from tfx_sequence.components.sequence_transform.records.reading import SequenceRecord
+from tfx_sequence.components.sequence_transform.records.record_batch import to_struct
+from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
-from tfx_sequence.components.sequence_transform.writing import WriteSequenceExamples
-from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 _SCHEMA_FILE = "schema.pbtxt"
 _SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE

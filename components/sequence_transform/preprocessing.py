@@ -21,13 +21,13 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
-from tfx_sequence.components.sequence_transform.guard import zero_if
-from tfx_sequence.components.sequence_transform.number_features import to_numbers
-from tfx_sequence.components.sequence_transform.setting_checks import contradictions
-from tfx_sequence.components.sequence_transform.steps import truncate
-from tfx_sequence.components.sequence_transform.string_features import to_ids
-from tfx_sequence.schemas.schema_feature import SchemaError
+from tfx_sequence.components.sequence_transform.config_checks import contradictions
+from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
+from tfx_sequence.components.sequence_transform.graph.number_features import to_numbers
+from tfx_sequence.components.sequence_transform.graph.steps import truncate
+from tfx_sequence.components.sequence_transform.graph.string_features import to_ids
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 SPEC_KEY = "sequence_spec"
 """Where SequenceTransform puts the schema's spec, as JSON, in the `custom_config` of a preprocessing_fn."""

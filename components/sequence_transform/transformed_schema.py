@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 
-from tfx_sequence.components.sequence_transform.record_batch import SequenceLayout
-from tfx_sequence.schemas.schema_feature import NESTED_TAG
+from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import FORMAT_TAG, SEQUENCE, role_tag
+from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, SEQUENCE, role_tag
+from tfx_sequence.schemas.tfmd.feature import NESTED_TAG
 
 
 def layout_of(schema: schema_pb2.Schema) -> SequenceLayout:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_sequence.components.sequence_example_gen.readers import Item, Reader
-from tfx_sequence.components.sequence_example_gen.sources import Source
-from tfx_sequence.schemas.records import Reason, Reject
+from tfx_sequence.components.sequence_example_gen.files.source import Source
+from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 
 HEAD = "# session "

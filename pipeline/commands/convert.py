@@ -8,13 +8,13 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
-from tfx_sequence.pipeline.commands.session import in_session, tell
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.session import in_session, tell
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_gen.tally import Tally
-    from tfx_sequence.pipeline.commands.data import Data
-    from tfx_sequence.pipeline.noise import Streams
+    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+    from tfx_sequence.pipeline.datasets.dataset import Data
+    from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
 
 HELP = "write TFRecord files of SequenceExamples"
@@ -54,15 +54,15 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.data import read_data_arguments
-    from tfx_sequence.pipeline.display import display_on
+    from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
+    from tfx_sequence.pipeline.runs.display import display_on
 
     data = _with_settings(read_data_arguments(arguments, arguments.input), arguments)
     with display_on(streams.err) as display:
         display.say("Loading Apache Beam ...")
         from tfx_sequence.components.sequence_example_gen.convert import convert
-        from tfx_sequence.pipeline.commands.records import describe_records
-        from tfx_sequence.schemas.records import BadRecordError
+        from tfx_sequence.pipeline.datasets.dataset_records import describe_records
+        from tfx_sequence.schemas.records.rejects import BadRecordError
 
         spec, left_out = describe_records(data)
         files = sum(map(len, data.splits.values()))
@@ -85,7 +85,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
 def _with_settings(data: Data, arguments: argparse.Namespace) -> Data:
     """The data, read and written as the arguments say where they say it."""
     from tfx_sequence.components.sequence_example_gen.config import ReadConfig, WriteConfig
-    from tfx_sequence.pipeline.commands.data import made
+    from tfx_sequence.pipeline.datasets.dataset import made
 
     read, write = data.read, data.write
     if arguments.max_reject_fraction is not None:
@@ -98,7 +98,7 @@ def _with_settings(data: Data, arguments: argparse.Namespace) -> Data:
 
 def _patterns(data: Data) -> Any:
     """Files by split if they come so, with train among the splits, or else all of them."""
-    from tfx_sequence.pipeline.commands.data import TRAIN
+    from tfx_sequence.pipeline.datasets.dataset import TRAIN
 
     if not data.split and len(data.splits) > 1 and TRAIN in data.splits:
         return data.splits
@@ -106,8 +106,8 @@ def _patterns(data: Data) -> Any:
 
 
 def _print(spec: SequenceSpec, tally: Tally, left_out: Mapping[str, str], streams: Streams) -> None:
-    from tfx_sequence.pipeline.commands.data import train_first
-    from tfx_sequence.pipeline.commands.text_report import describe
+    from tfx_sequence.pipeline.datasets.dataset import train_first
+    from tfx_sequence.pipeline.datasets.text_report import describe
 
     counts = tally.counts
     print(

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Makes the folder; returns the exit code."""
-    from tfx_sequence.pipeline.sample_data import sample_files
+    from tfx_sequence.pipeline.commands.sample_data import sample_files
 
     folder = pathlib.Path(arguments.folder)
     try:

@@ -6,11 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.commands.session import in_session
+from tfx_sequence.pipeline.terminal.session import in_session
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_gen.inspection import Inspection
-    from tfx_sequence.pipeline.noise import Streams
+    from tfx_sequence.components.sequence_example_gen.discovery.inspect import Inspection
+    from tfx_sequence.pipeline.terminal.quiet import Streams
 
 HELP = "show what TFRecord files of SequenceExamples hold"
 DESCRIPTION = (
@@ -32,13 +32,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _inspect(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.components.sequence_example_validator.data_files import find_splits
-    from tfx_sequence.pipeline.display import display_on
+    from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
+    from tfx_sequence.pipeline.runs.display import display_on
 
     find_splits(arguments.path)
     with display_on(streams.err) as display:
         display.say("Loading TensorFlow ...")
-        from tfx_sequence.components.sequence_example_gen.inspection import inspect
+        from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 
         found = inspect(arguments.path, arguments.records)
     if arguments.json:
@@ -49,7 +49,7 @@ def _inspect(arguments: argparse.Namespace, streams: Streams) -> int:
 
 
 def _print(found: Inspection, streams: Streams) -> None:
-    from tfx_sequence.pipeline.commands.text_table import bar, console_on, grid
+    from tfx_sequence.pipeline.terminal.tables import bar, console_on, grid
 
     console = console_on(streams.out)
     files = "1 file" if len(found.files) == 1 else f"{len(found.files):,} files"

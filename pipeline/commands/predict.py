@@ -8,13 +8,13 @@ import json
 import tempfile
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
-from tfx_sequence.pipeline.commands.session import CommandError, in_session
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.session import CommandError, in_session
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_gen.tally import Tally
-    from tfx_sequence.pipeline.commands.data import Data
-    from tfx_sequence.pipeline.noise import Streams
+    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+    from tfx_sequence.pipeline.datasets.dataset import Data
+    from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
 
 HELP = "ask a model about sentences or files"
@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Asks the model; returns the exit code."""
     if not (arguments.input or arguments.output or arguments.config):
-        from tfx_sequence.pipeline.predict import predict
+        from tfx_sequence.pipeline.prediction.predict_text import predict
 
         return predict(arguments.model, arguments.text, arguments.json)
     return in_session("predict", arguments.json, lambda streams: _predict_files(arguments, streams))
 
 
 def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.data import read_data_arguments
-    from tfx_sequence.pipeline.display import display_on
-    from tfx_sequence.pipeline.tagger import find_model
+    from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
+    from tfx_sequence.pipeline.prediction.text_model import find_model
+    from tfx_sequence.pipeline.runs.display import display_on
 
     if arguments.text:
         raise CommandError(f"there are both sentences ({arguments.text[0]!r}) and files; give the one or the other")
@@ -71,9 +71,9 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         display.say("Loading TensorFlow and the model ...")
         import apache_beam as beam
 
-        from tfx_sequence.components.sequence_example_gen import storage
-        from tfx_sequence.pipeline.file_model import FileModel
-        from tfx_sequence.pipeline.predict_files import predict_files
+        from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+        from tfx_sequence.pipeline.prediction.predict_files import predict_files
+        from tfx_sequence.pipeline.prediction.record_model import FileModel
 
         if storage.match(storage.join(arguments.output, "*")):
             raise CommandError(f"the output folder {arguments.output!r} is not empty; name a new one, or empty it")
@@ -111,9 +111,9 @@ def _records(
     """The data as TFRecord files in the order of reading, and what became of its records."""
     from tfx_sequence.components.sequence_example_gen.config import WriteConfig
     from tfx_sequence.components.sequence_example_gen.convert import convert
-    from tfx_sequence.components.sequence_example_validator.data_files import find_splits
-    from tfx_sequence.pipeline.commands.data import made
-    from tfx_sequence.pipeline.commands.records import describe_records
+    from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
+    from tfx_sequence.pipeline.datasets.dataset import made
+    from tfx_sequence.pipeline.datasets.dataset_records import describe_records
 
     describe_records(dataclasses.replace(data, spec=spec))
     if data.read.on_long == "split" and arguments.shards > 1:

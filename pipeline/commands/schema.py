@@ -7,11 +7,11 @@ import json
 import tempfile
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
-from tfx_sequence.pipeline.commands.session import in_session
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.session import in_session
 
 if TYPE_CHECKING:
-    from tfx_sequence.pipeline.noise import Streams
+    from tfx_sequence.pipeline.terminal.quiet import Streams
 
 HELP = "infer, compare and show schemas"
 DESCRIPTION = "Infer, compare and show schemas of sequences."
@@ -48,17 +48,17 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.data import read_data_arguments
-    from tfx_sequence.pipeline.commands.schema_files import check_folder
-    from tfx_sequence.pipeline.display import display_on
+    from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
+    from tfx_sequence.pipeline.datasets.schema_files import check_folder
+    from tfx_sequence.pipeline.runs.display import display_on
 
     if arguments.output:
         check_folder(arguments.output)
     data = read_data_arguments(arguments, arguments.data)
     with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.say("Loading TensorFlow ...")
-        from tfx_sequence.pipeline.commands.records import as_records
-        from tfx_sequence.pipeline.commands.schema_files import infer, write_schema
+        from tfx_sequence.pipeline.datasets.dataset_records import as_records
+        from tfx_sequence.pipeline.datasets.schema_files import infer, write_schema
 
         display.say("Reading the data ...")
         records = as_records(data, folder)
@@ -71,8 +71,8 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
 
 
 def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.schema_files import read_schema
-    from tfx_sequence.schemas.schema_diff import diff_schemas
+    from tfx_sequence.pipeline.datasets.schema_files import read_schema
+    from tfx_sequence.schemas.tfmd.diff import diff_schemas
 
     differences = diff_schemas(read_schema(arguments.old), read_schema(arguments.new))
     if arguments.json:
@@ -83,9 +83,9 @@ def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
 
 
 def _show(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.schema_files import print_schema, read_schema
-    from tfx_sequence.schemas import tfmd
+    from tfx_sequence.pipeline.datasets.schema_files import print_schema, read_schema
     from tfx_sequence.schemas.spec_toml import to_toml
+    from tfx_sequence.schemas.tfmd import convert as tfmd
 
     schema = read_schema(arguments.schema)
     if arguments.json:

@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.commands.data_arguments import add_data_arguments
-from tfx_sequence.pipeline.commands.session import in_session
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.session import in_session
 
 if TYPE_CHECKING:
-    from tfx_sequence.pipeline.noise import Streams
+    from tfx_sequence.pipeline.terminal.quiet import Streams
 
 HELP = "look at data, and say what is wrong with it"
 DESCRIPTION = (
@@ -40,10 +40,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.commands.data import read_data_arguments
-    from tfx_sequence.pipeline.commands.schema_files import check_folder, read_schema
-    from tfx_sequence.pipeline.display import display_on
-    from tfx_sequence.schemas import tfmd
+    from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
+    from tfx_sequence.pipeline.datasets.schema_files import check_folder, read_schema
+    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.schemas.tfmd import convert as tfmd
 
     if arguments.html:
         check_folder(arguments.html)
@@ -53,18 +53,18 @@ def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
     against = read_data_arguments(arguments, [arguments.against], spec) if arguments.against else None
     with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.say("Loading TensorFlow ...")
-        from tfx_sequence.pipeline.commands.validation import validate
+        from tfx_sequence.pipeline.datasets.validation import validate
 
         report = validate(data, against, schema, arguments.fail_on, arguments.batch_size, folder, display.say)
     if arguments.html:
-        from tfx_sequence.pipeline.commands.html_report import to_html
-        from tfx_sequence.pipeline.commands.schema_files import write_text
+        from tfx_sequence.pipeline.datasets.html_report import to_html
+        from tfx_sequence.pipeline.datasets.schema_files import write_text
 
         write_text(arguments.html, to_html(report, title=" ".join(arguments.data) or arguments.config))
     if arguments.json:
         print(report.model_dump_json(), file=streams.out)
     else:
-        from tfx_sequence.pipeline.commands.text_report import print_report
+        from tfx_sequence.pipeline.datasets.text_report import print_report
 
         print_report(report, streams.out)
     return 1 if report.failures else 0

@@ -5,7 +5,7 @@ import typing
 import pydantic
 import pytest
 
-from tfx_sequence.pipeline.config import Config
+from tfx_sequence.pipeline.config.tables import Config
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
-from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.readers import ENTRY_POINTS, READERS
-from tfx_sequence.pipeline.config import DataSplitConfig
-from tfx_sequence.schemas.examples import make_example
+from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.readers.reader import ENTRY_POINTS, READERS
+from tfx_sequence.pipeline.config.tables import DataSplitConfig
+from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "reading.md").read_text(encoding="utf-8")

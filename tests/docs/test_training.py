@@ -11,7 +11,7 @@ from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
 from tfx_sequence.components.sequence_trainer import SequenceTrainer, TrainingConfig
-from tfx_sequence.components.sequence_trainer.report import progress
+from tfx_sequence.components.sequence_trainer.training.training_report import progress
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 

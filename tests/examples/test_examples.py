@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.pipeline import runner
-from tfx_sequence.pipeline.config_file import load_config
-from tfx_sequence.pipeline.display import display_on
-from tfx_sequence.pipeline.own_code import make_importable
+from tfx_sequence.pipeline.config.own_code import make_importable
+from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
-from tfx_sequence.pipeline.report import Report
+from tfx_sequence.pipeline.runs import runner
+from tfx_sequence.pipeline.runs.display import display_on
+from tfx_sequence.pipeline.runs.run_summary import Report
 
 pytestmark = pytest.mark.slow
 
@@ -118,8 +118,8 @@ def test_own_cell(run: Any) -> None:
 
 
 def test_own_reader_rejects_what_it_cannot_read_with_its_place(root: Path, tmp_path: Path) -> None:
-    from tfx_sequence.components.sequence_example_gen.sources import Source
-    from tfx_sequence.schemas.records import Reject
+    from tfx_sequence.components.sequence_example_gen.files.source import Source
+    from tfx_sequence.schemas.records.rejects import Reject
     from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
     reader = load(root / "examples" / "own_reader" / "sessions.py").SessionReader

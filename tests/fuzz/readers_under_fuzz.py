@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.grouping import Row
-from tfx_sequence.components.sequence_example_gen.intake import Encoded
-from tfx_sequence.schemas.examples import decode
-from tfx_sequence.schemas.records import BadRecordError, Reason, Reject
+from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
+from tfx_sequence.schemas.records.examples import decode
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers_under_fuzz import FORMATS, check_promises
 
-from tfx_sequence.schemas.records import Reject
+from tfx_sequence.schemas.records.rejects import Reject
 
 TROUBLE = [
     *(bytes([byte]) for byte in b'\0\t\n\r "\',:;=|#@-_.?[]{}\\/0aN'),

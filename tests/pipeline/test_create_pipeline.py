@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import json_format
 from tfx.proto import infra_validator_pb2
 
-from tfx_sequence.pipeline.config_file import load_config
+from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 
 

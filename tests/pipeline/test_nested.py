@@ -13,13 +13,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_trainer.task import SequenceTask
-from tfx_sequence.pipeline import runner
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.pipeline.cli import main
-from tfx_sequence.pipeline.config_file import load_config
-from tfx_sequence.pipeline.display import display_on
+from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
-from tfx_sequence.schemas.examples import decode, encode
+from tfx_sequence.pipeline.runs import runner
+from tfx_sequence.pipeline.runs.display import display_on
+from tfx_sequence.schemas.records.examples import decode, encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 pytestmark = pytest.mark.slow

@@ -23,9 +23,9 @@ from tfx_sequence.components.sequence_example_validator import SequenceExampleVa
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTrainer, TrainingConfig
 from tfx_sequence.components.sequence_transform import SequenceTransform
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.examples import encode
+from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 pytestmark = pytest.mark.slow
 

@@ -61,7 +61,7 @@ def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monke
 
 
 def test_config_for_json_lines_is_a_config(root: Path, tmp_path: Path) -> None:
-    from tfx_sequence.pipeline.config_file import load_config
+    from tfx_sequence.pipeline.config.toml_file import load_config
 
     (tmp_path / "data").mkdir()
     for split in ("train", "dev", "test"):

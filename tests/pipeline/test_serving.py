@@ -38,7 +38,7 @@ from tfx_sequence.components.sequence_example_gen import ReadConfig, SequenceExa
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTrainer, TrainingConfig
 from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
-from tfx_sequence.schemas.examples import decode, encode
+from tfx_sequence.schemas.records.examples import decode, encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 pytestmark = pytest.mark.slow

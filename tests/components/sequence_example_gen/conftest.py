@@ -4,11 +4,11 @@ import apache_beam as beam
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-from tfx_sequence.components.sequence_example_gen.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.intake import Encoded
-from tfx_sequence.components.sequence_example_gen.request import InputFile, Request
-from tfx_sequence.components.sequence_example_gen.sources import Source
+from tfx_sequence.components.sequence_example_gen.files.source import Source
+from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
+from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
 
 
 @pytest.fixture

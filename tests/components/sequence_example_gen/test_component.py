@@ -11,8 +11,8 @@ from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen, SequenceExampleGenSpec
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.executor import Executor, make_request
-from tfx_sequence.components.sequence_example_gen.sources import NoInputError
-from tfx_sequence.schemas.records import BadRecordError
+from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
+from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tag": Feature(kind="categorical", context=True)})

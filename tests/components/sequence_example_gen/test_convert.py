@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.convert import convert
-from tfx_sequence.components.sequence_example_gen.inspection import inspect
-from tfx_sequence.components.sequence_example_gen.sources import NoInputError
-from tfx_sequence.schemas.examples import decode, make_example
-from tfx_sequence.schemas.records import BadRecordError, Reason
+from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
+from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
+from tfx_sequence.schemas.records.examples import decode, make_example
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason
+from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfrecords import frame
 
 SPEC = SequenceSpec(features={"x": Feature(kind="token"), "n": Feature(kind="integer", context=True)})
 READ = ReadConfig(format="jsonl")

@@ -14,8 +14,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx_sequence.components.sequence_example_validator import ExamplesInvalidError, SequenceExampleValidator
 from tfx_sequence.components.sequence_example_validator.component import SequenceExampleValidatorSpec
 from tfx_sequence.components.sequence_example_validator.executor import Executor
-from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SPEC = SequenceSpec(
     features={

@@ -29,12 +29,12 @@ from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchD
 from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
-from tfx_sequence.components.sequence_example_validator.validate import Statistics, validate_split
+from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
 from tfx_sequence.components.sequence_schema_gen import infer_schema
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.examples import Encoder
-from tfx_sequence.schemas.findings import Tally
+from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "validation.md"

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.records import BadRecordError
+from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SPEC = SequenceSpec(
     features={"tokens": Feature(kind="token"), "id": Feature(kind="token", role="key", context=True)}, max_length=3

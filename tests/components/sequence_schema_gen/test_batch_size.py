@@ -6,7 +6,7 @@ import tensorflow_data_validation as tfdv
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.components.sequence_schema_gen import infer_schema
-from tfx_sequence.schemas.examples import encode
+from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(

@@ -14,8 +14,8 @@ from tfx.utils import io_utils
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_schema_gen.component import SequenceSchemaGenSpec
 from tfx_sequence.components.sequence_schema_gen.executor import Executor
-from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")})
 

@@ -6,9 +6,9 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_sequence.components.sequence_schema_gen import infer_schema
-from tfx_sequence.schemas import tfmd
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import SchemaError
+from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import SchemaError
 
 TRAIN = (
     ({"id": "s1", "score": 0.5}, {"tokens": ["a", "b"], "tags": ["X", "Y"]}),

@@ -12,7 +12,7 @@ from tfx.proto import example_gen_pb2
 
 from tfx_sequence.components.sequence_example_validator import ExamplesInvalidError, SequenceExampleValidator
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
-from tfx_sequence.schemas.examples import encode
+from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(

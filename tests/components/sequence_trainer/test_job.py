@@ -14,12 +14,12 @@ import tensorflow as tf
 from training_corpus import MODEL, TASK, records
 
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
-from tfx_sequence.components.sequence_trainer.fingerprint import fingerprint
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.model_config import ModelConfig
-from tfx_sequence.components.sequence_trainer.task import SequenceTask, TaskError
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 
 
 @pytest.fixture

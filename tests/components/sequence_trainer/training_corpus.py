@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batching import SequenceBatches
-from tfx_sequence.components.sequence_trainer.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.model_config import HeadConfig, ModelConfig
-from tfx_sequence.components.sequence_trainer.parsing import Column
-from tfx_sequence.components.sequence_trainer.saved_state import SavedState
-from tfx_sequence.components.sequence_trainer.task import Head, Input, SequenceTask
-from tfx_sequence.components.sequence_trainer.training import Outcome, Trainer
-from tfx_sequence.components.sequence_trainer.training_config import TrainingConfig
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
+from tfx_sequence.components.sequence_trainer.training.trainer import Outcome, Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(

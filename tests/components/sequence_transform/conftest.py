@@ -21,9 +21,9 @@ from tfx.utils import io_utils
 
 from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
 from tfx_sequence.components.sequence_transform.executor import Executor
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.examples import Encoder, decode
+from tfx_sequence.schemas.records.examples import Encoder, decode
 from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -15,9 +15,9 @@ from tfx.utils import io_utils
 from tfx_bsl.tfxio import dataset_options
 from transform_corpus import RECORDS, SPEC
 
-from tfx_sequence.schemas import tfmd
-from tfx_sequence.schemas.examples import decode
+from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 UNCHANGED = ("counts", "scores", "vectors", "notes", "year", "age", "point")

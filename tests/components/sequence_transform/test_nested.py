@@ -15,7 +15,7 @@ from tfx.utils import io_utils
 from transform_corpus import NASTY, UNSEEN
 
 from tfx_sequence.components.sequence_transform import VocabularyConfig
-from tfx_sequence.schemas.examples import decode
+from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.vocabulary import Vocabulary
 

@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_transform import (
     preprocess,
     suffix,
 )
-from tfx_sequence.components.sequence_transform.guard import zero_if
+from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 # TensorFlow ends a string at a NUL when it lowers it.
@@ -49,7 +49,7 @@ def test_lowercase_is_that_of_python(values):
 def test_lowercase_does_not_depend_on_the_locale(locale):
     script = (
         "import tensorflow as tf\n"
-        "from tfx_sequence.components.sequence_transform.text import lowercase\n"
+        "from tfx_sequence.components.sequence_transform.graph.strings import lowercase\n"
         f"print(ascii(lowercase({_LETTERS!r} + 'I').numpy().decode()))\n"
     )
     env = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "1"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfx_sequence.pipeline.cli import main
-from tfx_sequence.pipeline.config_file import load_config
+from tfx_sequence.pipeline.config.toml_file import load_config
 
 
 def test_project_is_complete_named_for_its_folder_and_of_sound_data(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from tfx_sequence.schemas.examples import make_example
-from tfx_sequence.schemas.tfrecords import frame
+from tfx_sequence.schemas.records.examples import make_example
+from tfx_sequence.schemas.records.tfrecords import frame
 
 
 @pytest.fixture

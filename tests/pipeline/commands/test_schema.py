@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tfx_sequence.schemas import Feature, SequenceSpec, tfmd, to_schema
+from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
 from tfx_sequence.schemas.spec_toml import from_toml
+from tfx_sequence.schemas.tfmd import convert as tfmd
 
 SPEC = SequenceSpec(
     features={

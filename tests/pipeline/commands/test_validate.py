@@ -221,8 +221,8 @@ def test_data_is_compared_with_other_data_and_with_a_schema(corpus, write, run, 
 )
 def test_what_cannot_run_says_so_on_one_line_and_gives_2(corpus, run, tmp_path, argv, message):
     from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
-    from tfx_sequence.schemas.examples import make_example
-    from tfx_sequence.schemas.tfrecords import frame
+    from tfx_sequence.schemas.records.examples import make_example
+    from tfx_sequence.schemas.records.tfrecords import frame
 
     schema = str(to_schema(SequenceSpec(features={"t": Feature(kind="token")})))
     texts = {

@@ -1,0 +1,1 @@
+"""Features found by looking at files whose spec is not known."""

@@ -1,0 +1,1 @@
+"""Files: finding, opening, decompressing and writing them."""

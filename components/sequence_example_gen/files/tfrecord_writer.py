@@ -1,0 +1,45 @@
+"""TFRecord files, written so that equal records give equal bytes and no file is ever half there."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Iterable
+
+from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+
+_GZIP = 16 + zlib.MAX_WBITS
+_CHUNK = 1 << 18
+
+
+def write_tfrecords(path: str, frames: Iterable[bytes], staging: str, compression_level: int) -> int:
+    """Writes a gzip file of frames: under another name first, and renamed when it is whole.
+
+    The gzip header has no time and no name in it.
+
+    Args:
+      path: The file to be.
+      frames: Records that `frame` made.
+      staging: A folder on the same filesystem.
+      compression_level: 0 to 9.
+
+    Returns:
+      The number of records.
+    """
+    hidden = storage.join(staging, uuid.uuid4().hex)
+    count = 0
+    compressor = zlib.compressobj(compression_level, zlib.DEFLATED, _GZIP)
+    with storage.create_file(hidden) as stream:
+        chunk: list[bytes] = []
+        size = 0
+        for data in frames:
+            chunk.append(data)
+            count += 1
+            size += len(data)
+            if size >= _CHUNK:
+                stream.write(compressor.compress(b"".join(chunk)))
+                chunk, size = [], 0
+        stream.write(compressor.compress(b"".join(chunk)))
+        stream.write(compressor.flush())
+    storage.rename(hidden, path)
+    return count

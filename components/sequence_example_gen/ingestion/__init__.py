@@ -1,0 +1,1 @@
+"""The Beam pipeline that turns files into splits of SequenceExamples."""

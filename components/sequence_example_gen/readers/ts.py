@@ -1,0 +1,128 @@
+"""Time series in the `.ts` files of UEA and sktime: unequal lengths, many dimensions, a class or a target each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tfx_sequence.components.sequence_example_gen.files.source import Source
+from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
+from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
+from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+
+VALUES = "values"
+"""The source of a vector feature that is all dimensions; a dimension's number is that of a float feature."""
+
+LABEL = "label"
+"""The source of a context feature that is the class label, or the target value."""
+
+_NUMBER = Feature(kind="float")
+
+
+class SeriesReader(Reader):
+    """Reads `.ts` files (https://www.aeon-toolkit.org/en/stable/examples/datasets/load_data_from_web.html).
+
+    A line after `@data` is a record: dimensions between colons, values between commas, the label last. A `?` is a
+    missing value and is read as NaN, so `not_finite` says what becomes of it. The reader takes no options.
+    """
+
+    def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
+        """Takes the spec."""
+        Frozen.model_validate(dict(options))
+        self._features = {name: (_check(name, spec.source(name), f), f) for name, f in spec.features.items()}
+
+    def read(self, source: Source) -> Iterator[Item]:
+        """Yields one record a line of data."""
+        lines = source.lines()
+        header = _Header()
+        try:
+            while not header.take(*next(lines)):
+                pass
+        except StopIteration:
+            return
+        except BadRecordError as error:
+            yield error.reject
+            return
+        for number, line in lines:
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                yield number, self._record(line, header)
+            except BadRecordError as error:
+                yield error.reject.at(line=number, excerpt=line)
+
+    def _record(self, line: str, header: _Header) -> dict[str, Any]:
+        parts = line.split(":")
+        label = parts.pop().strip() if header.labelled else None
+        if header.dimensions is not None and len(parts) != header.dimensions:
+            message = f"the line has {len(parts)} dimensions, expected {header.dimensions}, as `@dimensions` says"
+            raise bad_record(Reason.MALFORMED, message)
+        series = [_numbers(part) for part in parts]
+        if len({len(values) for values in series}) > 1:
+            message = f"the dimensions have {', '.join(str(len(values)) for values in series[:20])} values"
+            raise bad_record(Reason.UNEQUAL_LENGTHS, message)
+        return {
+            name: _value(name, source, feature, series, label) for name, (source, feature) in self._features.items()
+        }
+
+
+class _Header:
+    """What the lines before the data say."""
+
+    def __init__(self) -> None:
+        self.dimensions: int | None = None
+        self.labelled = False
+
+    def take(self, number: int, line: str) -> bool:
+        """Takes one line. Returns whether the data follows."""
+        if not line.strip() or line.startswith("#"):
+            return False
+        tag, *words = line.lower().split()
+        if not tag.startswith("@"):
+            raise bad_record(Reason.MALFORMED, "there is data before `@data`", line=number, excerpt=line)
+        if tag == "@timestamps" and words[:1] == ["true"]:
+            message = "the series has time stamps, expected values only (`@timeStamps false`)"
+            raise bad_record(Reason.MALFORMED, message, line=number)
+        if tag == "@univariate" and words[:1] == ["true"]:
+            self.dimensions = 1
+        if tag == "@dimensions" and words and words[0].isdecimal():
+            self.dimensions = int(words[0])
+        if tag in ("@classlabel", "@targetlabel"):
+            self.labelled = words[:1] == ["true"]
+        return tag == "@data"
+
+
+def _check(name: str, source: str, feature: Feature) -> str:
+    """The source of a feature that can be read from it."""
+    dimension = re.fullmatch("[0-9]+", source, re.ASCII) is not None
+    if feature.context:
+        fits = source == LABEL and feature.kind != "vector"
+    else:
+        fits = feature.kind == "vector" if source == VALUES else feature.kind == "float" and dimension
+    if not fits:
+        raise ValueError(
+            f"`{name}` is of kind {feature.kind!r} from {source!r}, expected a 'vector' from 'values', a 'float' from "
+            "the number of a dimension, or for a context feature 'label'; set `source`"
+        )
+    return source
+
+
+def _numbers(text: str) -> list[float]:
+    cells = (cell.strip() for cell in text.split(","))
+    return [parse_cell(VALUES, _NUMBER, "nan" if cell == "?" else cell) for cell in cells]
+
+
+def _value(name: str, source: str, feature: Feature, series: list[list[float]], label: str | None) -> Any:
+    if source == VALUES:
+        return [list(step) for step in zip(*series, strict=True)]
+    if source != LABEL:
+        if int(source) >= len(series):
+            raise bad_record(Reason.MISSING_FEATURE, f"`{name}` is dimension {source}, but there are {len(series)}")
+        return series[int(source)]
+    if label is None:
+        raise bad_record(
+            Reason.MISSING_FEATURE, f"`{name}` is the label, but the file has none (`@classLabel true ...`)"
+        )
+    return parse_cell(name, feature, label)

@@ -1,0 +1,1 @@
+"""The examination of a data set on its own, without a pipeline."""

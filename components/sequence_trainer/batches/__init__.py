@@ -1,0 +1,1 @@
+"""Padded batches of transformed records: parsing, planning, masks."""

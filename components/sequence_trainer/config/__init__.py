@@ -1,0 +1,1 @@
+"""Settings of the network, its training and its tuning."""

@@ -1,0 +1,1 @@
+"""Losses over the real steps of padded sequences."""

@@ -1,0 +1,227 @@
+"""Linear-chain conditional random field: the labels of a sequence are scored together, not step by step.
+
+The score of labels y for logits x of n steps is::
+
+    start[y_0] + x[0, y_0] + transitions[y_0, y_1] + x[1, y_1] + ... + x[n - 1, y_(n-1)] + end[y_(n-1)]
+
+and their probability the exponential of it over the sum of that of all label sequences (Lafferty, McCallum and
+Pereira 2001, "Conditional Random Fields"; over RNN outputs: Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF Models for
+Sequence Tagging"). A step without transitions to learn from is a softmax: weights start at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.losses.crf_partition import log_partition
+from tfx_sequence.components.sequence_trainer.losses.sequence import (
+    LossParts,
+    Reduction,
+    full_precision,
+    reduce_sequences,
+)
+from tfx_sequence.components.sequence_trainer.metrics.spans import read_tags
+from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+
+# Less than any sum of real scores, and still finite: where every path breaks a constraint, the one that breaks the
+# fewest is the best.
+_FORBIDDEN = -1e9
+
+_BEFORE_INSIDE = ("B", "I")
+_FINISHED = ("O", "E", "S")
+
+
+class TagConstraints(NamedTuple):
+    """Which labels may start, follow one another, and end.
+
+    Attributes:
+      start: bool `[C]`.
+      transitions: Whether the second may follow the first, bool `[C, C]`.
+      end: bool `[C]`.
+    """
+
+    start: npt.NDArray[np.bool_]
+    transitions: npt.NDArray[np.bool_]
+    end: npt.NDArray[np.bool_]
+
+
+def tag_constraints(tags: Sequence[str], scheme: Literal["BIO", "BIOES"]) -> TagConstraints:
+    """What BIO or BIOES allows, for the tags of ids 1, 2, ...
+
+    I (and E) follow only B or I of their type; in BIOES, B and I are followed only by I or E of their type.
+
+    Raises:
+      ValueError: if a tag is not of the scheme.
+    """
+    table = read_tags(tags, scheme)
+    prefix = [tag[0] for tag in tags]
+    inside = np.array([letter in ("I", "E") for letter in prefix])
+    opened = np.array([letter in _BEFORE_INSIDE for letter in prefix])
+    goes_on = opened[:, None] & inside[None, :] & (table.type[:, None] == table.type[None, :])
+    finished = np.array([scheme == "BIO" or letter in _FINISHED for letter in prefix])
+    return TagConstraints(start=~inside, transitions=goes_on | (finished[:, None] & ~inside[None, :]), end=finished)
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class LinearChainCRF(keras.layers.Layer):
+    """Scores of labels that follow one another, on top of logits.
+
+    Calling the layer decodes: logits `[B, T, C]` and lengths `[B]` to the ids of the best labels, int64 `[B, T]`, 0 at
+    padded steps. Training uses `loss`. Logits at padded steps may hold anything, and get no gradient.
+
+    Constraints apply to decoding alone: training data that breaks one still has a finite loss.
+    """
+
+    def __init__(self, num_labels: int, constraints: TagConstraints | None = None, **kwargs: Any) -> None:
+        """Makes the weights.
+
+        Args:
+          num_labels: C.
+          constraints: Of `num_labels` labels, as from `tag_constraints`; all may follow all if None.
+          **kwargs: Of `keras.layers.Layer`. The dtype is float32 unless given, also under mixed precision.
+
+        Raises:
+          ValueError: if the constraints are of another number of labels.
+        """
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.num_labels = num_labels
+        self.constraints = None if constraints is None else _check(constraints, num_labels)
+        self.transitions = self.add_weight(shape=(num_labels, num_labels), initializer="zeros", name="transitions")
+        self.start = self.add_weight(shape=(num_labels,), initializer="zeros", name="start")
+        self.end = self.add_weight(shape=(num_labels,), initializer="zeros", name="end")
+        self.built = True
+
+    def call(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The ids of the best labels: int64 `[B, T]`, 0 at padded steps."""
+        return self.decode(logits, lengths)[0]
+
+    def loss(
+        self,
+        logits: tf.Tensor,
+        labels: tf.Tensor,
+        lengths: tf.Tensor,
+        *,
+        reduction: Reduction = "sequence_mean",
+        sequence_weights: tf.Tensor | None = None,
+    ) -> LossParts:
+        """The negative log-likelihood, reduced like `sequence_loss`: a step's share is 1 / length of its sequence's."""
+        negative = -self.log_likelihood(logits, labels, lengths)
+        return reduce_sequences(negative, lengths, reduction, sequence_weights)
+
+    def log_likelihood(self, logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The log-probability of the labels, `[B]`; 0 for a sequence of length 0.
+
+        Args:
+          logits: `[B, T, C]`.
+          labels: Ids 1 to C, integers `[B, T]`.
+          lengths: Real steps of each sequence, integers `[B]`.
+
+        Raises:
+          tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
+        """
+        logits, transitions, start, end = self._scores(logits)
+        mask = step_mask(lengths, tf.shape(logits)[1])
+        logits = zero_padding(logits, mask)
+        y = classes(labels, mask)
+        last = tf.gather(y, tf.maximum(tf.cast(lengths, tf.int64) - 1, 0), batch_dims=1)
+        emitted = zero_padding(tf.gather(logits, y, batch_dims=2), mask)
+        moved = tf.gather_nd(transitions, tf.stack([y[:, :-1], y[:, 1:]], -1))
+        score = tf.reduce_sum(emitted, 1) + tf.reduce_sum(zero_padding(moved, mask[:, 1:]), 1)
+        score += tf.gather(start, y[:, 0]) + tf.gather(end, last)
+        return tf.where(lengths > 0, score - log_partition(logits, lengths, transitions, start, end), 0)
+
+    def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The probability of each label at each step, over all label sequences, `[B, T, C]`; 0 at padded steps."""
+        logits, transitions, start, end = self._scores(logits)
+        logits = zero_padding(logits, step_mask(lengths, tf.shape(logits)[1]))
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            log_z = log_partition(logits, lengths, transitions, start, end)
+        return tape.gradient(log_z, logits)
+
+    def decode(self, logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best labels that keep the constraints (Viterbi 1967).
+
+        Returns:
+          Their ids, int64 `[B, T]`, 0 at padded steps, and their score, `[B]`, 0 for a sequence of length 0.
+        """
+        logits, transitions, start, end = self._scores(logits)
+        if self.constraints is not None:
+            transitions += tf.where(self.constraints.transitions, 0.0, tf.cast(_FORBIDDEN, transitions.dtype))
+            start += tf.where(self.constraints.start, 0.0, tf.cast(_FORBIDDEN, start.dtype))
+            end += tf.where(self.constraints.end, 0.0, tf.cast(_FORBIDDEN, end.dtype))
+        mask = step_mask(lengths, tf.shape(logits)[1])
+        emitted = tf.transpose(zero_padding(logits, mask), [1, 0, 2])  # [T, B, C]
+        real = tf.transpose(mask)
+        score, sources = _best_sources(emitted, real, transitions, start)
+        score += end
+        path = _trace_back(sources, tf.argmax(score, -1, tf.int32))
+        ids = tf.where(mask, tf.cast(tf.transpose(path), tf.int64) + FIRST_ID, PAD_ID)
+        return ids, tf.where(lengths > 0, tf.reduce_max(score, -1), 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the layer again."""
+        constraints = self.constraints and {name: value.tolist() for name, value in self.constraints._asdict().items()}
+        return {**super().get_config(), "num_labels": self.num_labels, "constraints": constraints}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LinearChainCRF:
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        constraints = config.pop("constraints")
+        if constraints is not None:
+            constraints = TagConstraints(**{name: np.array(value) for name, value in constraints.items()})
+        return cls(constraints=constraints, **config)
+
+    def _scores(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        logits = full_precision(logits)
+        weights = (tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end))
+        return (logits, *weights)
+
+
+def _check(constraints: TagConstraints, num_labels: int) -> TagConstraints:
+    shapes = [np.shape(part) for part in constraints]
+    if shapes != [(num_labels,), (num_labels, num_labels), (num_labels,)]:
+        raise ValueError(f"constraints for {num_labels} labels cannot have start, transitions and end of {shapes}")
+    return constraints
+
+
+def _best_sources(
+    emitted: tf.Tensor, real: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The score of the best path to each label of the last real step, `[B, C]`, and each step's sources.
+
+    The sources, int32 `[T, B, C]`, are the labels that the best paths to each step come from; a padded step's labels
+    come from themselves, so that a path keeps its last real label, and so do the first step's.
+    """
+    steps = tf.shape(emitted)[0]
+    itself = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(emitted)[1:])
+    sources = tf.TensorArray(tf.int32, steps, element_shape=emitted.shape[1:]).write(0, itself)
+
+    def step(t: tf.Tensor, score: tf.Tensor, sources: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        paths = score[:, :, None] + transitions  # [B, from, to]
+        now = real[t][:, None]
+        sources = sources.write(t, tf.where(now, tf.argmax(paths, 1, tf.int32), itself))
+        return t + 1, tf.where(now, tf.reduce_max(paths, 1) + emitted[t], score), sources
+
+    _, score, sources = tf.while_loop(lambda t, *_: t < steps, step, [1, start + emitted[0], sources])
+    return score, sources.stack()
+
+
+def _trace_back(sources: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+    """The labels of each step, int32 `[T, B]`, that lead to `last`, `[B]`."""
+    steps = tf.shape(sources)[0]
+    path = tf.TensorArray(tf.int32, steps, element_shape=last.shape)
+
+    def step(t: tf.Tensor, label: tf.Tensor, path: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        return t - 1, tf.gather(sources[t], label, batch_dims=1), path.write(t, label)
+
+    _, _, path = tf.while_loop(lambda t, *_: t >= 0, step, [steps - 1, last, path])
+    return path.stack()

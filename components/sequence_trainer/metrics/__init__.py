@@ -1,0 +1,1 @@
+"""Streaming Keras metrics over the real steps of padded sequences."""

@@ -1,0 +1,1 @@
+"""The network: input encoders, recurrent layers, and a head for each label."""

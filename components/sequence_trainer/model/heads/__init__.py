@@ -1,0 +1,1 @@
+"""Heads: the layers that each predict one label."""

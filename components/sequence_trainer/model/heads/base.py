@@ -1,0 +1,163 @@
+"""What a head of the network is: the layer that predicts one label, with its loss, its answers and its metrics.
+
+A training loop knows no more of a label than this::
+
+    outputs = model(batch, training=True)                                       # label to outputs
+    parts = {name: head.loss(outputs[name], batch, reduction, training=True) for name, head in model.heads.items()}
+
+    metrics = {name: head.new_metrics() for name, head in model.heads.items()}
+    for batch in evaluation:
+        outputs = model(batch, training=False)
+        for name, metric in metrics.items():
+            metric.update(outputs[name], batch)
+    metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
+    metrics["tags"].watched                     # "tags_span_f1": what early stopping watches unless told otherwise
+    metrics["tags"].more_is_better              # True
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
+from tfx_sequence.components.sequence_trainer.rnn.windows import SHARE
+from tfx_sequence.components.sequence_trainer.task.task import Head
+
+Batch = Mapping[str, tf.Tensor]
+"""The columns of a padded batch, `[B, T, ...]` or `[B, ...]`, and `lengths`, int64 `[B]`."""
+
+
+class Encoded(NamedTuple):
+    """What the recurrent layers make of a batch, and every head reads.
+
+    Attributes:
+      steps: The last layer's outputs, `[B, T, U]`, 0 at padded steps.
+      final: Its last outputs in each direction, `[B, S]`.
+      lengths: Real steps of each sequence, int64 `[B]`.
+    """
+
+    steps: tf.Tensor
+    final: tf.Tensor
+    lengths: tf.Tensor
+
+
+class HeadMetrics(abc.ABC):
+    """The metrics of one head, streaming: of real steps, or of records.
+
+    Attributes:
+      metrics: Name to metric, without the label's name.
+      watched: The name, in `result`, of the one that tells the best model.
+      more_is_better: Whether the best model has the highest value of it.
+    """
+
+    more_is_better = True
+
+    def __init__(self, head: Head, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+        """Takes the metrics, and the name in `result`, without the label's name, of the one that is watched."""
+        self.head = head
+        self.metrics = metrics
+        self.watched = f"{head.name}_{watched}"
+
+    @abc.abstractmethod
+    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
+        """Adds a batch and what the head gave for it. Works in `tf.function`."""
+
+    def result(self) -> dict[str, float]:
+        """`<label>_<metric>` to its value so far; `<label>_<metric>_<key>` for a metric of several values."""
+        figures: dict[str, float] = {}
+        for name, metric in self.metrics.items():
+            value = metric.result()
+            parts = {f"_{key}": part for key, part in value.items()} if isinstance(value, dict) else {"": value}
+            figures |= {f"{self.head.name}_{name}{key}": float(part) for key, part in parts.items()}
+        return figures
+
+    def reset(self) -> None:
+        """Forgets all batches."""
+        for metric in self.metrics.values():
+            metric.reset_state()
+
+    def lengths(self, batch: Batch) -> tf.Tensor | None:
+        """What the metrics take as `lengths`: None for one label a record."""
+        return batch[LENGTHS] if self.head.per_step else None
+
+
+class HeadLayer(keras.layers.Layer, abc.ABC):
+    """Predicts one label.
+
+    Args:
+      head: The label.
+      config: How it is predicted.
+      record_weight: The column that says how much each record counts, if there is one.
+    """
+
+    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+        """Makes the layer; its weights are made when it is first called."""
+        super().__init__(name=f"head_{head.name}")
+        self.head = head
+        self.config = config
+        self._record_weight = record_weight
+
+    @abc.abstractmethod
+    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+        """The label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record.
+
+        Those of training are for `training_loss` alone, and may be something else.
+        """
+
+    @abc.abstractmethod
+    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The loss before it is weighted."""
+
+    def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """What training makes small, before it is weighted: the loss, unless that takes too long."""
+        return self.raw_loss(outputs, batch, reduction)
+
+    @abc.abstractmethod
+    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the model answers for the label, under the names that it is served by.
+
+        Args:
+          outputs: What the layer gave, called with `training=False`.
+          lengths: Real steps of each sequence, integers `[B]`.
+
+        Returns:
+          Name to `[B, T]`, with "" and 0 at padded steps; to `[B]` for one label a record.
+        """
+
+    @abc.abstractmethod
+    def new_metrics(self) -> HeadMetrics:
+        """Metrics that have seen no batch yet. They are no part of the layer: their variables are not its weights."""
+
+    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
+        """How unlikely each record's labels are together, in nats: floats `[B]`, without weights and smoothing.
+
+        None if the head gives its label no probability, as that of a number.
+        """
+        return None
+
+    def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
+        """The label's loss, times its weight.
+
+        Args:
+          outputs: What the layer gave for the batch, called with the same `training`.
+          batch: With the label's ids from 1, or numbers, `[B, T]` or `[B]`.
+          reduction: How step losses become one number.
+          training: Whether it is the `training_loss`.
+        """
+        parts = (self.training_loss if training else self.raw_loss)(outputs, batch, reduction)
+        return LossParts(self.config.weight * parts.total, parts.normaliser)
+
+    def record_weights(self, batch: Batch) -> tf.Tensor | None:
+        """How much each record of the batch counts, `[B]`; None if all count alike."""
+        share = batch.get(SHARE)
+        if self._record_weight is None:
+            return share
+        weights = batch[self._record_weight]
+        return weights if share is None else share * tf.cast(weights, share.dtype)

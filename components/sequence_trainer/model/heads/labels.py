@@ -1,0 +1,205 @@
+"""Heads that choose one of a label's values: each step, or record, by itself (softmax), or a sequence's together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
+from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, tag_constraints
+from tfx_sequence.components.sequence_trainer.losses.sampled import sampled_sequence_loss
+from tfx_sequence.components.sequence_trainer.losses.sequence import (
+    LossParts,
+    Reduction,
+    classification_loss,
+    full_precision,
+    sequence_loss,
+    step_losses,
+)
+from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
+from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadLayer, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.task.task import Head, TaskError
+from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+
+
+class SoftmaxHead(HeadLayer):
+    """A softmax over the label's values: of each step, or of the record.
+
+    Args:
+      head: The label.
+      config: How it is predicted.
+      record_weight: The column that says how much each record counts, if there is one.
+      seed: Of the values that are drawn in training, if the softmax is sampled.
+    """
+
+    def __init__(
+        self, head: Head, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
+    ) -> None:
+        """Makes the layer.
+
+        Raises:
+          TaskError: if the label has not all values that have a weight, or not more than are drawn.
+        """
+        super().__init__(head, config, record_weight)
+        _check_sampled(head, config)
+        self._class_weights = _class_weights(head, config)
+        self._pooled = Pooled(head.per_step, config.pooling)
+        self._dense = keras.layers.Dense(len(head.classes), name="logits")
+        self._draws = keras.random.SeedGenerator(seed) if config.sampled else None
+
+    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+        """Logits `[B, T, C]`, or `[B, C]`; what they would be made of, if training draws."""
+        hidden = self.hidden(encoded)
+        return hidden if training and self._draws else self.logits(hidden)
+
+    def hidden(self, encoded: Encoded) -> tf.Tensor:
+        """What the logits are made of, `[B, T, D]`, or `[B, D]`."""
+        hidden = self._pooled(encoded)
+        if not self._dense.built:
+            self._dense.build(hidden.shape)
+        return hidden
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """`[B, T, D]` to `[B, T, C]`, or `[B, D]` to `[B, C]`."""
+        return self._dense(hidden)
+
+    def table(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
+        return tf.transpose(self._dense.kernel), tf.convert_to_tensor(self._dense.bias)
+
+    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The cross entropy."""
+        labels = batch[self.head.name]
+        options: dict[str, Any] = {
+            "reduction": reduction,
+            "class_weights": self._class_weights,
+            "label_smoothing": self.config.label_smoothing,
+            "sequence_weights": self.record_weights(batch),
+        }
+        if self.head.per_step:
+            return sequence_loss(outputs, labels, batch[LENGTHS], **options)
+        return classification_loss(outputs, labels, **options)
+
+    def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The cross entropy; among the values that are drawn, if any are."""
+        if self._draws is None:
+            return self.raw_loss(outputs, batch, reduction)
+        assert self.config.sampled is not None
+        return sampled_sequence_loss(
+            *self._steps(outputs, batch),
+            *self.table(),
+            num_sampled=self.config.sampled,
+            seed=tf.cast(self._draws.next(), tf.int32),
+            reduction=reduction,
+            sequence_weights=self.record_weights(batch),
+        )
+
+    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """The sum over the steps, float64 `[B]`."""
+        return tf.reduce_sum(tf.cast(step_losses(*self._steps(outputs, batch)), tf.float64), 1)
+
+    def _steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Outputs `[B, T, ...]`, labels `[B, T]` and lengths `[B]`; T is 1 for a label a record."""
+        labels = batch[self.head.name]
+        if self.head.per_step:
+            return outputs, labels, batch[LENGTHS]
+        return outputs[:, None], labels[:, None], tf.ones_like(labels)
+
+    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32, the probability of the answer."""
+        probabilities = tf.nn.softmax(full_precision(outputs))
+        ids, scores = tf.argmax(probabilities, axis=-1) + FIRST_ID, tf.reduce_max(probabilities, axis=-1)
+        if self.head.per_step:
+            real = step_mask(lengths, tf.shape(ids)[1])
+            ids, scores = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype)), tf.where(real, scores, 0.0)
+        return _answers(self.head, ids, scores)
+
+    def new_metrics(self) -> HeadMetrics:
+        """The accuracy, and of spans their F1, which is then what is watched."""
+        return LabelMetrics(self)
+
+
+class CRFHead(HeadLayer):
+    """A linear-chain CRF over the steps of a sequence. Its answers keep to the label's `spans`, if it has them."""
+
+    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+        """Makes the layer."""
+        super().__init__(head, config, record_weight)
+        allowed = tag_constraints([value.decode() for value in head.classes], head.spans) if head.spans else None
+        self._dense = keras.layers.Dense(len(head.classes), name="logits")
+        self._crf = LinearChainCRF(len(head.classes), allowed, name="crf")
+
+    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+        """Logits `[B, T, C]`, to which the loss and the answers add the transitions."""
+        return self._dense(encoded.steps)
+
+    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The negative log-likelihood."""
+        weights = self.record_weights(batch)
+        labels = batch[self.head.name]
+        return self._crf.loss(outputs, labels, batch[LENGTHS], reduction=reduction, sequence_weights=weights)
+
+    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """The negative log-likelihood of each sequence, `[B]`."""
+        return -self._crf.log_likelihood(outputs, batch[self.head.name], batch[LENGTHS])
+
+    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32.
+
+        The ids are those of the best sequence. A step's score is the probability of its id, over all sequences.
+        """
+        ids, _ = self._crf.decode(outputs, lengths)
+        probabilities = self._crf.marginals(outputs, lengths)
+        scores = tf.gather(probabilities, tf.maximum(ids - FIRST_ID, 0), batch_dims=2)
+        return _answers(self.head, ids, tf.where(ids == PAD_ID, 0.0, scores))
+
+    def new_metrics(self) -> HeadMetrics:
+        """The accuracy, and of spans their F1, which is then what is watched."""
+        return LabelMetrics(self)
+
+
+class LabelMetrics(HeadMetrics):
+    """Metrics of the ids that a head answers with."""
+
+    def __init__(self, layer: HeadLayer) -> None:
+        """Takes the head whose answers count."""
+        metrics: dict[str, keras.metrics.Metric] = {"accuracy": Accuracy()}
+        if layer.head.spans:
+            metrics["span"] = SpanF1([value.decode() for value in layer.head.classes])
+        super().__init__(layer.head, metrics, watched="span_f1" if layer.head.spans else "accuracy")
+        self._layer = layer
+
+    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
+        """Adds a batch and what the head gave for it."""
+        predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.head.name}_id"]
+        for metric in self.metrics.values():
+            metric.update_state(batch[self.head.name], predictions, self.lengths(batch))
+
+
+def _check_sampled(head: Head, config: HeadConfig) -> None:
+    if config.sampled is not None and config.sampled >= len(head.classes):
+        raise TaskError(
+            f"model.heads.{head.name}.sampled: must be less than {len(head.classes)}, the number of the label's "
+            f"values, but is {config.sampled}; without it all are used"
+        )
+
+
+def _class_weights(head: Head, config: HeadConfig) -> tf.Tensor | None:
+    values = [value.decode(errors="replace") for value in head.classes]
+    if unknown := [value for value in config.class_weights if value not in values]:
+        raise TaskError(
+            f"model.heads.{head.name}.class_weights: the label has no value {unknown[0]!r}; its values are "
+            f"{', '.join(values[:20])}{', ...' if len(values) > 20 else ''}"
+        )
+    return tf.constant([config.class_weights.get(value, 1.0) for value in values]) if config.class_weights else None
+
+
+def _answers(head: Head, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Ids and their probabilities as they are served."""
+    names = tf.constant([b"", *head.classes])
+    return {head.name: tf.gather(names, ids), f"{head.name}_id": ids, f"{head.name}_score": scores}

@@ -1,0 +1,73 @@
+"""The head of labels that are numbers."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.losses.sequence import (
+    LossParts,
+    Reduction,
+    full_precision,
+    regression_loss,
+)
+from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
+from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadLayer, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.task.task import Head
+
+
+class RegressionHead(HeadLayer):
+    """Predicts a number, or several, for each step or for the record, by the squared error."""
+
+    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+        """Makes the layer."""
+        super().__init__(head, config, record_weight)
+        self._pooled = Pooled(head.per_step, config.pooling)
+        self._dense = keras.layers.Dense(head.width or 1, name="numbers")
+
+    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+        """The numbers, `[B, T, W]`, or `[B, W]`; W is 1 for a single number."""
+        return self._dense(self._pooled(encoded))
+
+    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+        """The squared error, summed over the numbers of a label."""
+        outputs, targets, lengths = self.steps(outputs, batch)
+        weights = self.record_weights(batch)
+        return regression_loss(outputs, targets, lengths, reduction=reduction, sequence_weights=weights)
+
+    def steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Predictions and targets as `[B, T, W]`, and lengths `[B]`; T is 1 for a label a record."""
+        targets = tf.reshape(tf.cast(batch[self.head.name], tf.float32), tf.shape(outputs))
+        if self.head.per_step:
+            return outputs, targets, batch[LENGTHS]
+        return outputs[:, None], targets[:, None], tf.ones_like(batch[LENGTHS])
+
+    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """For a label L: `L`, float32, `[B, T]` or `[B]`, with an axis `[W]` more for several numbers."""
+        numbers = full_precision(outputs)
+        if self.head.per_step:
+            numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
+        return {self.head.name: numbers[..., 0] if self.head.width is None else numbers}
+
+    def new_metrics(self) -> HeadMetrics:
+        """The mean absolute error, and the root of the mean squared one, which is watched: less is better."""
+        return _NumberMetrics(self)
+
+
+class _NumberMetrics(HeadMetrics):
+    """Metrics of how far the numbers are off."""
+
+    more_is_better = False
+
+    def __init__(self, layer: RegressionHead) -> None:
+        super().__init__(layer.head, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
+        self._layer = layer
+
+    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
+        predictions, targets, lengths = self._layer.steps(outputs, batch)
+        for metric in self.metrics.values():
+            metric.update_state(targets, predictions, lengths)

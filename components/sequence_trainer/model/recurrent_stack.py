@@ -1,0 +1,142 @@
+"""The recurrent layers of a model, on top of one another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.config.model import CellName, ModelConfig
+from tfx_sequence.components.sequence_trainer.rnn.attention import AttentionWrapper
+from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
+from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN, DynamicRNN
+from tfx_sequence.components.sequence_trainer.rnn.frequency_cells import GridLSTMCell, TimeFrequencyLSTMCell
+from tfx_sequence.components.sequence_trainer.rnn.light_cells import IndRNNCell, UGRNNCell
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
+from tfx_sequence.components.sequence_trainer.rnn.nas_cell import NASCell
+from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfx_sequence.components.sequence_trainer.rnn.variant_cells import CoupledLSTMCell, LayerNormLSTMCell
+
+_PLAIN: dict[CellName, Callable[..., Cell]] = {
+    "gru": GRUCell,
+    "rnn": SimpleRNNCell,
+    "layer_norm_lstm": LayerNormLSTMCell,
+    "coupled_lstm": CoupledLSTMCell,
+    "ugrnn": UGRNNCell,
+    "indrnn": IndRNNCell,
+    "nas": NASCell,
+}
+
+
+class RecurrentStack(keras.layers.Layer):
+    """Layers that each read the outputs of the one before, with dropout before, between and after them.
+
+    Args:
+      config: Of the model.
+      seeds: Where the seeds come from of all that is random in training.
+    """
+
+    def __init__(self, config: ModelConfig, seeds: random.Random) -> None:
+        """Makes the layers."""
+        super().__init__(name="recurrent")
+        self._rnns = [_rnn(config, seeds) for _ in range(config.layers)]
+        self._directions = 2 if config.bidirectional else 1
+        shape = (None, 1, None) if config.variational else None
+        self._dropout = keras.layers.Dropout(config.dropout, noise_shape=shape, seed=seeds.getrandbits(31))
+        self._final_dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
+        self._shortcuts = [_SHORTCUTS[config.shortcut]() for _ in range(config.layers - 1)] if config.shortcut else []
+
+    def call(
+        self, x: tf.Tensor, lengths: tf.Tensor, states: Nest = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, Nest]:
+        """Runs the layers.
+
+        Args:
+          x: Inputs `[B, T, D]`.
+          lengths: Real steps of each sequence, integers `[B]`.
+          states: Where each layer starts from; zeros if None.
+          training: Whether dropout is on.
+
+        Returns:
+          All outputs `[B, T, U]`, the last of each direction `[B, U]`, and the final states of each layer.
+        """
+        after = []
+        for number, rnn in enumerate(self._rnns):
+            x = self._dropout(x, training=training)
+            outputs, final = rnn(x, lengths, states and states[number], training=training)
+            after.append(final)
+            if isinstance(rnn, BidirectionalRNN):
+                outputs = tf.concat(outputs, axis=-1)
+            x = self._shortcuts[number - 1](x, outputs) if number and self._shortcuts else outputs
+        last = _last(x, lengths, self._directions)
+        return self._dropout(x, training=training), self._final_dropout(last, training=training), after
+
+    def first_states(self, batch: tf.Tensor | int) -> Nest:
+        """The zero states of each layer for so many sequences, if they are read one way."""
+        return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self._rnns]
+
+
+class Residual(keras.layers.Layer):
+    """The sum of a layer's input and its output (He et al. 2015, "Deep Residual Learning for Image Recognition")."""
+
+    def call(self, inputs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """`[B, T, U]` twice to `[B, T, U]`."""
+        return inputs + outputs
+
+
+class Highway(keras.layers.Layer):
+    """`carry * inputs + (1 - carry) * outputs`, `carry = sigmoid(inputs W + b)`, b from 1.
+
+    Source: Srivastava et al. 2015, "Highway Networks".
+    """
+
+    def build(self, inputs_shape: tuple[int | None, ...], *_: object) -> None:
+        """Makes the gate."""
+        width = inputs_shape[-1]
+        self.kernel = self.add_weight(shape=(width, width), initializer="glorot_uniform", name="kernel")
+        self.bias = self.add_weight(shape=(width,), initializer="ones", name="bias")
+
+    def call(self, inputs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """`[B, T, U]` twice to `[B, T, U]`."""
+        carry = tf.sigmoid(tf.matmul(inputs, self.kernel) + self.bias)
+        return carry * inputs + (1 - carry) * outputs
+
+
+# `ResidualWrapper` and `HighwayWrapper` do the same to one cell; here a layer may be two cells, one each way.
+_SHORTCUTS: dict[str, type[keras.layers.Layer]] = {"residual": Residual, "highway": Highway}
+
+
+def _last(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
+    """The last outputs, `[B, U]`: forward at each last real step, backward at the first; 0 without any real step."""
+    forward, *backward = tf.split(outputs, directions, axis=-1)
+    last = tf.gather(forward, tf.maximum(lengths - 1, 0), batch_dims=1)
+    return tf.concat([last, *(each[:, 0] for each in backward)], axis=-1)
+
+
+def _rnn(config: ModelConfig, seeds: random.Random) -> DynamicRNN | BidirectionalRNN:
+    make = partial(_wrapped_cell, config, seeds)
+    return BidirectionalRNN(make(), make()) if config.bidirectional else DynamicRNN(make())
+
+
+def _wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
+    cell = _cell(config)
+    if config.state_dropout:
+        cell = DropoutWrapper(cell, state_rate=config.state_dropout, variational=True, seed=seeds.getrandbits(31))
+    if config.zoneout:
+        cell = ZoneoutWrapper(cell, [config.zoneout] * len(cell.state_size), seed=seeds.getrandbits(31))
+    return AttentionWrapper(cell, config.attention_window) if config.attention_window else cell
+
+
+def _cell(config: ModelConfig) -> Cell:
+    if config.cell == "lstm":
+        return LSTMCell(config.units, config.peepholes, config.cell_clip, config.projection, config.output_clip)
+    if config.cell in ("time_frequency_lstm", "grid_lstm"):
+        cell = TimeFrequencyLSTMCell if config.cell == "time_frequency_lstm" else GridLSTMCell
+        assert config.blocks is not None  # ModelConfig checks both.
+        assert config.block_width is not None
+        return cell(config.units, config.blocks, config.block_width, config.block_stride)
+    return _PLAIN[config.cell](config.units)

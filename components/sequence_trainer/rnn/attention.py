@@ -1,0 +1,96 @@
+"""A wrapper that lets a cell look back at its own last outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
+from tfx_sequence.components.sequence_trainer.rnn.wrappers import Wrapper
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class AttentionWrapper(Wrapper):
+    """Intra-attention: each step reads a weighted mean of the cell's last k outputs beside its input.
+
+    ::
+
+        x'      = [x, context] W_x + b_x                 what the wrapped cell reads
+        h, s'   = cell(x', s)
+        a_j     = softmax_j(v . tanh(memory_j K + [s'] Q + b_q))
+        context'= sum_j a_j memory_j
+        output  = [h, context'] W_o + b_o                joins the memory, the oldest entry leaves
+
+    The memory starts as k zero vectors, which take part in the softmax. States are those of the cell, the context
+    `[B, U]` and the memory `[B, k * U]`. Source: Cheng et al. 2016, "Long Short-Term Memory-Networks for Machine
+    Reading".
+
+    Args:
+      cell: The cell that is wrapped.
+      window: The number k of outputs that are looked back at.
+    """
+
+    def __init__(self, cell: Cell, window: int, **kwargs: Any) -> None:
+        """Wraps `cell`."""
+        super().__init__(cell, **kwargs)
+        if window < 1:
+            raise ValueError(f"`window` must be at least 1, but is {window}.")
+        self.window = window
+        self.state_size = [cell.state_size, self.output_size, window * self.output_size]
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the wrapped cell, for inputs of the same width, and the attention."""
+        super().build(input_shape)
+        features, units = input_shape[-1], self.output_size
+        query = sum(tf.nest.flatten(self.cell.state_size))
+        self.input_kernel = self._kernel("input_kernel", features, features)
+        self.context_kernel = self._kernel("context_kernel", units, features)
+        self.memory_kernel = self._kernel("memory_kernel", units, units)
+        self.query_kernel = self._kernel("query_kernel", query, units)
+        self.score_kernel = self._kernel("score_kernel", units, 1)
+        self.output_kernel = self._kernel("output_kernel", 2 * units, units)
+        self.input_bias, self.query_bias, self.output_bias = (
+            self.add_weight(shape=(width,), initializer="zeros", name=name)
+            for name, width in (("input_bias", features), ("query_bias", units), ("output_bias", units))
+        )
+
+    def _kernel(self, name: str, rows: int, columns: int) -> keras.Variable:
+        return self.add_weight(shape=(rows, columns), initializer="glorot_uniform", name=name)
+
+    def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The input's part of what the wrapped cell reads: `[..., D]` to `[..., D]`."""
+        return tf.matmul(inputs, self.input_kernel) + self.input_bias
+
+    def step(self, fed: tf.Tensor, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """One step."""
+        inner, context, memory = states
+        output, inner = self.cell.call(fed + tf.matmul(context, self.context_kernel), inner, training)
+        entries = tf.reshape(memory, [-1, self.window, self.output_size])
+        context = self._attend(tf.concat(tf.nest.flatten(inner), 1), entries)
+        output = tf.matmul(tf.concat([output, context], 1), self.output_kernel) + self.output_bias
+        return output, [inner, context, tf.concat([memory[:, self.output_size :], output], 1)]
+
+    def _attend(self, query: tf.Tensor, entries: tf.Tensor) -> tf.Tensor:
+        """The mean `[B, U]` of the entries `[B, k, U]`, weighted by how well each answers the query `[B, Q]`."""
+        asked = tf.matmul(query, self.query_kernel) + self.query_bias
+        hidden = tf.tanh(tf.matmul(entries, self.memory_kernel) + asked[:, tf.newaxis])
+        weights = tf.nn.softmax(tf.matmul(hidden, self.score_kernel), axis=1)
+        return tf.reduce_sum(weights * entries, 1)
+
+    def unroll(
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
+    ) -> tuple[tf.Tensor, Nest]:
+        """All steps, by the loop."""
+        return Cell.unroll(self, inputs, lengths, states, training)
+
+    def get_initial_state(self, batch_size: Any = None) -> Nest:
+        """The wrapped cell's, and zeros."""
+        context, memory = (tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size[1:])
+        return [self.cell.get_initial_state(batch_size=batch_size), context, memory]
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the cell from."""
+        return {**super().get_config(), "window": self.window}

@@ -1,0 +1,85 @@
+"""Cells on top of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class MultiRNNCell(Cell):
+    """A cell made of layers: each cell reads the output of the one before it.
+
+    Over a whole sequence it runs layer by layer, each in its own fastest way. States are a list with the states of each
+    cell. Source: Graves et al. 2013, "Speech Recognition with Deep Recurrent Neural Networks".
+
+    Args:
+      cells: The layers, from the input to the output: cells of this package, each an object of its own.
+    """
+
+    def __init__(self, cells: Sequence[Cell], **kwargs: Any) -> None:
+        """Stacks `cells`; the dtype policy is the first one's, unless given."""
+        cells = list(cells)
+        if not cells:
+            raise ValueError("`cells` must have at least one cell, but is empty.")
+        if not all(isinstance(cell, Cell) for cell in cells):
+            names = ", ".join(type(cell).__name__ for cell in cells)
+            raise TypeError(f"`cells` must be cells of this package, but are {names}.")
+        if len({id(cell) for cell in cells}) < len(cells):
+            raise ValueError(
+                "`cells` must be different objects, each with its own weights, but one stands there twice."
+            )
+        super().__init__(**{"dtype": cells[0].dtype_policy, **kwargs})
+        self.cells = cells
+        self.state_size = [cell.state_size for cell in cells]
+        self.output_size = cells[-1].output_size
+
+    def build(self, input_shape: Any) -> None:
+        """Builds each cell for the output of the one before it."""
+        for cell in self.cells:
+            if not cell.built:
+                cell.build(input_shape)
+                cell.built = True
+            input_shape = (*input_shape[:-1], cell.output_size)
+
+    def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
+        """The first cell's; the others' inputs need its states."""
+        return self.cells[0].project(inputs, training)
+
+    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """One step through all layers."""
+        output, first = self.cells[0].step(fed, states[0], training)
+        after = [first]
+        for cell, state in zip(self.cells[1:], states[1:], strict=True):
+            output, new = cell.call(output, state, training)
+            after.append(new)
+        return output, after
+
+    def unroll(
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
+    ) -> tuple[tf.Tensor, Nest]:
+        """All steps, layer by layer."""
+        after = []
+        for cell, state in zip(self.cells, states, strict=True):
+            inputs, new = cell.unroll(inputs, lengths, state, training)
+            after.append(new)
+        return inputs, after
+
+    def get_initial_state(self, batch_size: Any = None) -> Nest:
+        """The initial states of each cell."""
+        return [cell.get_initial_state(batch_size=batch_size) for cell in self.cells]
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the cell from."""
+        return {**super().get_config(), "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MultiRNNCell:
+        """Makes the cell that `get_config` described."""
+        return cls(**{**config, "cells": [keras.saving.deserialize_keras_object(cell) for cell in config["cells"]]})

@@ -1,0 +1,181 @@
+"""The cells of TensorFlow's own toolkit: simple RNN, GRU, and the LSTM with its options."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.rnn.cell import GatedCell
+from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import cudnn_lstm
+from tfx_sequence.components.sequence_trainer.rnn.fused_gru import fused_gru
+from tfx_sequence.components.sequence_trainer.rnn.fused_lstm import fused_lstm
+
+States = list[tf.Tensor]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class SimpleRNNCell(GatedCell):
+    """Simple recurrent network, `h' = tanh(x W + h U + b)`.
+
+    Source: Elman 1990, "Finding Structure in Time".
+    """
+
+    gate_biases = (0.0,)
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        (gate,) = self.gates(fed, states[0])
+        output = tf.tanh(gate)
+        return output, [output]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class GRUCell(GatedCell):
+    """Gated recurrent unit.
+
+    ::
+
+        r, z = sigmoid(x W_rz + h U_rz + b_rz)
+        n    = tanh(x W_n + (r * h) U_n + b_n)
+        h'   = z * h + (1 - z) * n
+
+    Gates stand in the order r, z, n in the weights; the biases of r and z start at 1, so that a new cell keeps its
+    state. Source: Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
+    Translation".
+    """
+
+    gate_biases = (1.0, 1.0, 0.0)
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        (h,) = states
+        sizes = [2 * self.units, self.units]
+        fed_rz, fed_n = tf.split(fed, sizes, axis=1)
+        kernel_rz, kernel_n = tf.split(self.recurrent_kernel, sizes, axis=1)
+        r, z = tf.split(tf.sigmoid(fed_rz + tf.matmul(h, kernel_rz)), 2, axis=1)
+        n = tf.tanh(fed_n + tf.matmul(r * h, kernel_n))
+        output = z * h + (1 - z) * n
+        return output, [output]
+
+    def unroll(
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
+    ) -> tuple[tf.Tensor, States]:
+        """All steps, by `fused_gru` for float32, the one type that it has."""
+        if self.compute_dtype != "float32":
+            return super().unroll(inputs, lengths, states, training)
+        weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
+        outputs, h = fused_gru(inputs, lengths, *states, *weights)
+        return outputs, [h]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class LSTMCell(GatedCell):
+    """Long short-term memory.
+
+    ::
+
+        i, f, g, o = x W + h U + b
+        c'         = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
+        h'         = sigmoid(o + p_o * c') * tanh(c') P
+
+    The peepholes p and the projection P are there by option, and so is the clipping of c' and h'. Gates stand in the
+    order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
+    at 1. In float32 all steps run in one operation ("block LSTM": `fused_lstm`), unless there is a projection or a
+    clipped output; without options, in training, where there is a GPU, they run in cuDNN's.
+
+    Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
+    et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
+    "Recurrent Nets that Time and Count" (peepholes); Sak et al. 2014, "Long Short-Term Memory Recurrent Neural Network
+    Architectures for Large Scale Acoustic Modeling" (projection, clipping); Jozefowicz et al. 2015, "An Empirical
+    Exploration of Recurrent Network Architectures" (the forget gate's bias).
+
+    Args:
+      units: Width of the cell state c, and of the output unless it is projected.
+      peepholes: Let each gate see its own unit's cell state.
+      cell_clip: The largest absolute value of c; no bound if None.
+      projection: Width of the output after a linear map; no map if None.
+      output_clip: The largest absolute value of the output; no bound if None.
+    """
+
+    gate_biases = (0.0, 1.0, 0.0, 0.0)
+
+    def __init__(
+        self,
+        units: int,
+        peepholes: bool = False,
+        cell_clip: float | None = None,
+        projection: int | None = None,
+        output_clip: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Makes a cell with the states h and c."""
+        super().__init__(units, **kwargs)
+        for name, value in (("cell_clip", cell_clip), ("projection", projection), ("output_clip", output_clip)):
+            if value is not None and value <= 0:
+                raise ValueError(f"`{name}` must be greater than 0, or None for none, but is {value}.")
+        self.peepholes = peepholes
+        self.cell_clip = cell_clip
+        self.projection = projection
+        self.output_clip = output_clip
+        self.output_size = projection or units
+        self.state_size = [self.output_size, units]
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs `[..., D]`; peepholes are `[3, U]` in the order i, f, o."""
+        super().build(input_shape)
+        if self.peepholes:
+            self.peephole = self.add_weight(shape=(3, self.units), initializer="glorot_uniform", name="peephole")
+        if self.projection:
+            self.projection_kernel = self.add_weight(
+                shape=(self.units, self.projection), initializer="glorot_uniform", name="projection_kernel"
+            )
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        h, c = states
+        i, f, g, o = self.gates(fed, h)
+        if self.peepholes:
+            peep_i, peep_f, peep_o = tf.unstack(tf.convert_to_tensor(self.peephole))
+            i, f = i + c * peep_i, f + c * peep_f
+        c = _clipped(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g), self.cell_clip)
+        h = tf.sigmoid(o + c * peep_o if self.peepholes else o) * tf.tanh(c)
+        if self.projection:
+            h = tf.matmul(h, self.projection_kernel)
+        h = _clipped(h, self.output_clip)
+        return h, [h, c]
+
+    def unroll(
+        self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
+    ) -> tuple[tf.Tensor, States]:
+        """All steps, in one operation where one does the same."""
+        whole = self._whole_sequence(training)
+        if whole is None:
+            return super().unroll(inputs, lengths, states, training)
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
+        outputs, h, c = whole(inputs, lengths, *states, *weights)
+        return outputs, [h, c]
+
+    def _whole_sequence(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
+        """The operation that runs all steps, if there is one."""
+        if self.projection or self.output_clip:
+            return None
+        # cuDNN's operation has no CPU kernel: only what is trained uses it, so that a saved model is served anywhere.
+        plain = not self.peepholes and self.cell_clip is None
+        if training and plain and self.compute_dtype != "bfloat16" and tf.config.list_logical_devices("GPU"):
+            return cudnn_lstm
+        return functools.partial(fused_lstm, cell_clip=self.cell_clip) if self.compute_dtype == "float32" else None
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("peepholes", "cell_clip", "projection", "output_clip")}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the cell from."""
+        return {**super().get_config(), **self._options()}
+
+
+def _clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+    return values if bound is None else tf.clip_by_value(values, -bound, bound)

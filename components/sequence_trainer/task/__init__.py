@@ -1,0 +1,1 @@
+"""What a model reads and predicts, as found in a transform graph."""

@@ -1,0 +1,203 @@
+"""What a model reads and what it predicts, taken from a transform graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow_transform as tft
+
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.config.checks import NEEDED_NAME, unserved_inputs
+from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
+from tfx_sequence.components.sequence_trainer.task.transformed import (
+    TaskError,
+    Transformed,
+    names_of_ids,
+    read_transformed,
+)
+from tfx_sequence.schemas.embeddings import load_embeddings
+from tfx_sequence.schemas.spec import SequenceSpec, Spans
+
+__all__ = ["Head", "Input", "SequenceTask", "TaskError"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A transformed feature that the model reads.
+
+    Attributes:
+      name: Of the transformed feature.
+      num_ids: For ids: their number, padding and out-of-vocabulary included, which is the embedding's input dimension.
+        None for numbers, which are read as they are.
+      width: Numbers in a step, 1 for ids.
+      context: True for one value a record, which every step of the record then sees.
+      nested: True for any number of ids in a step, such as the characters of a token.
+    """
+
+    name: str
+    num_ids: int | None
+    width: int
+    context: bool
+    nested: bool = False
+
+    @property
+    def oov_id(self) -> int | None:
+        """The id of unseen values, the last one."""
+        return None if self.num_ids is None else self.num_ids - 1
+
+
+@dataclass(frozen=True)
+class Head:
+    """A label that the model predicts.
+
+    Attributes:
+      name: Of the label feature.
+      per_step: True for one label a step, False for one a record.
+      classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Empty
+        for a label that is a number.
+      spans: How the values mark spans, if they do.
+      width: Numbers in a label of numbers; None for one, without an axis of its own.
+      same_ids: Inputs of ids a step that have the label's vocabulary, so that a value has one id in both.
+    """
+
+    name: str
+    per_step: bool
+    classes: tuple[bytes, ...] = ()
+    spans: Spans | None = None
+    width: int | None = None
+    same_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SequenceTask:
+    """What a model reads and predicts.
+
+    Attributes:
+      raw: The features before the transform. If those are tf.Examples, what the transform made of them.
+      inputs: What the model reads.
+      heads: What it predicts.
+      columns: How the transformed features that training needs are stored, by name.
+      weight: The context feature that says how much a record counts, if there is one.
+      embeddings: Pretrained vectors of inputs that are ids, float32 `[num_ids, D]`, by name.
+      raw_examples: How raw tf.Examples are parsed, as `tf.io.parse_example` takes it; empty for SequenceExamples.
+    """
+
+    raw: SequenceSpec
+    inputs: tuple[Input, ...]
+    heads: tuple[Head, ...]
+    columns: dict[str, Column]
+    weight: str | None = None
+    embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    raw_examples: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> SequenceTask:
+        """Reads the task from what SequenceTransform, or stock Transform, wrote.
+
+        Args:
+          transform_output: The transform graph.
+          labels: The transformed features to predict; if empty, those whose role in the schema it is.
+
+        Raises:
+          TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
+            its embedding would have rows, weights are not a number a record, or a feature cannot be read or served.
+          SchemaError: if a schema of SequenceExamples is not as ours are.
+        """
+        features = read_transformed(transform_output, labels)
+        raw, raw_examples = read_raw(transform_output, features, labels)
+        if unserved := unserved_inputs(raw.with_role("input")):
+            raise TaskError(f"{unserved[0]!r}: {NEEDED_NAME}")
+        inputs = tuple(_input(name, feature) for name, feature in features.items() if feature.role == "input")
+        names = {
+            name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
+            for name, feature in features.items()
+        }
+        heads = tuple(
+            _head(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
+        )
+        for what, found in (("input", inputs), ("label", heads)):
+            if not found:
+                raise TaskError(
+                    f"no transformed feature has the role {what!r}; the features and their roles are "
+                    f"{ {name: feature.role for name, feature in features.items()} }. SequenceTrainer(labels=[...]) "
+                    "tells the labels where the schema does not; all else is an input"
+                )
+        for item in inputs:
+            _check_input(item, features[item.name], names[item.name])
+        weight = _weight(features)
+        used = [*[item.name for item in inputs], *[head.name for head in heads], *([weight] if weight else [])]
+        columns = {name: features[name].column for name in used}
+        directory = os.path.dirname(transform_output.transform_savedmodel_dir)
+        vectors = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
+        embeddings = {name: matrix for name, matrix in vectors.items() if matrix is not None}
+        for item in inputs:
+            _check_vectors(item, embeddings.get(item.name))
+        return cls(raw, inputs, heads, columns, weight, embeddings, raw_examples)
+
+
+def _input(name: str, feature: Transformed) -> Input:
+    column = feature.column
+    width = 1 if column.nested else column.width or 1
+    return Input(name, feature.num_ids, width, column.context, column.nested)
+
+
+def _check_input(item: Input, feature: Transformed, names: tuple[bytes, ...] | None) -> None:
+    if feature.column.dtype == "string":
+        raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
+    if names is not None and item.num_ids is not None and len(names) + 1 > item.num_ids:
+        raise TaskError(
+            f"the vocabulary of the input {item.name!r} has {len(names) + 1} ids, padding included, but the "
+            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
+        )
+
+
+def _check_vectors(item: Input, vectors: np.ndarray[Any, Any] | None) -> None:
+    if vectors is not None and len(vectors) != item.num_ids:
+        raise TaskError(
+            f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but it has {item.num_ids} ids, "
+            "padding and out-of-vocabulary included; make the transform graph again"
+        )
+
+
+def _head(
+    name: str,
+    feature: Transformed,
+    raw: SequenceSpec,
+    names: Mapping[str, tuple[bytes, ...] | None],
+    inputs: tuple[Input, ...],
+) -> Head:
+    column = feature.column
+    if column.nested:
+        raise TaskError(f"the label {name!r} has any number of values in a step; a label has one")
+    if feature.num_ids is None and column.dtype != "string":
+        return Head(name, not column.context, width=column.width)
+    classes = names[name]
+    if classes is None:
+        raise TaskError(
+            f"the label {name!r} has no vocabulary of its name in the transform graph, so its ids have no names; make "
+            "its feature 'categorical' in the spec, or, in a preprocessing_fn of your own, name its vocabulary after "
+            f"the label (vocab_filename={name!r})"
+        )
+    same_ids = tuple(
+        item.name
+        for item in inputs
+        if item.num_ids == feature.num_ids and not (item.context or item.nested) and names[item.name] == classes
+    )
+    spans = raw.features[name].spans if name in raw.features else None
+    return Head(name, not column.context, classes, spans, same_ids=same_ids)
+
+
+def _weight(features: Mapping[str, Transformed]) -> str | None:
+    weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
+    for name, (_, column, num_ids) in weights.items():
+        number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
+        if not column.context or not number or len(weights) > 1:
+            raise TaskError(
+                f"the feature {name!r} has the role 'weight', which one feature may have, with one number a record "
+                f"(context = true); it is {column}"
+            )
+    return next(iter(weights), None)

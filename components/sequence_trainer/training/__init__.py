@@ -1,0 +1,1 @@
+"""The training loop: updates, early stopping, checkpoints, warm starts."""

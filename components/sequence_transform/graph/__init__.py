@@ -1,0 +1,1 @@
+"""Ops and vocabularies of the transform graph."""

@@ -1,0 +1,232 @@
+"""Vocabularies inside a transform graph: strings to ids from 1. What a vocabulary is stands in `schemas.vocabulary`.
+
+`tft.compute_and_apply_vocabulary` starts at 0, which is padding too, and adding 1 to what it returns loses the domain
+that the embedding's size is read from. Here the domain is kept: `num_buckets_for_transformed_feature` is the
+embedding's input dimension.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
+from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+from tfx_sequence.schemas.vocabulary import (
+    EMPTY,
+    ESCAPES,
+    SYMBOLS,
+    Symbol,
+    Vocabulary,
+    VocabularyError,
+    from_one_key,
+)
+
+_EagerTensor = type(tf.constant(0))
+_SHOWN = 10
+
+_PLAIN = "[^" + "".join(re.escape(value) for value, _ in ESCAPES) + "]+"
+"""Values that are written as they are."""
+
+
+def compute_and_apply_ids(
+    x: tf.Tensor,
+    vocab_filename: str,
+    *,
+    closed: bool = False,
+    min_count: int = 1,
+    max_size: int | None = None,
+    symbols: Sequence[Symbol] = (),
+) -> tf.Tensor:
+    """Maps strings to ids from 1, over a vocabulary of what the analysed data holds. For a `preprocessing_fn`.
+
+    Args:
+      x: Strings, `[N]`; of a ragged tensor the `flat_values`.
+      vocab_filename: The vocabulary's name.
+      closed: True for labels: no value is out of vocabulary, and the graph fails on one that is.
+      min_count: Entries are seen at least so many times.
+      max_size: The most entries.
+      symbols: See `make_vocabulary`.
+
+    Returns:
+      int64 ids, `[N]`, with their domain in the transformed schema.
+    """
+    file = make_vocabulary(x, vocab_filename, min_count=min_count, max_size=max_size, symbols=symbols)
+    return apply_ids(x, file, name=vocab_filename, closed=closed)
+
+
+def make_vocabulary(
+    x: tf.Tensor,
+    vocab_filename: str,
+    *,
+    min_count: int = 1,
+    max_size: int | None = None,
+    symbols: Sequence[Symbol] = (),
+    frequencies: bool = False,
+) -> tf.Tensor:
+    """Makes the vocabulary of strings `[N]`, for `apply_ids`; of several features, if they are concatenated.
+
+    Args:
+      x: The strings.
+      vocab_filename: The vocabulary's name.
+      min_count: Entries are seen at least so many times.
+      max_size: The most entries.
+      symbols: Symbols that get the first ids.
+      frequencies: Also write the vocabulary `frequencies_name(vocab_filename)`, whose lines are a count, a space and
+        the entry. The values are then counted twice.
+
+    Returns:
+      The deferred name of the vocabulary file, as `tft.vocabulary` returns it.
+    """
+    escaped = _escape(x)
+    bounds = {"frequency_threshold": min_count if min_count > 1 else None, "top_k": max_size}
+    if frequencies:
+        tft.vocabulary(escaped, vocab_filename=frequencies_name(vocab_filename), store_frequency=True, **bounds)
+    _mark(_asset(vocab_filename))
+    reserved = [SYMBOLS[symbol] for symbol in symbols] or None
+    return tft.vocabulary(escaped, vocab_filename=vocab_filename, reserved_tokens=reserved, **bounds)
+
+
+def frequencies_name(vocab_filename: str) -> str:
+    """What the vocabulary with counts is called."""
+    return f"{vocab_filename}_frequencies"
+
+
+def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol] = ()) -> tf.Tensor:
+    """A vocabulary that is there already, for `apply_ids`. The graph carries a copy of it, under the file's own name.
+
+    Args:
+      path: A text file of one value a line, in the order of the ids, as in `schemas.vocabulary`.
+      vocab_filename: The name that `TFTransformOutput.vocabulary_by_name` finds it by.
+      symbols: Symbols that its first lines must be.
+
+    Raises:
+      VocabularyError: if it is not the file of a vocabulary, or has other symbols.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        found = Vocabulary.from_file(file.read(), path).symbols
+    if found != tuple(symbols):
+        expected, first = (", ".join(SYMBOLS[symbol] for symbol in names) or "none" for names in (symbols, found))
+        raise VocabularyError(f"{path}: the settings need the symbols {expected} in its first lines; it has {first}")
+    tft.annotate_asset(vocab_filename, os.path.basename(path))
+    _mark(os.path.basename(path))
+    with tf.init_scope():
+        return tf.constant(path)
+
+
+def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None = None) -> None:
+    """Lets `TFTransformOutput.vocabulary_by_name` find a vocabulary by more names.
+
+    Args:
+      vocab_filename: The vocabulary's name.
+      names: The others.
+      path: The file, of a vocabulary that is given.
+    """
+    asset = _asset(vocab_filename) if path is None else os.path.basename(path)
+    for name in names:
+        tft.annotate_asset(name, asset)
+
+
+def _asset(vocab_filename: str) -> str:
+    """The name of the asset that TFT writes: `tft.vocabulary` does not tell it."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "_", vocab_filename))
+
+
+def _mark(asset: str) -> None:
+    """Says that ids of this vocabulary start at 1: what TFT writes of their domain is the same for ids from 0."""
+    tft.annotate_asset(from_one_key(asset), asset)
+
+
+def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
+    """Maps strings to ids from 1 to `num_buckets` by their hash (FarmHash's 64-bit fingerprint), without a vocabulary.
+
+    Different strings may have one id. The domain has one more, the last, which no string has: it stands for unseen
+    values where one is asked for, as in word dropout.
+    """
+    ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
+    return with_domain(ids, hash_size(num_buckets))
+
+
+def hash_size(num_buckets: int) -> int:
+    """The number of ids of `hash_ids`, padding included."""
+    return FIRST_ID + num_buckets + 1
+
+
+def with_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:
+    """The ids, int64, with their number, padding included, in the transformed schema."""
+    # Nothing is looked up: TFT takes the domain of whatever a `lookup_fn` returns.
+    return tft.apply_vocabulary(
+        ids, tf.constant(""), default_value=PAD_ID, lookup_fn=lambda x, _: (tf.identity(x), tf.cast(num_ids, tf.int64))
+    )
+
+
+def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tf.Tensor:
+    """Maps strings to ids from 1.
+
+    Args:
+      x: Strings, `[N]`.
+      file: What `make_vocabulary` or `given_vocabulary` returned.
+      name: The feature, for messages.
+      closed: See `compute_and_apply_ids`.
+
+    Returns:
+      int64 ids, `[N]`, with their domain in the transformed schema.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when run, closed, on a value that is not an entry.
+    """
+    return ids_and_size(x, file, name=name, closed=closed)[0]
+
+
+def ids_and_size(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `apply_ids`, and the number of ids, padding included, which `with_domain` gives to what is made of them."""
+    sizes = []
+
+    def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # The table is made once, outside the traced function, unless the file is not written yet.
+        lift = tf.inside_function() and isinstance(path, _EagerTensor)
+        with tf.init_scope() if lift else contextlib.nullcontext():
+            lines = tf.lookup.TextFileInitializer(
+                path,
+                key_dtype=tf.string,
+                key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+                value_dtype=tf.int64,
+                value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+            )
+            table = (
+                tf.lookup.StaticHashTable(lines, default_value=PAD_ID - FIRST_ID)
+                if closed
+                else tf.lookup.StaticVocabularyTable(lines, num_oov_buckets=1)
+            )
+            size = table.size()
+        ids = table.lookup(values) + FIRST_ID
+        if closed:
+            ids = _refuse_unseen(values, ids, name)
+        sizes.append(size + FIRST_ID)
+        return ids, sizes[0]
+
+    # `default_value` is unused with a `lookup_fn`, but the domain's lower end is read from it.
+    return tft.apply_vocabulary(_escape(x), file, default_value=PAD_ID, lookup_fn=look_up), sizes[0]
+
+
+def _escape(x: tf.Tensor) -> tf.Tensor:
+    # Few values, if any, need it, and one look at each costs a quarter of three replacements.
+    places = tf.where(tf.logical_not(tf.strings.regex_full_match(x, _PLAIN)))
+    special = tf.gather_nd(x, places)
+    for value, escaped in ESCAPES:
+        special = tf.strings.regex_replace(special, re.escape(value), escaped.replace("\\", "\\\\"))
+    return tf.tensor_scatter_nd_update(x, places, tf.where(tf.equal(special, ""), EMPTY, special))
+
+
+def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:
+    unseen = tf.unique(tf.boolean_mask(values, tf.equal(ids, PAD_ID)))[0]
+    shown = tf.strings.reduce_join(unseen[:_SHOWN], separator=", ")
+    message = tf.strings.join(
+        [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown]
+    )
+    return ids + zero_if(tf.equal(tf.size(unseen), 0), message)

@@ -1,0 +1,1 @@
+"""SequenceExamples in and out of Transform, a batch at a time."""

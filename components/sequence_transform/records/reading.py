@@ -1,0 +1,125 @@
+"""Reads TFRecord files of SequenceExamples into RecordBatches, many records at a time.
+
+Stock's reader hands every record on alone, through half a dozen of Beam's steps, until it is put into a batch with
+others: on small records that takes longer than all the rest of reading. Here a file's records come in batches from the
+start. The files are found, divided among workers and opened as `beam.io.ReadFromTFRecord` does it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io import concat_source, filebasedsource
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.iobase import RangeTracker
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders import sequence_example_coder
+from tfx_bsl.tfxio import telemetry, tf_sequence_example_record
+
+from tfx_sequence.components.sequence_transform.records.wide_integers import integers_of, widen
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.tfrecords import read_tfrecords
+from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+
+MOST_RECORDS = 1000
+"""Records in a batch, as many as tfx_bsl puts there."""
+
+MOST_BYTES = 8 << 20
+"""A batch ends with the record that brings it here: long sequences come in smaller batches."""
+
+_BUFFER = 1 << 20
+
+
+class SequenceRecord(tf_sequence_example_record.TFSequenceExampleRecord):
+    """Stock's reader of SequenceExamples from TFRecords, in batches and with all 64 bits of integers.
+
+    That is `BeamSource`, all that Transform reads by; what gives records one by one is as stock has it. Of stock's
+    counters those of RecordBatches are kept: nothing looks at a record alone.
+    """
+
+    def BeamSource(self, batch_size: int | None = None) -> beam.PTransform:
+        """The RecordBatches of all files.
+
+        Args:
+          batch_size: How many records a batch has; if None, up to `MOST_RECORDS` records or `MOST_BYTES` bytes.
+        """
+        limits = (MOST_RECORDS, MOST_BYTES) if batch_size is None else (batch_size, None)
+        # One source of all patterns: Beam's own runner would keep all that goes into a Flatten in memory.
+        source = concat_source.ConcatSource([_BatchSource(pattern, *limits) for pattern in self._file_pattern])
+        return (
+            beam.io.Read(source).with_output_types(list[bytes])
+            | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString())).with_output_types(pa.RecordBatch)
+            | "Profile"
+            >> telemetry.ProfileRecordBatches(self.telemetry_descriptors, self._logical_format, self._physical_format)
+        )
+
+    def _ProjectImpl(self, tensor_names: list[str]) -> SequenceRecord:
+        return SequenceRecord(
+            self._file_pattern, self.telemetry_descriptors, schema=self._ProjectTfmdSchema(tensor_names)
+        )
+
+
+class _BatchSource(filebasedsource.FileBasedSource):
+    """TFRecord files, a list of records at a time."""
+
+    def __init__(self, file_pattern: str, most_records: int, most_bytes: int | None) -> None:
+        super().__init__(file_pattern, splittable=False)
+        self._limits = most_records, most_bytes
+
+    def read_records(self, file_name: str, range_tracker: RangeTracker) -> Iterator[list[bytes]]:
+        range_tracker.try_claim(range_tracker.start_position())  # All of the file: it is not splittable.
+        return in_batches(read_file(file_name), *self._limits)
+
+
+class _Decode(beam.DoFn):
+    def __init__(self, schema: bytes) -> None:
+        self._schema = schema
+
+    def setup(self) -> None:
+        self._decoder = sequence_example_coder.SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
+        schema = schema_pb2.Schema.FromString(self._schema)
+        self._names = integers_of(schema) if any(proto.name == SEQUENCE for proto in schema.feature) else []
+
+    def process(self, records: list[bytes]) -> Iterator[pa.RecordBatch]:
+        yield widen(self._decoder.DecodeBatch(records), records, self._names)
+
+
+def in_batches(records: Iterable[bytes], most_records: int, most_bytes: int | None) -> Iterator[list[bytes]]:
+    """The records in order, in lists that end with the record that reaches one of the limits, or the last."""
+    batch: list[bytes] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record)
+        if len(batch) == most_records or (most_bytes is not None and size >= most_bytes):
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def read_file(path: str) -> Iterator[bytes]:
+    """The records of a TFRecord file on any filesystem that Beam knows, compressed as its name says.
+
+    Raises:
+      BadRecordError: if the file is cut off or damaged, after the records before the damage were given.
+    """
+    compression = CompressionTypes.detect_compression_type(path)
+    # Beam's own decompression of gzip takes a file that was cut off for one that ends there, and is slower.
+    is_gzip = compression == CompressionTypes.GZIP
+    opened_as = CompressionTypes.UNCOMPRESSED if is_gzip else compression
+    with FileSystems.open(path, compression_type=opened_as) as file:
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _BUFFER) if is_gzip else file
+        try:
+            for record in read_tfrecords(stream):
+                if isinstance(record, Reject):
+                    raise BadRecordError(record.at(file=path))
+                yield record
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise bad_record(Reason.UNDECODABLE, f"the file is cut off or damaged: {error}", file=path) from error

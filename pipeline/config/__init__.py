@@ -1,0 +1,1 @@
+"""The pipeline's config: its tables, its checks, and the file it is read from."""

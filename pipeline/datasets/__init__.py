@@ -1,0 +1,1 @@
+"""Validating, describing and converting a data set without a pipeline."""

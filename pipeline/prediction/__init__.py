@@ -1,0 +1,1 @@
+"""Asking a pushed model about text or files."""

@@ -1,0 +1,1 @@
+"""What commands share: tables, exit codes, quiet libraries, readable errors."""

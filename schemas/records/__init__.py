@@ -1,0 +1,1 @@
+"""Records to and from SequenceExamples, and the rejects among them."""

@@ -1,0 +1,1 @@
+"""Specs to and from TensorFlow Metadata schemas."""

@@ -1,0 +1,156 @@
+"""A `SequenceSpec` as a TensorFlow Metadata schema, and back.
+
+One `schema.pbtxt` carries everything: what stock TFX reads (types, presence, domains, the bounds on lengths as
+`value_counts`, and TensorRepresentations under the features' plain names, without which Transform, DataAccessor and
+TFXIO refuse SequenceExamples), and what stock has no field for (kind and role), as annotation tags that stock ignores.
+
+SequenceExamples stand in a schema as one struct feature, `##SEQUENCE##`, that holds the sequence features; each of
+them nests two levels: steps in a record, values in a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pydantic
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
+from tfx_sequence.schemas.tfmd.feature import (
+    ContradictionError,
+    SchemaError,
+    is_ours,
+    read_feature,
+    require,
+    role_tag,
+    steps_in_a_record,
+    why_not_described,
+    write_feature,
+)
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, feature_protos, parse_schema, sequence_struct
+from tfx_sequence.schemas.tfmd.representations import add_representations
+
+__all__ = [
+    "FORMAT_TAG",
+    "SEQUENCE",
+    "ContradictionError",
+    "SchemaError",
+    "add_representations",
+    "add_undescribed",
+    "domain_values",
+    "feature_protos",
+    "from_schema",
+    "parse_schema",
+    "role_tag",
+    "sequence_struct",
+    "to_schema",
+]
+
+FORMAT_TAG = "tfx_sequence:1"
+"""Marks a schema that carries a spec, and the version of its tags."""
+
+_FORMAT_PREFIX, _LENGTH_DRIFT_PREFIX, _LENGTH_SKEW_PREFIX = "tfx_sequence:", "length_drift:", "length_skew:"
+
+
+def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
+    """The schema that says what `spec` says; domains are for statistics to add."""
+    schema = schema_pb2.Schema()
+    schema.annotation.tag.append(FORMAT_TAG)
+    for prefix, distance in ((_LENGTH_DRIFT_PREFIX, spec.length_drift), (_LENGTH_SKEW_PREFIX, spec.length_skew)):
+        if distance is not None:
+            schema.annotation.tag.append(f"{prefix}{distance!r}")
+    for name, feature in spec.context.items():
+        proto = schema.feature.add(name=name)
+        write_feature(proto, feature)
+        if feature.width is None:
+            proto.shape.SetInParent()
+        else:
+            proto.shape.dim.add(size=feature.width)
+    struct = schema.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
+    require(struct)
+    struct.value_count.min = struct.value_count.max = 1
+    for name, feature in spec.sequence.items():
+        proto = struct.struct_domain.feature.add(name=name)
+        write_feature(proto, feature)
+        steps = proto.value_counts.value_count.add(min=spec.min_length)
+        if spec.max_length is not None:
+            steps.max = spec.max_length
+        values = {"min": 0} if feature.nested else dict.fromkeys(("min", "max"), feature.width or 1)
+        proto.value_counts.value_count.add(**values)
+    add_representations(schema)
+    return schema
+
+
+def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
+    """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
+    (schema if context else sequence_struct(schema).struct_domain).feature.add().CopyFrom(proto)
+    add_representations(schema)
+
+
+def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
+    """The spec of a schema: `from_schema(to_schema(spec)) == spec`.
+
+    Features without our tags, such as those of stock SchemaGen, are read by their types: strings with a domain are
+    categorical, other strings are tokens, and everything is an input. What a spec cannot describe is left out, see
+    `why_not_described`.
+
+    Raises:
+      SchemaError: if the schema has no sequence features, or is of another version than this package knows, or a
+        feature of it cannot stand in a spec, or its sequence features do not have the same bounds on their lengths.
+    """
+    _check_version(schema)
+    features: dict[str, Feature] = {}
+    for proto in schema.feature:
+        if proto.name != SEQUENCE and (feature := read_feature(proto, context=True)):
+            features[proto.name] = feature
+    described = []
+    for proto in sequence_struct(schema).struct_domain.feature:
+        if feature := read_feature(proto, context=False):
+            features[proto.name] = feature
+            described.append(proto)
+    if not described:
+        left_out = [
+            (p.name, why_not_described(p, context=False)) for p in sequence_struct(schema).struct_domain.feature
+        ]
+        reasons = "".join(f"; {name!r} {why}" for name, why in left_out)
+        raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
+    low, high = _length_bounds(described)
+    try:
+        return SequenceSpec(
+            features=features,
+            min_length=low,
+            max_length=high,
+            length_drift=_tagged(schema, _LENGTH_DRIFT_PREFIX),  # type: ignore[arg-type]  # the text of a number
+            length_skew=_tagged(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
+        )
+    except pydantic.ValidationError as error:
+        raise SchemaError(f"the schema does not describe sequences: {problems_of(error)}") from error
+
+
+def _tagged(schema: schema_pb2.Schema, prefix: str) -> str | None:
+    return next((tag[len(prefix) :] for tag in schema.annotation.tag if tag.startswith(prefix)), None)
+
+
+def _check_version(schema: schema_pb2.Schema) -> None:
+    versions = [tag for tag in schema.annotation.tag if tag.startswith(_FORMAT_PREFIX)]
+    if versions and versions != [FORMAT_TAG]:
+        raise SchemaError(
+            f"the schema is marked {versions[0]!r}, but this package reads {FORMAT_TAG!r}: it was written by a newer "
+            "tfx-sequence; upgrade the package or write the schema again"
+        )
+
+
+def _length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | None]:
+    """The fewest and the most steps of a record.
+
+    Bounds that somebody wrote must agree; those that were inferred from the data of each feature are taken together.
+    """
+    bounds = {proto.name: steps_in_a_record(proto) for proto in protos}
+    if any(is_ours(proto) for proto in protos) and len(set(bounds.values())) > 1:
+        given = ", ".join(f"{name!r} from {low} to {high or 'any number'}" for name, (low, high) in bounds.items())
+        raise SchemaError(
+            f"the schema gives its sequence features different bounds on their lengths ({given}), but all of them have "
+            "the record's length; give all of them the same in the first `value_count` of their `value_counts`"
+        )
+    lows, highs = zip(*bounds.values(), strict=True)
+    return min(lows), max(high for high in highs if high) if all(highs) else None

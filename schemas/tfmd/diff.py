@@ -1,0 +1,71 @@
+"""How two schemas differ, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tfmd import convert as tfmd
+
+_SHOWN = 5
+
+
+def diff_schemas(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
+    """One line for each thing that `new` says otherwise than `old`; none if they say the same.
+
+    Raises:
+      SchemaError: if one of them is not a schema of sequences.
+    """
+    return [*_diff_specs(tfmd.from_schema(old), tfmd.from_schema(new)), *_diff_protos(old, new)]
+
+
+def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
+    for field in ("min_length", "max_length", "length_drift", "length_skew"):
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            yield f"`{field}` is {after}, was {before}"
+    for name in old.features:
+        if name in new.features:
+            before, after = old.features[name].model_dump(), new.features[name].model_dump()
+            for field in before:
+                if before[field] != after[field]:
+                    yield f"feature `{name}`: `{field}` is {after[field]!r}, was {before[field]!r}"
+
+
+def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str]:
+    before, after = ({proto.name: proto for proto in tfmd.feature_protos(schema)} for schema in (old, new))
+    for name in [*before, *(name for name in after if name not in before)]:
+        if name not in after:
+            yield f"feature `{name}` is gone"
+        elif name not in before:
+            yield f"feature `{name}` is new"
+        else:
+            yield from _diff_domains(name, tfmd.domain_values(old, before[name]), tfmd.domain_values(new, after[name]))
+            yield from _diff_numbers(name, before[name], after[name])
+
+
+def _diff_domains(name: str, old: list[str] | None, new: list[str] | None) -> Iterator[str]:
+    if old is None and new is not None:
+        yield f"feature `{name}`: its values are now a closed set of {len(new)}"
+    elif old is not None and new is None:
+        yield f"feature `{name}`: its values are no longer a closed set"
+    elif old is not None and new is not None:
+        for what, values in (("has", sorted(set(new) - set(old))), ("no longer has", sorted(set(old) - set(new)))):
+            if values:
+                more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+                yield f"feature `{name}`: its domain {what} {', '.join(map(repr, values[:_SHOWN]))}{more}"
+
+
+def _diff_numbers(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:
+    """What is said of numbers and of presence, which a spec does not hold."""
+    for field in ("int_domain", "float_domain", "presence"):
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            yield f"feature `{name}`: `{field}` is {_line(after)}, was {_line(before)}"
+
+
+def _line(message: schema_pb2.FeaturePresence) -> str:
+    """A small message on one line."""
+    return "{" + " ".join(str(message).split()) + "}"

@@ -1,0 +1,65 @@
+"""Where the parts of a schema of SequenceExamples stand."""
+
+from __future__ import annotations
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+
+SEQUENCE = "##SEQUENCE##"
+"""The name that TFXIO gives to the struct of all feature lists."""
+
+
+def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
+    """The struct feature that holds the sequence features.
+
+    Raises:
+      SchemaError: if there is none.
+    """
+    for proto in schema.feature:
+        if proto.name == SEQUENCE:
+            return proto
+    raise SchemaError(
+        f"the schema has no {SEQUENCE!r} feature, so it does not describe tf.SequenceExamples; its features are "
+        f"{[proto.name for proto in schema.feature][:10]}"
+    )
+
+
+def feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
+    """The context features, then the sequence features."""
+    context = [proto for proto in schema.feature if proto.name != SEQUENCE]
+    return [*context, *sequence_struct(schema).struct_domain.feature]
+
+
+def domain_values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
+    """The closed set of values of a string feature, in the schema's order; None if it is open."""
+    if proto.HasField("string_domain"):
+        return list(proto.string_domain.value)
+    if proto.HasField("domain"):
+        for domain in schema.string_domain:
+            if domain.name == proto.domain:
+                return list(domain.value)
+        raise SchemaError(
+            f"feature {proto.name!r} of the schema names the domain {proto.domain!r}, which the schema does not have; "
+            f"its domains are {[domain.name for domain in schema.string_domain]}"
+        )
+    return None
+
+
+def parse_schema(text: str | bytes, where: str) -> schema_pb2.Schema:
+    """A schema from the text of a `schema.pbtxt`.
+
+    Args:
+      text: What the file holds.
+      where: Its name, for the message.
+
+    Raises:
+      SchemaError: if it is not the text of a schema, or is cut off.
+    """
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise SchemaError(
+            f"{where} is not the text form of a TensorFlow Metadata schema, or is cut off: {error}"
+        ) from error

@@ -1,0 +1,170 @@
+"""What metrics count and come to, against scikit-learn, seqeval and NumPy, over records that are padded anyhow."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from seqeval.metrics import classification_report
+from sklearn.metrics import precision_recall_fscore_support
+
+from tfx_sequence.components.sequence_evaluator.accumulators import (
+    AccuracyTally,
+    Counts,
+    CrossEntropyTally,
+    LabelTally,
+    NumberTally,
+    SpanTally,
+    Tally,
+)
+
+RANDOM = np.random.default_rng(0)
+LENGTHS = (4, 1, 0, 7, 20)
+TAGS = np.array([b"O", b"B-PER", b"I-PER", b"B-LOC", b"I-LOC", b"I-ORG"], object)
+
+
+def _records(values: np.ndarray[Any, Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """Labels and answers, their padding of different lengths, and what would count as right if it counted."""
+    records = []
+    for length in LENGTHS:
+        label, answer = RANDOM.choice(values, length), RANDOM.choice(values, length)
+        records.append(
+            {
+                "tags_label": np.append(label, [values[0]] * 3),
+                "tags": np.append(answer, [values[0]] * 5),
+                "lengths": np.array([length]),
+            }
+        )
+    return records
+
+
+def _values(tally: Tally, records: list[dict[str, np.ndarray[Any, Any]]]) -> dict[str, float]:
+    total: Counts = Counter()
+    for record in records:
+        total.update(tally.count(record))
+    return tally.values(total)
+
+
+def _real(records: list[dict[str, np.ndarray[Any, Any]]], name: str) -> list[list[Any]]:
+    return [record[name][:length].tolist() for record, length in zip(records, LENGTHS, strict=True)]
+
+
+def test_accuracy_is_that_of_the_real_steps_of_all_records() -> None:
+    records = _records(TAGS)
+    pairs = list(zip(*(itertools.chain(*_real(records, name)) for name in ("tags_label", "tags")), strict=True))
+    hits = sum(label == answer for label, answer in pairs)
+    assert _values(AccuracyTally("tags", True), records) == {
+        "tags_accuracy": hits / sum(LENGTHS),
+        "tags_count": sum(LENGTHS),
+    }
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize(("answer", "right"), [(b"buy", 1), (b"sell", 0)])
+def test_a_label_a_record_counts_once_whatever_the_length(shape: tuple[int, ...], answer: bytes, right: int) -> None:
+    record = {
+        "intent_label": np.full(shape, b"buy", object),
+        "intent": np.full(shape, answer, object),
+        "lengths": np.array(9),
+    }
+    assert _values(AccuracyTally("intent", False), [record]) == {"intent_accuracy": right, "intent_count": 1}
+
+
+def test_label_scores_equal_scikit_learns() -> None:
+    records = _records(TAGS[[0, 1, 2]]) + _records(TAGS[[3]])
+    label, answer = (
+        [record[name][: int(record["lengths"][0])].tolist() for record in records] for name in ("tags_label", "tags")
+    )
+    truth, answers = list(itertools.chain(*label)), list(itertools.chain(*answer))
+    got = _values(LabelTally("tags", True, by_label=True), records)
+    macro = precision_recall_fscore_support(truth, answers, average="macro", zero_division=0)[:3]
+    assert [got[f"tags_macro_{name}"] for name in ("precision", "recall", "f1")] == pytest.approx(macro, abs=1e-12)
+    names = sorted({*truth})
+    of_each = precision_recall_fscore_support(truth, answers, labels=names, zero_division=0)
+    for score, numbers in zip(("precision", "recall", "f1"), of_each[:3], strict=True):
+        for name, number in zip(names, numbers, strict=True):
+            assert got[f"tags_{score}/{name.decode()}"] == pytest.approx(number, abs=1e-12)
+    assert len(got) == 3 + 3 * len(names)
+
+
+def test_label_scores_name_only_values_that_occur_as_label() -> None:
+    record = {"tags_label": TAGS[[0]], "tags": TAGS[[1]], "lengths": np.array(1)}
+    assert _values(LabelTally("tags", True, by_label=True), [record]) == {
+        **dict.fromkeys(("tags_macro_precision", "tags_macro_recall", "tags_macro_f1"), 0.0),
+        **dict.fromkeys(("tags_precision/O", "tags_recall/O", "tags_f1/O"), 0.0),
+    }
+
+
+@pytest.mark.filterwarnings("ignore")  # seqeval warns of types that nobody predicted.
+def test_span_scores_equal_seqevals() -> None:
+    records = _records(TAGS)
+    truth, answers = (
+        [[tag.decode() for tag in tags] for tags in _real(records, name)] for name in ("tags_label", "tags")
+    )
+    report = classification_report(truth, answers, output_dict=True)
+    got = _values(SpanTally("tags", by_label=True), records)
+    for score, name in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+        assert got[f"tags_span_{score}"] == pytest.approx(report["micro avg"][name], abs=1e-12)
+        for type_ in ("PER", "LOC", "ORG"):
+            assert got[f"tags_span_{score}/{type_}"] == pytest.approx(report[type_][name], abs=1e-12)
+    assert got["tags_span_macro_f1"] == pytest.approx(report["macro avg"]["f1-score"], abs=1e-12)
+
+
+def test_cross_entropy_is_by_real_steps() -> None:
+    nats = RANDOM.uniform(0, 9, len(LENGTHS))
+    records = [
+        {"tags_cross_entropy": np.array(total), "lengths": np.array(length)}
+        for total, length in zip(nats, LENGTHS, strict=True)
+    ]
+    mean = nats.sum() / sum(LENGTHS)
+    assert _values(CrossEntropyTally("tags", True), records) == pytest.approx(
+        {"tags_cross_entropy": mean, "tags_bits_per_step": np.log2(np.exp(mean)), "tags_perplexity": np.exp(mean)}
+    )
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_number_errors_equal_numpys(width: int) -> None:
+    truth = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in LENGTHS]
+    answers = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in LENGTHS]
+    records = [
+        {
+            "pitch_label": np.append(label.ravel(), np.full(2 * width, 99)),
+            "pitch": np.append(answer.ravel(), np.full(5 * width, -99)),
+            "lengths": np.array(len(label)),
+        }
+        for label, answer in zip(truth, answers, strict=True)
+    ]
+    errors = np.concatenate(answers).astype(np.float64) - np.concatenate(truth).astype(np.float64)
+    assert _values(NumberTally("pitch", True, width), records) == pytest.approx(
+        {"pitch_mae": np.abs(errors).mean(), "pitch_rmse": np.sqrt((errors**2).mean())}
+    )
+
+
+@pytest.mark.parametrize(
+    "tally", [AccuracyTally("tags", True), LabelTally("tags", False), SpanTally("tags"), NumberTally("tags", True)]
+)
+def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: Tally) -> None:
+    with pytest.raises(
+        ValueError, match=r"of the label 'tags' need 'tags_label', but .* gives lengths, upos, upos_label\."
+    ):
+        tally.count({"lengths": np.array(1), "upos": TAGS[[0]], "upos_label": TAGS[[0]]})
+
+
+@pytest.mark.parametrize(
+    ("tally", "empty"),
+    [
+        (AccuracyTally("tags", True), {"tags_accuracy": math.nan, "tags_count": 0.0}),
+        (CrossEntropyTally("tags", True), dict.fromkeys(("tags_cross_entropy", "tags_perplexity"), math.nan)),
+        (NumberTally("tags", True), dict.fromkeys(("tags_mae", "tags_rmse"), math.nan)),
+        (LabelTally("tags", True), {"tags_macro_f1": 0.0}),
+        (SpanTally("tags"), {"tags_span_f1": 0.0, "tags_span_macro_f1": 0.0}),
+    ],
+)
+def test_without_any_step_means_are_nan_and_scores_are_zero(tally: Tally, empty: dict[str, float]) -> None:
+    values = tally.values(Counter())
+    assert list(values) == tally.names
+    np.testing.assert_equal({name: values[name] for name in empty}, empty)

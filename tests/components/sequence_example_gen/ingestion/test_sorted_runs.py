@@ -1,0 +1,38 @@
+import random
+
+import pytest
+
+from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, Place
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merged
+from tfx_sequence.schemas.records.tfrecords import frame
+
+
+@pytest.mark.parametrize("fan_in", [2, 3, 100])
+@pytest.mark.parametrize("run_bytes", [1, 3000, 1 << 20])
+def test_merged_runs_are_sorted_by_key_within_each_group(fan_in, run_bytes, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "FAN_IN", fan_in)
+    monkeypatch.setattr(runs, "RUN_BYTES", run_bytes)
+    rng = random.Random(1)
+    records = [(("ab"[i % 2], i % 3), rng.randbytes(KEY_SIZE), frame(rng.randbytes(i % 50))) for i in range(200)]
+    writer, found = RunWriter(str(tmp_path)), {}
+
+    def spill():
+        for group, run in writer.spill():
+            found.setdefault(group, []).append(run)
+
+    for (split, group), key, data in records:
+        writer.add(Place(split, group, key), data)
+        if writer.full:
+            spill()
+    spill()
+    assert len(found) == 6
+    for group, some in found.items():
+        want = [data for where, _, data in sorted(records, key=lambda record: record[1]) if where == group]
+        assert [framed for _, framed in merged(reversed(some), str(tmp_path))] == want
+
+
+def test_nothing_is_written_when_nothing_was_added(tmp_path):
+    assert list(RunWriter(str(tmp_path)).spill()) == []
+    assert list(merged([], str(tmp_path))) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,47 @@
+import pytest
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
+from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+TOKENS = {"x": Feature(kind="token")}
+NESTED = {"x": Feature(kind="token", nested=True)}
+MARK = {"piece": Feature(kind="integer", context=True, source="@piece")}
+LONG_FORM = ReadConfig(format="csv", options={"group_by": ["user"]})
+
+
+@pytest.mark.parametrize(
+    ("features", "read", "split", "message"),
+    [
+        (TOKENS, LONG_FORM, SplitConfig(by="index"), "in long form it has none"),
+        (TOKENS, ReadConfig(format="jsonl"), SplitConfig(by="time"), "by = 'time' needs"),
+        (TOKENS | MARK, ReadConfig(format="jsonl"), SplitConfig(features=("piece",)), "the spec has x"),
+        (TOKENS | MARK, ReadConfig(format="sequence_example"), None, "kept as they are"),
+        (TOKENS, ReadConfig(format="csv"), None, "group_by"),
+        (
+            NESTED,
+            ReadConfig(format="conllu"),
+            None,
+            "`x` is nested, but a step has one value in the format 'conllu'; formats of nested features are json, "
+            "jsonl, parquet, sequence_example",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(features, read, split, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(SequenceSpec(features=features), read, split)
+
+
+@pytest.mark.parametrize("split", [None, SplitConfig(), SplitConfig(features=("x",))])
+def test_settings_that_fit_pass(split):
+    check_settings(SequenceSpec(features=TOKENS), LONG_FORM, split)
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl", "parquet", "sequence_example"])
+def test_formats_of_lists_take_nested_features(format_):
+    check_settings(SequenceSpec(features=NESTED), ReadConfig(format=format_), None)
+
+
+def test_a_split_without_shares_is_refused():
+    with pytest.raises(ValueError, match="`shares` is empty"):
+        SplitConfig(shares={})

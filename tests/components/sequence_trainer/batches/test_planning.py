@@ -1,0 +1,111 @@
+"""Which records go into which batch."""
+
+import itertools
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tfx_sequence.components.sequence_trainer.batches.planning import (
+    bucket_boundaries,
+    chunk_size,
+    padding_efficiency,
+    plan_batches,
+)
+
+_lengths = st.lists(st.integers(0, 40), min_size=1, max_size=60).map(np.array)
+
+
+@given(_lengths, st.integers(1, 100), st.integers(1, 20), st.booleans(), st.lists(st.integers(1, 30), unique=True))
+def test_plan_batches_takes_every_record_once_and_keeps_budget_and_boundaries(lengths, budget, chunk, shuffle, ends):
+    boundaries = sorted(ends)
+    generator = np.random.default_rng(0) if shuffle else None
+    batches = plan_batches(lengths, budget, chunk=chunk, generator=generator, boundaries=boundaries)
+    assert sorted(itertools.chain(*batches)) == list(range(len(lengths)))
+    for batch in batches:
+        steps = [max(1, lengths[record]) for record in batch]
+        assert len(batch) == 1 or len(batch) * max(steps) <= budget
+        assert len({sum(step > boundary for boundary in boundaries) for step in steps}) == 1
+
+
+def test_plan_batches_cuts_longest_first_as_computed_by_hand():
+    lengths = np.array([3, 1, 7, 2, 6])
+    batches = plan_batches(lengths, 14)
+    assert [list(lengths[batch]) for batch in batches] == [[7, 6], [3, 2, 1]]
+    padded = [7, 7, 3, 3, 3]
+    assert padding_efficiency(lengths, padded) == 19 / 23
+
+
+def test_plan_batches_gives_a_record_beyond_the_budget_its_own_batch():
+    batches = plan_batches(np.array([2, 50, 2]), 8)
+    assert [list(batch) for batch in batches] == [[1], [0, 2]]
+
+
+def test_plan_batches_counts_an_empty_record_as_one_step():
+    assert [len(batch) for batch in plan_batches(np.zeros(5, int), 2)] == [2, 2, 1]
+
+
+def test_plan_batches_mixes_records_anew_but_repeats_itself_when_the_seed_is_the_same():
+    lengths = np.random.default_rng(0).integers(1, 30, 500)
+
+    def plan(seed):
+        return [tuple(batch) for batch in plan_batches(lengths, 200, generator=np.random.default_rng(seed))]
+
+    assert plan(1) == plan(1)
+    assert set(plan(1)).isdisjoint(plan(2))
+
+
+def test_plan_batches_keeps_efficiency_above_095_when_chunks_are_sorted():
+    lengths = np.random.default_rng(0).geometric(1 / 15, 20_000)
+    batches = plan_batches(lengths, 2048, generator=np.random.default_rng(1))
+    padded = [lengths[batch].max() for batch in batches for _ in batch]
+    assert padding_efficiency(lengths, padded) > 0.95
+
+
+def test_chunk_size_fills_64_batches_of_the_mean_length():
+    assert chunk_size(np.array([5, 15]), 100) == 640
+    assert chunk_size(np.array([], int), 1) == 64
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=30), st.integers(1, 4))
+def test_bucket_boundaries_pad_no_more_than_any_other_choice(lengths, buckets):
+    def padded(boundaries):
+        return sum(min(boundary for boundary in boundaries if boundary >= length) for length in lengths)
+
+    boundaries = bucket_boundaries(lengths, buckets)
+    assert list(boundaries) == sorted(set(boundaries))
+    assert len(boundaries) <= buckets
+    distinct = sorted({max(1, length) for length in lengths})
+    choices = [
+        choice
+        for size in range(1, buckets + 1)
+        for choice in itertools.combinations(distinct, size)
+        if choice[-1] == distinct[-1]
+    ]
+    assert padded(boundaries) == min(map(padded, choices))
+
+
+def test_bucket_boundaries_are_those_computed_by_hand():
+    # One bucket pads to 9 * 6 = 54, {2, 9} to 2 * 4 + 9 * 2 = 26, and each length on its own to nothing.
+    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 1) == (9,)
+    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 2) == (2, 9)
+    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 9) == (1, 2, 8, 9)
+
+
+def test_bucket_boundaries_hold_the_longest_when_there_are_very_many_lengths():
+    boundaries = bucket_boundaries(np.arange(5000), 4)
+    assert len(boundaries) == 4
+    assert boundaries[-1] == 4999
+    # Evenly spread lengths make evenly spread buckets.
+    np.testing.assert_allclose(boundaries, [1250, 2500, 3750, 5000], rtol=0.01)
+
+
+@pytest.mark.parametrize(("lengths", "buckets"), [([], 3), ([4], 0)])
+def test_bucket_boundaries_refuse_when_there_is_nothing_to_bound(lengths, buckets):
+    with pytest.raises(ValueError, match=f"given {len(lengths)} lengths and {buckets} buckets"):
+        bucket_boundaries(lengths, buckets)
+
+
+def test_padding_efficiency_is_one_when_there_is_nothing():
+    assert padding_efficiency([], []) == 1.0

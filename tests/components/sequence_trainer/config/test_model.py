@@ -1,0 +1,140 @@
+"""What `[model]` refuses: settings that cannot work, each with its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+import pytest
+
+from tfx_sequence.components.sequence_trainer.config.checks import contradictions, window_problems
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SPEC = SequenceSpec(
+    features={
+        "tokens": Feature(kind="token"),
+        "pitch": Feature(kind="float"),
+        "tags": Feature(kind="categorical", role="label", spans="BIO"),
+        "intent": Feature(kind="categorical", role="label", context=True),
+        "price": Feature(kind="float", role="label", context=True),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "message"),
+    [
+        ({"cell": "gru", "peepholes": True}, ("peepholes",), 'goes with cell = "lstm", but cell = "gru"'),
+        ({"cell": "nas", "projection": 8}, ("projection",), 'goes with cell = "lstm", but cell = "nas"'),
+        ({"blocks": 2}, ("blocks",), 'goes with cell = "time_frequency_lstm", but cell = "lstm"'),
+        ({"cell": "grid_lstm", "blocks": 2}, ("block_width",), 'cell = "grid_lstm" needs it'),
+        (
+            {"cell": "grid_lstm", "blocks": 2, "block_width": 3, "layers": 2},
+            ("layers",),
+            'must be 1 for cell = "grid_lstm": its blocks are of the inputs',
+        ),
+        ({"shortcut": "residual"}, ("shortcut",), "goes with layers > 1: it leads past the layers from the second on"),
+        ({"zoneout": 0.1, "state_dropout": 0.1}, ("zoneout",), "does not go with state_dropout"),
+        ({"attention_window": 2, "zoneout": 0.1}, ("zoneout",), "does not go with attention_window"),
+        (
+            {"characters": {"encoder": "rnn", "width": 5}},
+            ("characters", "width"),
+            'is the width of a convolution: it goes with encoder = "cnn"',
+        ),
+        (
+            {"heads": {"tags": {"kind": "crf", "label_smoothing": 0.1}}},
+            ("heads", "tags", "label_smoothing"),
+            'is for a softmax, but kind = "crf"',
+        ),
+        (
+            {"heads": {"tags": {"kind": "crf", "sampled": 9}}},
+            ("heads", "tags", "sampled"),
+            'is for a softmax, but kind = "crf"',
+        ),
+        (
+            {"heads": {"tags": {"label_smoothing": 0.1, "sampled": 9}}},
+            ("heads", "tags", "sampled"),
+            "does not go with label_smoothing",
+        ),
+        ({"heads": {"tags": {"tied": "tokens"}}}, ("heads", "tags", "tied"), 'goes with kind = "language_model"'),
+    ],
+)
+def test_model_config_names_the_key_when_settings_exclude_each_other(
+    settings: dict[str, Any], key: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(pydantic.ValidationError) as raised:
+        ModelConfig.model_validate(settings)
+    assert [(error["loc"], error["msg"]) for error in raised.value.errors()] == [(key, f"Value error, {message}")]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "nas", "indrnn"])
+def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
+    config = ModelConfig(cell=cell, heads={"tags": {"kind": "crf"}})
+    assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"heads": {"tag": {}}}, "heads.tag: no label is called 'tag'; the labels are tags, intent, price"),
+        (
+            {"heads": {"intent": {"kind": "crf"}}},
+            'heads.intent.kind: "crf" needs a label a step, but the label has one a record (context = true)',
+        ),
+        (
+            {"heads": {"tags": {"kind": "regression"}}},
+            "heads.tags.kind: \"regression\" is for numbers, but the label is of kind 'categorical'",
+        ),
+        (
+            {"heads": {"price": {"kind": "softmax"}}},
+            "heads.price.kind: \"softmax\" chooses one of a label's values, but the label is of kind 'float'",
+        ),
+        (
+            {"heads": {"tags": {"pooling": "attention"}}},
+            "heads.tags.pooling: is for a label a record (context = true), but the label has one a step",
+        ),
+        (
+            {"heads": {"tags": {"kind": "language_model"}}},
+            'heads.tags.kind: "language_model" needs bidirectional = false: the backward reading sees the step to '
+            "predict",
+        ),
+        (
+            {"bidirectional": False, "heads": {"tags": {"kind": "language_model", "tied": "pitch"}}},
+            "heads.tags.tied: no input of ids a step is called 'pitch'; there are tokens",
+        ),
+        (
+            {"heads": {"price": {"label_smoothing": 0.1}}},
+            "heads.price.label_smoothing: is for a label's values, but the label is of kind 'float'",
+        ),
+        (
+            {"heads": {"price": {"sampled": 9}}},
+            "heads.price.sampled: is for a label's values, but the label is of kind 'float'",
+        ),
+    ],
+)
+def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
+    settings: dict[str, Any], problem: str
+) -> None:
+    found = contradictions(SPEC, ModelConfig.model_validate(settings))
+    assert [f"{wrong.key}: {wrong.message}" for wrong in found] == [problem]
+
+
+def test_window_problems_name_what_needs_whole_sequences() -> None:
+    config = ModelConfig.model_validate({"heads": {"tags": {"kind": "crf"}}})
+    found = list(window_problems(config, ["intent"]))
+    assert [problem.split(":")[0] for problem in found] == [
+        "needs model.bidirectional = false",
+        'does not go with kind = "crf" in model.heads.tags',
+        "needs labels a step, but 'intent' has one a record (context = true), which no window can tell",
+    ]
+
+
+def test_contradictions_are_none_when_all_fits() -> None:
+    heads = {"tags": {"kind": "crf"}, "intent": {"pooling": "attention"}, "price": {"kind": "regression"}}
+    assert not list(contradictions(SPEC, ModelConfig.model_validate({"heads": heads})))
+
+
+def test_contradictions_take_a_label_that_the_transform_makes() -> None:
+    config = ModelConfig.model_validate({"bidirectional": False, "heads": {"next": {"kind": "language_model"}}})
+    assert not list(contradictions(SPEC, config, made=["next"]))

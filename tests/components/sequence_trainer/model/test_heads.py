@@ -1,0 +1,265 @@
+"""Heads: losses, answers and metrics against NumPy, and what padding may not change."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
+from tfx_sequence.components.sequence_trainer.model.embedding import embedding
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadLayer
+from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
+from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
+from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
+from tfx_sequence.components.sequence_trainer.task.task import Head, TaskError
+
+LENGTHS = np.array([3, 0, 2])
+TAGS = Head("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")
+INTENT = Head("intent", per_step=False, classes=(b"x", b"y"))
+NEXT = Head("next", per_step=True, classes=(b"a", b"b", b"c", b"[OOV]"))
+PRICE = Head("price", per_step=False)
+PLACE = Head("place", per_step=True, width=2)
+
+
+def _encoded(steps: int = 3) -> Encoded:
+    values = np.random.default_rng(0).normal(size=[3, 3, 4])
+    padded = np.zeros([3, steps, 4], np.float32)
+    padded[:, :3] = values * (np.arange(3) < LENGTHS[:, None])[..., None]
+    return Encoded(tf.constant(padded), tf.constant(values[:, 0], tf.float32), tf.constant(LENGTHS))
+
+
+def _batch(steps: int = 3, padding: int = 0) -> dict[str, tf.Tensor]:
+    def padded(values: list[list[float]], dtype: type) -> tf.Tensor:
+        out = np.full([3, steps, *np.shape(values[0])[1:]], padding, dtype)
+        for row, value in enumerate(values):
+            out[row, : len(value)] = value
+        return tf.constant(out)
+
+    return {
+        "tags": padded([[2, 3, 1], [], [1, 2]], np.int64),
+        "next": padded([[1, 4, 2], [], [3, 3]], np.int64),
+        "place": padded([[[0.5, 1], [2, 3], [4, 5]], np.zeros([0, 2]), [[1, 1], [0, 0]]], np.float32),
+        "intent": tf.constant([1, 2, 2], tf.int64),
+        "price": tf.constant([1.5, 0, -2]),
+        "importance": tf.constant([2.0, 1, 0.5]),
+        "lengths": tf.constant(LENGTHS),
+    }
+
+
+def _head(kind: str, **settings: object) -> HeadLayer:
+    keras.utils.set_random_seed(3)
+    if kind == "tied":
+        table = embedding(len(NEXT.classes) + 1, 5, name="table")
+        table.build()
+        return LanguageModelHead(NEXT, HeadConfig(kind="language_model", tied="x", **settings), None, table)
+    return {
+        "softmax": lambda: SoftmaxHead(TAGS, HeadConfig(**settings)),
+        "intent": lambda: SoftmaxHead(INTENT, HeadConfig(pooling="attention", **settings)),
+        "crf": lambda: CRFHead(TAGS, HeadConfig(kind="crf")),
+        "language": lambda: LanguageModelHead(NEXT, HeadConfig(kind="language_model", **settings)),
+        "price": lambda: RegressionHead(PRICE, HeadConfig(pooling="mean")),
+        "place": lambda: RegressionHead(PLACE, HeadConfig()),
+    }[kind]()
+
+
+def _randomise(layer: HeadLayer) -> None:
+    generator = np.random.default_rng(5)
+    for weight in layer.weights:
+        weight.assign(generator.normal(size=weight.shape))
+
+
+KINDS = ["softmax", "intent", "crf", "language", "tied", "price", "place"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_head_gives_the_same_loss_metrics_and_answers_however_far_the_batch_is_padded(kind: str) -> None:
+    layer = _head(kind)
+    layer(_encoded())
+    _randomise(layer)
+    found = []
+    for steps, padding in ((3, 0), (8, 0), (8, 1)):
+        outputs, batch = layer(_encoded(steps)), _batch(steps, padding)
+        metrics = layer.new_metrics()
+        metrics.update(outputs, batch)
+        answers = layer.predict(outputs, batch["lengths"])
+        if layer.head.per_step:
+            for name, value in answers.items():
+                assert set(value[:, 3:].numpy().ravel()) <= {b"", 0}, name
+            answers = {name: value[:, :3] for name, value in answers.items()}
+        losses = [float(layer.loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")]
+        found.append((losses, metrics.result(), answers))
+    for losses, figures, answers in found[1:]:
+        assert losses == pytest.approx(found[0][0], rel=1e-5)
+        assert figures == pytest.approx(found[0][1], rel=1e-5)
+        for name, value in found[0][2].items():
+            if value.dtype == tf.float32:
+                np.testing.assert_allclose(answers[name], value, rtol=1e-5, atol=1e-6)
+            else:
+                np.testing.assert_array_equal(answers[name], value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metrics_of_a_head_have_the_one_that_is_watched(kind: str) -> None:
+    layer = _head(kind)
+    metrics = layer.new_metrics()
+    metrics.update(layer(_encoded()), _batch())
+    assert metrics.watched in metrics.result()
+    assert metrics.more_is_better == (kind in ("softmax", "intent", "crf"))
+    metrics.reset()
+    assert metrics.result()[metrics.watched] == 0
+
+
+def test_softmax_head_answers_with_the_likeliest_value_and_its_probability() -> None:
+    layer = _head("softmax")
+    logits = layer(_encoded()).numpy()
+    answers = layer.predict(tf.constant(logits), tf.constant(LENGTHS))
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    for row, length in enumerate(LENGTHS):
+        for step in range(3):
+            best = int(probabilities[row, step].argmax()) if step < length else -1
+            assert answers["tags_id"][row, step] == best + 1
+            assert answers["tags"][row, step] == (TAGS.classes[best] if step < length else b"")
+            assert float(answers["tags_score"][row, step]) == pytest.approx(
+                probabilities[row, step, best] if step < length else 0, rel=1e-5
+            )
+
+
+@pytest.mark.parametrize("kind", ["softmax", "intent", "language", "tied"])
+def test_sampled_head_trains_by_what_the_whole_softmax_is_made_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With all values drawn the two losses are one.
+    monkeypatch.setattr(sampled_softmax, "draw_chances", lambda classes, _: np.ones(classes, np.float32))
+    layer = _head(kind, sampled=1)
+    trained = layer(_encoded(), training=True)
+    _randomise(layer)
+    trained = layer(_encoded(), training=True)
+    assert trained.shape[-1] == (5 if kind == "tied" else 4)
+    loss = layer.loss(trained, _batch(), "sequence_mean", training=True)
+    assert float(loss.value) > 0
+    np.testing.assert_allclose(loss, layer.loss(layer(_encoded()), _batch(), "sequence_mean"), rtol=1e-5)
+
+
+def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
+    found = []
+    for seed in (7, 7, 8):
+        keras.utils.set_random_seed(3)
+        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), seed=seed)
+        outputs = layer(_encoded(), training=True)
+        found.append([float(layer.loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
+    assert found[0] == found[1] != found[2]
+    assert len(set(found[0])) > 1
+
+
+def test_sampled_head_names_the_key_when_there_are_not_more_values() -> None:
+    message = r"^model\.heads\.tags\.sampled: must be less than 3, the number of the label's values, but is 3"
+    with pytest.raises(TaskError, match=message):
+        SoftmaxHead(TAGS, HeadConfig(sampled=3))
+
+
+def test_crf_head_answers_with_the_best_allowed_sequence_and_marginal_probabilities() -> None:
+    layer = _head("crf")
+    layer(_encoded())
+    _randomise(layer)
+    logits = layer(_encoded()).numpy()
+    answers = layer.predict(tf.constant(logits), tf.constant(LENGTHS))
+    crf = layer._crf
+    transitions, start, end = (np.array(weight) for weight in (crf.transitions, crf.start, crf.end))
+    for row, length in enumerate(LENGTHS):
+        scores: dict[tuple[int, ...], float] = {}
+        for path in itertools.product(range(3), repeat=int(length)):
+            score = sum(logits[row, t, y] for t, y in enumerate(path))
+            score += sum(transitions[pair] for pair in itertools.pairwise(path))
+            scores[path] = score + (start[path[0]] + end[path[-1]] if path else 0)
+        # I-A (2) does not begin a sequence, and does not follow O (0).
+        allowed = [p for p in scores if p[:1] != (2,) and (0, 2) not in itertools.pairwise(p)]
+        best = max(allowed, key=scores.__getitem__)
+        assert answers["tags_id"][row, :length].numpy().tolist() == [y + 1 for y in best]
+        total = sum(map(np.exp, scores.values()))
+        for step, y in enumerate(best):
+            share = sum(np.exp(score) for path, score in scores.items() if path[step] == y) / total
+            assert float(answers["tags_score"][row, step]) == pytest.approx(share, rel=1e-4)
+
+
+def test_crf_head_of_spans_is_watched_by_their_f1() -> None:
+    figures = _head("crf").new_metrics()
+    assert figures.watched == "tags_span_f1"
+    assert {"tags_accuracy", "tags_span_precision", "tags_span_recall", "tags_span_f1"} <= figures.result().keys()
+
+
+def test_language_head_measures_the_exponential_of_the_mean_negative_log_probability() -> None:
+    layer = _head("language")
+    outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+    metrics.update(outputs, batch)
+    logits = outputs.numpy().astype(np.float64)
+    log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    losses = [
+        -log_probabilities[row, step, batch["next"][row, step] - 1]
+        for row, length in enumerate(LENGTHS)
+        for step in range(length)
+    ]
+    assert metrics.result()["next_cross_entropy"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert metrics.result()["next_perplexity"] == pytest.approx(np.exp(np.mean(losses)), rel=1e-5)
+
+
+def test_tied_head_scores_a_value_by_its_vector_as_an_input() -> None:
+    layer = _head("tied")
+    encoded = _encoded()
+    outputs = layer(encoded)
+    kernel = layer._projection.kernel.numpy()
+    expected = encoded.steps.numpy() @ kernel @ layer._tied.embeddings.numpy()[1:].T
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_regression_head_has_the_squared_error_and_answers_with_numbers() -> None:
+    layer = _head("place")
+    outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+    errors = [(outputs[row, : LENGTHS[row]].numpy() - batch["place"][row, : LENGTHS[row]].numpy()) for row in range(3)]
+    metrics.update(outputs, batch)
+    every = np.concatenate(errors)
+    assert metrics.result() == pytest.approx(
+        {"place_mae": np.abs(every).mean(), "place_rmse": np.sqrt((every**2).mean())}, rel=1e-5
+    )
+    loss = layer.loss(outputs, batch, "token_mean").value
+    assert float(loss) == pytest.approx((every**2).sum(-1).mean(), rel=1e-5)
+    answers = layer.predict(outputs, batch["lengths"])
+    np.testing.assert_allclose(answers["place"][0], outputs[0], rtol=1e-6)
+
+
+def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
+    layer = _head("price")
+    assert layer.predict(layer(_encoded()), tf.constant(LENGTHS))["price"].shape == (3,)
+
+
+@pytest.mark.parametrize("head", [TAGS, INTENT, PRICE])
+def test_records_count_by_their_weight(head: Head) -> None:
+    kind = RegressionHead if head is PRICE else SoftmaxHead
+    layer = kind(head, HeadConfig(weight=3), "importance")
+    outputs, batch = layer(_encoded()), _batch()
+    weighted = layer.loss(outputs, batch, "sequence_mean")
+    total = normaliser = 0.0
+    for row, importance in enumerate([2.0, 1, 0.5]):
+        one = {name: value[row : row + 1] for name, value in batch.items()}
+        one["importance"] = tf.ones([1])
+        parts = layer.loss(outputs[row : row + 1], one, "sequence_mean")
+        total += importance * float(parts.total)
+        normaliser += importance * float(parts.normaliser)
+    assert (float(weighted.total), float(weighted.normaliser)) == pytest.approx((total, normaliser), rel=1e-5)
+
+
+def test_class_weights_scale_the_loss_of_their_value() -> None:
+    layer, plain = SoftmaxHead(INTENT, HeadConfig(class_weights={"y": 10})), SoftmaxHead(INTENT, HeadConfig())
+    logits, batch = tf.constant([[0.3, -0.2], [0.1, 0.9], [1.0, 2.0]]), _batch()
+    weighted = float(layer.raw_loss(logits, batch, "sum").total)
+    first = float(plain.raw_loss(logits[:1], {"intent": batch["intent"][:1]}, "sum").total)
+    rest = float(plain.raw_loss(logits[1:], {"intent": batch["intent"][1:]}, "sum").total)
+    assert weighted == pytest.approx(first + 10 * rest, rel=1e-5)
+
+
+def test_class_weights_name_the_key_when_the_label_has_no_such_value() -> None:
+    message = r"model\.heads\.intent\.class_weights: the label has no value 'z'; its values are x, y"
+    with pytest.raises(TaskError, match=message):
+        SoftmaxHead(INTENT, HeadConfig(class_weights={"z": 2}))

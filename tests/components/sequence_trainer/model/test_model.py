@@ -1,0 +1,110 @@
+"""SequenceModel: what it refuses, pretrained embeddings, nested inputs, tied weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask, TaskError
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+TASK = SequenceTask(
+    raw=SequenceSpec(features={"words": Feature(kind="token")}),
+    inputs=(
+        Input("words", num_ids=6, width=1, context=False),
+        Input("words_characters", num_ids=9, width=1, context=False, nested=True),
+    ),
+    heads=(Head("next", per_step=True, classes=(b"a", b"b", b"c", b"d", b"[OOV]"), same_ids=("words",)),),
+    columns={
+        "words": Column("int64"),
+        "words_characters": Column("int64", nested=True),
+        "next": Column("int64"),
+    },
+)
+LANGUAGE = {"bidirectional": False, "units": 4, "embedding_dim": 3, "heads": {"next": {"kind": "language_model"}}}
+
+
+def _batch(steps: int = 3, characters: int = 4, garbage: int = 0) -> dict[str, tf.Tensor]:
+    words = np.full([2, steps], garbage)
+    words[0, :3], words[1, :1] = [1, 5, 2], [4]
+    letters = np.full([2, steps, characters], garbage)
+    counts = np.full([2, steps], garbage)
+    counts[0, :3], counts[1, :1] = [2, 4, 0], [1]
+    letters[0, 0, :2], letters[0, 1, :4], letters[1, 0, :1] = [3, 8], [1, 2, 3, 4], [7]
+    return {
+        "words": tf.constant(words),
+        "words_characters": tf.constant(letters),
+        counts_key("words_characters"): tf.constant(counts),
+        "lengths": tf.constant([3, 1], tf.int64),
+    }
+
+
+def _model(task: SequenceTask = TASK, **settings: object) -> SequenceModel:
+    keras.utils.set_random_seed(1)
+    return SequenceModel(task, ModelConfig.model_validate({**LANGUAGE, **settings}), seed=1)
+
+
+def test_model_names_the_key_when_its_settings_do_not_fit_the_task() -> None:
+    with pytest.raises(TaskError, match=r'^model\.heads\.next\.kind: "language_model" needs bidirectional = false'):
+        _model(bidirectional=True)
+
+
+def test_model_refuses_to_tie_a_label_to_an_input_with_other_ids() -> None:
+    other = dataclasses.replace(TASK, heads=(dataclasses.replace(TASK.heads[0], same_ids=()),))
+    with pytest.raises(
+        TaskError, match=r"^model\.heads\.next\.tied: the label's ids must be those of the input 'words'"
+    ):
+        _model(other, heads={"next": {"kind": "language_model", "tied": "words"}})
+
+
+def test_tied_weights_are_one_variable_that_learns_from_both_sides() -> None:
+    plain, tied = _model(), _model(heads={"next": {"kind": "language_model", "tied": "words"}})
+    for model in (plain, tied):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(_batch())["next"][..., 2] ** 2)
+        (table,) = [weight for weight in model.weights if weight.path.endswith("embed_words/embeddings")]
+        gradient = tf.convert_to_tensor(tape.gradient(loss, table.value))
+        # The value with the id 3 is in no input: its vector learns as that of an output alone, of class 2.
+        assert np.any(gradient[3]) == (model is tied)
+        assert np.any(gradient[4])
+    assert not any(weight.shape == (4, 5) for weight in tied.weights)
+    assert any(weight.shape == (4, 5) for weight in plain.weights)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_pretrained_vectors_are_the_embedding_and_stay_when_frozen(freeze: bool) -> None:
+    vectors = np.random.default_rng(0).normal(size=[6, 7]).astype(np.float32)
+    model = _model(dataclasses.replace(TASK, embeddings={"words": vectors}), freeze_pretrained=freeze)
+    model(_batch())
+    (table,) = [weight for weight in model.weights if weight.path.endswith("embed_words/embeddings")]
+    np.testing.assert_array_equal(table.numpy(), vectors)
+    assert any(weight is table for weight in model.trainable_weights) != freeze
+
+
+@pytest.mark.parametrize("encoder", ["cnn", "rnn"])
+def test_nested_inputs_change_nothing_by_padding_and_get_gradients(encoder: str) -> None:
+    model = _model(characters={"encoder": encoder, "embedding_dim": 4, "units": 3})
+    found = []
+    for batch in (_batch(), _batch(7, 9), _batch(7, 9, garbage=2)):
+        with tf.GradientTape() as tape:
+            logits = model(batch)["next"]
+            real = tf.boolean_mask(logits, tf.sequence_mask(batch["lengths"], tf.shape(logits)[1]))
+            loss = tf.reduce_sum(real**2)
+        gradients = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, model.trainable_variables)]
+        found.append([real.numpy(), *gradients])
+    assert all(np.any(gradient) for gradient in found[0][1:])
+    for other in found[1:]:
+        for expected, value in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_noise_of_training_repeats_with_the_seed() -> None:
+    outputs = [_model(dropout=0.5, word_dropout=0.5)(_batch(), training=True)["next"] for _ in range(2)]
+    np.testing.assert_array_equal(*outputs)

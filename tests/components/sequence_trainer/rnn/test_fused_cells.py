@@ -1,0 +1,193 @@
+"""The fused LSTM and GRU, and cuDNN's operation, against the loop."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import cudnn_lstm
+from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import dynamic_rnn
+from tfx_sequence.components.sequence_trainer.rnn.loop import loop
+from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell
+
+every_kind = pytest.mark.parametrize(
+    "make",
+    [GRUCell, LSTMCell, functools.partial(LSTMCell, peepholes=True, cell_clip=0.4)],
+    ids=["GRU", "LSTM", "LSTM with options"],
+)
+
+
+def numbers(cell: Any, inputs: np.ndarray, lengths: Any, initial: list[np.ndarray], **kwargs: Any) -> list[np.ndarray]:
+    """Outputs, states and all gradients of a sum of their sines, which has another weight for each number."""
+    sources = [tf.constant(inputs, cell.dtype), *(tf.constant(state, cell.dtype) for state in initial)]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs, states = dynamic_rnn(cell, sources[0], lengths, sources[1:], **kwargs)
+        total = tf.add_n([tf.reduce_sum(tf.sin(value)) for value in [outputs, *states]])
+    return [outputs, *states, *tape.gradient(total, [*sources, *cell.trainable_variables])]
+
+
+def pair(
+    make: Callable[..., Any], units: int, features: int, scale: float, rng: np.random.Generator
+) -> tuple[Any, Any]:
+    """A float32 cell, which is fused, and a float64 one, which runs the loop, with the same weights."""
+    fused, looped = make(units, dtype="float32"), make(units, dtype="float64")
+    for cell in (fused, looped):
+        cell.build((None, features))
+    for ours, theirs in zip(fused.weights, looped.weights, strict=True):
+        ours.assign(rng.normal(size=ours.shape, scale=scale))
+        theirs.assign(ours.numpy())
+    return fused, looped
+
+
+@every_kind
+@hypothesis.given(
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5),
+    units=st.integers(1, 5),
+    features=st.integers(1, 4),
+    seed=st.integers(0, 2**16),
+)
+@hypothesis.settings(max_examples=25)
+def test_fused_cell_equals_the_loop(
+    make: Callable[..., Any], lengths: list[int], units: int, features: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    fused, looped = pair(make, units, features, 0.5, rng)
+    inputs = rng.normal(size=(len(lengths), 6, features))
+    initial = [rng.normal(size=(len(lengths), units)) for _ in fused.state_size]
+    for ours, expected in zip(
+        numbers(fused, inputs, lengths, initial), numbers(looped, inputs, lengths, initial), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+@every_kind
+def test_fused_cell_equals_the_loop_when_sequences_are_long_and_states_large(make: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(5)
+    fused, looped = pair(make, 16, 8, 0.4, rng)
+    lengths = [120, 0, 1, 77, 119]
+    inputs = rng.normal(size=(5, 120, 8), scale=2.0)
+    initial = [rng.normal(size=(5, 16), scale=8.0) for _ in fused.state_size]
+    ours, expected = (numbers(cell, inputs, lengths, initial) for cell in (fused, looped))
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * max(1.0, np.abs(b).max()))
+
+
+@every_kind
+def test_fused_cell_runs_no_loop_of_ours(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the loop ran")
+
+    monkeypatch.setattr("tfx_sequence.components.sequence_trainer.rnn.cell.loop", refuse)
+    inputs = np.zeros((2, 3, 4))
+    dynamic_rnn(make(2, dtype="float32"), inputs, [3, 1])
+    with pytest.raises(AssertionError, match="the loop ran"):
+        dynamic_rnn(make(2, dtype="float64"), inputs, [3, 1])
+
+
+@every_kind
+def test_second_derivative_of_a_fused_cell_is_refused(make: Callable[..., Any]) -> None:
+    inputs = tf.ones([2, 3, 4])
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            total = tf.reduce_sum(dynamic_rnn(make(2), inputs, [3, 1])[0])
+        slope = tf.reduce_sum(inner.gradient(total, inputs) ** 2)
+    with pytest.raises(LookupError, match="no second derivative"):
+        outer.gradient(slope, inputs)
+
+
+class CudnnResult(NamedTuple):
+    output: tf.Tensor
+    output_h: tf.Tensor
+    output_c: tf.Tensor
+    reserve_space: None = None
+    host_reserved: None = None
+
+
+def stand_in(
+    input: tf.Tensor,
+    input_h: tf.Tensor,
+    input_c: tf.Tensor,
+    params: tf.Tensor,
+    sequence_lengths: tf.Tensor,
+    rnn_mode: str,
+    time_major: bool,
+) -> CudnnResult:
+    """`CudnnRNNV3` as its documentation has it, on a CPU: checks what cuDNN checks, and fills padded steps with zeros.
+
+    Parameters are the matrices of the input for the gates i, f, g, o, each `[U, D]` row by row, those of the state
+    `[U, U]`, the input's four biases and the state's.
+    """
+    assert rnn_mode == "lstm"
+    assert time_major
+    total, batch, features = input.shape
+    units = input_h.shape[2]
+    assert input_h.shape == input_c.shape == (1, batch, units)
+    assert sequence_lengths.dtype == tf.int32
+    assert (sequence_lengths.numpy() >= 1).all()
+    assert (sequence_lengths.numpy() <= total).all()
+    sizes = [units * features] * 4 + [units * units] * 4 + [units] * 8
+    parts = tf.split(params, sizes)
+    kernels, recurrent = ([tf.reshape(part, [units, -1]) for part in some] for some in (parts[:4], parts[4:8]))
+
+    def step(x: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        h, c = states
+        i, f, g, o = (
+            tf.matmul(x, kernels[k], transpose_b=True)
+            + tf.matmul(h, recurrent[k], transpose_b=True)
+            + parts[8 + k]
+            + parts[12 + k]
+            for k in range(4)
+        )
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.sigmoid(o) * tf.tanh(c), [tf.sigmoid(o) * tf.tanh(c), c]
+
+    outputs, (h, c) = loop(step, input, sequence_lengths, [input_h[0], input_c[0]])
+    real = tf.sequence_mask(sequence_lengths, total)
+    return CudnnResult(tf.where(tf.transpose(real)[:, :, tf.newaxis], outputs, 0.0), h[tf.newaxis], c[tf.newaxis])
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that says it has a GPU, and has the stand-in for its operation."""
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", stand_in)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("lengths", [[4, 0, 1, 3], [0, 0, 0, 0]])
+def test_cudnn_is_given_what_it_takes_and_equals_the_loop(lengths: list[int]) -> None:
+    rng = np.random.default_rng(6)
+    on_gpu, looped = pair(LSTMCell, 3, 2, 0.5, rng)
+    inputs, initial = rng.normal(size=(4, 6, 2)), [rng.normal(size=(4, 3)) for _ in range(2)]
+    ours = numbers(on_gpu, inputs, lengths, initial, training=True)
+    for a, b in zip(ours, numbers(looped, inputs, lengths, initial), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("cell", "training", "expected"),
+    [
+        (lambda: LSTMCell(2), True, True),
+        (lambda: LSTMCell(2, dtype="mixed_float16"), True, True),
+        (lambda: LSTMCell(2), False, False),
+        (lambda: LSTMCell(2, dtype="mixed_bfloat16"), True, False),
+        (lambda: LSTMCell(2, peepholes=True), True, False),
+        (lambda: LSTMCell(2, cell_clip=1.0), True, False),
+        (lambda: LSTMCell(2, projection=1), True, False),
+    ],
+)
+def test_cudnn_is_used_in_training_alone_and_for_what_it_can(
+    cell: Callable[[], LSTMCell], training: bool, expected: bool
+) -> None:
+    assert (cell()._whole_sequence(training) is cudnn_lstm) == expected

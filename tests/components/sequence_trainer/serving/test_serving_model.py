@@ -1,0 +1,154 @@
+"""The exported model answers as the model in memory, for all kinds of heads and inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
+from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+TASK = SequenceTask(
+    raw=SequenceSpec(
+        features={
+            "words": Feature(kind="token"),
+            "tags": Feature(kind="categorical", role="label", spans="BIO"),
+            "intent": Feature(kind="categorical", role="label", context=True),
+            "price": Feature(kind="float", role="label"),
+        }
+    ),
+    inputs=(
+        Input("words", num_ids=27, width=1, context=False),
+        Input("words_characters", num_ids=27, width=1, context=False, nested=True),
+    ),
+    heads=(
+        Head("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO"),
+        Head("intent", per_step=False, classes=(b"x", b"y")),
+        Head("price", per_step=True),
+    ),
+    columns={
+        "words": Column("int64"),
+        "words_characters": Column("int64", nested=True),
+        "tags": Column("int64"),
+        "intent": Column("int64", context=True),
+        "price": Column("float32"),
+    },
+)
+
+WORDS = [["bee", "a", "zebra"], [], ["ape"]]
+
+
+def _ids(strings: tf.Tensor) -> tf.Tensor:
+    """a to 1, b to 2, ...: of a word, its first letter."""
+    return tf.cast(tf.io.decode_raw(tf.strings.substr(strings, 0, 1), tf.uint8)[..., 0], tf.int64) - 96
+
+
+def _class(strings: tf.Tensor, head: Head) -> tf.Tensor:
+    return tf.argmax(strings[:, None] == tf.constant(head.classes), 1) + 1
+
+
+class _Transform(tf.Module):
+    """In place of a transform graph: letters become numbers."""
+
+    def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, value in raw.items():
+            steps = value.with_values(value.values.flat_values) if isinstance(value, tf.RaggedTensor) else value
+            if name == "words":
+                letters = tf.strings.unicode_split(steps.values, "UTF-8")
+                out["words"] = steps.with_values(_ids(steps.values))
+                out["words_characters"] = steps.with_values(letters.with_values(_ids(letters.values)))
+            elif name == "tags":
+                out[name] = steps.with_values(_class(steps.values, TASK.heads[0]))
+            elif name == "intent":
+                out[name] = _class(value, TASK.heads[1])
+            else:
+                out[name] = steps
+        return out
+
+
+@pytest.fixture(scope="module")
+def model() -> SequenceModel:
+    keras.utils.set_random_seed(4)
+    heads = {"tags": {"kind": "crf"}, "intent": {"pooling": "attention"}}
+    return SequenceModel(TASK, ModelConfig.model_validate({"units": 6, "embedding_dim": 5, "heads": heads}), seed=4)
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict[str, tf.Tensor]:
+    characters = np.zeros([3, 3, 5], np.int64)
+    for row, words in enumerate(WORDS):
+        for step, word in enumerate(words):
+            characters[row, step, : len(word)] = [ord(letter) - 96 for letter in word]
+    return {
+        "words": tf.constant(characters[:, :, 0]),
+        "words_characters": tf.constant(characters),
+        counts_key("words_characters"): tf.constant((characters > 0).sum(-1)),
+        "lengths": tf.constant([3, 0, 1], tf.int64),
+    }
+
+
+@pytest.fixture(scope="module")
+def served(model: SequenceModel, batch: dict[str, tf.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    model(batch)
+    path: Path = tmp_path_factory.mktemp("exported")
+    output = SimpleNamespace(transform_features_layer=_Transform)
+    ServingModel(model, TASK, output).save(str(path))  # type: ignore[arg-type]  # it needs no more of a transform graph
+    return tf.saved_model.load(str(path))
+
+
+def _examples() -> tf.Tensor:
+    serialized = []
+    for words in WORDS:
+        example = tf.train.SequenceExample()
+        lists = example.feature_lists.feature_list
+        lists["words"].SetInParent()
+        for word in words:
+            lists["words"].feature.add().bytes_list.value.append(word.encode())
+        serialized.append(example.SerializeToString())
+    return tf.constant(serialized)
+
+
+def test_served_examples_get_the_answers_of_the_heads(
+    served: Any, model: SequenceModel, batch: dict[str, tf.Tensor]
+) -> None:
+    answers = served.signatures["serving_default"](examples=_examples())
+    outputs = model(batch, training=False)
+    expected = {"lengths": batch["lengths"]}
+    for name, head in model.heads.items():
+        expected |= head.predict(outputs[name], batch["lengths"])
+    assert answers.keys() == expected.keys() == {
+        "lengths", "tags", "tags_id", "tags_score", "intent", "intent_id", "intent_score", "price"
+    }  # fmt: skip
+    for name, value in expected.items():
+        if value.dtype == tf.float32:
+            np.testing.assert_allclose(answers[name], value, rtol=1e-5, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(answers[name], value)
+
+
+def test_a_tf_example_is_an_empty_sequence_to_a_model_of_sequence_examples(served: Any) -> None:
+    words = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"bee", b"a"]))
+    flat = tf.train.Example(features=tf.train.Features(feature={"words": words})).SerializeToString()
+    answers = served.signatures["serving_default"](examples=tf.stack([flat, _examples()[0]]))
+    assert answers["lengths"].numpy().tolist() == [0, len(WORDS[0])]
+    assert not any(answers["tags"].numpy()[0])
+
+
+def test_served_sequences_get_the_answers_of_examples_however_far_they_are_padded(served: Any) -> None:
+    answers = served.signatures["serving_default"](examples=_examples())
+    padded = [[*words, *["qqqqqqqq"] * (5 - len(words))] for words in WORDS]
+    again = served.signatures["serve_sequences"](words=tf.constant(padded), lengths=answers["lengths"])
+    for name in ("tags_id", "intent_id"):
+        np.testing.assert_array_equal(again[name], answers[name])
+    np.testing.assert_allclose(again["price"], answers["price"], rtol=1e-5, atol=1e-6)

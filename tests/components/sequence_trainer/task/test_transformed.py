@@ -1,0 +1,110 @@
+"""What is read from the schemas of a transform graph, and what is refused."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+
+from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
+from tfx_sequence.components.sequence_trainer.task.transformed import TaskError, Transformed, read_transformed
+
+IDS = "int_domain { min: 0 max: 5 is_categorical: true }"
+
+
+def output(transformed: str, raw: str = "") -> Any:
+    """As much of a TFTransformOutput as is read."""
+    schemas = [text_format.Parse(text, schema_pb2.Schema()) for text in (transformed, raw)]
+    return SimpleNamespace(
+        transformed_metadata=SimpleNamespace(schema=schemas[0]),
+        raw_metadata=SimpleNamespace(schema=schemas[1]),
+        transformed_feature_spec=lambda: schema_utils.schema_as_feature_spec(schemas[0]).feature_spec,
+        raw_feature_spec=lambda: schema_utils.schema_as_feature_spec(schemas[1]).feature_spec,
+        vocabulary_file_by_name=lambda name: None,
+    )
+
+
+def ragged(name: str, partitions: str) -> str:
+    tensor = f'feature_path {{ step: "{name}$ragged_values" }} row_partition_dtype: INT64 {partitions}'
+    representation = f'key: "{name}" value {{ ragged_tensor {{ {tensor} }} }}'
+    return f'tensor_representation_group {{ key: "" value {{ tensor_representation {{ {representation} }} }} }}'
+
+
+def test_stock_forms_become_columns() -> None:
+    features = read_transformed(
+        output(
+            f"""
+            feature {{ name: "words" type: INT {IDS} }}
+            feature {{ name: "letters$ragged_values" type: INT {IDS} }}
+            feature {{ name: "letters$row_lengths_1" type: INT }}
+            feature {{ name: "tags" type: INT int_domain {{ min: -1 max: 1 is_categorical: true }} }}
+            feature {{ name: "rare" type: INT int_domain {{ min: -1 max: 1 is_categorical: true }} }}
+            feature {{ name: "age" type: FLOAT presence {{ min_fraction: 1 }} shape {{ dim {{ size: 1 }} }} }}
+            feature {{ name: "count" type: INT presence {{ min_fraction: 1 }} shape {{ }} }}
+            """
+            + ragged("letters", 'partition { row_length: "letters$row_lengths_1" }')
+        ),
+        ["tags"],
+    )
+    assert features == {
+        "age": Transformed("input", Column("float32", context=True, keys=("age",))),
+        "count": Transformed("input", Column("int64", context=True, keys=("count",))),
+        "rare": Transformed("input", Column("int64", keys=("rare",), ids=FromZero(unseen=3)), 4),
+        "tags": Transformed("label", Column("int64", keys=("tags",), ids=FromZero(unseen=None)), 3),
+        "words": Transformed("input", Column("int64", keys=("words",), ids=FromZero(unseen=None)), 7),
+        "letters": Transformed(
+            "input",
+            Column(
+                "int64",
+                nested=True,
+                keys=("letters$ragged_values", "letters$row_lengths_1"),
+                ids=FromZero(unseen=None),
+            ),
+            7,
+        ),
+    }
+    assert list(features) == ["age", "count", "rare", "tags", "words", "letters"]
+
+
+def test_roles_of_a_curated_raw_schema_are_those_of_the_transformed_features() -> None:
+    graph = output(
+        f'feature {{ name: "words" type: INT {IDS} }} feature {{ name: "tags" type: INT {IDS} }}',
+        'feature { name: "words" type: BYTES } '
+        'feature { name: "tags" type: BYTES annotation { tag: "role:label" tag: "spans:BIO" } }',
+    )
+    features = read_transformed(graph)
+    assert {name: feature.role for name, feature in features.items()} == {"words": "input", "tags": "label"}
+    spec, raw = read_raw(graph, features, ())
+    assert spec.features["tags"].spans == "BIO"
+    assert set(raw) == {"words", "tags"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ('feature { name: "x" type: INT }', "'x' is integers without a domain: if they are ids"),
+        (
+            f'feature {{ name: "x" type: INT {IDS} presence {{ min_fraction: 1 }} shape {{ dim {{ size: 4 }} }} }}',
+            r"'x' has the shape \[4\] in every record",
+        ),
+        (
+            'feature { name: "i" type: INT } feature { name: "v" type: FLOAT } sparse_feature { name: "x" '
+            'index_feature { name: "i" } value_feature { name: "v" } dense_shape { dim { size: 9 } } }',
+            "'x' is a sparse or a ragged tensor of more than steps",
+        ),
+    ],
+)
+def test_a_form_that_no_model_reads_is_refused(schema: str, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        read_transformed(output(schema))
+
+
+def test_raw_integers_are_numbers() -> None:
+    graph = output('feature { name: "x" type: INT }', 'feature { name: "x" type: INT }')
+    assert read_transformed(graph)["x"].num_ids is None

@@ -1,0 +1,147 @@
+"""A training that was stopped at any moment and started again comes to what an undisturbed one comes to."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import training_corpus
+from training_corpus import EVERYTHING, batches, new_trainer, train
+
+from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, SavedState
+from tfx_sequence.components.sequence_trainer.training.trainer import Outcome
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+class Dying(SavedState):
+    """Dies after so many saves, or in the middle of one."""
+
+    def __init__(self, folder: str, key: str, saves: int, torn: bool) -> None:
+        super().__init__(folder, key)
+        self._left, self._torn = saves, torn
+
+    def save(self, *args: Any) -> None:
+        self._left -= 1
+        if self._left < 0 and self._torn:
+            Path(self._file + ".unfinished").write_bytes(b"PK half of it")
+        if self._left < 0:
+            raise Killed
+        super().save(*args)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Outcome]:
+    return train(str(tmp_path_factory.mktemp("undisturbed")), **EVERYTHING)
+
+
+def test_training_comes_to_the_same_weights_when_it_was_stopped(
+    undisturbed: tuple[keras.Model, Outcome], tmp_path: Path
+) -> None:
+    # An epoch is 10 updates and an evaluation: it is stopped before the first evaluation is saved, then in the middle
+    # of saving the fourth update after it.
+    for saves, torn in ((10, False), (4, True)):
+        with pytest.raises(Killed):
+            train(str(tmp_path), Dying(str(tmp_path / "state"), "key", saves, torn), **EVERYTHING)
+    model, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "key"), **EVERYTHING)
+    assert outcome == undisturbed[1]
+    for expected, got in zip(undisturbed[0].get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_training_that_reached_its_limit_ends_the_epoch_when_it_was_stopped_before_the_evaluation(
+    tmp_path: Path,
+) -> None:
+    settings = {**EVERYTHING, "max_steps": 4}
+    _, undisturbed = train(str(tmp_path), **settings)
+    with pytest.raises(Killed):
+        train(str(tmp_path), Dying(str(tmp_path / "state"), "key", saves=4, torn=False), **settings)
+    _, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "key"), **settings)
+    assert outcome == undisturbed
+
+
+def test_training_starts_anew_when_the_state_is_of_another_model(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = SavedState(str(tmp_path), "key")
+    saved.save({}, {"variables": [np.zeros(3)]})
+    _, trainer = new_trainer(str(tmp_path), saved, epochs=1)
+    trainer.fit(batches(), batches(seed=None))
+    assert "is of another model; training starts anew" in caplog.text
+
+
+def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
+    undisturbed: tuple[keras.Model, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = SavedState(str(tmp_path / "state"), "key")
+    settings = {**EVERYTHING, "epochs": 1}
+    first, outcome = train(str(tmp_path), saved, **settings)
+    model, trainer = new_trainer(str(tmp_path), saved, **settings)
+    monkeypatch.setattr(trainer, "_update", None)
+    assert trainer.fit(batches(), batches(seed=None)) == outcome
+    np.testing.assert_array_equal(model.get_weights()[0], first.get_weights()[0])
+    saved.remove()
+    assert not (tmp_path / "state" / "key").exists()
+
+
+def test_saved_state_gives_back_what_was_saved(tmp_path: Path) -> None:
+    saved = SavedState(str(tmp_path), "key")
+    assert saved.load() is None
+    arrays = {"variables": [np.arange(3, dtype="uint32"), np.float32(2)], "best": [np.ones([2, 2])]}
+    saved.save({"epoch": 3, "loss": 0.1}, arrays)
+    saved.save({"epoch": 4, "loss": 0.1}, arrays)
+    numbers, loaded = saved.load()
+    assert numbers == {"epoch": 4, "loss": 0.1}
+    assert loaded["variables"][0].dtype == np.uint32
+    for name, group in arrays.items():
+        for before, after in zip(group, loaded[name], strict=True):
+            np.testing.assert_array_equal(after, before)
+
+
+def test_saved_state_is_none_when_it_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    saved = SavedState(str(tmp_path), "key")
+    saved.save({}, {})
+    (tmp_path / "key" / "state.npz").write_bytes(b"PK no zip at all")
+    assert saved.load() is None
+    assert "cannot be read; training starts from the beginning" in caplog.text
+
+
+def test_saved_states_of_other_trainings_are_bounded(tmp_path: Path) -> None:
+    for number in range(KEPT_STATES + 3):
+        SavedState(str(tmp_path), f"key{number}").save({}, {"variables": [np.zeros(1)]})
+        os.utime(tmp_path / f"key{number}", (number, number))
+    kept = {f"key{number}" for number in range(3, KEPT_STATES + 3)}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.slow
+def test_training_comes_to_the_same_weights_when_its_process_is_killed(
+    undisturbed: tuple[keras.Model, Outcome], tmp_path: Path
+) -> None:
+    moments = random.Random(3)
+    state = tmp_path / "state" / "training" / "state.npz"
+    for _ in range(2):
+        before, seen = state.stat().st_mtime_ns if state.exists() else 0, time.monotonic()
+        process = subprocess.Popen([sys.executable, training_corpus.__file__, str(tmp_path)], stderr=subprocess.DEVNULL)
+        while process.poll() is None and time.monotonic() - seen < 300:
+            if state.exists() and state.stat().st_mtime_ns > before:
+                break
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
+    model, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "training"), **EVERYTHING)
+    assert outcome == undisturbed[1]
+    for expected, got in zip(undisturbed[0].get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)

@@ -1,0 +1,149 @@
+"""TrainingStep and WeightAverages: however an update's batches are cut, it is the update of one large batch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import training_corpus
+from training_corpus import SILENT, TASK, batches
+
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
+from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
+from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
+
+SETTINGS: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.5, "clip_norm": 1e3}
+"""The update is minus half of the gradient."""
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, tf.Tensor]:
+    """One batch of 20 records."""
+    (batch,) = batches(seed=None, batch_tokens=1000, count=20).epoch()
+    return batch
+
+
+def cut(batch: dict[str, tf.Tensor], *ends: int) -> list[dict[str, tf.Tensor]]:
+    """The batch in pieces, each padded to its own longest row."""
+    pieces = []
+    for start, end in zip((0, *ends), (*ends, None), strict=True):
+        piece = {name: value[start:end] for name, value in batch.items()}
+        steps = int(tf.reduce_max(piece["lengths"]))
+        pieces.append({name: value[:, :steps] if value.shape.rank > 1 else value for name, value in piece.items()})
+    return pieces
+
+
+def _model(batch: dict[str, tf.Tensor]) -> SequenceModel:
+    keras.utils.set_random_seed(1)
+    model = SequenceModel(TASK, SILENT, seed=1)
+    model(batch)
+    return model
+
+
+def _start(batch: dict[str, tf.Tensor]) -> list[np.ndarray]:
+    return [weight.numpy() for weight in _model(batch).trainable_variables]
+
+
+def update(groups: list[list[dict[str, tf.Tensor]]], **settings: Any) -> tuple[list[float], list[np.ndarray]]:
+    """The losses, and the weights after the updates."""
+    config = TrainingConfig(**{**SETTINGS, **settings})
+    model = _model(groups[0][0])
+    averages = WeightAverages(model.trainable_variables, config.average)
+    spec = batches(count=3).epoch().element_spec
+    step = TrainingStep(model, make_optimizer(config, model), averages, config, spec)
+    losses = [step(group)[0] for group in groups]
+    return losses, [tf.convert_to_tensor(weight).numpy() for weight in model.trainable_variables]
+
+
+@pytest.mark.parametrize("loss", ["sequence_mean", "sum"])
+def test_step_of_several_batches_is_that_of_one_large_batch(whole: dict[str, tf.Tensor], loss: str) -> None:
+    # Twice, so that what was added up for the first update must be gone at the second; pieces of unequal size.
+    learning_rate = 1e-3 if loss == "sum" else 0.5
+    expected = update([[whole], [whole]], loss=loss, learning_rate=learning_rate)
+    got = update([cut(whole, 2, 13), cut(whole, 9)], loss=loss, learning_rate=learning_rate, accumulate=3)
+    np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)
+    for before, after in zip(expected[1], got[1], strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
+
+
+def test_step_clips_the_global_norm_of_the_gradient(whole: dict[str, tf.Tensor]) -> None:
+    start, free = _start(whole), update([[whole]])[1]
+    clipped = update([[whole]], clip_norm=0.1)[1]
+    # The learning rate is 0.5.
+    free, clipped = (
+        np.concatenate([(before - weight).ravel() / 0.5 for before, weight in zip(start, after, strict=True)])
+        for after in (free, clipped)
+    )
+    assert np.linalg.norm(free) > 0.2
+    assert np.linalg.norm(clipped) == pytest.approx(0.1, rel=1e-3)
+    np.testing.assert_allclose(clipped / np.linalg.norm(clipped), free / np.linalg.norm(free), atol=1e-3)
+
+
+def test_step_tells_that_the_loss_is_not_finite(whole: dict[str, tf.Tensor]) -> None:
+    config, model = TrainingConfig(**SETTINGS), _model(whole)
+    spec = batches(count=3).epoch().element_spec
+    step = TrainingStep(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
+    assert step([whole])[1]
+    bad = {**whole, "pitch": whole["pitch"] * np.nan}
+    assert not step([bad])[1]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_step_in_half_precision_is_close_to_that_in_full(whole: dict[str, tf.Tensor], precision: str) -> None:
+    expected = update([[whole]], learning_rate=0.1)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        got = update([[whole]], learning_rate=0.1, precision=precision)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert got[0] == pytest.approx(expected[0], rel=2e-2)
+    for full, half in zip(expected[1], got[1], strict=True):
+        assert half.dtype == np.float32
+        np.testing.assert_allclose(half, full, atol=2e-2)
+
+
+def test_averages_follow_the_weights_and_stand_in_for_them_for_a_while() -> None:
+    weight = keras.Variable(np.zeros(2, "float32"))
+    averages = WeightAverages([weight], decay=0.5)
+    expected, value = 0.0, 0.0
+    for t in range(12):
+        value += 1.0
+        weight.assign([value, -value])
+        averages.update()
+        decay = min(0.5, (1 + t) / (10 + t))
+        expected = decay * expected + (1 - decay) * value
+    with averages.in_place():
+        np.testing.assert_allclose(weight.numpy(), [expected, -expected], rtol=1e-6)
+    assert weight.numpy().tolist() == [12, -12]
+
+
+def test_weight_decay_spares_vectors() -> None:
+    model = keras.Sequential([keras.layers.Dense(3, bias_initializer="ones")])
+    model.build((None, 2))
+    kernel, bias = (weight.numpy() for weight in model.trainable_variables)
+    optimizer = make_optimizer(TrainingConfig(weight_decay=0.1, learning_rate=0.5, optimizer="sgd"), model)
+    optimizer.apply([tf.zeros_like(kernel), tf.zeros_like(bias)])
+    np.testing.assert_allclose(model.trainable_variables[0].numpy(), kernel * (1 - 0.5 * 0.1), rtol=1e-6)
+    np.testing.assert_array_equal(model.trainable_variables[1].numpy(), bias)
+
+
+@pytest.mark.slow
+def test_step_on_two_devices_is_that_of_two_batches_on_one(tmp_path: Path) -> None:
+    # Devices are made before anything else, so it takes a process of its own.
+    command = [sys.executable, str(Path(training_corpus.__file__).with_name("two_devices.py"))]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    two, one = json.loads(output.splitlines()[-1])
+    assert two["replicas"] == 2
+    np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-5)
+    for expected, got in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)

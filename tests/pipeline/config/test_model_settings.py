@@ -1,0 +1,45 @@
+"""Settings of the model that do not fit the features: refused with their key, before anything runs."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tfx_sequence.pipeline.config.problems import ConfigError
+from tfx_sequence.pipeline.config.toml_file import load_config
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('[model]\ncell = "gru"\npeepholes = true\n', 'model.peepholes = true: goes with cell = "lstm"'),
+        ('[model.heads.tags]\nkind = "crf"\n', "model.heads.tags: no label is called 'tags'; the labels are upos"),
+        ('[model.heads.upos]\nkind = "regression"\n', 'model.heads.upos.kind: "regression" is for numbers'),
+        ('[model.heads.upos]\npooling = "mean"\n', "model.heads.upos.pooling: is for a label a record"),
+        (
+            '[model.heads.next]\nkind = "language_model"\n[transform.tokens]\nnext = "next"\n',
+            'model.heads.next.kind: "language_model" needs bidirectional = false',
+        ),
+        (
+            '[features."größe"]\nkind = "float"\n',
+            'features."größe": an input\'s name must begin with an ASCII letter or a digit',
+        ),
+        ("[training]\nwindow = 50\n", "training.window = 50: needs model.bidirectional = false"),
+        (
+            '[model]\nbidirectional = false\n[training]\nwindow = 50\n[model.heads.upos]\nkind = "crf"\n',
+            'training.window = 50: does not go with kind = "crf" in model.heads.upos',
+        ),
+        (
+            '[features.copy]\nkind = "categorical"\nrole = "label"\nsource = "FORM"\n',
+            'features.copy.source = "FORM": what is to be predicted cannot be an input too, and tokens is',
+        ),
+    ],
+)
+def test_load_config_names_the_key_when_the_model_cannot_work(
+    config_file: pathlib.Path, more: str, problem: str
+) -> None:
+    config_file.write_text(config_file.read_text(encoding="utf-8") + more, encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_config(config_file)
+    assert problem in str(raised.value)

@@ -1,0 +1,120 @@
+import argparse
+import re
+
+import pytest
+
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.components.sequence_example_validator.examination.data_files import NoDataError
+from tfx_sequence.pipeline.config.problems import ConfigError
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
+from tfx_sequence.pipeline.terminal.session import CommandError
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Files and arguments to data, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(files, *argv, paths=(".",), spec=None):
+        for name in files:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("")
+        parser = argparse.ArgumentParser()
+        add_data_arguments(parser)
+        return read_data_arguments(parser.parse_args(argv), list(paths), spec)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("files", "format_"),
+    [
+        (["a.jsonl"], "jsonl"),
+        (["a.jsonl.gz"], "jsonl"),
+        (["a.CONLLU.zst", "README.txt"], "conllu"),
+        (["train.tfrecord.gz"], "sequence_example"),
+        (["data-00000-of-00001"], "sequence_example"),
+    ],
+)
+def test_names_of_files_tell_the_format(read, files, format_):
+    data = read(files)
+    assert data.read == ReadConfig(format=format_)
+    assert data.files == [f"./{files[0]}"]
+    assert data.spec is None
+
+
+def test_format_that_is_given_is_taken_before_names(read):
+    assert read(["a.jsonl", "b.txt"], "--format", "text").read.format == "text"
+    assert read(["a.jsonl", "b.txt"], "--format", "jsonl").files == ["./a.jsonl"]
+
+
+def test_files_of_train_come_first(read):
+    assert read(["dev.jsonl", "train.jsonl", "a.jsonl"]).files == ["./train.jsonl", "./a.jsonl", "./dev.jsonl"]
+
+
+def test_features_and_options_are_what_the_arguments_say(read):
+    data = read(
+        ["a.csv"],
+        *("--feature", "x=vector,width=2,source=the x"),
+        *("--feature", "id=token,role=key,context=true"),
+        *("--option", "group_by=user,session", "--option", "delimiter=;", "--option", 'order_by=["t"]'),
+        *("--option", "names=,", "--option", "n=5"),
+    )
+    assert data.spec == SequenceSpec(
+        features={
+            "x": Feature(kind="vector", width=2, source="the x"),
+            "id": Feature(kind="token", role="key", context=True),
+        }
+    )
+    options = {"group_by": ["user", "session"], "delimiter": ";", "order_by": ["t"], "names": ",", "n": 5}
+    assert data.read.options == options
+
+
+def test_spec_of_a_schema_is_taken_when_no_feature_is_given(read):
+    spec = SequenceSpec(features={"t": Feature(kind="token")})
+    assert read(["a.jsonl"], spec=spec).spec == spec
+    assert list(read([], "--feature", "x=float", spec=spec).spec.features) == ["x"]
+
+
+def test_config_says_it_all(read, config_file):
+    config_file.write_text(config_file.read_text() + '[data.split]\nby = "index"\n[validation]\nseverities = {}\n')
+    data = read([], "--config", str(config_file), paths=())
+    assert data.files == [str(config_file.parent / "corpus" / "a.conllu")]
+    assert (data.read.format, list(data.spec.features), data.split.by) == ("conllu", ["tokens", "upos"], "index")
+    other = read(["x/train.conllu"], "--config", str(config_file), paths=("x",))
+    assert (other.splits, other.split, other.spec) == ({"train": ["x/train.conllu"]}, None, data.spec)
+
+
+def test_config_whose_own_files_are_missing_serves_other_files(read, config_file):
+    (config_file.parent / "corpus" / "a.conllu").unlink()
+    assert read(["b.conllu"], "--config", str(config_file)).files == ["./b.conllu"]
+    with pytest.raises(ConfigError, match="no file in"):
+        read([], "--config", str(config_file), paths=())
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--feature", "tokens"], "--feature tokens: expected NAME=KIND, or NAME=KIND,KEY=VALUE,..."),
+        (["--feature", "t=token,label"], "--feature t=token,label: expected NAME=KIND, or NAME=KIND,KEY=VALUE,..."),
+        (["--feature", "t=word"], "--feature t=word: kind: Input should be 'token', "),
+        (["--feature", "t=token,rol=label"], "--feature t=token,rol=label: rol: Extra inputs are not permitted"),
+        (["--feature", "t=token,context=true"], "a spec needs at least one sequence feature"),
+        (["--option", "x"], "--option x: expected KEY=VALUE"),
+        (["--config", "c.toml", "--format", "jsonl"], "--config says what --format, --feature and --option would say"),
+    ],
+)
+def test_arguments_that_say_nothing_are_refused(read, argv, message):
+    with pytest.raises(CommandError, match=re.escape(message)):
+        read(["a.jsonl"], *argv)
+
+
+def test_data_that_is_not_there_or_of_two_formats_is_refused(read):
+    with pytest.raises(NoDataError):
+        read([], paths=("missing",))
+    with pytest.raises(CommandError, match="no data is named"):
+        read([], paths=())
+    with pytest.raises(CommandError, match=re.escape("several formats (csv, jsonl); name one with --format")):
+        read(["a.jsonl", "b.csv"])

@@ -1,0 +1,210 @@
+"""`tfx-sequence predict --input`: answers for files, record by record."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tiny_model import LengthModel, save, save_for_records
+
+from tfx_sequence.pipeline.cli import main
+from tfx_sequence.schemas.records.examples import decode
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+SENTENCES = [["x" * (1 + i % 7)] * (i % 5 + (i % 50 == 0)) for i in range(1, 300)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_for_records(tmp_path_factory.mktemp("model") / "model")
+
+
+def _write(path: Path, sentences: list[list[str]], **more: Any) -> str:
+    path.write_text("".join(json.dumps({"tokens": tokens, **more}) + "\n" for tokens in sentences), encoding="utf-8")
+    return str(path)
+
+
+def _config(folder: Path, data: str, features: str) -> str:
+    """A config for `a.jsonl`, with more about the data, and more features than tokens and tags."""
+    file = folder / "c.toml"
+    file.write_text(
+        f"""
+        [pipeline]
+        name = "x"
+        [data]
+        input = "."
+        files = "a.jsonl"
+        format = "jsonl"
+        {data}
+        [features]
+        tokens = {{ kind = "token" }}
+        tags = {{ kind = "categorical", role = "label" }}
+        {features}
+        """
+    )
+    return str(file)
+
+
+def _answer(tokens: list[str]) -> dict[str, Any]:
+    """What the model says, by another way."""
+    return {
+        "upos": [f"L{len(token.encode())}" for token in tokens],
+        "upos_id": [len(token.encode()) for token in tokens],
+        "upos_score": pytest.approx([1 / (1 + len(token.encode())) for token in tokens]),
+        "parity": ("even", "odd")[len(tokens) % 2],
+        "parity_id": 1 + len(tokens) % 2,
+        "parity_score": pytest.approx(1 / (1 + len(tokens))),
+    }
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_every_record_gets_its_answer_in_the_order_of_reading(model: str, tmp_path: Path, shards: int) -> None:
+    data = _write(tmp_path / "a.jsonl", SENTENCES)
+    assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--shards", str(shards)]) == 0
+    files = sorted((tmp_path / "out").iterdir())
+    assert len(files) == shards
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert lines == [{"tokens": tokens, **_answer(tokens)} for tokens in SENTENCES]
+
+
+def test_columns_are_read_again_and_leave_out_what_is_no_label(model: str, tmp_path: Path) -> None:
+    data = _write(tmp_path / "a.jsonl", [["ab", "ç d"], [], ["e"]])
+    assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--to", "columns"]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    assert file.read_text(encoding="utf-8") == (
+        "# parity = even\nab\tL2\nç d\tL4\n\n# parity = even\n\n# parity = odd\ne\tL1\n\n"
+    )
+
+
+def test_tfrecords_hold_what_was_read_and_what_was_answered(model: str, tmp_path: Path) -> None:
+    data = _write(tmp_path / "a.jsonl", SENTENCES)
+    assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--to", "tfrecord"]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    spec = SequenceSpec(
+        features={
+            "tokens": Feature(kind="token"),
+            "upos": Feature(kind="categorical"),
+            "upos_score": Feature(kind="float"),
+            "parity": Feature(kind="categorical", context=True),
+        }
+    )
+    # A record without steps has no values to tell what its features are of.
+    read = [decode(spec, record) for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    assert [each["tokens"] for each in read] == SENTENCES
+    assert [each["upos"] for each in read] == [_answer(tokens)["upos"] for tokens in SENTENCES]
+    assert [each["parity"] for each in read] == [_answer(tokens)["parity"] for tokens in SENTENCES]
+
+
+def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(model: str, tmp_path: Path) -> None:
+    config = _config(
+        tmp_path,
+        """
+        max_length = 4
+        on_long = "split"
+        overlap = 3
+        """,
+        """
+        name = { kind = "token", role = "key", context = true }
+        parent = { kind = "token", context = true, role = "carried", source = "@parent" }
+        piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
+        overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
+        """,
+    )
+    sentences = [[f"{'y' * (step % 9)}x" for step in range(length)] for length in range(1, 40)]
+    records = [{"tokens": tokens, "name": f"s{len(tokens)}"} for tokens in sentences]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert main(["predict", model, "--config", config, "--output", f"{tmp_path}/out"]) == 0
+    lines = [
+        json.loads(line)
+        for file in sorted((tmp_path / "out").iterdir())
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    got = {line["name"]: line for line in lines}
+    assert len(lines) == len(got) == len(sentences)
+    for tokens in sentences:
+        line = got[f"s{len(tokens)}"]
+        assert line["tokens"] == tokens
+        assert line["upos"] == _answer(tokens)["upos"]
+        assert set(line) == {"tokens", "name", "parent", *_answer(tokens)}
+        # The shortest piece has the highest score; a record of one piece is that piece.
+        assert len(tokens) > 4 or line["parity"] == _answer(tokens)["parity"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "columns"])
+def test_numbers_come_out_as_they_went_in(model: str, tmp_path: Path, form: str) -> None:
+    config = _config(
+        tmp_path,
+        "",
+        """
+        speed = { kind = "float", role = "carried", missing = true }
+        place = { kind = "vector", width = 2, role = "carried", missing = true }
+        """,
+    )
+    numbers = {"speed": [0.1, None, 1e30], "place": [[0.7, None], [None, None], [-3.0, 16777217.0]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["a", "b", "c"], **numbers}))
+    arguments = ["--config", config, "--output", f"{tmp_path}/out", "--to", form]
+    assert main(["predict", model, *arguments]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    text = file.read_text()
+    numbers["place"][2][1] = 16777216.0  # What float32 makes of it.
+    if form == "jsonl":
+        assert "NaN" not in text
+        assert {name: json.loads(text)[name] for name in numbers} == numbers
+    else:
+        rows = [line.split("\t") for line in text.splitlines() if "\t" in line]
+        assert [row[1] for row in rows] == ["0.1", "_", "1e+30"]
+        assert [row[2] for row in rows] == ["0.7,_", "_,_", "-3.0,16777216.0"]
+
+
+def test_a_bad_record_is_left_out_and_told(model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jsonl").write_text('{"tokens": ["a"]}\n{"tokens": 3}\n{"tokens": ["b"]}\n')
+    assert main(["predict", model, "--json", "--input", f"{tmp_path}/a.jsonl", "--output", f"{tmp_path}/out"]) == 1
+    report = json.loads(capfd.readouterr().out)
+    assert (report["records_read"], report["records_accepted"], report["records_rejected"]) == (3, 2, 1)
+    assert report["rejected"] == {"wrong_type": 1}
+    (file,) = report["files"]
+    assert [json.loads(line)["tokens"] for line in Path(file).read_text().splitlines()] == [["a"], ["b"]]
+
+
+def test_compressed_files_of_several_splits_keep_their_names(model: str, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        with gzip.open(tmp_path / f"{split}.jsonl.gz", "wt") as file:
+            file.write(json.dumps({"tokens": [split]}) + "\n")
+    assert main(["predict", model, "--input", f"{tmp_path}/*.gz", "--output", f"{tmp_path}/out"]) == 0
+    names = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert names == ["test-00000-of-00001.jsonl", "train-00000-of-00001.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--input", "{data}"], "--output"),
+        (["--input", "{data}", "--output", "{folder}"], "not empty"),
+        (["--input", "{folder}/none.jsonl", "--output", "{folder}/out"], "none.jsonl"),
+        (["a sentence", "--input", "{data}", "--output", "{folder}/out"], "both"),
+        (["--input", "{data}", "--output", "{folder}/out", "--feature", "words=token"], "no 'tokens'"),
+        (["--input", "{data}", "--output", "{folder}/out", "--format", "csv"], "group_by: Field required"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    data = _write(tmp_path / "a.jsonl", SENTENCES[:2])
+    filled = [argument.format(data=data, folder=tmp_path) for argument in arguments]
+    assert main(["predict", model, *filled]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    (line,) = [line for line in err.splitlines() if line.startswith("tfx-sequence:")]
+    assert words in line
+    assert "Traceback" not in err
+
+
+def test_a_model_that_does_not_answer_for_records_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = save(LengthModel(), tmp_path / "model")
+    data = _write(tmp_path / "a.jsonl", SENTENCES[:2])
+    assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out"]) == 2
+    assert "no signature 'serving_default'" in capfd.readouterr().err

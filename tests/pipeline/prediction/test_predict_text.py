@@ -1,0 +1,105 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+import tensorflow as tf
+from tiny_model import LengthModel, save
+
+from tfx_sequence.pipeline.cli import main
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serving")
+    save(LengthModel(), folder / "3")
+    return str(folder)
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    def stdin(data):
+        stream = types.SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False)
+        monkeypatch.setattr(sys, "stdin", stream)
+
+    return stdin
+
+
+def test_predict_writes_a_token_a_line_when_sentences_are_arguments(serving, capfd):
+    assert main(["predict", serving, "Bu  bir", "çok iyi"]) == 0
+    assert capfd.readouterr() == ("Bu\tL2\nbir\tL3\n\nçok\tL4\niyi\tL3\n\n", "")
+
+
+def test_predict_reads_a_sentence_a_line_when_there_are_no_arguments(serving, capfd, stdin):
+    stdin("Bu bir\n\nçok iyi".encode())
+    assert main(["predict", serving]) == 0
+    assert capfd.readouterr().out == "Bu\tL2\nbir\tL3\n\n\nçok\tL4\niyi\tL3\n\n"
+
+
+def test_predict_writes_an_object_a_sentence_when_asked_for_json(serving, capfd, stdin):
+    stdin("çok a\n\n".encode())
+    assert main(["predict", "--json", serving]) == 0
+    first, second = capfd.readouterr().out.splitlines()
+    assert json.loads(first) == {"tokens": ["çok", "a"], "upos": ["L4", "L1"], "upos_score": pytest.approx([0.2, 0.5])}
+    assert "çok" in first
+    assert json.loads(second) == {"tokens": [], "upos": [], "upos_score": []}
+
+
+def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin, monkeypatch):
+    monkeypatch.setattr("tfx_sequence.pipeline.prediction.predict_text.CHUNK", 7)
+    sentences = [["x" * (1 + i % 5)] * (i % 4) for i in range(100)]
+    stdin("".join(" ".join(sentence) + "\n" for sentence in sentences).encode())
+    assert main(["predict", "--json", serving]) == 0
+    tagged = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["tokens"] for line in tagged] == sentences
+    assert [line["upos"] for line in tagged] == [[f"L{len(token)}" for token in sentence] for sentence in sentences]
+
+
+def test_predict_names_the_line_when_the_text_is_not_utf8(serving, capfd, stdin):
+    stdin(b"fine\nnot \xff fine\n")
+    assert main(["predict", serving]) == 2
+    assert capfd.readouterr().err == "tfx-sequence: standard input, line 2: not UTF-8 text, at byte 4\n"
+
+
+def test_predict_names_the_sentence_when_an_argument_is_not_utf8(serving, capfd):
+    assert main(["predict", serving, "fine", os.fsdecode(b"not \xff fine")]) == 2
+    assert capfd.readouterr().err == "tfx-sequence: sentence 2 of the command line: not UTF-8 text\n"
+
+
+def test_predict_keeps_the_log_when_the_model_itself_fails(tmp_path, capfd):
+    class Broken(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None], tf.string, "tokens"),
+                tf.TensorSpec([None], tf.int64, "lengths"),
+            ]
+        )
+        def serve(self, tokens, lengths):
+            with tf.control_dependencies([tf.debugging.Assert(False, ["broken"])]):
+                return {"upos": tf.identity(tokens), "upos_id": lengths, "upos_score": lengths}
+
+    save(Broken(), tmp_path / "1")
+    assert main(["predict", str(tmp_path), "a b"]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("tfx-sequence: InvalidArgumentError: ")
+    log = err.rpartition("What TensorFlow wrote: ")[2].strip()
+    with open(log, encoding="utf-8") as file:
+        assert "Traceback" in file.read()
+    os.remove(log)
+
+
+def test_predict_ends_quietly_when_its_reader_has_read_enough(serving):
+    command = [sys.executable, "-c", "import sys; from tfx_sequence.pipeline.cli import main; sys.exit(main())"]
+    with subprocess.Popen(
+        [*command, "predict", serving], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        # More than a chunk of sentences, and little enough for the pipe to hold while nobody reads.
+        process.stdin.write("a b c\n" * 5000)
+        process.stdin.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, "")

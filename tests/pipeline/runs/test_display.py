@@ -1,0 +1,126 @@
+import io
+import re
+
+import pytest
+
+from tfx_sequence.pipeline.runs.display import LiveDisplay, PlainDisplay, display_on
+from tfx_sequence.pipeline.runs.progress import epoch_text, number_text, time_text
+
+EPOCH = {"epoch": 3, "epochs": 20, "loss": 0.41213, "eval_accuracy": 0.9, "tokens_per_second": 12345.6}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def show(display):
+    with display:
+        display.say("Loading ...")
+        display.planned(["Read", "Train", "Push"])
+        display.started("Read")
+        display.ended("Read", "reused", 0.04)
+        display.started("Train")
+        display.trained(EPOCH)
+        display.ended("Train", "failed", 75)
+
+
+def test_plain_display_writes_a_line_for_each_event():
+    stream = io.StringIO()
+    show(PlainDisplay(stream))
+    assert stream.getvalue().splitlines() == [
+        "Loading ...",
+        "3 components to run",
+        "Read: running",
+        "Read: reused (0.0 s)",
+        "Train: running",
+        "Train: epoch 3/20  loss 0.4121  eval accuracy 0.9000  tokens per second 12,346",
+        "Train: failed (1:15 min)",
+    ]
+
+
+def test_live_display_leaves_the_last_state_of_every_component(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    stream = Terminal()
+    show(LiveDisplay(stream))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    last = [line.split() for line in re.split(r"[\r\n]+", text) if line.strip()][-3:]
+    assert last[0] == ["=", "Read", "reused", "0.0", "s"]
+    assert last[1][:5] == ["✗", "Train", "failed", "1:15", "min"]
+    assert " ".join(last[1][5:]) == "epoch 3/20 loss 0.4121 eval accuracy 0.9000 tokens per second 12,346"
+    assert last[2] == ["·", "Push", "pending"]
+    assert stream.getvalue().endswith("\x1b[?25h"), "the cursor must be seen again"
+
+
+def test_live_display_shows_the_cursor_again_when_interrupted(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+
+    def interrupted():
+        with LiveDisplay(stream) as display:
+            display.say("Loading ...")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert stream.getvalue().endswith("\x1b[?25h")
+
+
+@pytest.mark.parametrize(
+    ("stream", "term", "expected"),
+    [
+        (Terminal(), "xterm-256color", LiveDisplay),
+        (Terminal(), "dumb", PlainDisplay),
+        (io.StringIO(), "xterm-256color", PlainDisplay),
+    ],
+)
+def test_display_is_live_only_when_the_stream_is_a_terminal(monkeypatch, stream, term, expected):
+    monkeypatch.setenv("TERM", term)
+    assert isinstance(display_on(stream), expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (12345, "12,345"),
+        (3, "3"),
+        (485.0, "485"),
+        (1.0, "1.0000"),
+        (0.93754, "0.9375"),
+        (1234.5, "1,234"),
+        (-0.5, "-0.5000"),
+    ],
+)
+def test_number_text_fits_the_kind_of_number(value, expected):
+    assert number_text(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1:00 min"), (185.4, "3:05 min"), (3600, "60:00 min")],
+)
+def test_time_text_reads_well_at_any_length(seconds, expected):
+    assert time_text(seconds) == expected
+
+
+def test_epoch_text_tells_only_the_epoch_when_nothing_was_measured():
+    assert epoch_text({"epoch": 1, "epochs": 2}) == "epoch 1/2"
+
+
+def test_epoch_text_tells_how_far_the_epoch_is_and_what_is_left():
+    numbers = {"epoch": 1, "epochs": 2, "batch": 30, "batches": 400, "loss": 0.5, "seconds_left": 65.0}
+    assert epoch_text(numbers) == "epoch 1/2  batch 30/400  loss 0.5000  1:05 min left"
+    del numbers["batches"], numbers["seconds_left"]
+    assert epoch_text(numbers) == "epoch 1/2  batch 30  loss 0.5000"
+
+
+def test_plain_display_writes_a_line_within_an_epoch_only_now_and_then(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("tfx_sequence.pipeline.runs.display.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    for batch in range(1, 9):
+        now += 10
+        display.trained({"epoch": 1, "epochs": 2, "batch": batch})
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["3", "6"]

@@ -1,0 +1,124 @@
+import json
+import os
+import pathlib
+
+import pytest
+
+from tfx_sequence.pipeline.config.toml_file import load_config
+from tfx_sequence.pipeline.runs.run_summary import Report, flat, near
+from tfx_sequence.pipeline.runs.runner import ComponentResult, OutputArtifact, RunResult
+
+
+def result_of(evaluation=None, pushed=None, epoch=None):
+    outputs = {}
+    if evaluation:
+        outputs["evaluation"] = (OutputArtifact("ModelEvaluation", str(evaluation), {}),)
+    if pushed is not None:
+        outputs["pushed"] = (OutputArtifact("PushedModel", "/artifact", pushed),)
+    components = {"Judge": ComponentResult("reused", 61.0, outputs), "Push": ComponentResult("ran", 0.5, {})}
+    return RunResult(components, epoch=epoch)
+
+
+def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
+    config_file.write_text(
+        config_file.read_text()
+        + "[evaluation]\nmin_accuracy = 0.9\n"
+        + "thresholds = { upos_cross_entropy = { at_most = 1.5 }, upos_macro_f1 = { worse_by = 0 } }\n"
+    )
+    metrics = {"upos_accuracy": 0.83, "upos_cross_entropy": 2.0, "upos_macro_f1": 0.1, "steps": 3}
+
+    def model(**changed):
+        (tmp_path / "metrics.json").write_text(json.dumps({**metrics, **changed}))
+        text = Report(load_config(config_file), result_of(tmp_path, {"pushed": 0})).to_text("/log")
+        (line,) = [line for line in text.splitlines() if line.startswith("  model ")]
+        return line.split(maxsplit=1)[1]
+
+    low, high = "upos_accuracy is 0.8300, expected at least 0.9", "upos_cross_entropy is 2.0000, expected at most 1.5"
+    assert model() == f"not pushed: {low}; {high}".replace("2.0000", "2")
+    assert model(upos_cross_entropy=1.5) == f"not pushed: {low}"
+    assert model(upos_accuracy=float("nan"), upos_cross_entropy=1.2).startswith("not pushed: upos_accuracy is nan")
+    assert model(upos_accuracy=0.9, upos_cross_entropy=1.2) == "not pushed: the evaluation did not bless it"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epoch", "hint"),
+    [
+        ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
+        ("plateau", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
+        ("cosine", {"epoch": 20, "epochs": 20, "best_epoch": 20}, False),
+        ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 19}, False),
+        ("constant", {"epoch": 12, "epochs": 20, "best_epoch": 12}, False),
+        ("constant", {"epoch": 20}, False),
+        ("constant", None, False),
+    ],
+)
+def test_report_advises_longer_training_when_the_last_epoch_was_the_best(config_file, schedule, epoch, hint):
+    config_file.write_text(config_file.read_text() + f"[training]\nschedule = '{schedule}'\n")
+    text = Report(load_config(config_file), result_of(epoch=epoch)).to_text("/log")
+    assert ("  train longer  the last of 20 epochs was the best" in text) == hint
+
+
+def test_report_has_all_its_parts(config_file):
+    report = Report(load_config(config_file), result_of(pushed={"pushed": 0}))
+    assert report.model is None
+    assert report.to_text("/log").split("\n\n") == [
+        "Finished in 1:02 min; 1 of 2 components reused",
+        "Places\n"
+        "  model      not pushed: the evaluation did not bless it\n"
+        f"  artifacts  {near(str(config_file.parent / 'runs' / 'tiny' / 'artifacts'))}\n"
+        "  log        /log",
+    ]
+
+
+def test_report_names_files_when_the_model_reads_more_than_words(config_file, tmp_path):
+    pushed = {"pushed": 1, "pushed_destination": str(tmp_path / "serving" / "7")}
+    assert "predict " in (words := Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log"))
+    assert '"..."' in words
+    config_file.write_text(config_file.read_text() + "[features.weight]\nkind = 'float'\nsource = 'MISC:Weight'\n")
+    text = Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log")
+    assert '"..."' not in text
+    assert "--config CONFIG --input FILE --output FOLDER" in text
+
+
+def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path):
+    (tmp_path / "metrics.json").write_text('{"accuracy": NaN, "steps": 3}')
+    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    assert json.loads(report.to_json())["metrics"] == {"accuracy": None, "steps": 3}
+
+
+def test_report_shows_the_bounds_of_a_metric_when_there_are_intervals(config_file, tmp_path, monkeypatch):
+    (tmp_path / "metrics.json").write_text('{"accuracy": 0.94, "steps": 8025}')
+    monkeypatch.setattr(
+        "tfx_sequence.pipeline.runs.run_summary.read_intervals", lambda uri: {"accuracy": (0.931, 0.9468)}
+    )
+    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    assert "  accuracy  0.9400  (0.9310 to 0.9468)\n  steps     8,025\n" in report.to_text("/log")
+    # The metrics are the same numbers under the same names.
+    got = json.loads(report.to_json())
+    assert (got["metrics"], got["intervals"]) == (report.metrics, {"accuracy": [0.931, 0.9468]})
+
+
+def test_report_is_empty_when_there_was_no_run():
+    assert json.loads(Report().to_json(error="wrong")) == {
+        "metrics": {},
+        "model": None,
+        "pipeline_root": None,
+        "components": {},
+        "error": "wrong",
+    }
+
+
+def test_flat_gives_paths_and_numbers_only():
+    assert list(flat({"test": {"accuracy": 0.5, "by": {"NOUN": 1}}, "note": "text"})) == [
+        ("test.accuracy", 0.5),
+        ("test.by.NOUN", 1),
+    ]
+
+
+@pytest.mark.parametrize(("path", "expected"), [("a/b", os.path.join("a", "b")), ("../c", None), ("", ".")])
+def test_near_is_relative_only_when_the_path_is_below(tmp_path, monkeypatch, path, expected):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    whole = str((pathlib.Path(here) / path).resolve())
+    assert near(whole) == (expected or whole)

@@ -1,0 +1,66 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from tfx_sequence.schemas.checks.span_tags import SpanTags
+
+TAGS = ["O", "B-x", "I-x", "E-x", "S-x", "B-y", "I-y", "E-y"]
+
+
+def allowed(tags, scheme):
+    """Reads a sentence by the scheme's grammar, tag by tag; gives the tags that may not stand where they do."""
+    wrong, inside = [], None
+    for position, tag in enumerate(tags):
+        prefix, _, name = tag.partition("-")
+        continues = prefix in ("I", "E")
+        bad = continues and inside != name
+        if scheme == "BIOES" and inside is not None and not (continues and inside == name):
+            bad = True
+        inside = name if prefix in ("B", "I") else None
+        if scheme == "BIOES" and inside is not None and position == len(tags) - 1:
+            bad = True
+        if scheme == "BIO" and prefix in ("E", "S"):
+            bad = True
+        wrong.append(bad)
+    return wrong
+
+
+def broken(sentences, scheme, names=TAGS):
+    lengths = [len(sentence) for sentence in sentences]
+    tags = np.array([names.index(tag) for sentence in sentences for tag in sentence])
+    ends = np.cumsum(lengths)
+    first, last = np.zeros(len(tags), bool), np.zeros(len(tags), bool)
+    first[ends - lengths], last[ends - 1] = True, True
+    return SpanTags.parse(names, scheme).broken(tags, first, last).tolist()
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
+def test_every_sentence_of_up_to_three_tags_is_judged_as_its_grammar_does(scheme):
+    sentences = [s for length in (1, 2, 3) for s in itertools.product(TAGS, repeat=length)]
+    expected = [flag for sentence in sentences for flag in allowed(sentence, scheme)]
+    assert broken(sentences, scheme) == expected
+    # The judgement of a sentence does not depend on its neighbours.
+    assert [flag for sentence in sentences for flag in broken([sentence], scheme)] == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme", "at"),
+    [
+        (["B-PER", "I-PER", "O"], "BIO", []),
+        (["O", "I-PER"], "BIO", [1]),
+        (["B-PER", "I-LOC"], "BIO", [1]),
+        (["I-PER"], "BIO", [0]),
+        (["B-PER", "E-PER"], "BIO", [1]),
+        (["B-PER", "I-PER", "E-PER", "S-LOC"], "BIOES", []),
+        (["B-PER", "O"], "BIOES", [1]),
+        (["O", "B-PER"], "BIOES", [1]),
+        (["B-PER", "S-PER"], "BIOES", [1]),
+        (["B-PER", "B-PER", "E-PER"], "BIOES", [1]),
+        (["", "B", "B-", "X-PER", "O-PER", "O-", "BI-PER"], "BIO", [0, 1, 2, 3, 4, 5, 6]),
+        (["B-a-b", "I-a-b", "I-a"], "BIO", [2]),
+    ],
+)
+def test_tags_that_may_not_stand_where_they_do(tags, scheme, at):
+    found = broken([tags], scheme, names=sorted(set(tags)))
+    assert [position for position, wrong in enumerate(found) if wrong] == at
