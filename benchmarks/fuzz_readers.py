@@ -14,10 +14,10 @@ from pathlib import Path
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "fuzz"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 with atheris.instrument_imports(include=["tfx_sequence"]):
-    from readers_under_fuzz import FORMATS, check_promises
+    from support.fuzzed_readers import FORMATS, check_promises
 
 
 def main() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import collections
 import importlib.metadata
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
 import pytest
+from support.paths import ROOT, SHARED_DATA
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -18,11 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
-
-ROOT = Path(__file__).resolve().parent.parent
-
-# Where tests find what they share, by import.
-sys.path.insert(0, str(ROOT / "tests"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +48,6 @@ def treebank() -> Treebank:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Larger data sets that lie beside the project on some machines and are no part of it."""
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the data sets in {folder} are not here")
-    return folder
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the data sets in {SHARED_DATA} are not here")
+    return SHARED_DATA

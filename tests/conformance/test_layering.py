@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 OURS = "tfx_sequence"
 
-SHARED = {path.stem for path in (Path(__file__).resolve().parents[2] / "components").glob("*.py")}
+SHARED = {path.stem for path in (ROOT / "components").glob("*.py")}
 """The modules beside the components, which every component may import and which import no component."""
 
 

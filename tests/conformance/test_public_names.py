@@ -12,7 +12,8 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.paths import ROOT
+
 GOLDEN = Path(__file__).with_name("public_names.txt")
 
 

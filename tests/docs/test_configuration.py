@@ -1,13 +1,13 @@
 import importlib.util
-import pathlib
 import typing
 
 import pydantic
 import pytest
+from support.paths import ROOT
 
 from tfx_sequence.pipeline.config.tables import Config
 
-DOCS = pathlib.Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="module")

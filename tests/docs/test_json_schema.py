@@ -8,11 +8,12 @@ After a change of the spec that is meant:
 from __future__ import annotations
 
 import json
-from pathlib import Path
+
+from support.paths import ROOT
 
 from tfx_sequence.schemas.spec import SequenceSpec
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "sequence_spec.schema.json"
+PUBLISHED = ROOT / "docs" / "sequence_spec.schema.json"
 
 
 def text() -> str:

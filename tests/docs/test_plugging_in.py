@@ -2,15 +2,15 @@
 
 import importlib
 import inspect
-import pathlib
 import re
 
+from support.paths import ROOT
 from tfx import types
 from tfx.types import standard_artifacts
 
 from tfx_sequence.schemas.spec import SequenceSpec
 
-TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "plugging_in.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "plugging_in.md").read_text(encoding="utf-8")
 COMPONENTS = {
     "SequenceExampleGen": "sequence_example_gen",
     "SequenceSchemaGen": "sequence_schema_gen",

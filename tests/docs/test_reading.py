@@ -1,10 +1,10 @@
 """docs/reading.md says what is there, and its code runs as it stands."""
 
-import pathlib
 import re
 import sys
 
 import pytest
+from support.paths import ROOT
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
@@ -13,7 +13,7 @@ from tfx_sequence.pipeline.config.tables import DataSplitConfig
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "reading.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 
 
 def _options(module):
@@ -64,7 +64,7 @@ def test_own_reader_reads(tmp_path, monkeypatch):
 
 
 def test_make_example_takes_what_the_page_gives_it():
-    (call,) = re.findall(r"`tfx_sequence\.schemas\.examples\.(make_example\(.*?\))`", TEXT)
+    (call,) = re.findall(r"`tfx_sequence\.schemas\.records\.examples\.(make_example\(.*?\))`", TEXT)
     example = eval(call, {"make_example": make_example})
     assert list(example.feature_lists.feature_list["tokens"].feature[2].int64_list.value) == [3]
     assert example.context.feature["length"].int64_list.value == [3]

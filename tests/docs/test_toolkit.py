@@ -1,9 +1,10 @@
 """The code of docs/toolkit.md runs as it stands. Its run_fn is run by a stock Trainer, in test_stock_trainer.py."""
 
-import pathlib
 import re
 
-TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "toolkit.md").read_text(encoding="utf-8")
+from support.paths import ROOT
+
+TEXT = (ROOT / "docs" / "toolkit.md").read_text(encoding="utf-8")
 
 
 def test_example_runs_and_masks_what_is_padded():

@@ -1,11 +1,11 @@
 """docs/training.md says what shows training, and how it starts from the last model."""
 
-import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+from support.paths import ROOT
 from tfx import types
 from tfx import v1 as tfx
 from tfx.types import standard_artifacts
@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from tfx_sequence.components.sequence_trainer import SequenceTrainer, TrainingConfig
 from tfx_sequence.components.sequence_trainer.training.training_report import progress
 
-TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def _code(heading):

@@ -1,10 +1,4 @@
-import pathlib
-import sys
-
 import pytest
-
-# `tiny_pipeline` is imported by TFX too, by its name, and run as a script.
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 CONFIG = """
 [pipeline]

@@ -8,11 +8,10 @@ import sys
 import time
 
 import pytest
-import tiny_pipeline
+from support import programs, tiny_pipeline
 
 from tfx_sequence.pipeline.cli import main
 
-TINY = str(pathlib.Path(__file__).parent / "tiny_command.py")
 NOISE = ("noise of Python", "noise of C on 1", "noise of C on 2", "noise of a child")
 
 
@@ -145,27 +144,27 @@ def test_run_answers_with_2_when_the_root_cannot_be_made(config_file, capfd):
 
 @pytest.mark.slow
 def test_json_is_all_of_standard_output_when_run_as_a_process(config_file):
-    done = subprocess.run(
-        [sys.executable, TINY, "", "run", "--json", str(config_file)], capture_output=True, text=True, check=True
-    )
-    report = json.loads(done.stdout)
+    output, errors = programs.run("tiny_command", "", "run", "--json", config_file)
+    report = json.loads(output)
     assert list(report) == ["metrics", "model", "pipeline_root", "components"]
     root = config_file.parent / "runs" / "tiny"
     assert report["pipeline_root"] == str(root / "artifacts")
     assert report["model"] == str(root / "serving" / "17")
     assert list(report["components"]) == ["Read", "Judge"]
     assert all(component["seconds"] > 0 for component in report["components"].values())
-    assert "Judge: ran (" in done.stderr
-    assert not any(noise in done.stderr for noise in NOISE)
+    assert "Judge: ran (" in errors
+    assert not any(noise in errors for noise in NOISE)
 
 
 @pytest.mark.slow
 def test_run_ends_with_130_when_ctrl_c_is_pressed(config_file):
-    process = subprocess.Popen(
-        [sys.executable, TINY, "sleep", "run", str(config_file)],
+    process = programs.start(
+        "tiny_command",
+        "sleep",
+        "run",
+        config_file,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         # What runs in the background of a shell ignores it, and passes that on.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stock_user_code
 import tensorflow as tf
-from making import BEAM_ARGS
+from support import stock_user_code
+from support.raw_records import BEAM_ARGS
 from tfx import v1 as tfx
 from tfx.proto import example_gen_pb2
 
@@ -132,7 +132,7 @@ class Nodes:
 
     def stock_transform(self, examples: Any, schema: Any, function: str = "preprocessing_fn") -> tuple[Any, Any]:
         node = tfx.components.Transform(
-            examples=examples, schema=schema, preprocessing_fn=f"stock_user_code.{function}", **NO_EXTRAS
+            examples=examples, schema=schema, preprocessing_fn=f"support.stock_user_code.{function}", **NO_EXTRAS
         )
         return self.add(node).outputs["transformed_examples"], node.outputs["transform_graph"]
 
@@ -142,7 +142,7 @@ class Nodes:
 
     def stock_trainer(self, transformed: Any, graph: Any) -> None:
         node = tfx.components.Trainer(
-            run_fn="stock_user_code.run_fn",
+            run_fn="support.stock_user_code.run_fn",
             examples=transformed,
             transform_graph=graph,
             train_args=tfx.proto.TrainArgs(),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from making import BEAM_ARGS
+from support.raw_records import BEAM_ARGS
 
 from tfx_sequence.schemas.spec import SequenceSpec
 

@@ -27,9 +27,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from making import BEAM_ARGS
 from seqeval.metrics import classification_report
 from sklearn.metrics import precision_recall_fscore_support
+from support.raw_records import BEAM_ARGS
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx import v1 as tfx
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from making import serialized_example
+from support.raw_records import serialized_example
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import apache_beam as beam
 import pytest
 
@@ -69,9 +67,6 @@ def records(read):
 
 
 @pytest.fixture
-def real_data():
+def real_data(shared_data):
     """The folder of data sets beside the project; tests that want it are skipped where it is not."""
-    folder = Path(__file__).parents[4] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"there is no {folder}")
-    return folder
+    return shared_data

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from making import serialized_example, statistics_of
+from support.raw_records import serialized_example, statistics_of
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 

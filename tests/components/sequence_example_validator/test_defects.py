@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from support.paths import ROOT
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import apache_beam as beam
@@ -36,7 +38,6 @@ from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd import convert as tfmd
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "validation.md"
 BEGIN, END = "<!-- The table of defects begins. -->\n", "<!-- The table of defects ends. -->\n"
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from flat_corpus import RECORDS, SCHEMA, SPEC, flat
-from making import BEAM_ARGS
+from support.flat_corpus import RECORDS, SCHEMA, SPEC, flat
+from support.raw_records import BEAM_ARGS
 from tfx.components.transform import component as stock_component
 from tfx.components.transform import executor as stock_executor
 from tfx.components.util import examples_utils
@@ -73,10 +73,10 @@ def transform(folder: Path, kind: Any, raw: int, **settings: Any) -> SimpleNames
 
 
 WAYS: dict[str, tuple[Any, int, dict[str, Any]]] = {
-    "sequences": (OURS, SEQUENCE, {"preprocessing_fn": "flat_corpus.our_ids"}),
-    "stock": (STOCK, FLAT, {"preprocessing_fn": "flat_corpus.stock_ids"}),
-    "stock with our ids": (STOCK, FLAT, {"preprocessing_fn": "flat_corpus.our_ids"}),
-    "stock of sequences": (STOCK, SEQUENCE, {"preprocessing_fn": "flat_corpus.stock_ids_without_buckets"}),
+    "sequences": (OURS, SEQUENCE, {"preprocessing_fn": "support.flat_corpus.our_ids"}),
+    "stock": (STOCK, FLAT, {"preprocessing_fn": "support.flat_corpus.stock_ids"}),
+    "stock with our ids": (STOCK, FLAT, {"preprocessing_fn": "support.flat_corpus.our_ids"}),
+    "stock of sequences": (STOCK, SEQUENCE, {"preprocessing_fn": "support.flat_corpus.stock_ids_without_buckets"}),
     "ours, flat": (OURS, SEQUENCE, {"output_data_format": FLAT}),
 }
 

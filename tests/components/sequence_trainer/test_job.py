@@ -11,14 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from training_corpus import MODEL, TASK, records
+from support.training_corpus import MODEL, TASK, records
 
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
-from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import TaskError
 from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 
 
@@ -70,22 +68,12 @@ def test_fingerprint_counts_the_files_in_their_order(tmp_path: Path) -> None:
     assert len({fingerprint(files, []), fingerprint(files[::-1], []), fingerprint(files[:1], [])}) == 3
 
 
-def small_model(task: SequenceTask, config: ModelConfig) -> keras.Model:
-    """A user's `model_fn`."""
-    return SequenceModel(task, config.model_copy(update={"units": 3}), seed=1)
-
-
-def headless(task: SequenceTask, config: ModelConfig) -> keras.Model:
-    return keras.Sequential([keras.layers.Dense(3)])
-
-
-def test_make_model_calls_the_function_that_is_named(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    model = job.tuned({"training.model_fn": "test_job:small_model"}).make_model()
+def test_make_model_calls_the_function_that_is_named(job: Job) -> None:
+    model = job.tuned({"training.model_fn": "support.own_models:small_model"}).make_model()
     assert type(model).__name__ == "SequenceModel"
     with pytest.raises(TaskError, match=r"for each of the labels \['tags', 'intent'\], but has None"):
-        job.tuned({"training.model_fn": "test_job:headless"}).make_model()
-    for name in ("test_job:nothing", "no_such_module:make"):
+        job.tuned({"training.model_fn": "support.own_models:headless"}).make_model()
+    for name in ("support.own_models:nothing", "no_such_module:make"):
         other = job.tuned({"training.model_fn": name})
         message = (
             rf"training\.model_fn = '{name}' cannot be imported: .*{name.split(':')[0]}.* Expected is `module:function`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from making import BEAM_ARGS
+from support import transform_corpus
+from support.raw_records import BEAM_ARGS
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -24,10 +24,6 @@ from tfx_sequence.components.sequence_transform.executor import Executor
 from tfx_sequence.schemas.records.examples import Encoder, decode
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd import convert as tfmd
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import transform_corpus
 
 _FORMAT = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.transform_corpus import RECORDS, SPEC
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.util import examples_utils, tfxio_utils
 from tfx.proto import example_gen_pb2, transform_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import dataset_options
-from transform_corpus import RECORDS, SPEC
 
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.transform_corpus import NASTY, UNSEEN
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.proto.example_gen_pb2 import FORMAT_TF_EXAMPLE
 from tfx.utils import io_utils
-from transform_corpus import NASTY, UNSEEN
 
 from tfx_sequence.components.sequence_transform import VocabularyConfig
 from tfx_sequence.schemas.records.examples import decode

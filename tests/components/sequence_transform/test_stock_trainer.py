@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import transform_corpus
+from support import transform_corpus
 from tfx.components.trainer import component, executor
 from tfx.dsl.components.base import base_executor
 from tfx.proto import trainer_pb2
@@ -40,7 +40,7 @@ def train(transformed, run_fn, folder):
 
 
 def test_stock_trainer_trains_on_transformed_examples(transformed, tmp_path):
-    saved = train(transformed, "stock_run_fn.run_fn", tmp_path)
+    saved = train(transformed, "support.stock_run_fn.run_fn", tmp_path)
     weights = tf.train.list_variables(str(saved / "variables" / "variables"))
     rows = transformed.graph.num_buckets_for_transformed_feature("tokens")
     assert [rows, 4] in [shape for _, shape in weights]

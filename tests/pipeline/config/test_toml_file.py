@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from support.paths import ROOT
 
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig
 from tfx_sequence.pipeline.config.problems import ConfigError
@@ -12,7 +13,7 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-DEMO = pathlib.Path(__file__).parents[2] / "examples" / "pos_tagging" / "pipeline.toml"
+DEMO = ROOT / "examples" / "pos_tagging" / "pipeline.toml"
 
 
 def to_toml(tables):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from tiny_model import LengthModel, save, save_for_records
+from support.tiny_model import LengthModel, save, save_for_records
 
 from tfx_sequence.pipeline.cli import main
 from tfx_sequence.schemas.records.examples import decode

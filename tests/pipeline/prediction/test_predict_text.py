@@ -7,7 +7,7 @@ import types
 
 import pytest
 import tensorflow as tf
-from tiny_model import LengthModel, save
+from support.tiny_model import LengthModel, save
 
 from tfx_sequence.pipeline.cli import main
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_model import LengthModel, save
+from support.tiny_model import LengthModel, save
 
 from tfx_sequence.pipeline.prediction.text_model import ModelError, Tagger, batches, find_model
 

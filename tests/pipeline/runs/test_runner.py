@@ -1,5 +1,5 @@
 import pytest
-import tiny_pipeline
+from support import tiny_pipeline
 from tfx import v1 as tfx
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 

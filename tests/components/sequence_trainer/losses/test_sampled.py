@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from training_corpus import DRAWING, batches, new_trainer
+from support.training_corpus import DRAWING, batches, new_trainer
 
 from tfx_sequence.components.sequence_trainer.losses.sampled import draw_chances, sampled_sequence_loss
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import programs
 
 from tfx_sequence.components.sequence_trainer.rnn import dropout as regularization
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
@@ -32,9 +29,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 def legacy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Numbers]:
     """Case to numbers, computed by a process that has the legacy Keras; both cannot be had in one."""
     path = tmp_path_factory.mktemp("legacy") / "numbers.npz"
-    script = Path(__file__).with_name("legacy_rnn.py")
-    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
-    subprocess.run([sys.executable, script, path], env=environment, check=True, capture_output=True)
+    programs.run("legacy_rnn", path, variables={"TF_USE_LEGACY_KERAS": "1"})
     cases: dict[str, Numbers] = {}
     with np.load(path) as numbers:
         for name, value in numbers.items():

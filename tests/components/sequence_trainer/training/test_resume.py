@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import training_corpus
-from training_corpus import EVERYTHING, batches, new_trainer, train
+from support import programs
+from support.training_corpus import EVERYTHING, batches, new_trainer, train
 
 from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, SavedState
 from tfx_sequence.components.sequence_trainer.training.trainer import Outcome
@@ -133,7 +132,7 @@ def test_training_comes_to_the_same_weights_when_its_process_is_killed(
     state = tmp_path / "state" / "training" / "state.npz"
     for _ in range(2):
         before, seen = state.stat().st_mtime_ns if state.exists() else 0, time.monotonic()
-        process = subprocess.Popen([sys.executable, training_corpus.__file__, str(tmp_path)], stderr=subprocess.DEVNULL)
+        process = programs.start("training_corpus", tmp_path, stderr=subprocess.DEVNULL)
         while process.poll() is None and time.monotonic() - seen < 300:
             if state.exists() and state.stat().st_mtime_ns > before:
                 break

@@ -12,8 +12,8 @@ import numpy as np
 import pydantic
 import pytest
 import tensorflow as tf
-import training_corpus
-from training_corpus import TASK, batches, new_trainer
+from support import training_corpus
+from support.training_corpus import TASK, batches, new_trainer
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import training_corpus
-from training_corpus import SILENT, TASK, batches
+from support import programs
+from support.training_corpus import SILENT, TASK, batches
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
@@ -140,8 +138,7 @@ def test_weight_decay_spares_vectors() -> None:
 @pytest.mark.slow
 def test_step_on_two_devices_is_that_of_two_batches_on_one(tmp_path: Path) -> None:
     # Devices are made before anything else, so it takes a process of its own.
-    command = [sys.executable, str(Path(training_corpus.__file__).with_name("two_devices.py"))]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output, _ = programs.run("two_devices")
     two, one = json.loads(output.splitlines()[-1])
     assert two["replicas"] == 2
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-5)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from training_corpus import MODEL, TASK, batches
+from support.training_corpus import MODEL, TASK, batches
 
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig

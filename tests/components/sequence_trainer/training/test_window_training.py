@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 import pytest
 import tensorflow as tf
-from training_corpus import SILENT, TASK, batches, new_trainer
+from support.training_corpus import SILENT, TASK, batches, new_trainer
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from transform_corpus import NASTY, RECORDS, SPEC, UNSEEN
+from support.transform_corpus import NASTY, RECORDS, SPEC, UNSEEN
 
 from tfx_sequence.schemas.vocabulary import Vocabulary
 

@@ -1,6 +1,6 @@
 """TFX's own tests of its Transform executor, run with ours in its place. Minutes long, so no part of the suite:
 
-    python -m pytest tests/components/sequence_transform/peer_executor.py
+    python -m pytest tests/support/peer_executor.py
 
 TFX installs its tests with itself; docs/transform.md says which pass, and why others do not apply.
 """

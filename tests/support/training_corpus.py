@@ -1,6 +1,6 @@
 """A small corpus to train on, and a training of it to be killed.
 
-python training_corpus.py FOLDER
+PYTHONPATH=tests python -m support.training_corpus FOLDER
 
 trains with everything that has a state, and saves after each update in FOLDER/state.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readers_under_fuzz import FORMATS, check_promises
+from support.fuzzed_readers import FORMATS, check_promises
 
 from tfx_sequence.schemas.records.rejects import Reject
 

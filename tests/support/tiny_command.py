@@ -1,4 +1,4 @@
-"""The command line, with the tiny pipeline in place of the real one: `tiny_command.py MODE ARGUMENT...`."""
+"""The command line, with the tiny pipeline in place of the real one: `tiny_command MODE ARGUMENT...`."""
 
 import sys
 
@@ -7,7 +7,7 @@ from tfx_sequence.pipeline.cli import main
 
 def factory(config):
     # Late, as the real pipeline is imported: what TensorFlow writes on import is noise as well.
-    import tiny_pipeline
+    from support import tiny_pipeline
 
     return tiny_pipeline.factory(sys.argv[1])(config)
 

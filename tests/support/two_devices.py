@@ -11,7 +11,7 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 
-import training_corpus  # noqa: E402
+from support import training_corpus  # noqa: E402
 
 training_corpus.MODEL = training_corpus.SILENT
 

@@ -1,6 +1,6 @@
 """Runs TensorFlow's own `dynamic_rnn` and `rnn_cell` classes on random weights, and saves every number.
 
-    TF_USE_LEGACY_KERAS=1 python legacy_rnn.py NUMBERS.npz
+    TF_USE_LEGACY_KERAS=1 PYTHONPATH=tests python -m support.legacy_rnn NUMBERS.npz
 
 The file has `<case>/<what>` for what in inputs, lengths, initial_*, outputs, state_*, weight_*, and d_* for the
 gradients of the sum of outputs and states, each times the fixed numbers `times_*`.
