@@ -27,7 +27,7 @@ FIRST_ID = 1
 
 Kind = Literal["token", "categorical", "integer", "float", "vector"]
 Role = Literal["input", "label", "weight", "key", "time", "carried"]
-Spans = Literal["BIO", "BIOES"]
+SpanScheme = Literal["BIO", "BIOES"]
 DType = Literal["string", "int64", "float32"]
 
 _DTYPES: dict[Kind, DType] = {
@@ -87,7 +87,7 @@ class Feature(Frozen):
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
     nested: bool = False
     missing: bool = False
-    spans: Spans | None = None
+    spans: SpanScheme | None = None
     drift: _Distance | None = None
     skew: _Distance | None = None
     source: Annotated[str, pydantic.StringConstraints(min_length=1)] | None = None

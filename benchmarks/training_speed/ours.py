@@ -13,7 +13,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
@@ -22,7 +22,7 @@ from tfx_sequence.schemas.spec import Feature, SequenceSpec
 TASK = SequenceTask(
     raw=SequenceSpec(features={"ids": Feature(kind="token"), "labels": Feature(kind="categorical", role="label")}),
     inputs=(Input("ids", num_ids=VOCABULARY, width=1, context=False),),
-    heads=(Head("labels", per_step=True, classes=tuple(b"%d" % number for number in range(CLASSES))),),
+    heads=(Label("labels", per_step=True, classes=tuple(b"%d" % number for number in range(CLASSES))),),
     columns={"ids": Column("int64"), "labels": Column("int64")},
 )
 

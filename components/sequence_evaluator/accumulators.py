@@ -27,7 +27,7 @@ Counts = Counter[Any]
 LENGTHS = "lengths"
 
 
-class Tally(abc.ABC):
+class MetricAccumulator(abc.ABC):
     """Counts what one metric needs of one label.
 
     Attributes:
@@ -80,7 +80,7 @@ class Tally(abc.ABC):
         return np.ravel(answers[name])
 
 
-class AccuracyTally(Tally):
+class AccuracyTally(MetricAccumulator):
     """The share of labels that are answered right, and their number."""
 
     def __init__(self, label: str, per_step: bool) -> None:
@@ -98,7 +98,7 @@ class AccuracyTally(Tally):
         return dict(zip(self.names, figures, strict=True))
 
 
-class CrossEntropyTally(Tally):
+class CrossEntropyTally(MetricAccumulator):
     """How unlikely the labels are: the mean in nats and in bits, and the perplexity."""
 
     def __init__(self, label: str, per_step: bool) -> None:
@@ -116,7 +116,7 @@ class CrossEntropyTally(Tally):
         return dict(zip(self.names, (mean, mean / math.log(2), float(np.exp(mean))), strict=True))
 
 
-class NumberTally(Tally):
+class NumberTally(MetricAccumulator):
     """How far numbers are off: the mean absolute error, and the root of the mean squared one.
 
     Of several numbers a label, over all of them.
@@ -147,7 +147,7 @@ class Scores(NamedTuple):
     f1: float
 
 
-class LabelTally(Tally):
+class LabelTally(MetricAccumulator):
     """Precision, recall and F1 of the values of a label: their means over the values, and if wanted each one's.
 
     A mean is over the values that occur, as label or as answer. The scores of a single value are given if it occurs as
@@ -188,7 +188,7 @@ class SpanTally(LabelTally):
     def __init__(self, label: str, per_step: bool = True, by_label: bool = False) -> None:
         """Takes the label, and whether the scores of each type are wanted."""
         over_all = [f"span_{score}" for score in Scores._fields]
-        Tally.__init__(self, label, per_step, [*over_all, "span_macro_f1"], over_all if by_label else ())
+        MetricAccumulator.__init__(self, label, per_step, [*over_all, "span_macro_f1"], over_all if by_label else ())
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
         """Counts the spans of each type, as `LabelTally` does values."""

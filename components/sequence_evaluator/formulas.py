@@ -23,7 +23,7 @@ class Measure(NamedTuple):
       of_each: The names, without what comes after their `/`, of its values for each value of the label.
     """
 
-    kind: type[tallies.Tally]
+    kind: type[tallies.MetricAccumulator]
     arguments: dict[str, Any]
     values: list[str]
     of_each: list[str]

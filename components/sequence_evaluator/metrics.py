@@ -21,7 +21,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 
 from tfx_sequence.components.sequence_evaluator import accumulators as tallies
-from tfx_sequence.components.sequence_evaluator.accumulators import Counts, Tally
+from tfx_sequence.components.sequence_evaluator.accumulators import Counts, MetricAccumulator
 
 
 class _SequenceMetric(tfma.metrics.Metric):
@@ -38,7 +38,7 @@ class _SequenceMetric(tfma.metrics.Metric):
       values_of_each: The names of its values for each value of the label, without `/` and that value.
     """
 
-    tally: Callable[..., Tally]
+    tally: Callable[..., MetricAccumulator]
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, **options: Any) -> None:
         """Makes the metric."""
@@ -133,7 +133,7 @@ class SequenceNumberErrors(_SequenceMetric):
 class _Count(tfma.metrics.Preprocessor):
     """Yields a record's counts."""
 
-    def __init__(self, tally: Tally, model_name: str) -> None:
+    def __init__(self, tally: MetricAccumulator, model_name: str) -> None:
         # TFMA tells preprocessors apart by their names.
         super().__init__(name=f"{type(tally).__name__}_{tally.label}_{model_name}")
         self._tally = tally
@@ -148,7 +148,7 @@ class _Count(tfma.metrics.Preprocessor):
 class _Total(beam.CombineFn):
     """Adds up counts, and makes the values of them."""
 
-    def __init__(self, tally: Tally, model_name: str) -> None:
+    def __init__(self, tally: MetricAccumulator, model_name: str) -> None:
         super().__init__()
         self._tally = tally
         self._model_name = model_name

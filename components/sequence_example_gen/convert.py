@@ -11,7 +11,7 @@ from tfx_sequence.components.sequence_example_gen.config_checks import check_set
 from tfx_sequence.components.sequence_example_gen.files import file_system as storage
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -32,7 +32,7 @@ def convert(
     split: SplitConfig | None = None,
     write: WriteConfig | None = None,
     make_pipeline: Callable[[], beam.Pipeline] = beam.Pipeline,
-) -> Tally:
+) -> ReadCounts:
     """Reads files and writes what SequenceExampleGen would.
 
     Args:

@@ -21,7 +21,7 @@ from tfx.utils import io_utils, json_utils, writer_utils
 from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
-from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.tfmd import convert as tfmd
 
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
@@ -31,7 +31,7 @@ FAIL_ON_KEY = "fail_on"
 SEVERITIES_KEY = "severities"
 
 RECORDS_FILE = "records.json"
-"""Beside stock's file of anomalies in each split: what was found in the records, as `Tally` in JSON."""
+"""Beside stock's file of anomalies in each split: what was found in the records, as `FindingCounts` in JSON."""
 
 _Inputs = dict[str, list[types.Artifact]]
 
@@ -79,7 +79,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _check_records(
         self, examples: list[types.Artifact], splits: list[str], schema: schema_pb2.Schema, output: types.Artifact
-    ) -> dict[str, Tally]:
+    ) -> dict[str, FindingCounts]:
         if not examples:
             return {}
         files = [file for artifact in examples for file in _files(artifact, splits)]

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_sequence.components.sequence_example_validator.severity import LEVELS, write_reasons
-from tfx_sequence.schemas.checks.findings import Group, Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts, Group
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import SEQUENCE
 
 
 def add_records(
-    anomalies: anomalies_pb2.Anomalies, tally: Tally, spec: SequenceSpec, severities: Mapping[str, str]
+    anomalies: anomalies_pb2.Anomalies, tally: FindingCounts, spec: SequenceSpec, severities: Mapping[str, str]
 ) -> None:
     """Adds to `anomalies` what was found in a split's records.
 

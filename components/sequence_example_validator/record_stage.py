@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
 from tfx_sequence.schemas.records.rejects import BadRecordError
@@ -41,7 +41,7 @@ def check_files(
     schema: schema_pb2.Schema,
     outputs: Mapping[str, str],
     make_pipeline: Callable[[], AbstractContextManager[Any]],
-) -> dict[str, Tally]:
+) -> dict[str, FindingCounts]:
     """Checks every record, and that no two have one key.
 
     Args:
@@ -69,7 +69,7 @@ def check_files(
         _ = (
             (checked["tallies"], repeated)
             | beam.Flatten()
-            | "AddUp" >> beam.CombinePerKey(Tally.sum)
+            | "AddUp" >> beam.CombinePerKey(FindingCounts.sum)
             | "Write" >> beam.Map(_write, outputs)
         )
     return {split: _read(path) for split, path in outputs.items()}
@@ -83,7 +83,7 @@ class _CheckFile(beam.DoFn):
         self._checker = RecordChecker(schema_pb2.Schema.FromString(self._schema))
 
     def process(self, file: ExampleFile) -> Iterator[Any]:
-        tallies: list[Tally] = []
+        tallies: list[FindingCounts] = []
         keys: dict[int, list[tuple[str, int]]] = {}
         position = 0
         try:
@@ -94,8 +94,8 @@ class _CheckFile(beam.DoFn):
                 for key, record in checked.keys:
                     keys.setdefault(zlib.crc32(key.encode()) % _PARTS, []).append((key, record))
         except BadRecordError as error:
-            tallies.append(Tally.of(error.reject.reason, "", 1, (error.reject,)))
-        yield file.split, Tally.sum(tallies)
+            tallies.append(FindingCounts.of(error.reject.reason, "", 1, (error.reject,)))
+        yield file.split, FindingCounts.sum(tallies)
         for part, found in keys.items():
             yield beam.pvalue.TaggedOutput(_KEYS, (part, _FileKeys(file, found)))
 
@@ -107,7 +107,7 @@ class _FileKeys(NamedTuple):
     keys: list[tuple[str, int]]
 
 
-def _repeated(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, Tally]]:
+def _repeated(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, FindingCounts]]:
     index = KeyIndex()
     for file, keys in part[1]:
         for key, record in keys:
@@ -115,14 +115,14 @@ def _repeated(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[t
     return index.tallies(feature)
 
 
-def _write(found: tuple[str, Tally], outputs: Mapping[str, str]) -> None:
+def _write(found: tuple[str, FindingCounts], outputs: Mapping[str, str]) -> None:
     split, tally = found
     with fileio.open(outputs[split], "w") as file:
         file.write(tally.model_dump_json(indent=2))
 
 
-def _read(path: str) -> Tally:
+def _read(path: str) -> FindingCounts:
     if not fileio.exists(path):
-        return Tally()
+        return FindingCounts()
     with fileio.open(path) as file:
-        return Tally.model_validate_json(file.read())
+        return FindingCounts.model_validate_json(file.read())

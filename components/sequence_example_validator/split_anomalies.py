@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from tfx_sequence.components.sequence_example_validator.length_drift import compare_lengths
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_records
 from tfx_sequence.components.sequence_example_validator.severity import apply_severities, write_reasons
-from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.tfmd import convert as tfmd
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def validate_split(
-    statistics: Statistics, schema: schema_pb2.Schema, tally: Tally | None, severities: Mapping[str, str]
+    statistics: Statistics, schema: schema_pb2.Schema, tally: FindingCounts | None, severities: Mapping[str, str]
 ) -> anomalies_pb2.Anomalies:
     """What is wrong with a split: TFDV's anomalies and those of its records in one.
 

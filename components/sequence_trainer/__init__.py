@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
     from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
-    from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadLayer, HeadMetrics
+    from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
     from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
     from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
     from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_trainer.rnn.variant_cells import CoupledLSTMCell, LayerNormLSTMCell
     from tfx_sequence.components.sequence_trainer.rnn.wrappers import HighwayWrapper, ResidualWrapper, Wrapper
     from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
-    from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask, TaskError
+    from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask, TaskError
     from tfx_sequence.components.sequence_trainer.training.state import Outcome
     from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 
@@ -84,13 +84,13 @@ __all__ = [
     "GridLSTMCell",
     "Head",
     "HeadConfig",
-    "HeadLayer",
     "HeadMetrics",
     "HighwayWrapper",
     "IndRNNCell",
     "Input",
     "InputEncoder",
     "LSTMCell",
+    "Label",
     "LabelScores",
     "LanguageModelHead",
     "LayerNormLSTMCell",
@@ -161,9 +161,9 @@ __getattr__ = lazy_names(
         "Encoded": "model.heads.base",
         "GRUCell": "rnn.standard_cells",
         "GridLSTMCell": "rnn.frequency_cells",
-        "Head": "task.task",
+        "Label": "task.task",
         "HeadConfig": "config.model",
-        "HeadLayer": "model.heads.base",
+        "Head": "model.heads.base",
         "HeadMetrics": "model.heads.base",
         "HighwayWrapper": "rnn.wrappers",
         "IndRNNCell": "rnn.light_cells",

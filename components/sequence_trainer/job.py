@@ -21,7 +21,7 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
-from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 from tfx_sequence.components.sequence_trainer.training.warm_start import files_of
 
@@ -111,7 +111,7 @@ class Job:
         if sorted(getattr(model, "heads", {})) != sorted(labels):
             raise TaskError(
                 f"the model that {self.training.model_fn!r} made must have an attribute `heads`, a dict with a "
-                f"HeadLayer for each of the labels {labels}, but has {getattr(model, 'heads', None)}"
+                f"Head for each of the labels {labels}, but has {getattr(model, 'heads', None)}"
             )
         return model
 
@@ -119,7 +119,7 @@ class Job:
         """What spreads the training over devices."""
         return tf.distribute.MirroredStrategy() if self.training.devices == "all" else tf.distribute.get_strategy()
 
-    def saved_state(self, folder: str) -> SavedState:
+    def saved_state(self, folder: str) -> Checkpoint:
         """Where this very training is saved: files, task, settings or a base model of another kind have another.
 
         Raises:
@@ -128,7 +128,7 @@ class Job:
         source = self.training.model_fn and _source(self.training.model_fn)
         settings = (self.model, self.training, self.task, source)
         base = files_of(self.base_model) if self.base_model else []
-        return SavedState(folder, fingerprint([*self.train_files, *self.eval_files, *base], settings))
+        return Checkpoint(folder, fingerprint([*self.train_files, *self.eval_files, *base], settings))
 
     def _batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")

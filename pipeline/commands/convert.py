@@ -12,7 +12,7 @@ from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.terminal.session import in_session, tell
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
     from tfx_sequence.pipeline.datasets.dataset import Data
     from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
@@ -105,7 +105,7 @@ def _patterns(data: Data) -> Any:
     return data.files
 
 
-def _print(spec: SequenceSpec, tally: Tally, left_out: Mapping[str, str], streams: Streams) -> None:
+def _print(spec: SequenceSpec, tally: ReadCounts, left_out: Mapping[str, str], streams: Streams) -> None:
     from tfx_sequence.pipeline.datasets.dataset import train_first
     from tfx_sequence.pipeline.datasets.text_report import describe
 

@@ -12,7 +12,7 @@ from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.terminal.session import CommandError, in_session
 
 if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+    from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
     from tfx_sequence.pipeline.datasets.dataset import Data
     from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
@@ -107,7 +107,7 @@ def _spec(inputs: SequenceSpec, given: SequenceSpec | None, model: str) -> Seque
 
 def _records(
     data: Data, spec: SequenceSpec, arguments: argparse.Namespace, folder: str
-) -> tuple[Tally, dict[str, list[str]]]:
+) -> tuple[ReadCounts, dict[str, list[str]]]:
     """The data as TFRecord files in the order of reading, and what became of its records."""
     from tfx_sequence.components.sequence_example_gen.config import WriteConfig
     from tfx_sequence.components.sequence_example_gen.convert import convert

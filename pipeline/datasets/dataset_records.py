@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.convert import convert
 from tfx_sequence.components.sequence_example_gen.discovery.discover import Discovery, discover
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.datasets.dataset import RECORDS, Data
@@ -46,7 +46,7 @@ class Records:
 
     splits: Mapping[str, list[str]]
     spec: SequenceSpec | None = None
-    tally: Tally | None = None
+    tally: ReadCounts | None = None
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

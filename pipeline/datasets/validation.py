@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_validator.examination.data_report import AnomalyReport, DataReport
 from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examination.examine import examine
@@ -99,7 +99,7 @@ def _baseline(
     return statistics
 
 
-def _rejects(tally: Tally | None, severities: Mapping[str, str]) -> Iterator[AnomalyReport]:
+def _rejects(tally: ReadCounts | None, severities: Mapping[str, str]) -> Iterator[AnomalyReport]:
     """The records that could not be read, reason by reason."""
     if tally is None:
         return

@@ -16,7 +16,7 @@ from tfx_sequence.pipeline.runs.display import display_on
 from tfx_sequence.pipeline.terminal.explain import explain
 from tfx_sequence.pipeline.terminal.quiet import Streams, noise_to
 from tfx_sequence.pipeline.config.own_code import make_importable
-from tfx_sequence.pipeline.runs.run_summary import Report, near
+from tfx_sequence.pipeline.runs.run_summary import RunReport, near
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
@@ -45,7 +45,7 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
     except ConfigError as error:
         print(f"tfx-sequence: {error}", file=sys.stderr)
         if as_json:
-            print(Report().to_json(error=str(error)))
+            print(RunReport().to_json(error=str(error)))
         return 2
     with noise_to(log) as streams:
         return _Run(config, log, as_json, streams).run(factory)
@@ -81,11 +81,11 @@ class _Run:
         print(f"{self._config.pipeline.name}: log in {near(self._log)}", file=self._shown_on)
         try:
             result = self._execute(factory)
-            report = Report(self._config, result)
+            report = RunReport(self._config, result)
         except KeyboardInterrupt:
-            return self._interrupted(Report(self._config))
+            return self._interrupted(RunReport(self._config))
         except Exception as error:
-            return self._failed(error, "tfx-sequence", Report(self._config))
+            return self._failed(error, "tfx-sequence", RunReport(self._config))
         if isinstance(result.error, KeyboardInterrupt):
             return self._interrupted(report)
         if result.error is not None:
@@ -101,7 +101,7 @@ class _Run:
 
             return runner.run((factory or _create_pipeline())(self._config), display)
 
-    def _failed(self, error: BaseException, where: str, report: Report) -> int:
+    def _failed(self, error: BaseException, where: str, report: RunReport) -> int:
         # Standard error is the log here.
         traceback.print_exception(error)
         message = explain(error)
@@ -109,7 +109,7 @@ class _Run:
         self._emit(report.to_json(error=message))
         return 1
 
-    def _interrupted(self, report: Report) -> int:
+    def _interrupted(self, report: RunReport) -> int:
         reused = " The next run reuses what was finished." if self._config.pipeline.cache else ""
         print(f"\nInterrupted.{reused}", file=self._streams.err)
         self._emit(report.to_json(error=INTERRUPTED))

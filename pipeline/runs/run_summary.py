@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
 
 
-class Report:
+class RunReport:
     """The result of a run of `config`. Before there is one, or if there is none, its parts are empty."""
 
     def __init__(self, config: Config | None = None, result: RunResult | None = None) -> None:

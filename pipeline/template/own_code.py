@@ -27,5 +27,5 @@ def word_size(words: tf.RaggedTensor) -> tf.RaggedTensor:
 
 
 def model_fn(task: SequenceTask, config: ModelConfig) -> SequenceModel:
-    """The network. Put a keras.Model of your own here, with an attribute `heads`: a HeadLayer for each label."""
+    """The network. Put a keras.Model of your own here, with an attribute `heads`: a Head for each label."""
     return SequenceModel(task, config)

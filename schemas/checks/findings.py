@@ -45,7 +45,7 @@ class Group(Frozen):
     named: tuple[Reject, ...]
 
 
-class Tally(Frozen):
+class FindingCounts(Frozen):
     """What was found in some records. Tallies of parts of a data set add up, in any order, to the same tally.
 
     Attributes:
@@ -57,12 +57,12 @@ class Tally(Frozen):
     groups: tuple[Group, ...] = ()
 
     @classmethod
-    def of(cls, reason: Reason, feature: str, count: int, named: tuple[Reject, ...]) -> Tally:
+    def of(cls, reason: Reason, feature: str, count: int, named: tuple[Reject, ...]) -> FindingCounts:
         """What was found for one reason in one feature, of records that are counted elsewhere."""
         return cls(groups=(Group(reason=reason, feature=feature, count=count, named=named),))
 
     @classmethod
-    def sum(cls, tallies: Iterable[Tally]) -> Tally:
+    def sum(cls, tallies: Iterable[FindingCounts]) -> FindingCounts:
         """All of them together."""
         records = 0
         groups: dict[tuple[str, Reason], list[Group]] = {}

@@ -13,13 +13,13 @@ from tfx_sequence.schemas.checks import structure as structure_checks
 from tfx_sequence.schemas.checks import values as value_checks
 from tfx_sequence.schemas.checks.arrow_columns import Column, read_column
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
-from tfx_sequence.schemas.checks.findings import NAMED, Finding, Tally
+from tfx_sequence.schemas.checks.findings import NAMED, Finding, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reject, excerpt
 from tfx_sequence.schemas.tfmd import convert as tfmd
 from tfx_sequence.schemas.tfmd.convert import SEQUENCE
 
 
-class Checked(NamedTuple):
+class CheckResult(NamedTuple):
     """What `RecordChecker.check` gives.
 
     Attributes:
@@ -28,7 +28,7 @@ class Checked(NamedTuple):
       columns: The features of the spec, of each batch of records that could be decoded.
     """
 
-    tally: Tally
+    tally: FindingCounts
     keys: list[tuple[str, int]]
     columns: list[dict[str, Column]]
 
@@ -50,7 +50,7 @@ class RecordChecker:
         self.key_features = [name for name, feature in self.spec.with_role("key").items() if feature.context]
         self._decoder = BatchDecoder()
 
-    def check(self, records: Sequence[bytes], file: str | None = None, first: int = 0) -> Checked:
+    def check(self, records: Sequence[bytes], file: str | None = None, first: int = 0) -> CheckResult:
         """What is wrong with some serialized records.
 
         Args:
@@ -58,14 +58,14 @@ class RecordChecker:
           file: The file that they are in.
           first: The position in the file of the first of them.
         """
-        tallies: list[Tally] = [Tally(records=len(records))]
+        tallies: list[FindingCounts] = [FindingCounts(records=len(records))]
         found: list[tuple[str, int]] = []
         batches: list[dict[str, Column]] = []
         for positions, decoded in self._decoder.decode(records):
             places = positions + first
             if isinstance(decoded, Reject):
                 reject = decoded.at(file=file, record=int(places[0]))
-                tallies.append(Tally.of(reject.reason, "", 1, (reject,)))
+                tallies.append(FindingCounts.of(reject.reason, "", 1, (reject,)))
                 continue
             columns = self.columns(decoded)
             batches.append(columns)
@@ -78,8 +78,8 @@ class RecordChecker:
                     )
                     for k, record in enumerate(finding.records[:NAMED])
                 )
-                tallies.append(Tally.of(finding.reason, finding.feature, len(finding.records), rejects))
-        return Checked(Tally.sum(tallies), found, batches)
+                tallies.append(FindingCounts.of(finding.reason, finding.feature, len(finding.records), rejects))
+        return CheckResult(FindingCounts.sum(tallies), found, batches)
 
     def columns(self, batch: pa.RecordBatch) -> dict[str, Column]:
         """The features of the spec in a batch as TFXIO gives it."""

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tfx_sequence.schemas.checks.arrow_columns import Bools, Ints
-from tfx_sequence.schemas.spec import Spans
+from tfx_sequence.schemas.spec import SpanScheme
 
-_PREFIXES: dict[Spans, str] = {"BIO": "OBI", "BIOES": "OBIES"}
+_PREFIXES: dict[SpanScheme, str] = {"BIO": "OBI", "BIOES": "OBIES"}
 
 
 class SpanTags(NamedTuple):
@@ -39,7 +39,7 @@ class SpanTags(NamedTuple):
     must_join: bool
 
     @classmethod
-    def parse(cls, tags: Sequence[str], scheme: Spans) -> SpanTags:
+    def parse(cls, tags: Sequence[str], scheme: SpanScheme) -> SpanTags:
         """Takes tags apart."""
         parts = [tag.partition("-") for tag in tags]
         known = [

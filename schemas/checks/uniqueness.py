@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tfx_sequence.schemas.checks.findings import NAMED, Tally
+from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 
@@ -50,7 +50,7 @@ class KeyIndex:
             self._note(key, self._once[key])
         self._note(key, use)
 
-    def tallies(self, feature: str) -> Iterator[tuple[str, Tally]]:
+    def tallies(self, feature: str) -> Iterator[tuple[str, FindingCounts]]:
         """Yields, for each key that is used more than once in all, what is wrong in each split that has it.
 
         Args:
@@ -60,7 +60,7 @@ class KeyIndex:
             kept = [use for split in sorted(places) for use in places[split].first]
             for split, found in places.items():
                 rejects = tuple(_reject(key, use, kept) for use in found.first)
-                yield split, Tally.of(Reason.DUPLICATE_KEY, feature, found.count, rejects)
+                yield split, FindingCounts.of(Reason.DUPLICATE_KEY, feature, found.count, rejects)
 
     def _note(self, key: str, use: Use) -> None:
         self._again[key].setdefault(use.split, _Places()).add(use)

@@ -14,7 +14,7 @@ from tfx_sequence.schemas.checks.arrow_columns import Bools, Column
 from tfx_sequence.schemas.checks.findings import Finding
 from tfx_sequence.schemas.checks.span_tags import SpanTags
 from tfx_sequence.schemas.records.rejects import Reason, brief
-from tfx_sequence.schemas.spec import PAD_ID, Spans
+from tfx_sequence.schemas.spec import PAD_ID, SpanScheme
 
 
 def check_text(name: str, column: Column) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def check_time(name: str, column: Column) -> Iterator[Finding]:
     yield Finding(Reason.TIME_REVERSED, name, records, message)
 
 
-def check_spans(name: str, column: Column, scheme: Spans) -> Iterator[Finding]:
+def check_spans(name: str, column: Column, scheme: SpanScheme) -> Iterator[Finding]:
     """Records with a tag that may not stand where it does. Steps must hold one string each."""
     encoded = column.values.dictionary_encode()
     tags = [tag.decode("utf-8", "replace") for tag in encoded.dictionary.to_pylist()]

@@ -20,8 +20,8 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
-from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.trainer import Outcome, Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -36,8 +36,8 @@ TASK = SequenceTask(
     ),
     inputs=(Input("tokens", num_ids=6, width=1, context=False), Input("pitch", num_ids=None, width=1, context=False)),
     heads=(
-        Head("tags", per_step=True, classes=(b"A", b"B", b"C", b"D")),
-        Head("intent", per_step=False, classes=(b"x", b"y")),
+        Label("tags", per_step=True, classes=(b"A", b"B", b"C", b"D")),
+        Label("intent", per_step=False, classes=(b"x", b"y")),
     ),
     columns={
         "tokens": Column("int64"),
@@ -79,7 +79,7 @@ def batches(seed: int | None = 1, batch_tokens: int = 32, **settings: Any) -> Se
 
 
 def new_trainer(
-    folder: str, saved: SavedState | None = None, network: ModelConfig | None = None, **settings: Any
+    folder: str, saved: Checkpoint | None = None, network: ModelConfig | None = None, **settings: Any
 ) -> tuple[keras.Model, Trainer]:
     config = TrainingConfig(**{"epochs": 3, "learning_rate": 0.02, **settings})
     keras.utils.set_random_seed(config.seed)
@@ -87,7 +87,7 @@ def new_trainer(
     return model, Trainer(model, TASK, config, folder, saved)
 
 
-def train(folder: str, saved: SavedState | None = None, **settings: Any) -> tuple[keras.Model, Outcome]:
+def train(folder: str, saved: Checkpoint | None = None, **settings: Any) -> tuple[keras.Model, Outcome]:
     model, trainer = new_trainer(folder, saved, **settings)
     return model, trainer.fit(batches(), batches(seed=None))
 
@@ -106,4 +106,4 @@ EVERYTHING: dict[str, Any] = {
 
 
 if __name__ == "__main__":
-    train(sys.argv[1], SavedState(os.path.join(sys.argv[1], "state"), "training"), **EVERYTHING)
+    train(sys.argv[1], Checkpoint(os.path.join(sys.argv[1], "state"), "training"), **EVERYTHING)

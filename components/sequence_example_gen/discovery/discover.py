@@ -19,12 +19,12 @@ from tfx_sequence.components.sequence_example_gen.discovery.sample import Record
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
 from tfx_sequence.components.sequence_example_gen.readers.long_form import columns_of
 from tfx_sequence.schemas.records.rejects import brief
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, Spans
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, SpanScheme
 
 _MOST_MISSING = 0.1
 _NUMBERS = {int, float}
 _ENOUGH = 20
-_SCHEMES: dict[Spans, str] = {"BIO": r"O|[BI]-.+", "BIOES": r"O|[BIES]-.+"}
+_SCHEMES: dict[SpanScheme, str] = {"BIO": r"O|[BI]-.+", "BIOES": r"O|[BIES]-.+"}
 _TYPES = {
     "NoneType": "null",
     "bool": "true or false",

@@ -10,15 +10,15 @@ import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import Placer
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import DETAILS, Tally
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded, Intake
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import DETAILS, ReadCounts
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded, RecordEncoder
 from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.records.tfrecords import frame
 
 COUNTERS = "tfx_sequence.SequenceExampleGen"
-"""The namespace of the Beam counters, which have the names of `Tally.counts`."""
+"""The namespace of the Beam counters, which have the names of `ReadCounts.counts`."""
 
 RUNS = "runs"
 """The output tag of the runs, as `(group, run)`; the tallies are the main output."""
@@ -27,7 +27,7 @@ RUNS = "runs"
 class Sink:
     """Takes the results of one file, or of some groups of rows."""
 
-    def __init__(self, request: Request, split: str | None, intake: Intake) -> None:
+    def __init__(self, request: Request, split: str | None, intake: RecordEncoder) -> None:
         """Takes the settings, the split of the input if it comes in splits, and what the records went through."""
         self._placer = Placer(intake.content, request.shares(split), request.write, intake.encoder)
         self._by_rank = request.by_rank
@@ -63,7 +63,7 @@ class Sink:
     def finish(self) -> Iterator[Any]:
         """Yields the remaining runs and the tally."""
         yield from tagged(self._writer)
-        tally = Tally(
+        tally = ReadCounts(
             accepted=self._accepted,
             truncated=self._truncated,
             rejected=self._rejected,

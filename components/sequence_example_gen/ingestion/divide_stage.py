@@ -11,7 +11,7 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import tagged
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import place, same_record
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Group, Run, RunWriter, merged
 from tfx_sequence.schemas.records.tfrecords import unframe
@@ -40,7 +40,7 @@ class Divide(beam.DoFn):
             if writer.full:
                 yield from tagged(writer)
         yield from tagged(writer)
-        yield Tally(written=written)
+        yield ReadCounts(written=written)
 
     def _splits(self, count: int) -> Iterator[str]:
         """The split of each of `count` records: shares of the count, rounded up in favour of the first."""

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded, Intake
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded, RecordEncoder
 from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, make_reader
 from tfx_sequence.schemas.records.examples import Record
@@ -32,7 +32,7 @@ class FileReader:
         Raises:
           ValueError: if the settings do not fit each other.
         """
-        self.intake = Intake(spec, config)
+        self.intake = RecordEncoder(spec, config)
         self._reader = make_reader(config, self.intake.content)
         self.grouping = self._reader.grouping
 

@@ -22,9 +22,9 @@ from tfx_sequence.components.sequence_example_gen.files import file_system as st
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import RUNS
 from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import Divide
 from tfx_sequence.components.sequence_example_gen.ingestion.group_stage import MakeRecords, ReadRows
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.read_stage import ReadFile
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Intake
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
 from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import groups, write_group
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
@@ -33,7 +33,7 @@ REJECTS = "Rejects"
 """The folder of the rejects, beside those of the splits."""
 
 
-def ingest(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> Tally:
+def ingest(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
     """Reads the files and writes the splits. What was written is deleted again if anything fails.
 
     Raises:
@@ -56,7 +56,7 @@ def ingest(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> Tall
     return tally
 
 
-def _run(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> Tally:
+def _run(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
     for folder in (request.staging, *request.splits.values()):
         storage.make_folder(folder)
     report = storage.join(request.staging, "tally.json")
@@ -70,13 +70,13 @@ def _run(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> Tally:
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.Map(write_group, beam.pvalue.AsSingleton(tally), request)
         )
-    return Tally.model_validate_json(storage.read_text(report))
+    return ReadCounts.model_validate_json(storage.read_text(report))
 
 
 def _read(pipeline: beam.Pipeline, request: Request) -> tuple[beam.PCollection, beam.PCollection]:
     """The tally of all records, and their runs by group of shards."""
     files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
-    long_form = make_reader(request.read, Intake(request.spec, request.read).content).grouping is not None
+    long_form = make_reader(request.read, RecordEncoder(request.spec, request.read).content).grouping is not None
     results = files | "Read" >> _stage(ReadRows(request) if long_form else ReadFile(request))
     tallies, runs = [results["tallies"]], results[RUNS]
     if long_form:
@@ -85,7 +85,7 @@ def _read(pipeline: beam.Pipeline, request: Request) -> tuple[beam.PCollection, 
     if request.by_rank:
         results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _stage(Divide(request))
         tallies, runs = [*tallies, results["tallies"]], results[RUNS]
-    tally = tallies | "Tallies" >> beam.Flatten() | "Tally" >> beam.CombineGlobally(Tally.merge)
+    tally = tallies | "Tallies" >> beam.Flatten() | "ReadCounts" >> beam.CombineGlobally(ReadCounts.merge)
     return tally, runs
 
 
@@ -93,7 +93,7 @@ def _stage(work: beam.DoFn) -> beam.PTransform:
     return beam.ParDo(work).with_outputs(RUNS, main="tallies")
 
 
-def _write_rejects(folder: str, tally: Tally) -> None:
+def _write_rejects(folder: str, tally: ReadCounts) -> None:
     storage.make_folder(folder)
     lines = "".join(f"{reject.model_dump_json(exclude_none=True)}\n" for reject in tally.rejects)
     storage.write_text(storage.join(folder, "rejects.jsonl"), lines)

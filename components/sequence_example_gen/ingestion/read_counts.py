@@ -22,7 +22,7 @@ class EmptySplitError(ValueError):
     """A split that must have records has none."""
 
 
-class Tally(Frozen):
+class ReadCounts(Frozen):
     """Counts of records.
 
     Attributes:
@@ -51,7 +51,7 @@ class Tally(Frozen):
         }
 
     @classmethod
-    def merge(cls, tallies: Iterable[Tally]) -> Tally:
+    def merge(cls, tallies: Iterable[ReadCounts]) -> ReadCounts:
         """The sum; the order of the parts does not matter."""
         accepted = truncated = 0
         rejected, written = Counter[str](), Counter[str]()

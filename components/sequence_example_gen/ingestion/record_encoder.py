@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
     long: bool
 
 
-class Intake:
+class RecordEncoder:
     """Takes records in.
 
     Attributes:

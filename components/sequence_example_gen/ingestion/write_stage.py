@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.files import file_system as storage
 from tfx_sequence.components.sequence_example_gen.files.tfrecord_writer import write_tfrecords
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Group, Run, merged
 
@@ -22,7 +22,7 @@ def groups(request: Request) -> list[Group]:
     return [(split, group) for split in request.splits for group in range(count)]
 
 
-def write_group(element: tuple[Group, Iterable[Run | None]], tally: Tally, request: Request) -> None:
+def write_group(element: tuple[Group, Iterable[Run | None]], tally: ReadCounts, request: Request) -> None:
     """Merges the runs of a group and writes its shards, unless the tally says that the run fails.
 
     Args:

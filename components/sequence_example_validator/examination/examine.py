@@ -18,7 +18,7 @@ from tfx_sequence.components.sequence_example_validator.tfrecord_batches import 
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn, describe_failures
 from tfx_sequence.schemas.checks.arrow_columns import feature_names
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
-from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.checks.profile import Profile
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
@@ -91,9 +91,9 @@ def _refuse_others(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, P
 
 def _check(
     splits: Mapping[str, Sequence[str]], checker: RecordChecker, profiles: Mapping[str, Profile]
-) -> dict[str, Tally]:
+) -> dict[str, FindingCounts]:
     """Reads every record once: checks it, counts it in, and notes its key."""
-    tallies: dict[str, list[Tally]] = {split: [] for split in splits}
+    tallies: dict[str, list[FindingCounts]] = {split: [] for split in splits}
     index = KeyIndex()
     for split, path in ((split, path) for split, paths in splits.items() for path in paths):
         position = 0
@@ -107,10 +107,10 @@ def _check(
                 for key, record in checked.keys:
                     index.add(key, Use(split, path, record))
         except BadRecordError as error:
-            tallies[split].append(Tally.of(error.reject.reason, "", 1, (error.reject,)))
+            tallies[split].append(FindingCounts.of(error.reject.reason, "", 1, (error.reject,)))
     for split, tally in index.tallies(checker.key_features[0] if checker.key_features else ""):
         tallies[split].append(tally)
-    return {split: Tally.sum(found) for split, found in tallies.items()}
+    return {split: FindingCounts.sum(found) for split, found in tallies.items()}
 
 
 def _anomalies(split: str, found: anomalies_pb2.Anomalies) -> list[AnomalyReport]:

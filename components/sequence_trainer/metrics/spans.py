@@ -49,7 +49,7 @@ class TagTable(NamedTuple):
     type: npt.NDArray[np.int32]
 
 
-class Spans(NamedTuple):
+class TagSpans(NamedTuple):
     """The spans of a batch, by the step they start at. All are `[B * T]`.
 
     Attributes:
@@ -86,7 +86,7 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "lenient") -> TagTable:
     )
 
 
-def find_spans(tags: tf.Tensor, lengths: tf.Tensor, table: TagTable, scheme: Scheme = "lenient") -> Spans:
+def find_spans(tags: tf.Tensor, lengths: tf.Tensor, table: TagTable, scheme: Scheme = "lenient") -> TagSpans:
     """Finds the spans of tag ids `[B, T]`, T at least 1, of sequences of these lengths `[B]`."""
     mask = step_mask(lengths, tf.shape(tags)[1])
     index = classes(tags, mask)
@@ -101,10 +101,10 @@ def find_spans(tags: tf.Tensor, lengths: tf.Tensor, table: TagTable, scheme: Sch
     starts = ~joined & (prefix != _OUTSIDE) if scheme == "lenient" else _is(prefix, _BEGIN, _SINGLE)
     if scheme == "BIOES":
         starts &= _is(tf.gather(prefix, ends), _END, _SINGLE)
-    return Spans(starts, ends, types)
+    return TagSpans(starts, ends, types)
 
 
-def count_spans(labels: Spans, predictions: Spans, num_types: int) -> tf.Tensor:
+def count_spans(labels: TagSpans, predictions: TagSpans, num_types: int) -> tf.Tensor:
     """How many spans of each type were found, were predicted and are there: int64 `[3, num_types]`."""
     found = labels.starts & predictions.starts
     found &= (labels.ends == predictions.ends) & (labels.types == predictions.types)

@@ -17,14 +17,14 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadLayer
+from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.task.task import Head, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask, TaskError
 
 
 class SequenceModel(keras.Model):
@@ -53,7 +53,7 @@ class SequenceModel(keras.Model):
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
-        self.heads: dict[str, HeadLayer] = {
+        self.heads: dict[str, Head] = {
             head.name: _head(head, config.heads.get(head.name, HeadConfig()), task, self._inputs, seeds)
             for head in task.heads
         }
@@ -92,7 +92,7 @@ class SequenceModel(keras.Model):
         return self._stack.first_states(batch)
 
 
-def _head(head: Head, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> HeadLayer:
+def _head(head: Label, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> Head:
     kind = config.kind or ("softmax" if head.classes else "regression")
     if kind == "regression":
         return RegressionHead(head, config, task.weight)

@@ -20,9 +20,9 @@ from tfx_sequence.components.sequence_trainer.task.transformed import (
     read_transformed,
 )
 from tfx_sequence.schemas.embeddings import load_embeddings
-from tfx_sequence.schemas.spec import SequenceSpec, Spans
+from tfx_sequence.schemas.spec import SequenceSpec, SpanScheme
 
-__all__ = ["Head", "Input", "SequenceTask", "TaskError"]
+__all__ = ["Input", "Label", "SequenceTask", "TaskError"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Head:
+class Label:
     """A label that the model predicts.
 
     Attributes:
@@ -67,7 +67,7 @@ class Head:
     name: str
     per_step: bool
     classes: tuple[bytes, ...] = ()
-    spans: Spans | None = None
+    spans: SpanScheme | None = None
     width: int | None = None
     same_ids: tuple[str, ...] = ()
 
@@ -88,7 +88,7 @@ class SequenceTask:
 
     raw: SequenceSpec
     inputs: tuple[Input, ...]
-    heads: tuple[Head, ...]
+    heads: tuple[Label, ...]
     columns: dict[str, Column]
     weight: str | None = None
     embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
@@ -169,12 +169,12 @@ def _head(
     raw: SequenceSpec,
     names: Mapping[str, tuple[bytes, ...] | None],
     inputs: tuple[Input, ...],
-) -> Head:
+) -> Label:
     column = feature.column
     if column.nested:
         raise TaskError(f"the label {name!r} has any number of values in a step; a label has one")
     if feature.num_ids is None and column.dtype != "string":
-        return Head(name, not column.context, width=column.width)
+        return Label(name, not column.context, width=column.width)
     classes = names[name]
     if classes is None:
         raise TaskError(
@@ -188,7 +188,7 @@ def _head(
         if item.num_ids == feature.num_ids and not (item.context or item.nested) and names[item.name] == classes
     )
     spans = raw.features[name].spans if name in raw.features else None
-    return Head(name, not column.context, classes, spans, same_ids=same_ids)
+    return Label(name, not column.context, classes, spans, same_ids=same_ids)
 
 
 def _weight(features: Mapping[str, Transformed]) -> str | None:

@@ -29,7 +29,7 @@ KEPT_STATES = 4
 _logger = logging.getLogger(__name__)
 
 
-class SavedState:
+class Checkpoint:
     """The state of one training.
 
     Attributes:

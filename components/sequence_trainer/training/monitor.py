@@ -12,7 +12,7 @@ _LESS_IS_BETTER = ("loss", "perplexity", "bits_per_step", "cross_entropy", "mae"
 """How the names of such metrics end."""
 
 
-class Watch:
+class Monitor:
     """Turns an epoch's metrics into one number, which is higher for a better model."""
 
     def __init__(self, heads: Iterable[HeadMetrics], monitor: str | None) -> None:

@@ -56,7 +56,7 @@ class EpochSums:
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where a training stands.
 
     Attributes:
@@ -82,7 +82,7 @@ class Standing:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, numbers: dict[str, Any]) -> Standing:
+    def from_json(cls, numbers: dict[str, Any]) -> TrainingState:
         """What `to_json` was made of."""
         best = numbers["best"]
         return cls(**{**numbers, "best": best and Outcome(**best), "sums": EpochSums(**numbers["sums"])})

@@ -24,13 +24,13 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.model.heads.base import Batch
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
-from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
-from tfx_sequence.components.sequence_trainer.training.monitor import Watch
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
+from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.training.schedule import learning_rate
-from tfx_sequence.components.sequence_trainer.training.state import EpochSums, Outcome, Standing
+from tfx_sequence.components.sequence_trainer.training.state import EpochSums, Outcome, TrainingState
 from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
-from tfx_sequence.components.sequence_trainer.training.training_report import Report
+from tfx_sequence.components.sequence_trainer.training.training_report import TrainingReport
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Any, task: SequenceTask, config: TrainingConfig, log_dir: str, saved: SavedState | None = None
+        self, model: Any, task: SequenceTask, config: TrainingConfig, log_dir: str, saved: Checkpoint | None = None
     ) -> None:
         """Nothing is read yet."""
         if config.window is not None:
@@ -63,9 +63,9 @@ class Trainer:
         self._saved = saved
         self._log_dir = log_dir
         self._metrics = {name: head.new_metrics() for name, head in model.heads.items()}
-        self._watch = Watch(self._metrics.values(), config.monitor)
+        self._watch = Monitor(self._metrics.values(), config.monitor)
         self._steps = next(name for name, column in task.columns.items() if not column.context)
-        self._standing = Standing()
+        self._standing = TrainingState()
         self._best: list[Any] = []
 
     def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
@@ -76,7 +76,7 @@ class Trainer:
         """
         self._build(train)
         self._resume()
-        report = Report(self._config, self._log_dir)
+        report = TrainingReport(self._config, self._log_dir)
         for figures in self._standing.history:
             report.scalars(figures)
         while not self._over():
@@ -143,7 +143,7 @@ class Trainer:
             minutes is not None and self._standing.seconds >= 60 * minutes
         )
 
-    def _train_epoch(self, train: SequenceBatches, report: Report) -> None:
+    def _train_epoch(self, train: SequenceBatches, report: TrainingReport) -> None:
         """Trains what is left of the epoch, or until a limit is reached."""
         standing = self._standing
         count = train.size(standing.epoch)
@@ -195,7 +195,7 @@ class Trainer:
         )
         return f"{message}. The batch's records are listed in {path}"
 
-    def _end_epoch(self, evaluation: SequenceBatches, report: Report) -> None:
+    def _end_epoch(self, evaluation: SequenceBatches, report: TrainingReport) -> None:
         """Evaluates, remembers the best, and moves on to the next epoch."""
         standing, start = self._standing, time.monotonic()
         with self._averages.in_place():
@@ -242,7 +242,7 @@ class Trainer:
             return
         for variable, value in zip(state, values, strict=True):
             variable.assign(value)
-        self._standing, self._best = Standing.from_json(numbers), arrays.get("best", [])
+        self._standing, self._best = TrainingState.from_json(numbers), arrays.get("best", [])
 
 
 def _check_windows(model: Any, task: SequenceTask) -> None:

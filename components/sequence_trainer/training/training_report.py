@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
-from tfx_sequence.components.sequence_trainer.training.state import Standing
+from tfx_sequence.components.sequence_trainer.training.state import TrainingState
 
 progress = logging.getLogger("tfx_sequence.progress")
 """Records whose attribute `progress` holds figures: one after each epoch, and now and then one within an epoch, which
@@ -23,7 +23,7 @@ _EVERY_SECONDS = 2.0
 Figures = Mapping[str, float]
 
 
-class Report:
+class TrainingReport:
     """Of one training."""
 
     def __init__(self, config: TrainingConfig, log_dir: str) -> None:
@@ -35,7 +35,7 @@ class Report:
             for name in ("train", "eval")
         }
 
-    def batch(self, standing: Standing, batches: int | None) -> None:
+    def batch(self, standing: TrainingState, batches: int | None) -> None:
         """Tells where the epoch stands, if it has not done so lately; `batches` is its size, if known."""
         if time.monotonic() - self._told < _EVERY_SECONDS:
             return
@@ -50,7 +50,9 @@ class Report:
             figures["seconds_left"] = left
         _tell(figures)
 
-    def epoch(self, standing: Standing, metrics: Figures, model: keras.Model, rate: float, batches: int) -> Figures:
+    def epoch(
+        self, standing: TrainingState, metrics: Figures, model: keras.Model, rate: float, batches: int
+    ) -> Figures:
         """Tells of an epoch that has ended. Returns its figures."""
         figures: dict[str, float] = {"epoch": standing.epoch, "epochs": self._config.epochs}
         figures |= standing.sums.figures() | {"learning_rate": rate}
@@ -79,7 +81,7 @@ class Report:
         for writer in self._writers.values():
             writer.close()
 
-    def _seconds_left(self, standing: Standing, batches: int | None) -> float | None:
+    def _seconds_left(self, standing: TrainingState, batches: int | None) -> float | None:
         """How long all epochs, or the step or minute that is the last, will take; patience may end it sooner."""
         done = standing.sums
         if batches is None or not done.batches:

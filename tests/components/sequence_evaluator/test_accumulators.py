@@ -17,9 +17,9 @@ from tfx_sequence.components.sequence_evaluator.accumulators import (
     Counts,
     CrossEntropyTally,
     LabelTally,
+    MetricAccumulator,
     NumberTally,
     SpanTally,
-    Tally,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def _records(values: np.ndarray[Any, Any]) -> list[dict[str, np.ndarray[Any, Any
     return records
 
 
-def _values(tally: Tally, records: list[dict[str, np.ndarray[Any, Any]]]) -> dict[str, float]:
+def _values(tally: MetricAccumulator, records: list[dict[str, np.ndarray[Any, Any]]]) -> dict[str, float]:
     total: Counts = Counter()
     for record in records:
         total.update(tally.count(record))
@@ -147,7 +147,7 @@ def test_number_errors_equal_numpys(width: int) -> None:
 @pytest.mark.parametrize(
     "tally", [AccuracyTally("tags", True), LabelTally("tags", False), SpanTally("tags"), NumberTally("tags", True)]
 )
-def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: Tally) -> None:
+def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: MetricAccumulator) -> None:
     with pytest.raises(
         ValueError, match=r"of the label 'tags' need 'tags_label', but .* gives lengths, upos, upos_label\."
     ):
@@ -164,7 +164,7 @@ def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: Tally
         (SpanTally("tags"), {"tags_span_f1": 0.0, "tags_span_macro_f1": 0.0}),
     ],
 )
-def test_without_any_step_means_are_nan_and_scores_are_zero(tally: Tally, empty: dict[str, float]) -> None:
+def test_without_any_step_means_are_nan_and_scores_are_zero(tally: MetricAccumulator, empty: dict[str, float]) -> None:
     values = tally.values(Counter())
     assert list(values) == tally.names
     np.testing.assert_equal({name: values[name] for name in empty}, empty)

@@ -33,7 +33,7 @@ from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
 from tfx_sequence.components.sequence_schema_gen import infer_schema
-from tfx_sequence.schemas.checks.findings import Tally
+from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd import convert as tfmd
@@ -351,7 +351,7 @@ def changed_since(schema: schema_pb2.Schema) -> Iterator[tuple[str, Outcome]]:
         )
 
 
-def outcome(records: list[Any], tally: Tally, schema: schema_pb2.Schema) -> Outcome:
+def outcome(records: list[Any], tally: FindingCounts, schema: schema_pb2.Schema) -> Outcome:
     stock = stock_says(records, schema)
     # Where StatisticsGen fails the pipeline ends; what the record checks say is what they say of the files alone.
     seen = BASE if isinstance(stock, str) else records
@@ -414,9 +414,9 @@ def test_defect_of_a_whole_data_set_is_found(outcomes: dict[str, Outcome], name:
 
 
 def test_split_without_records_is_found() -> None:
-    found = validate_split(Statistics(statistics([])), make_schema(), Tally(), {})
+    found = validate_split(Statistics(statistics([])), make_schema(), FindingCounts(), {})
     assert found.dataset_anomaly_info.description == "The split has no record at all."
-    off = validate_split(Statistics(statistics([])), make_schema(), Tally(), {"NO_DATA_IN_SPAN": "off"})
+    off = validate_split(Statistics(statistics([])), make_schema(), FindingCounts(), {"NO_DATA_IN_SPAN": "off"})
     assert not off.HasField("dataset_anomaly_info")
 
 
@@ -432,7 +432,7 @@ def test_treebank_itself_is_clean(tmp_path: pathlib.Path) -> None:
     seen = statistics(records)
     schema = infer_schema({"train": seen}, spec)
     found = check_files([ExampleFile("train", path)], schema, {"train": f"{path}.json"}, make_pipeline)
-    assert found["train"] == Tally(records=4851)
+    assert found["train"] == FindingCounts(records=4851)
     same = Statistics(seen, baseline=seen, serving=seen)
     anomalies = validate_split(same, schema, found["train"], {})
     assert not anomalies.anomaly_info

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from tfx_sequence.pipeline.config.toml_file import load_config
-from tfx_sequence.pipeline.runs.run_summary import Report, flat, near
+from tfx_sequence.pipeline.runs.run_summary import RunReport, flat, near
 from tfx_sequence.pipeline.runs.runner import ComponentResult, OutputArtifact, RunResult
 
 
@@ -29,7 +29,7 @@ def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
 
     def model(**changed):
         (tmp_path / "metrics.json").write_text(json.dumps({**metrics, **changed}))
-        text = Report(load_config(config_file), result_of(tmp_path, {"pushed": 0})).to_text("/log")
+        text = RunReport(load_config(config_file), result_of(tmp_path, {"pushed": 0})).to_text("/log")
         (line,) = [line for line in text.splitlines() if line.startswith("  model ")]
         return line.split(maxsplit=1)[1]
 
@@ -54,12 +54,12 @@ def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
 )
 def test_report_advises_longer_training_when_the_last_epoch_was_the_best(config_file, schedule, epoch, hint):
     config_file.write_text(config_file.read_text() + f"[training]\nschedule = '{schedule}'\n")
-    text = Report(load_config(config_file), result_of(epoch=epoch)).to_text("/log")
+    text = RunReport(load_config(config_file), result_of(epoch=epoch)).to_text("/log")
     assert ("  train longer  the last of 20 epochs was the best" in text) == hint
 
 
 def test_report_has_all_its_parts(config_file):
-    report = Report(load_config(config_file), result_of(pushed={"pushed": 0}))
+    report = RunReport(load_config(config_file), result_of(pushed={"pushed": 0}))
     assert report.model is None
     assert report.to_text("/log").split("\n\n") == [
         "Finished in 1:02 min; 1 of 2 components reused",
@@ -72,17 +72,17 @@ def test_report_has_all_its_parts(config_file):
 
 def test_report_names_files_when_the_model_reads_more_than_words(config_file, tmp_path):
     pushed = {"pushed": 1, "pushed_destination": str(tmp_path / "serving" / "7")}
-    assert "predict " in (words := Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log"))
+    assert "predict " in (words := RunReport(load_config(config_file), result_of(pushed=pushed)).to_text("/log"))
     assert '"..."' in words
     config_file.write_text(config_file.read_text() + "[features.weight]\nkind = 'float'\nsource = 'MISC:Weight'\n")
-    text = Report(load_config(config_file), result_of(pushed=pushed)).to_text("/log")
+    text = RunReport(load_config(config_file), result_of(pushed=pushed)).to_text("/log")
     assert '"..."' not in text
     assert "--config CONFIG --input FILE --output FOLDER" in text
 
 
 def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path):
     (tmp_path / "metrics.json").write_text('{"accuracy": NaN, "steps": 3}')
-    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    report = RunReport(load_config(config_file), result_of(evaluation=tmp_path))
     assert json.loads(report.to_json())["metrics"] == {"accuracy": None, "steps": 3}
 
 
@@ -91,7 +91,7 @@ def test_report_shows_the_bounds_of_a_metric_when_there_are_intervals(config_fil
     monkeypatch.setattr(
         "tfx_sequence.pipeline.runs.run_summary.read_intervals", lambda uri: {"accuracy": (0.931, 0.9468)}
     )
-    report = Report(load_config(config_file), result_of(evaluation=tmp_path))
+    report = RunReport(load_config(config_file), result_of(evaluation=tmp_path))
     assert "  accuracy  0.9400  (0.9310 to 0.9468)\n  steps     8,025\n" in report.to_text("/log")
     # The metrics are the same numbers under the same names.
     got = json.loads(report.to_json())
@@ -99,7 +99,7 @@ def test_report_shows_the_bounds_of_a_metric_when_there_are_intervals(config_fil
 
 
 def test_report_is_empty_when_there_was_no_run():
-    assert json.loads(Report().to_json(error="wrong")) == {
+    assert json.loads(RunReport().to_json(error="wrong")) == {
         "metrics": {},
         "model": None,
         "pipeline_root": None,

@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from hypothesis import given
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.checks.findings import NAMED, Tally
+from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.records.rejects import Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -74,7 +74,7 @@ def messages(tally):
 
 def test_clean_records_give_nothing(example):
     tally = check([example(CONTEXT, LISTS)] * 3)
-    assert tally == Tally(records=3)
+    assert tally == FindingCounts(records=3)
 
 
 def with_lists(**changed):
@@ -192,7 +192,7 @@ def test_record_without_feature_lists_lacks_all_of_them(example):
 
 
 def test_feature_that_no_spec_names_is_not_judged(example):
-    assert check([example({**CONTEXT, "x": []}, {**LISTS, "more": [[], [1, 2], 3]})]) == Tally(records=1)
+    assert check([example({**CONTEXT, "x": []}, {**LISTS, "more": [[], [1, 2], 3]})]) == FindingCounts(records=1)
 
 
 @pytest.mark.parametrize("junk", [b"\x0a", b"\xff" * 9, b"not an example"])
@@ -233,10 +233,10 @@ def test_tallies_add_up_in_any_order_and_grouping(example):
     records = [example(*with_lists(tags=["X"] * n)) for n in (1, 2, 3, 0, 1, 2, 3, 1, 3)]
     whole = check(records, file="f")
     singles = [check([record], "f", position) for position, record in enumerate(records)]
-    assert Tally.sum(singles) == Tally.sum(reversed(singles)) == whole
-    assert Tally.sum([Tally.sum(singles[:4]), Tally.sum(singles[4:])]) == whole
-    assert Tally.model_validate_json(whole.model_dump_json()) == whole
-    assert Tally.sum([]) == Tally()
+    assert FindingCounts.sum(singles) == FindingCounts.sum(reversed(singles)) == whole
+    assert FindingCounts.sum([FindingCounts.sum(singles[:4]), FindingCounts.sum(singles[4:])]) == whole
+    assert FindingCounts.model_validate_json(whole.model_dump_json()) == whole
+    assert FindingCounts.sum([]) == FindingCounts()
 
 
 def test_key_of_several_features_is_joined(example):

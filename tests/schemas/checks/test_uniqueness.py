@@ -1,7 +1,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from tfx_sequence.schemas.checks.findings import NAMED, Tally
+from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
 from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
 
 
@@ -13,7 +13,7 @@ def found(*uses):
     tallies = {}
     for split, tally in index.tallies("id"):
         tallies.setdefault(split, []).append(tally)
-    return {split: Tally.sum(parts) for split, parts in tallies.items()}
+    return {split: FindingCounts.sum(parts) for split, parts in tallies.items()}
 
 
 def test_key_that_is_used_once_is_no_finding():

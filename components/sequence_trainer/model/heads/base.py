@@ -28,7 +28,7 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
 from tfx_sequence.components.sequence_trainer.rnn.windows import SHARE
-from tfx_sequence.components.sequence_trainer.task.task import Head
+from tfx_sequence.components.sequence_trainer.task.task import Label
 
 Batch = Mapping[str, tf.Tensor]
 """The columns of a padded batch, `[B, T, ...]` or `[B, ...]`, and `lengths`, int64 `[B]`."""
@@ -59,7 +59,7 @@ class HeadMetrics(abc.ABC):
 
     more_is_better = True
 
-    def __init__(self, head: Head, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+    def __init__(self, head: Label, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
         """Takes the metrics, and the name in `result`, without the label's name, of the one that is watched."""
         self.head = head
         self.metrics = metrics
@@ -88,7 +88,7 @@ class HeadMetrics(abc.ABC):
         return batch[LENGTHS] if self.head.per_step else None
 
 
-class HeadLayer(keras.layers.Layer, abc.ABC):
+class Head(keras.layers.Layer, abc.ABC):
     """Predicts one label.
 
     Args:
@@ -97,7 +97,7 @@ class HeadLayer(keras.layers.Layer, abc.ABC):
       record_weight: The column that says how much each record counts, if there is one.
     """
 
-    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer; its weights are made when it is first called."""
         super().__init__(name=f"head_{head.name}")
         self.head = head

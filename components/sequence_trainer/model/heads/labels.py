@@ -21,13 +21,13 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     step_losses,
 )
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadLayer, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
-from tfx_sequence.components.sequence_trainer.task.task import Head, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Label, TaskError
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
 
-class SoftmaxHead(HeadLayer):
+class SoftmaxHead(Head):
     """A softmax over the label's values: of each step, or of the record.
 
     Args:
@@ -38,7 +38,7 @@ class SoftmaxHead(HeadLayer):
     """
 
     def __init__(
-        self, head: Head, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
+        self, head: Label, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
     ) -> None:
         """Makes the layer.
 
@@ -124,10 +124,10 @@ class SoftmaxHead(HeadLayer):
         return LabelMetrics(self)
 
 
-class CRFHead(HeadLayer):
+class CRFHead(Head):
     """A linear-chain CRF over the steps of a sequence. Its answers keep to the label's `spans`, if it has them."""
 
-    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer."""
         super().__init__(head, config, record_weight)
         allowed = tag_constraints([value.decode() for value in head.classes], head.spans) if head.spans else None
@@ -166,7 +166,7 @@ class CRFHead(HeadLayer):
 class LabelMetrics(HeadMetrics):
     """Metrics of the ids that a head answers with."""
 
-    def __init__(self, layer: HeadLayer) -> None:
+    def __init__(self, layer: Head) -> None:
         """Takes the head whose answers count."""
         metrics: dict[str, keras.metrics.Metric] = {"accuracy": Accuracy()}
         if layer.head.spans:
@@ -181,7 +181,7 @@ class LabelMetrics(HeadMetrics):
             metric.update_state(batch[self.head.name], predictions, self.lengths(batch))
 
 
-def _check_sampled(head: Head, config: HeadConfig) -> None:
+def _check_sampled(head: Label, config: HeadConfig) -> None:
     if config.sampled is not None and config.sampled >= len(head.classes):
         raise TaskError(
             f"model.heads.{head.name}.sampled: must be less than {len(head.classes)}, the number of the label's "
@@ -189,7 +189,7 @@ def _check_sampled(head: Head, config: HeadConfig) -> None:
         )
 
 
-def _class_weights(head: Head, config: HeadConfig) -> tf.Tensor | None:
+def _class_weights(head: Label, config: HeadConfig) -> tf.Tensor | None:
     values = [value.decode(errors="replace") for value in head.classes]
     if unknown := [value for value in config.class_weights if value not in values]:
         raise TaskError(
@@ -199,7 +199,7 @@ def _class_weights(head: Head, config: HeadConfig) -> tf.Tensor | None:
     return tf.constant([config.class_weights.get(value, 1.0) for value in values]) if config.class_weights else None
 
 
-def _answers(head: Head, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+def _answers(head: Label, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
     """Ids and their probabilities as they are served."""
     names = tf.constant([b"", *head.classes])
     return {head.name: tf.gather(names, ids), f"{head.name}_id": ids, f"{head.name}_score": scores}

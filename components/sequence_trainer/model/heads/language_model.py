@@ -9,7 +9,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
 from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
-from tfx_sequence.components.sequence_trainer.task.task import Head
+from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.spec import FIRST_ID
 
 
@@ -31,7 +31,7 @@ class LanguageModelHead(SoftmaxHead):
 
     def __init__(
         self,
-        head: Head,
+        head: Label,
         config: HeadConfig,
         record_weight: str | None = None,
         embedding: keras.layers.Embedding | None = None,
@@ -71,7 +71,7 @@ class _LanguageMetrics(HeadMetrics):
 
     more_is_better = False
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Label) -> None:
         metrics = {"perplexity": Perplexity(), "cross_entropy": CrossEntropy(), "accuracy": Accuracy()}
         super().__init__(head, metrics, watched="cross_entropy")
 

@@ -15,15 +15,15 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     regression_loss,
 )
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadLayer, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
-from tfx_sequence.components.sequence_trainer.task.task import Head
+from tfx_sequence.components.sequence_trainer.task.task import Label
 
 
-class RegressionHead(HeadLayer):
+class RegressionHead(Head):
     """Predicts a number, or several, for each step or for the record, by the squared error."""
 
-    def __init__(self, head: Head, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer."""
         super().__init__(head, config, record_weight)
         self._pooled = Pooled(head.per_step, config.pooling)

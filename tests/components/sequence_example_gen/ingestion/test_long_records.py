@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.long_records import Cutter
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Intake
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -35,7 +35,7 @@ def record(length):
 @given(st.integers(1, 60), st.integers(1, 12), st.integers(0, 11))
 def test_pieces_put_together_are_the_record(length, size, overlap):
     overlap = min(overlap, size - 1)
-    intake = Intake(SPEC, config(max_length=size, on_long="split", overlap=overlap))
+    intake = RecordEncoder(SPEC, config(max_length=size, on_long="split", overlap=overlap))
     pieces = [decode(SPEC, data) for data in intake.take(record(length), "f", 0).pieces]
     joined = []
     for number, piece in enumerate(pieces):
@@ -52,7 +52,7 @@ def test_pieces_put_together_are_the_record(length, size, overlap):
 
 @pytest.mark.parametrize(("length", "want"), [(3, 3), (5, 5), (6, 5), (50, 5)])
 def test_truncate_keeps_the_first_steps(length, want):
-    encoded = Intake(PLAIN, config(max_length=5, on_long="truncate")).take(record(length), "f", 0)
+    encoded = RecordEncoder(PLAIN, config(max_length=5, on_long="truncate")).take(record(length), "f", 0)
     (data,) = encoded.pieces
     assert decode(PLAIN, data)["x"] == list(range(want))
     assert encoded.long == (length > 5)
@@ -60,20 +60,20 @@ def test_truncate_keeps_the_first_steps(length, want):
 
 def test_reject_and_keep_do_as_they_say():
     with pytest.raises(BadRecordError) as error:
-        Intake(PLAIN, config(max_length=5)).take(record(6), "f", 0)
+        RecordEncoder(PLAIN, config(max_length=5)).take(record(6), "f", 0)
     assert error.value.reject.reason is Reason.TOO_LONG
-    assert len(Intake(PLAIN, config(max_length=5, on_long="keep")).take(record(6), "f", 0).pieces) == 1
+    assert len(RecordEncoder(PLAIN, config(max_length=5, on_long="keep")).take(record(6), "f", 0).pieces) == 1
 
 
 def test_a_record_without_a_key_is_named_by_its_place():
     spec = SPEC.model_copy(update={"features": {k: v for k, v in SPEC.features.items() if k != "id"}})
-    encoded = Intake(spec, config(max_length=5, on_long="split")).take(record(6), "/data/a.jsonl", 7)
+    encoded = RecordEncoder(spec, config(max_length=5, on_long="split")).take(record(6), "/data/a.jsonl", 7)
     assert {decode(spec, data)["parent"] for data in encoded.pieces} == {"a.jsonl:7"}
 
 
 def test_a_last_piece_that_is_too_short_rejects_the_record():
     spec = SPEC.model_copy(update={"min_length": 3})
-    intake = Intake(spec, config(max_length=5, on_long="split"))
+    intake = RecordEncoder(spec, config(max_length=5, on_long="split"))
     assert len(intake.take(record(13), "f", 0).pieces) == 3
     with pytest.raises(BadRecordError, match="too_short"):
         intake.take(record(12), "f", 0)

@@ -5,7 +5,7 @@ import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, Placer
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Intake
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -21,7 +21,7 @@ SHARES = {"train": 8, "eval": 1, "test": 1}
 
 
 def places(split, write=None, records=RECORDS):
-    intake = Intake(SPEC, ReadConfig(format="jsonl"))
+    intake = RecordEncoder(SPEC, ReadConfig(format="jsonl"))
     placer = Placer(SPEC, split, write or WriteConfig(), intake.encoder)
     encoded = (intake.take(record, "file", i) for i, record in enumerate(records))
     return [place for item in encoded for place, _ in placer.places(item, 0)]

@@ -4,7 +4,7 @@ import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion import read_counts as module
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import EmptySplitError, Tally
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import EmptySplitError, ReadCounts
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 
 FAIL = ReadConfig(format="jsonl")
@@ -18,14 +18,19 @@ def reject(file, record):
 
 def tally(train, *rejects):
     counts = {"accepted": train, "truncated": 1, "written": {"train": train}}
-    return Tally(rejected={"malformed": len(rejects)}, rejects=rejects, **counts)
+    return ReadCounts(rejected={"malformed": len(rejects)}, rejects=rejects, **counts)
 
 
 def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
     monkeypatch.setattr(module, "DETAILS", 3)
-    parts = [tally(1, reject("b", 0), reject("b", 7)), tally(2, reject("a", 10)), tally(4, reject("a", 9)), Tally()]
+    parts = [
+        tally(1, reject("b", 0), reject("b", 7)),
+        tally(2, reject("a", 10)),
+        tally(4, reject("a", 9)),
+        ReadCounts(),
+    ]
     for order in itertools.permutations(parts):
-        total = Tally.merge([Tally.merge(order[:2]), *order[2:]])
+        total = ReadCounts.merge([ReadCounts.merge(order[:2]), *order[2:]])
         assert (total.accepted, total.truncated, total.rejected, total.written) == (
             7,
             3,
@@ -38,7 +43,7 @@ def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
 
 def test_tally_goes_through_json():
     total = tally(3, reject("a", 1))
-    assert Tally.model_validate_json(total.model_dump_json()) == total
+    assert ReadCounts.model_validate_json(total.model_dump_json()) == total
 
 
 def test_failure_names_the_first_bad_record_when_none_may_be():
@@ -53,7 +58,7 @@ def test_failure_doubts_the_settings_when_no_record_was_good():
     assert "No record was accepted before it; if others are like it, the format, its options or the features" in str(
         tally(0, reject("a", 0)).failure(FAIL, ["train"])
     )
-    failure = Tally(rejected={"malformed": 1}, rejects=(reject("a", 0),)).failure(ALL, ["train"])
+    failure = ReadCounts(rejected={"malformed": 1}, rejects=(reject("a", 0),)).failure(ALL, ["train"])
     assert isinstance(failure, EmptySplitError)
     assert "the first reject: file a, line 1" in str(failure)
     assert str(failure).endswith("the format, its options or the features are not those of the data")
@@ -61,7 +66,7 @@ def test_failure_doubts_the_settings_when_no_record_was_good():
 
 
 def test_failure_shows_a_reject_when_train_alone_is_empty():
-    total = Tally(accepted=1, written={"eval": 1}, rejected={"malformed": 1}, rejects=(reject("a", 0),))
+    total = ReadCounts(accepted=1, written={"eval": 1}, rejected={"malformed": 1}, rejects=(reject("a", 0),))
     assert "the split 'train' has no record (train: 0, eval: 1); the first reject: file a, line 1" in str(
         total.failure(ALL, ["train", "eval"])
     )
@@ -84,10 +89,10 @@ def test_failure_counts_when_more_than_the_fraction_is_bad(good, fails):
     ],
 )
 def test_failure_says_which_split_is_empty(written, splits, message):
-    failure = Tally(accepted=sum(written.values()), written=written).failure(FAIL, splits)
+    failure = ReadCounts(accepted=sum(written.values()), written=written).failure(FAIL, splits)
     assert isinstance(failure, EmptySplitError)
     assert message in str(failure)
 
 
 def test_no_failure_when_another_split_than_train_is_empty():
-    assert Tally(accepted=1, written={"train": 1}).failure(FAIL, ["train", "eval"]) is None
+    assert ReadCounts(accepted=1, written={"train": 1}).failure(FAIL, ["train", "eval"]) is None

@@ -12,18 +12,18 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadLayer
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
-from tfx_sequence.components.sequence_trainer.task.task import Head, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Label, TaskError
 
 LENGTHS = np.array([3, 0, 2])
-TAGS = Head("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")
-INTENT = Head("intent", per_step=False, classes=(b"x", b"y"))
-NEXT = Head("next", per_step=True, classes=(b"a", b"b", b"c", b"[OOV]"))
-PRICE = Head("price", per_step=False)
-PLACE = Head("place", per_step=True, width=2)
+TAGS = Label("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")
+INTENT = Label("intent", per_step=False, classes=(b"x", b"y"))
+NEXT = Label("next", per_step=True, classes=(b"a", b"b", b"c", b"[OOV]"))
+PRICE = Label("price", per_step=False)
+PLACE = Label("place", per_step=True, width=2)
 
 
 def _encoded(steps: int = 3) -> Encoded:
@@ -51,7 +51,7 @@ def _batch(steps: int = 3, padding: int = 0) -> dict[str, tf.Tensor]:
     }
 
 
-def _head(kind: str, **settings: object) -> HeadLayer:
+def _head(kind: str, **settings: object) -> Head:
     keras.utils.set_random_seed(3)
     if kind == "tied":
         table = embedding(len(NEXT.classes) + 1, 5, name="table")
@@ -67,7 +67,7 @@ def _head(kind: str, **settings: object) -> HeadLayer:
     }[kind]()
 
 
-def _randomise(layer: HeadLayer) -> None:
+def _randomise(layer: Head) -> None:
     generator = np.random.default_rng(5)
     for weight in layer.weights:
         weight.assign(generator.normal(size=weight.shape))
@@ -235,7 +235,7 @@ def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
 
 
 @pytest.mark.parametrize("head", [TAGS, INTENT, PRICE])
-def test_records_count_by_their_weight(head: Head) -> None:
+def test_records_count_by_their_weight(head: Label) -> None:
     kind = RegressionHead if head is PRICE else SoftmaxHead
     layer = kind(head, HeadConfig(weight=3), "importance")
     outputs, batch = layer(_encoded()), _batch()

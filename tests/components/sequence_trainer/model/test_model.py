@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask, TaskError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(
@@ -21,7 +21,7 @@ TASK = SequenceTask(
         Input("words", num_ids=6, width=1, context=False),
         Input("words_characters", num_ids=9, width=1, context=False, nested=True),
     ),
-    heads=(Head("next", per_step=True, classes=(b"a", b"b", b"c", b"d", b"[OOV]"), same_ids=("words",)),),
+    heads=(Label("next", per_step=True, classes=(b"a", b"b", b"c", b"d", b"[OOV]"), same_ids=("words",)),),
     columns={
         "words": Column("int64"),
         "words_characters": Column("int64", nested=True),

@@ -15,7 +15,7 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import Column, cou
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
-from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(
@@ -32,9 +32,9 @@ TASK = SequenceTask(
         Input("words_characters", num_ids=27, width=1, context=False, nested=True),
     ),
     heads=(
-        Head("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO"),
-        Head("intent", per_step=False, classes=(b"x", b"y")),
-        Head("price", per_step=True),
+        Label("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO"),
+        Label("intent", per_step=False, classes=(b"x", b"y")),
+        Label("price", per_step=True),
     ),
     columns={
         "words": Column("int64"),
@@ -53,7 +53,7 @@ def _ids(strings: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(tf.strings.substr(strings, 0, 1), tf.uint8)[..., 0], tf.int64) - 96
 
 
-def _class(strings: tf.Tensor, head: Head) -> tf.Tensor:
+def _class(strings: tf.Tensor, head: Label) -> tf.Tensor:
     return tf.argmax(strings[:, None] == tf.constant(head.classes), 1) + 1
 
 

@@ -16,7 +16,7 @@ import pytest
 from support import programs
 from support.training_corpus import EVERYTHING, batches, new_trainer, train
 
-from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, SavedState
+from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, Checkpoint
 from tfx_sequence.components.sequence_trainer.training.trainer import Outcome
 
 
@@ -24,7 +24,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
 
-class Dying(SavedState):
+class Dying(Checkpoint):
     """Dies after so many saves, or in the middle of one."""
 
     def __init__(self, folder: str, key: str, saves: int, torn: bool) -> None:
@@ -53,7 +53,7 @@ def test_training_comes_to_the_same_weights_when_it_was_stopped(
     for saves, torn in ((10, False), (4, True)):
         with pytest.raises(Killed):
             train(str(tmp_path), Dying(str(tmp_path / "state"), "key", saves, torn), **EVERYTHING)
-    model, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "key"), **EVERYTHING)
+    model, outcome = train(str(tmp_path), Checkpoint(str(tmp_path / "state"), "key"), **EVERYTHING)
     assert outcome == undisturbed[1]
     for expected, got in zip(undisturbed[0].get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, expected)
@@ -66,14 +66,14 @@ def test_training_that_reached_its_limit_ends_the_epoch_when_it_was_stopped_befo
     _, undisturbed = train(str(tmp_path), **settings)
     with pytest.raises(Killed):
         train(str(tmp_path), Dying(str(tmp_path / "state"), "key", saves=4, torn=False), **settings)
-    _, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "key"), **settings)
+    _, outcome = train(str(tmp_path), Checkpoint(str(tmp_path / "state"), "key"), **settings)
     assert outcome == undisturbed
 
 
 def test_training_starts_anew_when_the_state_is_of_another_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    saved = SavedState(str(tmp_path), "key")
+    saved = Checkpoint(str(tmp_path), "key")
     saved.save({}, {"variables": [np.zeros(3)]})
     _, trainer = new_trainer(str(tmp_path), saved, epochs=1)
     trainer.fit(batches(), batches(seed=None))
@@ -83,7 +83,7 @@ def test_training_starts_anew_when_the_state_is_of_another_model(
 def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
     undisturbed: tuple[keras.Model, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = SavedState(str(tmp_path / "state"), "key")
+    saved = Checkpoint(str(tmp_path / "state"), "key")
     settings = {**EVERYTHING, "epochs": 1}
     first, outcome = train(str(tmp_path), saved, **settings)
     model, trainer = new_trainer(str(tmp_path), saved, **settings)
@@ -95,7 +95,7 @@ def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
 
 
 def test_saved_state_gives_back_what_was_saved(tmp_path: Path) -> None:
-    saved = SavedState(str(tmp_path), "key")
+    saved = Checkpoint(str(tmp_path), "key")
     assert saved.load() is None
     arrays = {"variables": [np.arange(3, dtype="uint32"), np.float32(2)], "best": [np.ones([2, 2])]}
     saved.save({"epoch": 3, "loss": 0.1}, arrays)
@@ -109,7 +109,7 @@ def test_saved_state_gives_back_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_saved_state_is_none_when_it_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    saved = SavedState(str(tmp_path), "key")
+    saved = Checkpoint(str(tmp_path), "key")
     saved.save({}, {})
     (tmp_path / "key" / "state.npz").write_bytes(b"PK no zip at all")
     assert saved.load() is None
@@ -118,7 +118,7 @@ def test_saved_state_is_none_when_it_cannot_be_read(tmp_path: Path, caplog: pyte
 
 def test_saved_states_of_other_trainings_are_bounded(tmp_path: Path) -> None:
     for number in range(KEPT_STATES + 3):
-        SavedState(str(tmp_path), f"key{number}").save({}, {"variables": [np.zeros(1)]})
+        Checkpoint(str(tmp_path), f"key{number}").save({}, {"variables": [np.zeros(1)]})
         os.utime(tmp_path / f"key{number}", (number, number))
     kept = {f"key{number}" for number in range(3, KEPT_STATES + 3)}
     assert {path.name for path in tmp_path.iterdir()} == kept
@@ -140,7 +140,7 @@ def test_training_comes_to_the_same_weights_when_its_process_is_killed(
         time.sleep(moments.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
-    model, outcome = train(str(tmp_path), SavedState(str(tmp_path / "state"), "training"), **EVERYTHING)
+    model, outcome = train(str(tmp_path), Checkpoint(str(tmp_path / "state"), "training"), **EVERYTHING)
     assert outcome == undisturbed[1]
     for expected, got in zip(undisturbed[0].get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, expected)

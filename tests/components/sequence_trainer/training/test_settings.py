@@ -18,8 +18,8 @@ from support.training_corpus import TASK, batches, new_trainer
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
 from tfx_sequence.components.sequence_trainer.task.task import TaskError
-from tfx_sequence.components.sequence_trainer.training.checkpoint import SavedState
-from tfx_sequence.components.sequence_trainer.training.monitor import Watch
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
+from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
 from tfx_sequence.components.sequence_trainer.training.schedule import learning_rate
 from tfx_sequence.components.sequence_trainer.training.state import EpochSums, Outcome
@@ -65,13 +65,13 @@ def test_watch_adds_up_what_the_heads_watch_unless_told_otherwise() -> None:
         Figures("next_perplexity", False, next_perplexity=0.0),
     ]
     metrics = {"loss": 2.0, "tags_f1": 0.5, "tags_accuracy": 0.75, "next_perplexity": 8.0}
-    assert Watch(heads, None).score(metrics) == 0.5 - 8
-    assert Watch(heads, "tags_accuracy").score(metrics) == 0.75
-    assert Watch(heads, "next_perplexity").score(metrics) == -8
-    assert Watch(heads, "loss").score(metrics) == -2
-    assert Watch(heads, "loss").score({"loss": math.nan}) == -math.inf
+    assert Monitor(heads, None).score(metrics) == 0.5 - 8
+    assert Monitor(heads, "tags_accuracy").score(metrics) == 0.75
+    assert Monitor(heads, "next_perplexity").score(metrics) == -8
+    assert Monitor(heads, "loss").score(metrics) == -2
+    assert Monitor(heads, "loss").score({"loss": math.nan}) == -math.inf
     with pytest.raises(TaskError, match=r"training.monitor is 'f1', but the metrics are \['loss', 'tags_f1'"):
-        Watch(heads, "f1")
+        Monitor(heads, "f1")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def _check_tensorboard(folder: Path, model: keras.Model, epochs: list[dict[str, 
 
 
 def test_training_names_the_records_of_a_batch_whose_loss_is_not_finite(tmp_path: Path) -> None:
-    saved = SavedState(str(tmp_path / "state"), "key")
+    saved = Checkpoint(str(tmp_path / "state"), "key")
     _, trainer = new_trainer(str(tmp_path), saved)
     path = tmp_path / "state" / "key" / "bad_batch.json"
     with pytest.raises(TaskError) as raised:

@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Head, Input, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask, TaskError
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -38,8 +38,8 @@ TASK = SequenceTask(
         Input("speaker", num_ids=4, width=1, context=True),
     ),
     heads=(
-        Head("tags", per_step=True, classes=(b"A", b"B", b"C")),
-        Head("intent", per_step=False, classes=(b"x", b"y")),
+        Label("tags", per_step=True, classes=(b"A", b"B", b"C")),
+        Label("intent", per_step=False, classes=(b"x", b"y")),
     ),
     columns={
         "tokens": Column("int64"),

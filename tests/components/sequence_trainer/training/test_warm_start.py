@@ -15,7 +15,7 @@ from support.training_corpus import MODEL, TASK, batches
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
-from tfx_sequence.components.sequence_trainer.task.task import Head, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.warm_start import files_of, start_from
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
     Values,
@@ -171,7 +171,7 @@ def test_start_from_takes_nothing_from_a_model_of_others(tmp_path: Path) -> None
 
 def test_labels_whose_names_end_in_numbers_are_not_mixed_up(tmp_path: Path) -> None:
     """Keras counts layers by such endings."""
-    heads = tuple(Head(name, True, (b"A", b"B")) for name in ("tag_1", "tag_2"))
+    heads = tuple(Label(name, True, (b"A", b"B")) for name in ("tag_1", "tag_2"))
     both = {"tag_1": ["=A", "=B"], "tag_2": ["=A", "=B"]}
     model = built(OLD, MODEL, heads=heads)
     directory = export(tmp_path / "model", model, both)
