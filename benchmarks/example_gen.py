@@ -121,7 +121,7 @@ def ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-    from tfx_sequence.components.sequence_example_gen.convert import convert
+    from tfx_sequence.components.sequence_example_gen.conversion import convert
     from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
     names = {"tokens": "FORM", "tags": "UPOS"} if form == "conllu" else {"tokens": "tokens", "tags": "tags"}

@@ -119,7 +119,7 @@ def measure(case: str, form: str, size: int, folder: Path) -> None:
     import apache_beam as beam
 
     from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-    from tfx_sequence.components.sequence_example_gen.convert import convert
+    from tfx_sequence.components.sequence_example_gen.conversion import convert
     from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
     names = {"tokens": "FORM", "tags": "UPOS"} if form == "conllu" else {"tokens": "tokens", "tags": "tags"}

@@ -1,3 +1,6 @@
 """TFX components for sequences of unequal length."""
 
-__all__: list[str] = []
+import lazy_loader
+
+# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,21 +1,6 @@
 """What a sequence dataset is: the typed spec, its schema, and records in and out of SequenceExamples."""
 
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
-from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID, Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SchemaError, from_schema, to_schema
-from tfx_sequence.schemas.vocabulary import OOV, Vocabulary
+import lazy_loader
 
-__all__ = [
-    "FIRST_ID",
-    "OOV",
-    "PAD_ID",
-    "BadRecordError",
-    "Feature",
-    "Reason",
-    "Reject",
-    "SchemaError",
-    "SequenceSpec",
-    "Vocabulary",
-    "from_schema",
-    "to_schema",
-]
+# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,16 +1,6 @@
 """SequenceExampleValidator: statistics against a schema, with a verdict that stops the pipeline."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from tfx_sequence.components.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from tfx_sequence.components.sequence_example_validator.component import SequenceExampleValidator
-    from tfx_sequence.components.sequence_example_validator.verdict import ExamplesInvalidError
-
-__all__ = ["ExamplesInvalidError", "SequenceExampleValidator"]
-
-__getattr__ = lazy_names(
-    __name__,
-    {"ExamplesInvalidError": "verdict", "SequenceExampleValidator": "component"},
-)
+# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

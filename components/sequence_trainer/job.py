@@ -18,9 +18,10 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
-from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 from tfx_sequence.components.sequence_trainer.training.warm_start import files_of

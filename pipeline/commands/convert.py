@@ -60,7 +60,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
     data = _with_settings(read_data_arguments(arguments, arguments.input), arguments)
     with display_on(streams.err) as display:
         display.say("Loading Apache Beam ...")
-        from tfx_sequence.components.sequence_example_gen.convert import convert
+        from tfx_sequence.components.sequence_example_gen.conversion import convert
         from tfx_sequence.pipeline.datasets.dataset_records import describe_records
         from tfx_sequence.schemas.records.rejects import BadRecordError
 

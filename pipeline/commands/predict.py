@@ -110,7 +110,7 @@ def _records(
 ) -> tuple[ReadCounts, dict[str, list[str]]]:
     """The data as TFRecord files in the order of reading, and what became of its records."""
     from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-    from tfx_sequence.components.sequence_example_gen.convert import convert
+    from tfx_sequence.components.sequence_example_gen.conversion import convert
     from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
     from tfx_sequence.pipeline.datasets.dataset import made
     from tfx_sequence.pipeline.datasets.dataset_records import describe_records

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfx_sequence.components.sequence_example_gen.config import WriteConfig
-from tfx_sequence.components.sequence_example_gen.convert import convert
+from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.components.sequence_example_gen.discovery.discover import Discovery, discover
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader

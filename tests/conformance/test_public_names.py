@@ -2,7 +2,7 @@
 
 After a change that is meant, and stands in the CHANGELOG:
 
-    .venv/bin/python tests/conformance/test_public_names.py > tests/conformance/public_names.txt
+    PYTHONPATH=tests .venv/bin/python tests/conformance/test_public_names.py > tests/conformance/public_names.txt
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ GOLDEN = Path(__file__).with_name("public_names.txt")
 
 
 def packages() -> list[str]:
-    """Every package of ours: its `__all__` is what it makes public."""
+    """Every public package: its `__init__.pyi` lists what it makes public."""
     folders = sorted(
-        path.parent for top in ("components", "pipeline", "schemas") for path in (ROOT / top).rglob("__init__.py")
+        path.parent for top in ("components", "pipeline", "schemas") for path in (ROOT / top).rglob("__init__.pyi")
     )
     return [".".join(("tfx_sequence", *folder.relative_to(ROOT).parts)) for folder in folders]
 

@@ -8,7 +8,8 @@ from typing import Any
 import pydantic
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_trainer.task.transformed import TaskError, Transformed
+from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.task.transformed import Transformed
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
 from tfx_sequence.schemas.tfmd import convert as tfmd
 from tfx_sequence.schemas.tfmd.feature import spans_of

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
-from tfx_sequence.components.sequence_trainer.task.transformed import TaskError
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 
 _DTYPES = {"bytes_list": "string", "int64_list": "int64", "float_list": "float32"}
 

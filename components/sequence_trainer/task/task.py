@@ -12,17 +12,15 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.checks import NEEDED_NAME, unserved_inputs
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
 from tfx_sequence.components.sequence_trainer.task.transformed import (
-    TaskError,
     Transformed,
     names_of_ids,
     read_transformed,
 )
 from tfx_sequence.schemas.embeddings import load_embeddings
 from tfx_sequence.schemas.spec import SequenceSpec, SpanScheme
-
-__all__ = ["Input", "Label", "SequenceTask", "TaskError"]
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.tfmd import convert as tfmd
 from tfx_sequence.schemas.tfmd.feature import role_of
 from tfx_sequence.schemas.vocabulary import OOV, from_one_key, vocabulary_of
-
-
-class TaskError(ValueError):
-    """Data or settings that no model can be trained with."""
 
 
 class Transformed(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
-from tfx_sequence.components.sequence_trainer.task.task import TaskError
 
 _LESS_IS_BETTER = ("loss", "perplexity", "bits_per_step", "cross_entropy", "mae", "rmse")
 """How the names of such metrics end."""

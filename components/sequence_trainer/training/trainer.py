@@ -21,9 +21,10 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import window_problems
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.heads.base import Batch
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
-from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer

@@ -21,10 +21,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
 
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.model.model import build
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
-from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.executor import Executor

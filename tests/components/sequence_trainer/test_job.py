@@ -15,8 +15,8 @@ from support.training_corpus import MODEL, TASK, records
 
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.task.task import TaskError
 from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 
 

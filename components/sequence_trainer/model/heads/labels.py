@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
 from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, tag_constraints
 from tfx_sequence.components.sequence_trainer.losses.sampled import sampled_sequence_loss
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
@@ -23,7 +24,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
 from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
-from tfx_sequence.components.sequence_trainer.task.task import Label, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
 

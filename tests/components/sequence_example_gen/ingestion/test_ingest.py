@@ -185,7 +185,7 @@ def test_memory_is_bounded_and_one_bad_row_in_a_hundred_is_counted(tmp_path):
 CHILD = """
 import json, resource, sys
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.convert import convert
+from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 folder, count = sys.argv[1:]
 spec = SequenceSpec(features={"tokens": Feature(kind="token"), "n": Feature(kind="integer", context=True)})

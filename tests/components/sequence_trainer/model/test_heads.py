@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
-from tfx_sequence.components.sequence_trainer.task.task import Label, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Label
 
 LENGTHS = np.array([3, 0, 2])
 TAGS = Label("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(

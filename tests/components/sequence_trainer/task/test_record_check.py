@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
-from tfx_sequence.components.sequence_trainer.task.task import TaskError
 
 COLUMNS = {
     "words": Column("int64"),

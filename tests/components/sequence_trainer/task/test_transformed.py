@@ -12,8 +12,9 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
-from tfx_sequence.components.sequence_trainer.task.transformed import TaskError, Transformed, read_transformed
+from tfx_sequence.components.sequence_trainer.task.transformed import Transformed, read_transformed
 
 IDS = "int_domain { min: 0 max: 5 is_categorical: true }"
 

@@ -16,8 +16,8 @@ from support import training_corpus
 from support.training_corpus import TASK, batches, new_trainer
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
-from tfx_sequence.components.sequence_trainer.task.task import TaskError
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector

@@ -13,10 +13,11 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 

@@ -14,9 +14,10 @@ from support.training_corpus import SILENT, TASK, batches, new_trainer
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss, sequence_loss_by_example
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
-from tfx_sequence.components.sequence_trainer.task.task import SequenceTask, TaskError
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer

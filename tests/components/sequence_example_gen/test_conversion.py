@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.convert import convert
+from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
 from tfx_sequence.schemas.records.examples import decode, make_example

@@ -1,0 +1,9 @@
+"""TFMA metrics by real steps, for the stock Evaluator."""
+
+from .eval_config import make_eval_config as make_eval_config
+from .metrics import SequenceAccuracy as SequenceAccuracy
+from .metrics import SequenceCrossEntropy as SequenceCrossEntropy
+from .metrics import SequenceLabelScores as SequenceLabelScores
+from .metrics import SequenceNumberErrors as SequenceNumberErrors
+from .metrics import SequenceSpanScores as SequenceSpanScores
+from .thresholds import Threshold as Threshold

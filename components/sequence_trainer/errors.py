@@ -1,0 +1,7 @@
+"""The error of data or settings that no model can be trained with."""
+
+from __future__ import annotations
+
+
+class TaskError(ValueError):
+    """Data or settings that no model can be trained with. The message says which, and what to do."""

@@ -1,0 +1,36 @@
+"""SequenceTransform: vocabularies from 1, and the same graph at training and serving."""
+
+from .component import SequenceTransform as SequenceTransform
+from .config import NumberConfig as NumberConfig
+from .config import Settings as Settings
+from .config import TransformConfig as TransformConfig
+from .config import VocabularyConfig as VocabularyConfig
+from .config_checks import Contradiction as Contradiction
+from .config_checks import contradictions as contradictions
+from .graph.number_features import bucket_ids as bucket_ids
+from .graph.number_features import fill_missing as fill_missing
+from .graph.steps import hold_last as hold_last
+from .graph.steps import next_steps as next_steps
+from .graph.steps import previous_steps as previous_steps
+from .graph.steps import truncate as truncate
+from .graph.steps import window as window
+from .graph.steps import with_first as with_first
+from .graph.steps import with_last as with_last
+from .graph.strings import characters as characters
+from .graph.strings import fold_digits as fold_digits
+from .graph.strings import lowercase as lowercase
+from .graph.strings import prefix as prefix
+from .graph.strings import suffix as suffix
+from .graph.unicode_normal_forms import normalize as normalize
+from .graph.vocabulary import apply_ids as apply_ids
+from .graph.vocabulary import compute_and_apply_ids as compute_and_apply_ids
+from .graph.vocabulary import given_vocabulary as given_vocabulary
+from .graph.vocabulary import hash_ids as hash_ids
+from .graph.vocabulary import ids_and_size as ids_and_size
+from .graph.vocabulary import make_vocabulary as make_vocabulary
+from .graph.vocabulary import share_vocabulary as share_vocabulary
+from .graph.vocabulary import with_domain as with_domain
+from .preprocessing import one_value_a_step as one_value_a_step
+from .preprocessing import preprocess as preprocess
+from .preprocessing import preprocessing_fn as preprocessing_fn
+from .vector_files import VectorsError as VectorsError

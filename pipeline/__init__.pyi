@@ -1,0 +1,6 @@
+"""A whole pipeline from one config: the runner, the progress display, the command line."""
+
+from .config.problems import ConfigError as ConfigError
+from .config.tables import Config as Config
+from .config.toml_file import load_config as load_config
+from .pipeline import create_pipeline as create_pipeline

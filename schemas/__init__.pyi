@@ -1,0 +1,22 @@
+"""What a sequence dataset is: the typed spec, its schema, and records in and out of SequenceExamples."""
+
+from .checks.record_checker import RecordChecker as RecordChecker
+from .embeddings import load_embeddings as load_embeddings
+from .records.examples import Encoder as Encoder
+from .records.examples import decode as decode
+from .records.examples import make_example as make_example
+from .records.rejects import BadRecordError as BadRecordError
+from .records.rejects import Reason as Reason
+from .records.rejects import Reject as Reject
+from .spec import FIRST_ID as FIRST_ID
+from .spec import PAD_ID as PAD_ID
+from .spec import Feature as Feature
+from .spec import SequenceSpec as SequenceSpec
+from .spec_toml import from_toml as from_toml
+from .spec_toml import to_toml as to_toml
+from .tfmd.convert import SchemaError as SchemaError
+from .tfmd.convert import from_schema as from_schema
+from .tfmd.convert import to_schema as to_schema
+from .vocabulary import OOV as OOV
+from .vocabulary import Vocabulary as Vocabulary
+from .vocabulary import vocabulary_of as vocabulary_of
