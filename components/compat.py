@@ -28,3 +28,7 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
             yield
         finally:
             setattr(owner, name, before)
+
+
+PRIVATE_NAMES: dict[str, str] = {}
+"""`module:name` to the signature that is expected of it, as `inspect.signature` writes it; empty for what has none."""

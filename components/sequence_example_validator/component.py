@@ -61,7 +61,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = SequenceExampleValidatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         statistics: types.BaseChannel,
         schema: types.BaseChannel,

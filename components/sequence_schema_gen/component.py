@@ -51,7 +51,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
     SPEC_CLASS = SequenceSchemaGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         statistics: types.BaseChannel,
         spec: SequenceSpec | None = None,

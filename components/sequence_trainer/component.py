@@ -51,7 +51,7 @@ class SequenceTrainer(stock.Trainer):
       ValueError: if a setting has a value that is not allowed, or `custom_config` has the key of one.
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,

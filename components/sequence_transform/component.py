@@ -54,7 +54,7 @@ class SequenceTransform(stock.Transform):
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         examples: types.BaseChannel,
         schema: types.BaseChannel,
