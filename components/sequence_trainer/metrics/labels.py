@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -27,8 +27,11 @@ from tfx_sequence.components.sequence_trainer.metrics.spans import Scheme, count
 from tfx_sequence.schemas.spec import FIRST_ID
 
 
-class _Streaming(keras.metrics.Metric):
+class StreamingMetric(keras.metrics.Metric):
     """Sums that batches add to. Counts are integers and losses float64: float32 stops counting at 16.8 million."""
+
+    more_is_better: ClassVar[bool]
+    """Whether a greater result is of a better model: what a monitor goes by."""
 
     def _sum(self, name: str, dtype: str = "int64", shape: tuple[int, ...] = ()) -> Any:
         return self.add_variable(shape, "zeros", dtype=dtype, name=name)
@@ -39,7 +42,7 @@ class _Streaming(keras.metrics.Metric):
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
-class StepMean(_Streaming):
+class StepMean(StreamingMetric):
     """The mean of something over real steps."""
 
     default_name: str
@@ -64,6 +67,7 @@ class StepMean(_Streaming):
 class Accuracy(StepMean):
     """The share of steps whose predicted id is the label."""
 
+    more_is_better = True
     default_name = "accuracy"
 
     def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor | None) -> None:
@@ -74,6 +78,8 @@ class Accuracy(StepMean):
 
 class TopKAccuracy(StepMean):
     """The share of steps whose label is among the k likeliest: fewer than k classes have a higher logit."""
+
+    more_is_better = True
 
     def __init__(self, k: int, name: str | None = None) -> None:
         """Takes k, and the name that results are shown under; `top_<k>_accuracy` if None."""
@@ -91,6 +97,7 @@ class TopKAccuracy(StepMean):
 class CrossEntropy(StepMean):
     """The mean negative log-probability of the label, in nats a step."""
 
+    more_is_better = False
     default_name = "cross_entropy"
 
     def update_state(self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None) -> None:
@@ -119,11 +126,13 @@ class Perplexity(CrossEntropy):
         return tf.exp(super().result())
 
 
-class LabelScores(_Streaming):
+class LabelScores(StreamingMetric):
     """Precision, recall and F1 of each label, and their mean over the labels.
 
     What has nothing to divide by is 0. The mean is over the labels that occur, as truth or as prediction.
     """
+
+    more_is_better = True
 
     def __init__(self, num_labels: int, name: str = "label_scores") -> None:
         """Takes the number of labels, C."""
@@ -151,12 +160,14 @@ class LabelScores(_Streaming):
         return _scores(tf.convert_to_tensor(self._counts))
 
 
-class SpanF1(_Streaming):
+class SpanF1(StreamingMetric):
     """Precision, recall and F1 of the spans of a tag set: a span is found if type, first and last step are right.
 
     Equal to seqeval's: its default mode (`scheme="lenient"`), or its strict mode with IOB2 (`"BIO"`) or IOBES
     (`"BIOES"`). What has nothing to divide by is 0. `macro_f1` is the mean over the types that occur.
     """
+
+    more_is_better = True
 
     def __init__(self, tags: Sequence[str], scheme: Scheme = "lenient", name: str = "span_f1") -> None:
         """Takes the tags of ids 1, 2, ..., such as `["O", "B-PER", "I-PER"]`."""

@@ -12,6 +12,7 @@ from tfx_sequence.components.sequence_trainer.metrics.labels import StepMean
 class MeanAbsoluteError(StepMean):
     """The mean of the absolute error; of several numbers a step, over all of them."""
 
+    more_is_better = False
     default_name = "mean_absolute_error"
 
     def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
@@ -22,6 +23,7 @@ class MeanAbsoluteError(StepMean):
 class RootMeanSquaredError(StepMean):
     """The root of the mean squared error; of several numbers a step, over all of them."""
 
+    more_is_better = False
     default_name = "root_mean_squared_error"
 
     def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
