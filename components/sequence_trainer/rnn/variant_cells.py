@@ -1,4 +1,4 @@
-"""Variants of the LSTM: with layer normalisation, and with coupled input and forget gates."""
+"""Variants of the standard cells: other gates, layer normalisation, or no matrix on the state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.cell import MemoryCell
+from tfx_sequence.components.sequence_trainer.rnn.cell import GatedCell, MemoryCell
 
 States = list[tf.Tensor]
 
@@ -74,6 +74,94 @@ class CoupledLSTMCell(MemoryCell):
         keep = tf.sigmoid(f)
         c = keep * c + (1 - keep) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
+        return h, [h, c]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class UGRNNCell(GatedCell):
+    """Update-gate RNN: a simple RNN that may keep its state.
+
+    ::
+
+        z, n = x W + h U + b
+        h'   = sigmoid(z) * h + (1 - sigmoid(z)) * tanh(n)
+
+    Gates stand in the order z, n in the weights; the bias of z starts at 1. Source: Collins et al. 2016, "Capacity and
+    Trainability in Recurrent Neural Networks".
+    """
+
+    gate_biases = (1.0, 0.0)
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        (h,) = states
+        z, n = self.gates(fed, h)
+        keep = tf.sigmoid(z)
+        output = keep * h + (1 - keep) * tf.tanh(n)
+        return output, [output]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class IndRNNCell(GatedCell):
+    """Independently recurrent network: `h' = relu(x W + u * h + b)`; each unit sees its own past alone.
+
+    The recurrent weights u `[U]` start uniform in 0..1. Nothing bounds them: over T steps a weight above 2 ** (1 / T)
+    more than doubles what it carries. Source: Li et al. 2018, "Independently Recurrent Neural Network (IndRNN):
+    Building A Longer and Deeper RNN".
+    """
+
+    gate_biases = (0.0,)
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs `[..., D]`."""
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer="he_normal", name="kernel")
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units,), initializer=keras.initializers.RandomUniform(0.0, 1.0), name="recurrent_kernel"
+        )
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        output = tf.nn.relu(fed + states[0] * self.recurrent_kernel)
+        return output, [output]
+
+
+@keras.saving.register_keras_serializable("tfx_sequence")
+class NASCell(MemoryCell):
+    """The recurrent cell found by architecture search on Penn Treebank.
+
+    A tree of eight products of the input and the last output, x_k and m_k, with the cell state injected below its
+    root::
+
+        leaf_k = act_k(x_k + m_k)        act = sigmoid, relu, sigmoid, relu, tanh, sigmoid, tanh, sigmoid
+                                         but leaf_3 = relu(x_3 * m_3)
+        a      = tanh(tanh(leaf_0 * leaf_1) + c)
+        c'     = a * tanh(leaf_2 + leaf_3)
+        h'     = tanh(c' * tanh(tanh(leaf_4 * leaf_5) + sigmoid(leaf_6 + leaf_7)))
+
+    The bias belongs to m. States stand in the order h, c. Source: Zoph and Le 2016, "Neural Architecture Search with
+    Reinforcement Learning".
+    """
+
+    gate_biases = (0.0,) * 8
+
+    def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The input's part of all leaves: `[..., D]` to `[..., 8U]`."""
+        return tf.matmul(inputs, self.kernel)
+
+    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """One step."""
+        h, c = states
+        x = tf.split(fed, 8, axis=1)
+        m = tf.split(tf.matmul(h, self.recurrent_kernel) + self.bias, 8, axis=1)
+        c = tf.tanh(tf.tanh(tf.sigmoid(x[0] + m[0]) * tf.nn.relu(x[1] + m[1])) + c) * tf.tanh(
+            tf.sigmoid(x[2] + m[2]) + tf.nn.relu(x[3] * m[3])
+        )
+        gate = tf.tanh(
+            tf.tanh(tf.tanh(x[4] + m[4]) * tf.sigmoid(x[5] + m[5]))
+            + tf.sigmoid(tf.tanh(x[6] + m[6]) + tf.sigmoid(x[7] + m[7]))
+        )
+        h = tf.tanh(c * gate)
         return h, [h, c]
 
 

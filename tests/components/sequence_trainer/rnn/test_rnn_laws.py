@@ -16,11 +16,15 @@ from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN, DynamicRNN, dynamic_rnn
 from tfx_sequence.components.sequence_trainer.rnn.frequency_cells import GridLSTMCell, TimeFrequencyLSTMCell
-from tfx_sequence.components.sequence_trainer.rnn.light_cells import IndRNNCell, UGRNNCell
-from tfx_sequence.components.sequence_trainer.rnn.nas_cell import NASCell
 from tfx_sequence.components.sequence_trainer.rnn.stacked_cells import MultiRNNCell
 from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell, SimpleRNNCell
-from tfx_sequence.components.sequence_trainer.rnn.variant_cells import CoupledLSTMCell, LayerNormLSTMCell
+from tfx_sequence.components.sequence_trainer.rnn.variant_cells import (
+    CoupledLSTMCell,
+    IndRNNCell,
+    LayerNormLSTMCell,
+    NASCell,
+    UGRNNCell,
+)
 from tfx_sequence.components.sequence_trainer.rnn.windows import windows
 from tfx_sequence.components.sequence_trainer.rnn.wrappers import HighwayWrapper, ResidualWrapper
 
