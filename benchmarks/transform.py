@@ -129,7 +129,7 @@ def measure(way: str, folder: Path, with_statistics: bool) -> None:
 
     from tfx_sequence.components.sequence_transform import SequenceTransform
     from tfx_sequence.components.sequence_transform.executor import Executor
-    from tfx_sequence.schemas.tfmd import convert as tfmd
+    from tfx_sequence.schemas.tfmd.convert import to_schema
 
     examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
     examples.uri, schema.uri = str(folder / way / "examples"), str(folder / way / "schema")
@@ -139,7 +139,7 @@ def measure(way: str, folder: Path, with_statistics: bool) -> None:
     flat = schema_pb2.Schema(
         feature=[schema_pb2.Feature(name=name, type=schema_pb2.BYTES) for name in ("tokens", "tags")]
     )
-    io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", tfmd.to_schema(spec()) if way == "ours" else flat)
+    io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", to_schema(spec()) if way == "ours" else flat)
     channels = {"examples": channel_utils.as_channel([examples]), "schema": channel_utils.as_channel([schema])}
     if way == "ours":
         component: Any = SequenceTransform(**channels, disable_statistics=not with_statistics)

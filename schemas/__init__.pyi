@@ -14,9 +14,9 @@ from .spec import Feature as Feature
 from .spec import SequenceSpec as SequenceSpec
 from .spec_toml import from_toml as from_toml
 from .spec_toml import to_toml as to_toml
-from .tfmd.convert import SchemaError as SchemaError
 from .tfmd.convert import from_schema as from_schema
 from .tfmd.convert import to_schema as to_schema
+from .tfmd.feature import SchemaError as SchemaError
 from .vocabulary import OOV as OOV
 from .vocabulary import Vocabulary as Vocabulary
 from .vocabulary import vocabulary_of as vocabulary_of

@@ -22,7 +22,8 @@ from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
 from tfx_sequence.schemas.checks.findings import FindingCounts
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import parse_schema
 
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 BASELINE_KEY = "baseline_statistics"
@@ -112,9 +113,9 @@ def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
 def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
     path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
     with fileio.open(path, "rb") as file:
-        schema = tfmd.parse_schema(file.read(), path)
+        schema = parse_schema(file.read(), path)
     # A schema that does not describe sequences would find nothing but "New column" in every one of them.
-    tfmd.from_schema(schema)
+    from_schema(schema)
     return schema
 
 

@@ -20,7 +20,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_reason
 from tfx_sequence.components.sequence_example_validator.severity import LENGTH_DRIFT, LENGTH_SKEW, LEVELS
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 _Floats = npt.NDArray[np.float64]
 

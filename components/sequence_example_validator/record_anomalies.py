@@ -10,7 +10,7 @@ from tfx_sequence.components.sequence_example_validator.severity import LEVELS, 
 from tfx_sequence.schemas.checks.findings import FindingCounts, Group
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 def add_records(

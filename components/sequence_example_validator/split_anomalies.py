@@ -13,7 +13,7 @@ from tfx_sequence.components.sequence_example_validator.length_drift import comp
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_records
 from tfx_sequence.components.sequence_example_validator.severity import apply_severities, write_reasons
 from tfx_sequence.schemas.checks.findings import FindingCounts
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
@@ -47,7 +47,7 @@ def validate_split(
     anomalies = tfdv.validate_statistics(
         statistics.current, schema, previous_statistics=statistics.baseline, serving_statistics=statistics.serving
     )
-    spec = tfmd.from_schema(schema)
+    spec = from_schema(schema)
     if not any(data.num_examples for data in statistics.current.datasets):
         _add_no_data(anomalies)
     apply_severities(anomalies, severities)

@@ -8,7 +8,7 @@ from typing import Literal
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_sequence.components.sequence_example_validator.severity import LEVELS
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 FailOn = Literal["error", "warning", "never"]
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.diff import diff_schemas
+from tfx_sequence.schemas.tfmd.feature import ContradictionError
+from tfx_sequence.schemas.tfmd.representations import add_representations
 
 
 def keep_curated(
@@ -29,12 +31,12 @@ def keep_curated(
     Raises:
       SchemaError: if the schema is not one of sequences, or there are no statistics.
     """
-    spec = tfmd.from_schema(curated)
+    spec = from_schema(curated)
     complete = schema_pb2.Schema()
     complete.CopyFrom(curated)
-    tfmd.add_representations(complete)
+    add_representations(complete)
     try:
         differences = diff_schemas(complete, infer_schema(statistics, spec))
-    except tfmd.ContradictionError as error:
+    except ContradictionError as error:
         differences = [str(error)]
     return complete, differences

@@ -17,7 +17,8 @@ from tfx.utils import io_utils, json_utils
 from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import parse_schema
 
 SEQUENCE_SPEC_KEY = "sequence_spec"
 CURATED_KEY = "curated"
@@ -64,7 +65,7 @@ class Executor(base_executor.BaseExecutor):
 
 def _tell_carried(schema: schema_pb2.Schema, given: SequenceSpec) -> None:
     """Warns of what the data has and the spec does not name."""
-    if unnamed := [name for name in tfmd.from_schema(schema).features if name not in given.features]:
+    if unnamed := [name for name in from_schema(schema).features if name not in given.features]:
         logging.getLogger(__name__).warning(
             "the spec does not name the features %s of the data, so they are carried along and no model reads them; "
             "name one in the spec if it should be an input",
@@ -88,4 +89,4 @@ def _counted(
 def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
     path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
     with fileio.open(path, "rb") as file:
-        return tfmd.parse_schema(file.read(), path)
+        return parse_schema(file.read(), path)

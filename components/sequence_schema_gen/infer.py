@@ -9,8 +9,9 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
-from tfx_sequence.schemas.tfmd.feature import TYPES, read_feature, why_not_described
+from tfx_sequence.schemas.tfmd.convert import add_undescribed, from_schema, to_schema
+from tfx_sequence.schemas.tfmd.feature import TYPES, ContradictionError, SchemaError, read_feature, why_not_described
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
 
 # What TFDV writes instead of values that are not UTF-8, or longer than it keeps.
 _UNLISTED = {"__BYTES_VALUE__", "__LARGE_BYTES__"}
@@ -41,16 +42,16 @@ def infer_schema(
     observed = _observe(statistics, infer_feature_shape)
     protos = _protos(observed)
     if spec is None:
-        spec = tfmd.from_schema(observed)
+        spec = from_schema(observed)
     else:
         _check_agreement(spec, protos)
         spec = _with_carried(spec, protos)
-    schema = tfmd.to_schema(spec)
+    schema = to_schema(spec)
     for name, (proto, context) in protos.items():
         if name not in spec.features:
             why = why_not_described(proto, context)
             logging.getLogger(__name__).warning("the feature %r %s: the schema has it as TFDV infers it", name, why)
-            tfmd.add_undescribed(schema, proto, context)
+            add_undescribed(schema, proto, context)
     _add_domains(schema, spec, statistics)
     return schema
 
@@ -58,9 +59,9 @@ def infer_schema(
 def _observe(statistics: _Statistics, infer_feature_shape: bool) -> schema_pb2.Schema:
     """What TFDV infers from all splits together."""
     if not statistics:
-        raise tfmd.SchemaError("there are no statistics to make a schema from: every split is excluded")
+        raise SchemaError("there are no statistics to make a schema from: every split is excluded")
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
-        raise tfmd.SchemaError(f"there is no record to make a schema from: the splits {list(statistics)} are empty")
+        raise SchemaError(f"there is no record to make a schema from: the splits {list(statistics)} are empty")
     observed = None
     for split in statistics.values():
         if observed is None:
@@ -72,10 +73,10 @@ def _observe(statistics: _Statistics, infer_feature_shape: bool) -> schema_pb2.S
 
 def _protos(schema: schema_pb2.Schema) -> _Protos:
     """Feature name to what the schema says of it, and whether it is context."""
-    context = {proto.name: (proto, True) for proto in schema.feature if proto.name != tfmd.SEQUENCE}
-    steps = {proto.name: (proto, False) for proto in tfmd.sequence_struct(schema).struct_domain.feature}
+    context = {proto.name: (proto, True) for proto in schema.feature if proto.name != SEQUENCE}
+    steps = {proto.name: (proto, False) for proto in sequence_struct(schema).struct_domain.feature}
     if twice := sorted(set(context) & set(steps)):
-        raise tfmd.SchemaError(
+        raise SchemaError(
             f"the data has {twice[0]!r} both in the context and in the feature lists; TensorFlow's readers know "
             "features by their names alone, so one of the two must be renamed"
         )
@@ -86,13 +87,13 @@ def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
     """Raises where the data cannot be what the spec says; the number of values is for the validator to judge."""
     for name, feature in spec.features.items():
         if name not in protos:
-            raise tfmd.ContradictionError(
+            raise ContradictionError(
                 f"the spec names the feature {name!r}, which the data does not have; it has {sorted(protos)}"
             )
         proto, context = protos[name]
         if (proto.type, context) != (TYPES[feature.dtype], feature.context):
             found = schema_pb2.FeatureType.Name(proto.type)
-            raise tfmd.ContradictionError(
+            raise ContradictionError(
                 f"the spec says that the feature {name!r} is a {_place(feature.context)} feature of {feature.dtype}, "
                 f"but in the data it is a {_place(context)} feature of the type {found}"
             )
@@ -120,7 +121,7 @@ def _add_domains(schema: schema_pb2.Schema, spec: SequenceSpec, statistics: _Sta
         if not proto.HasField("domain") and (name not in spec.features or spec.features[name].kind != "categorical"):
             continue
         proto.domain = name
-        path = [name] if context else [tfmd.SEQUENCE, name]
+        path = [name] if context else [SEQUENCE, name]
         schema.string_domain.add(name=name, value=sorted(_listed_values(statistics, path)))
 
 
@@ -140,8 +141,8 @@ def _listed_values(statistics: _Statistics, path: list[str]) -> set[str]:
     return values
 
 
-def _not_closed(name: str, problem: str) -> tfmd.ContradictionError:
-    return tfmd.ContradictionError(
+def _not_closed(name: str, problem: str) -> ContradictionError:
+    return ContradictionError(
         f"the feature {name!r} is categorical, so its values are a closed set, but the statistics do not list all of "
         f"them: {problem}. Make it a 'token', or an 'integer' feature"
     )

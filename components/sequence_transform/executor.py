@@ -33,7 +33,9 @@ from tfx_sequence.components.sequence_transform.records.record_batch import to_s
 from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema, to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, parse_schema
 
 _SCHEMA_FILE = "schema.pbtxt"
 _SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
@@ -108,7 +110,7 @@ class SequenceTransformProcessor(stock.TransformProcessor):
     def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
         schema = _read_schema(schema_path)
         if not schema.tensor_representation_group:  # Stock SchemaGen writes none.
-            representations = tfmd.to_schema(tfmd.from_schema(schema)).tensor_representation_group[""]
+            representations = to_schema(from_schema(schema)).tensor_representation_group[""]
             schema.tensor_representation_group[""].CopyFrom(representations)
         return schema
 
@@ -161,16 +163,16 @@ def _read_settings(custom_config: str | None) -> Settings:
 
 
 def _read_schema(path: str) -> schema_pb2.Schema:
-    return tfmd.parse_schema(io_utils.read_bytes_file(path), path)
+    return parse_schema(io_utils.read_bytes_file(path), path)
 
 
 def _read_spec(path: str) -> SequenceSpec | None:
     """The schema's spec; None if it is of sequences that a spec cannot describe, made by other means than ours."""
     schema = _read_schema(path)
-    foreign = tfmd.FORMAT_TAG not in schema.annotation.tag and any(f.name == tfmd.SEQUENCE for f in schema.feature)
+    foreign = FORMAT_TAG not in schema.annotation.tag and any(f.name == SEQUENCE for f in schema.feature)
     try:
-        return tfmd.from_schema(schema)
-    except tfmd.SchemaError:
+        return from_schema(schema)
+    except SchemaError:
         if foreign:
             return None
         raise

@@ -10,8 +10,9 @@ from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 
 from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, SEQUENCE, role_tag
-from tfx_sequence.schemas.tfmd.feature import NESTED_TAG
+from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG
+from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, role_tag
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 def layout_of(schema: schema_pb2.Schema) -> SequenceLayout:

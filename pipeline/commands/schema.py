@@ -85,13 +85,13 @@ def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
 def _show(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.schema_files import print_schema, read_schema
     from tfx_sequence.schemas.spec_toml import to_toml
-    from tfx_sequence.schemas.tfmd import convert as tfmd
+    from tfx_sequence.schemas.tfmd.convert import from_schema
 
     schema = read_schema(arguments.schema)
     if arguments.json:
-        print(tfmd.from_schema(schema).to_json(), file=streams.out)
+        print(from_schema(schema).to_json(), file=streams.out)
     elif arguments.toml:
-        print(to_toml(tfmd.from_schema(schema)), end="", file=streams.out)
+        print(to_toml(from_schema(schema)), end="", file=streams.out)
     else:
         print_schema(schema, streams.out)
     return 0

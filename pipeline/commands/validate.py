@@ -43,12 +43,12 @@ def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
     from tfx_sequence.pipeline.datasets.schema_files import check_folder, read_schema
     from tfx_sequence.pipeline.runs.display import display_on
-    from tfx_sequence.schemas.tfmd import convert as tfmd
+    from tfx_sequence.schemas.tfmd.convert import from_schema
 
     if arguments.html:
         check_folder(arguments.html)
     schema = read_schema(arguments.schema) if arguments.schema else None
-    spec = tfmd.from_schema(schema) if schema else None
+    spec = from_schema(schema) if schema else None
     data = read_data_arguments(arguments, arguments.data, spec)
     against = read_data_arguments(arguments, [arguments.against], spec) if arguments.against else None
     with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:

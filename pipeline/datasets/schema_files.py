@@ -14,7 +14,9 @@ from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.pipeline.terminal.tables import console_on, grid
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import domain_values, feature_protos, parse_schema
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -36,11 +38,11 @@ def read_schema(path: str) -> schema_pb2.Schema:
             text = stream.read()
     except OSError as error:
         raise CommandError(f"the schema {file} cannot be read: {error.strerror}") from None
-    schema = tfmd.parse_schema(text, file)
+    schema = parse_schema(text, file)
     try:
-        tfmd.from_schema(schema)
-    except tfmd.SchemaError as error:
-        raise tfmd.SchemaError(f"{file}: {error}") from None
+        from_schema(schema)
+    except SchemaError as error:
+        raise SchemaError(f"{file}: {error}") from None
     return schema
 
 
@@ -63,10 +65,10 @@ def infer(
     counted = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
     try:
         statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
-    except tfmd.SchemaError as error:
+    except SchemaError as error:
         if spec:
             raise
-        raise tfmd.SchemaError(f"{error}. {_mixed_types(counted)}") from error
+        raise SchemaError(f"{error}. {_mixed_types(counted)}") from error
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
         raise CommandError(f"there is no record to make a schema from{_damage(counted)}")
     spec = spec or _from_data(infer_schema(statistics), statistics)
@@ -105,7 +107,7 @@ def _from_data(
     Names of records, which are all different, are carried along, not used: otherwise no record would be the same as
     another one. And numbers may be missing where some are NaN.
     """
-    spec = tfmd.from_schema(schema)
+    spec = from_schema(schema)
     seen = [data for split in statistics.values() for data in split.datasets]
     features = {}
     for name, feature in spec.features.items():
@@ -167,7 +169,7 @@ def write_text(path: str, text: str) -> None:
 
 def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
     """Writes what a schema says, feature by feature."""
-    spec = tfmd.from_schema(schema)
+    spec = from_schema(schema)
     console = console_on(stream)
     most = "or more" if spec.max_length is None else f"to {spec.max_length:,}"
     console.print(f"records of {spec.min_length:,} {most} steps")
@@ -175,7 +177,7 @@ def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
         if distance is not None:
             console.print(f"lengths at most {distance:g} from those of {what}")
     rows = []
-    for proto in tfmd.feature_protos(schema):
+    for proto in feature_protos(schema):
         feature = spec.features.get(proto.name)
         rows.append([proto.name, *(_cells(schema, proto, feature) if feature else ["as TFDV has it", "", "", ""])])
     console.print()
@@ -189,7 +191,7 @@ def _cells(schema: schema_pb2.Schema, proto: schema_pb2.Feature, feature: Featur
 
 def _values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> str:
     """What values a feature may have, if not any."""
-    values = tfmd.domain_values(schema, proto)
+    values = domain_values(schema, proto)
     if values is not None:
         more = ", ..." if len(values) > _SHOWN else ""
         return f"{len(values):,}: {', '.join(map(repr, values[:_SHOWN]))}{more}"

@@ -17,7 +17,7 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
 )
 from tfx_sequence.pipeline.terminal.tables import console_on, grid, percent
 from tfx_sequence.schemas.spec import Feature
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 _TOP = {"token": 8, "categorical": 20}
 _NONE = "-"

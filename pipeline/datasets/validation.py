@@ -18,7 +18,8 @@ from tfx_sequence.pipeline.datasets.dataset_records import Records, as_records
 from tfx_sequence.pipeline.datasets.schema_files import infer
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SchemaError, to_schema
+from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 _NAMED = 5
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

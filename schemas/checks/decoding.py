@@ -16,7 +16,7 @@ from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchD
 from tfx_sequence.schemas.checks.arrow_columns import Ints
 from tfx_sequence.schemas.records.examples import parse
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 class BatchDecoder:

@@ -15,8 +15,8 @@ from tfx_sequence.schemas.checks.arrow_columns import Column, read_column
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
 from tfx_sequence.schemas.checks.findings import NAMED, Finding, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reject, excerpt
-from tfx_sequence.schemas.tfmd import convert as tfmd
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, feature_protos
 
 
 class CheckResult(NamedTuple):
@@ -45,8 +45,8 @@ class RecordChecker:
         Raises:
           SchemaError: if it is not one of sequences.
         """
-        self.spec = tfmd.from_schema(schema)
-        self._rules = {proto.name: _Rules(schema, proto) for proto in tfmd.feature_protos(schema)}
+        self.spec = from_schema(schema)
+        self._rules = {proto.name: _Rules(schema, proto) for proto in feature_protos(schema)}
         self.key_features = [name for name, feature in self.spec.with_role("key").items() if feature.context]
         self._decoder = BatchDecoder()
 
@@ -135,7 +135,7 @@ class _Rules:
     """
 
     def __init__(self, schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> None:
-        values = tfmd.domain_values(schema, proto)
+        values = domain_values(schema, proto)
         self.domain = None if values is None else pa.array([value.encode() for value in values], pa.large_binary())
         self.bounds: tuple[float, float] | None = None
         for field in ("int_domain", "float_domain"):

@@ -19,7 +19,7 @@ import numpy as np
 
 from tfx_sequence.schemas.records import wire
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record, excerpt
-from tfx_sequence.schemas.records.values import Codec, NotFinite, codec
+from tfx_sequence.schemas.records.value_codecs import Codec, NotFinite, codec
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 if TYPE_CHECKING:

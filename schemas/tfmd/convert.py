@@ -17,34 +17,16 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
 from tfx_sequence.schemas.tfmd.feature import (
-    ContradictionError,
     SchemaError,
     is_ours,
     read_feature,
     require,
-    role_tag,
     steps_in_a_record,
     why_not_described,
     write_feature,
 )
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, feature_protos, parse_schema, sequence_struct
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
 from tfx_sequence.schemas.tfmd.representations import add_representations
-
-__all__ = [
-    "FORMAT_TAG",
-    "SEQUENCE",
-    "ContradictionError",
-    "SchemaError",
-    "add_representations",
-    "add_undescribed",
-    "domain_values",
-    "feature_protos",
-    "from_schema",
-    "parse_schema",
-    "role_tag",
-    "sequence_struct",
-    "to_schema",
-]
 
 FORMAT_TAG = "tfx_sequence:1"
 """Marks a schema that carries a spec, and the version of its tags."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import domain_values, feature_protos
 
 _SHOWN = 5
 
@@ -18,7 +19,7 @@ def diff_schemas(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
     Raises:
       SchemaError: if one of them is not a schema of sequences.
     """
-    return [*_diff_specs(tfmd.from_schema(old), tfmd.from_schema(new)), *_diff_protos(old, new)]
+    return [*_diff_specs(from_schema(old), from_schema(new)), *_diff_protos(old, new)]
 
 
 def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
@@ -35,14 +36,14 @@ def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
 
 
 def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str]:
-    before, after = ({proto.name: proto for proto in tfmd.feature_protos(schema)} for schema in (old, new))
+    before, after = ({proto.name: proto for proto in feature_protos(schema)} for schema in (old, new))
     for name in [*before, *(name for name in after if name not in before)]:
         if name not in after:
             yield f"feature `{name}` is gone"
         elif name not in before:
             yield f"feature `{name}` is new"
         else:
-            yield from _diff_domains(name, tfmd.domain_values(old, before[name]), tfmd.domain_values(new, after[name]))
+            yield from _diff_domains(name, domain_values(old, before[name]), domain_values(new, after[name]))
             yield from _diff_numbers(name, before[name], after[name])
 
 

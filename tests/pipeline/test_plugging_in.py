@@ -25,7 +25,7 @@ from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTraine
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "csv" / split).mkdir(parents=True)
         (folder / "csv" / split / "data.csv").write_text("\n".join([",".join(SPEC.features), *lines, ""]))
     (folder / "schema").mkdir()
-    (folder / "schema" / "schema.pbtxt").write_text(str(tfmd.to_schema(SPEC)))
+    (folder / "schema" / "schema.pbtxt").write_text(str(to_schema(SPEC)))
     return folder
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from tfx_sequence.schemas.records.rejects import Reason, bad_record
-from tfx_sequence.schemas.records.values import may_be_missing
+from tfx_sequence.schemas.records.value_codecs import may_be_missing
 from tfx_sequence.schemas.spec import Feature
 
 # Python's own int() and float() also take `1_000`, surrounding space and the digits of other scripts.

@@ -17,7 +17,8 @@ from tfx_sequence.schemas.checks.decoding import BatchDecoder
 from tfx_sequence.schemas.checks.structure import has_type
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Feature
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 _TOGETHER = 16 << 20
 """Bytes of records, decoded, that are counted together."""
@@ -41,7 +42,7 @@ def compute_statistics(paths: Sequence[str], schema: schema_pb2.Schema | None) -
     Raises:
       SchemaError: if there is no schema, and the records do not agree on the types of their features.
     """
-    features = tfmd.from_schema(schema).features if schema else {}
+    features = from_schema(schema).features if schema else {}
     options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
     generators = stats_impl.get_generators(options, in_memory=True)
     total: list[Any] = []
@@ -53,7 +54,7 @@ def compute_statistics(paths: Sequence[str], schema: schema_pb2.Schema | None) -
     except (RuntimeError, TypeError) as error:
         if not any(words in str(error) for words in _DISAGREEMENT):
             raise
-        raise tfmd.SchemaError(
+        raise SchemaError(
             f"the records do not agree on the types of their features ({error}); give a schema, and those that do "
             "not keep it are named"
         ) from error

@@ -8,7 +8,8 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.components.sequence_example_validator.length_drift import ks_distance, length_histogram
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, feature_protos
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
@@ -25,17 +26,17 @@ def measure_distances(schema: schema_pb2.Schema, current: _Statistics, baseline:
         for info in measured.drift_skew_info
         if info.drift_measurements
     }
-    name = next(iter(tfmd.from_schema(schema).sequence))
+    name = next(iter(from_schema(schema).sequence))
     ours, theirs = length_histogram(current, name), length_histogram(baseline, name)
     if ours is not None and theirs is not None:
-        distances[tfmd.SEQUENCE] = ks_distance(ours, theirs)[0]
+        distances[SEQUENCE] = ks_distance(ours, theirs)[0]
     return distances
 
 
 def _with_comparators(schema: schema_pb2.Schema) -> schema_pb2.Schema:
     """The schema with thresholds that no distance is above, without which TFDV measures nothing."""
     judged = schema_pb2.Schema.FromString(schema.SerializeToString())
-    for proto in tfmd.feature_protos(judged):
+    for proto in feature_protos(judged):
         comparator = proto.drift_comparator
         measure = comparator.infinity_norm if proto.type == schema_pb2.BYTES else comparator.jensen_shannon_divergence
         measure.threshold = 1.0

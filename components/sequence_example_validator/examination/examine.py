@@ -23,7 +23,7 @@ from tfx_sequence.schemas.checks.profile import Profile
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 
 def examine(
@@ -84,7 +84,7 @@ def _refuse_others(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, P
     _, batch = next(iter(BatchDecoder().decode(records)))
     names = [] if isinstance(batch, Reject) else feature_names(batch)
     wanted = ", ".join(next(iter(profiles.values())).present)
-    raise tfmd.SchemaError(
+    raise SchemaError(
         f"the schema is of other features than the data: it has {wanted}; the data has {', '.join(names) or 'none'}"
     )
 

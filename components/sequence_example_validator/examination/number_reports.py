@@ -8,7 +8,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_sequence.components.sequence_example_validator.examination.data_report import NumbersReport
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 def number_reports(

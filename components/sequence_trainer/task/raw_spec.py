@@ -11,8 +11,9 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.transformed import Transformed
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.feature import spans_of
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 def read_raw(
@@ -34,8 +35,8 @@ def read_raw(
       SchemaError: if the schema of SequenceExamples cannot be read.
     """
     schema = transform_output.raw_metadata.schema
-    if any(proto.name == tfmd.SEQUENCE for proto in schema.feature):
-        return _with_labels(tfmd.from_schema(schema), labels), {}
+    if any(proto.name == SEQUENCE for proto in schema.feature):
+        return _with_labels(from_schema(schema), labels), {}
     spans = {proto.name: spans_of(proto) for proto in schema.feature}
     described = {
         name: {**_described(feature), "spans": spans.get(name) if feature.role == "label" else None}

@@ -19,8 +19,9 @@ from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.schemas.spec import FIRST_ID
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema
 from tfx_sequence.schemas.tfmd.feature import role_of
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, feature_protos, sequence_struct
 from tfx_sequence.schemas.vocabulary import OOV, from_one_key, vocabulary_of
 
 
@@ -79,7 +80,7 @@ def _unless_label(role: str) -> str:
 
 def _from_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     """Whether a feature's ids, if it has any, start at 1: those of SequenceTransform, and of our vocabularies."""
-    if tfmd.FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
+    if FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
         return True
     path = transform_output.vocabulary_file_by_name(name)
     return bool(path and transform_output.vocabulary_file_by_name(from_one_key(os.path.basename(path))))
@@ -100,12 +101,12 @@ def _with_ids(feature: Transformed, proto: schema_pb2.Feature, from_one: bool) -
 
 def _sequences(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
     """The features of SequenceExamples."""
-    spec = tfmd.from_schema(schema)
-    protos = {proto.name: proto for proto in tfmd.feature_protos(schema)}
+    spec = from_schema(schema)
+    protos = {proto.name: proto for proto in feature_protos(schema)}
     for name, feature in spec.features.items():
         column = Column(feature.dtype, feature.context, feature.width, feature.nested)
         yield name, protos[name], Transformed(feature.role, column)
-    for proto in tfmd.sequence_struct(schema).struct_domain.feature:
+    for proto in sequence_struct(schema).struct_domain.feature:
         if proto.name not in spec.features and proto.int_domain.is_categorical:
             yield proto.name, proto, Transformed("input", Column("int64", nested=True))
 
@@ -130,17 +131,17 @@ def _flat(
 
 def _raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
     """The features before the transform, whichever form they have."""
-    return {proto.name: proto for proto in (tfmd.feature_protos(schema) if _is_sequence(schema) else schema.feature)}
+    return {proto.name: proto for proto in (feature_protos(schema) if _is_sequence(schema) else schema.feature)}
 
 
 def _raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:
     """Sequence features of SequenceExamples, to the number of values in each of their steps, if it is one number."""
-    sequence = tfmd.from_schema(schema).sequence if _is_sequence(schema) else {}
+    sequence = from_schema(schema).sequence if _is_sequence(schema) else {}
     return {name: feature.width or 1 for name, feature in sequence.items() if not feature.nested}
 
 
 def _is_sequence(schema: schema_pb2.Schema) -> bool:
-    return any(proto.name == tfmd.SEQUENCE for proto in schema.feature)
+    return any(proto.name == SEQUENCE for proto in schema.feature)
 
 
 def _column(name: str, spec: Any, raw_width: int | None) -> Column:

@@ -25,7 +25,7 @@ from tfx_bsl.tfxio import telemetry, tf_sequence_example_record
 from tfx_sequence.components.sequence_transform.records.wide_integers import integers_of, widen
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 MOST_RECORDS = 1000
 """Records in a batch, as many as tfx_bsl puts there."""

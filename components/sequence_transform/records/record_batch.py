@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tfx_sequence.components.sequence_transform.records import packing
 from tfx_sequence.schemas.records import wire
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 @dataclass(frozen=True)

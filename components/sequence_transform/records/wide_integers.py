@@ -14,7 +14,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE, sequence_struct
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
 
 
 def integers_of(schema: schema_pb2.Schema) -> list[str]:

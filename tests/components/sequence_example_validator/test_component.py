@@ -15,7 +15,9 @@ from tfx_sequence.components.sequence_example_validator import ExamplesInvalidEr
 from tfx_sequence.components.sequence_example_validator.component import SequenceExampleValidatorSpec
 from tfx_sequence.components.sequence_example_validator.executor import Executor
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import sequence_struct
 
 SPEC = SequenceSpec(
     features={
@@ -29,8 +31,8 @@ UNSEEN = (({"id": "s3"}, {"tokens": ["d"], "tags": ["Z"]}),)
 
 
 def make_schema(spec=SPEC):
-    schema = tfmd.to_schema(spec)
-    (tags,) = [proto for proto in tfmd.sequence_struct(schema).struct_domain.feature if proto.name == "tags"]
+    schema = to_schema(spec)
+    (tags,) = [proto for proto in sequence_struct(schema).struct_domain.feature if proto.name == "tags"]
     tags.domain = "tags"
     schema.string_domain.add(name="tags", value=["X", "Y"])
     return schema
@@ -194,13 +196,13 @@ def test_split_name_that_looks_like_a_folder_is_kept(case):
 )
 def test_schema_that_cannot_be_used_is_one_clear_error(case, change, message):
     case.schema_text = change(case.schema_text)
-    with pytest.raises(tfmd.SchemaError, match=message):
+    with pytest.raises(SchemaError, match=message):
         case.run({"train": CLEAN})
     assert not (case.folder / "anomalies").exists()
 
 
 def test_schema_of_other_features_is_told_feature_by_feature(case):
-    other = tfmd.to_schema(SequenceSpec(features={"words": Feature(kind="token")}))
+    other = to_schema(SequenceSpec(features={"words": Feature(kind="token")}))
     case.schema_text = text_format.MessageToString(other)
     with pytest.raises(ExamplesInvalidError, match="split 'train', feature 'words': Column is completely missing"):
         case.run({"train": CLEAN})

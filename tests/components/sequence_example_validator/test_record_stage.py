@@ -9,7 +9,7 @@ from tfx_sequence.components.sequence_example_validator.record_stage import Exam
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
 
 SPEC = SequenceSpec(
     features={"tokens": Feature(kind="token"), "id": Feature(kind="token", role="key", context=True)}, max_length=3
@@ -38,7 +38,7 @@ def write(tmp_path, make_example):
 def check(tmp_path):
     def run(*files, spec=SPEC):
         outputs = {file.split: str(tmp_path / f"{file.split}.json") for file in files}
-        return check_files(list(files), tfmd.to_schema(spec), outputs, make_pipeline)
+        return check_files(list(files), to_schema(spec), outputs, make_pipeline)
 
     return run
 

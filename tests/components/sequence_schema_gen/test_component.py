@@ -15,7 +15,9 @@ from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_schema_gen.component import SequenceSchemaGenSpec
 from tfx_sequence.components.sequence_schema_gen.executor import Executor
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema, to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import feature_protos, parse_schema
 
 SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")})
 
@@ -125,7 +127,7 @@ def test_nothing_is_told_when_no_feature_is_carried_unasked(artifact, run, caplo
 def test_schema_file_is_one_that_stock_and_ours_read(artifact, run, tmp_path):
     schema, _ = run(artifact("train"), make(spec=SPEC))
     path = tmp_path / "schema" / "schema.pbtxt"
-    assert tfmd.from_schema(tfmd.parse_schema(path.read_bytes(), str(path))) == SPEC
+    assert from_schema(parse_schema(path.read_bytes(), str(path))) == SPEC
     assert text_format.Parse(path.read_text(), schema_pb2.Schema()) == schema
     assert tfdv.load_schema_text(str(path)) == schema
 
@@ -152,7 +154,7 @@ def test_split_that_is_not_there_is_refused(artifact, run):
 
 
 def test_all_splits_excluded_is_refused(artifact, run):
-    with pytest.raises(tfmd.SchemaError, match="every split is excluded"):
+    with pytest.raises(SchemaError, match="every split is excluded"):
         run(artifact("train"), make(exclude_splits=["train"]))
 
 
@@ -174,8 +176,8 @@ def test_schema_has_representations_without_a_spec(artifact, run, shape):
 
 
 def curated_schema(spec=SPEC, domain=("train", "x", "y")):
-    schema = tfmd.to_schema(spec)
-    (tags,) = [proto for proto in tfmd.feature_protos(schema) if proto.name == "tags"]
+    schema = to_schema(spec)
+    (tags,) = [proto for proto in feature_protos(schema) if proto.name == "tags"]
     tags.domain = "mine"
     schema.string_domain.add(name="mine", value=domain)
     return schema

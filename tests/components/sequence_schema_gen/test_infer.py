@@ -7,8 +7,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_sequence.components.sequence_schema_gen import infer_schema
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
-from tfx_sequence.schemas.tfmd.convert import SchemaError
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 TRAIN = (
     ({"id": "s1", "score": 0.5}, {"tokens": ["a", "b"], "tags": ["X", "Y"]}),
@@ -36,7 +36,7 @@ def spec_of(kind, **fields):
 def test_schema_is_what_the_spec_says_and_the_domain_what_the_data_has(statistics):
     schema = infer_schema({"train": statistics(*TRAIN)}, SPEC)
     carried = {"score": Feature(kind="float", role="carried", context=True)}
-    assert tfmd.from_schema(schema) == SPEC.model_copy(update={"features": {**SPEC.features, **carried}})
+    assert from_schema(schema) == SPEC.model_copy(update={"features": {**SPEC.features, **carried}})
     assert domains(schema) == {"tags": ["X", "Y"]}
 
 
@@ -53,7 +53,7 @@ def test_domain_is_of_the_splits_that_are_given(statistics):
 
 
 def test_everything_comes_from_the_data_when_there_is_no_spec(statistics):
-    spec = tfmd.from_schema(infer_schema({"train": statistics(*TRAIN)}))
+    spec = from_schema(infer_schema({"train": statistics(*TRAIN)}))
     assert spec == SequenceSpec(
         features={
             "tokens": Feature(kind="categorical"),
@@ -66,12 +66,12 @@ def test_everything_comes_from_the_data_when_there_is_no_spec(statistics):
 
 def test_strings_with_many_values_are_tokens_when_there_is_no_spec(statistics):
     many = [({}, {"tokens": [f"w{i}" for i in range(n)]}) for n in (150, 3)]
-    assert tfmd.from_schema(infer_schema({"train": statistics(*many)})).features == {"tokens": Feature(kind="token")}
+    assert from_schema(infer_schema({"train": statistics(*many)})).features == {"tokens": Feature(kind="token")}
 
 
 def test_carried_strings_are_open_so_that_nothing_unasked_for_is_an_anomaly(statistics):
     schema = infer_schema({"train": statistics(*TRAIN)}, SequenceSpec(features={"tokens": Feature(kind="token")}))
-    assert tfmd.from_schema(schema).features == {
+    assert from_schema(schema).features == {
         "tokens": Feature(kind="token"),
         "tags": Feature(kind="token", role="carried"),
         "id": Feature(kind="token", role="carried", context=True),
@@ -88,7 +88,7 @@ def test_feature_that_no_spec_describes_is_kept_as_it_is(statistics, caplog, spe
     )
     with caplog.at_level(logging.WARNING):
         schema = infer_schema({"train": data}, spec)
-    assert list(tfmd.from_schema(schema).features) == ["tokens"]
+    assert list(from_schema(schema).features) == ["tokens"]
     assert {"genres", "pieces"} <= set(schema.tensor_representation_group[""].tensor_representation)
     assert not tfdv.validate_statistics(data, schema).anomaly_info
     said = sorted(record.getMessage() for record in caplog.records)
@@ -114,7 +114,7 @@ def test_strings_with_several_in_a_step_are_nested(statistics, spec, found):
         ({}, {"tokens": ["a", "b"], "parts": [["a", "b"], []]}), ({}, {"tokens": ["b"], "parts": [["b"]]})
     )
     schema = infer_schema({"train": data}, spec)
-    assert tfmd.from_schema(schema).features["parts"] == found
+    assert from_schema(schema).features["parts"] == found
     assert domains(schema).get("parts") == (["a", "b"] if found.kind == "categorical" else None)
     assert not tfdv.validate_statistics(data, schema).anomaly_info
 
@@ -129,7 +129,7 @@ def test_two_values_in_a_step_are_an_anomaly_still_when_the_feature_is_not_neste
 def test_name_that_a_spec_does_not_allow_is_kept_undescribed(statistics):
     data = statistics(({"my id": "x"}, {"tokens": ["a"]}), ({"my id": "y"}, {"tokens": ["b", "c"]}))
     schema = infer_schema({"train": data}, SequenceSpec(features={"tokens": Feature(kind="token")}))
-    assert list(tfmd.from_schema(schema).features) == ["tokens"]
+    assert list(from_schema(schema).features) == ["tokens"]
     assert not tfdv.validate_statistics(data, schema).anomaly_info
 
 

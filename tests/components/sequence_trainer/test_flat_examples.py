@@ -30,7 +30,7 @@ from tfx_sequence.components.sequence_trainer.training.projector import write_pr
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.executor import Executor
 from tfx_sequence.schemas.records.examples import encode
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def transform(folder: Path, kind: Any, raw: int, **settings: Any) -> SimpleNames
     component, executor = kind
     schema, examples = standard_artifacts.Schema(), standard_artifacts.Examples()
     schema.uri, examples.uri = str(folder / "schema"), str(folder / "raw")
-    io_utils.write_string_file(f"{schema.uri}/schema.pbtxt", SCHEMA if raw == FLAT else str(tfmd.to_schema(SPEC)))
+    io_utils.write_string_file(f"{schema.uri}/schema.pbtxt", SCHEMA if raw == FLAT else str(to_schema(SPEC)))
     examples.split_names = json.dumps(list(RECORDS))
     examples_utils.set_payload_format(examples, raw)
     for split, records in RECORDS.items():

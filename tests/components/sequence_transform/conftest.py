@@ -23,7 +23,7 @@ from tfx_sequence.components.sequence_transform import SequenceTransform, Vocabu
 from tfx_sequence.components.sequence_transform.executor import Executor
 from tfx_sequence.schemas.records.examples import Encoder, decode
 from tfx_sequence.schemas.spec import SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema, to_schema
 
 _FORMAT = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 
@@ -46,7 +46,7 @@ class Run:
         self.settings = settings
         schema = standard_artifacts.Schema()
         schema.uri = str(folder / "schema")
-        io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", tfmd.to_schema(spec))
+        io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", to_schema(spec))
         self._encoder = Encoder(spec)
         self.inputs: dict[str, list[types.Artifact]] = {"examples": [], "schema": [schema]}
         self.outputs: dict[str, list[types.Artifact]] = {}
@@ -88,7 +88,7 @@ class Run:
     @property
     def spec(self) -> SequenceSpec:
         """Of the transformed examples, read from the graph's schema as the trainer does."""
-        return tfmd.from_schema(self.graph.transformed_metadata.schema)
+        return from_schema(self.graph.transformed_metadata.schema)
 
     def files(self, split: str, span: int = 0) -> list[str]:
         artifact = self.outputs["transformed_examples"][span]

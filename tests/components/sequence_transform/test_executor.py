@@ -17,7 +17,9 @@ from tfx_bsl.tfxio import dataset_options
 
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import sequence_struct
 
 SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 UNCHANGED = ("counts", "scores", "vectors", "notes", "year", "age", "point")
@@ -90,7 +92,7 @@ def test_graph_and_post_transform_schemas_are_one(transformed):
     written = schema_pb2.Schema()
     io_utils.parse_pbtxt_file(io_utils.get_only_uri_in_dir(artifact.uri), written)
     assert written == schema
-    spec = tfmd.from_schema(schema)
+    spec = from_schema(schema)
     assert {name: feature.role for name, feature in spec.features.items() if name in SPEC.features} == {
         name: feature.role for name, feature in SPEC.features.items()
     }
@@ -220,7 +222,7 @@ def test_a_schema_of_stock_schema_gen_is_read(make_run):
     io_utils.parse_pbtxt_file(path, schema)
     schema.ClearField("tensor_representation_group")
     schema.ClearField("annotation")
-    for proto in tfmd.sequence_struct(schema).struct_domain.feature:
+    for proto in sequence_struct(schema).struct_domain.feature:
         proto.ClearField("annotation")
     io_utils.write_pbtxt_file(path, schema)
     run.do()
@@ -239,5 +241,5 @@ def test_a_schema_without_sequences_is_refused(make_run):
     run = make_run(SMALL, {"train": []})
     flat = schema_pb2.Schema(feature=[schema_pb2.Feature(name="age", type=schema_pb2.INT)])
     io_utils.write_pbtxt_file(f"{run.inputs['schema'][0].uri}/schema.pbtxt", flat)
-    with pytest.raises(tfmd.SchemaError, match="has no '##SEQUENCE##' feature"):
+    with pytest.raises(SchemaError, match="has no '##SEQUENCE##' feature"):
         run.do()

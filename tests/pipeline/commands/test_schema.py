@@ -6,7 +6,8 @@ import pytest
 
 from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
 from tfx_sequence.schemas.spec_toml import from_toml
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import from_schema
+from tfx_sequence.schemas.tfmd.parts import feature_protos, parse_schema
 
 SPEC = SequenceSpec(
     features={
@@ -26,7 +27,7 @@ def schema(tmp_path):
 
     def write(name, change=lambda made: None):
         made = to_schema(SPEC)
-        tags = next(proto for proto in tfmd.feature_protos(made) if proto.name == "tags")
+        tags = next(proto for proto in feature_protos(made) if proto.name == "tags")
         tags.domain = "tags"
         made.string_domain.add(name="tags", value=["O", "B-X", "I-X"])
         made.feature[0].int_domain.min = 1
@@ -82,8 +83,8 @@ def test_infer_writes_the_schema_of_train(corpus, run, tmp_path):
     code, out, _ = run("schema", "infer", corpus)
     assert code == 0
     assert run("schema", "infer", f"{corpus}/train.jsonl", "-o", str(path))[:2] == (0, "")
-    assert tfmd.parse_schema(out, "stdout") == tfmd.parse_schema(path.read_text(), "file")
-    spec = tfmd.from_schema(tfmd.parse_schema(out, "stdout"))
+    assert parse_schema(out, "stdout") == parse_schema(path.read_text(), "file")
+    spec = from_schema(parse_schema(out, "stdout"))
     assert {name: (feature.kind, feature.role) for name, feature in spec.features.items()} == {
         "id": ("token", "carried"),
         "words": ("token", "input"),

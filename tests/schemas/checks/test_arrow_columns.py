@@ -3,7 +3,7 @@ import pytest
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import read_column
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 @pytest.fixture

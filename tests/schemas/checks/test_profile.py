@@ -13,7 +13,7 @@ from tfx_sequence.schemas.checks.fingerprints import fingerprints
 from tfx_sequence.schemas.checks.lengths import Lengths
 from tfx_sequence.schemas.checks.profile import Profile
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 SPEC = SequenceSpec(
     features={

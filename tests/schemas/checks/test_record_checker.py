@@ -10,7 +10,8 @@ from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.records.rejects import Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.parts import feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -32,8 +33,8 @@ DOMAINS = {"tags": ["X", "Y"], "parts": ["a", "b", ""], "slot": ["B-a", "I-a", "
 
 
 def make_schema():
-    schema = tfmd.to_schema(SPEC)
-    for proto in tfmd.feature_protos(schema):
+    schema = to_schema(SPEC)
+    for proto in feature_protos(schema):
         if proto.name in DOMAINS:
             proto.domain = proto.name
             schema.string_domain.add(name=proto.name, value=DOMAINS[proto.name])
@@ -256,7 +257,7 @@ def test_keys_come_with_their_positions(example):
         example(CONTEXT, LISTS),
     ]
     assert CHECKER.check(records, first=7).keys == [("p", 7), ("s1", 10)]
-    keyless = tfmd.to_schema(SequenceSpec(features={"tokens": Feature(kind="token")}))
+    keyless = to_schema(SequenceSpec(features={"tokens": Feature(kind="token")}))
     assert RecordChecker(keyless).check(records).keys == []
 
 

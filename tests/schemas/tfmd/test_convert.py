@@ -14,9 +14,9 @@ from tfx_bsl.tfxio import dataset_options, tensor_adapter, tf_sequence_example_r
 
 from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
-from tfx_sequence.schemas.tfmd.convert import SEQUENCE, SchemaError
-from tfx_sequence.schemas.tfmd.feature import read_feature, why_not_described
+from tfx_sequence.schemas.tfmd.convert import add_undescribed, from_schema, to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError, read_feature, why_not_described
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, parse_schema, sequence_struct
 
 SPEC = SequenceSpec(
     features={
@@ -93,22 +93,22 @@ def example(context, lists):
 @given(st.data())
 def test_spec_comes_back_from_its_schema(specs, data):
     spec = data.draw(specs)
-    assert tfmd.from_schema(tfmd.to_schema(spec)) == spec
+    assert from_schema(to_schema(spec)) == spec
 
 
 @given(st.data())
 def test_spec_comes_back_from_the_text_of_its_schema(specs, data):
     spec = data.draw(specs)
-    text = text_format.MessageToString(tfmd.to_schema(spec))
-    read = tfmd.from_schema(tfmd.parse_schema(text, "schema.pbtxt"))
+    text = text_format.MessageToString(to_schema(spec))
+    read = from_schema(parse_schema(text, "schema.pbtxt"))
     assert read == spec
     # Context features and sequence features stand in two places of a schema; each keeps its own order.
     assert (list(read.context), list(read.sequence)) == (list(spec.context), list(spec.sequence))
 
 
 def test_schema_says_in_stock_terms_what_the_spec_says():
-    schema = tfmd.to_schema(SPEC)
-    struct = tfmd.sequence_struct(schema).struct_domain
+    schema = to_schema(SPEC)
+    struct = sequence_struct(schema).struct_domain
     assert {proto.name: schema_pb2.FeatureType.Name(proto.type) for proto in struct.feature} == {
         "tokens": "BYTES",
         "count": "INT",
@@ -134,8 +134,8 @@ def test_schema_says_in_stock_terms_what_the_spec_says():
 
 
 def test_tfxio_reads_records_into_the_tensors_that_the_schema_names():
-    io = tf_sequence_example_record.TFSequenceExampleRecord("nowhere", ["test"], schema=tfmd.to_schema(SPEC))
-    decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, tfmd.to_schema(SPEC).SerializeToString())
+    io = tf_sequence_example_record.TFSequenceExampleRecord("nowhere", ["test"], schema=to_schema(SPEC))
+    decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, to_schema(SPEC).SerializeToString())
     batch = decoder.DecodeBatch([encode(SPEC, record) for record in RECORDS])
     adapter = tensor_adapter.TensorAdapter(tensor_adapter.TensorAdapterConfig(batch.schema, io.TensorRepresentations()))
     tensors = adapter.ToBatchTensors(batch)
@@ -153,7 +153,7 @@ def test_tfxio_reads_a_file_into_a_tensorflow_dataset(tmp_path):
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for record in RECORDS:
             writer.write(encode(SPEC, record))
-    source = tf_sequence_example_record.TFSequenceExampleRecord(path, ["test"], schema=tfmd.to_schema(SPEC))
+    source = tf_sequence_example_record.TFSequenceExampleRecord(path, ["test"], schema=to_schema(SPEC))
     options = dataset_options.TensorFlowDatasetOptions(batch_size=3, num_epochs=1, shuffle=False)
     # This is what the DataAccessor of a Trainer reads by.
     (batch,) = source.TensorFlowDataset(options)
@@ -163,7 +163,7 @@ def test_tfxio_reads_a_file_into_a_tensorflow_dataset(tmp_path):
 
 
 def test_tfdv_finds_nothing_wrong_with_records_that_keep_the_spec():
-    schema = tfmd.to_schema(SPEC)
+    schema = to_schema(SPEC)
     batch = SequenceExamplesToRecordBatchDecoder(SEQUENCE, schema.SerializeToString()).DecodeBatch(
         [encode(SPEC, record) for record in RECORDS]
     )
@@ -177,7 +177,7 @@ def test_stock_schema_is_read_by_its_types(constant):
     lists = {"tokens": tokens, "n": [[1], [2]], "x": [[0.5], [1.5]], "v": [[1.0, 2.0], [3.0, 4.0]]}
     shorter = {name: steps[:1] for name, steps in lists.items()}
     examples = [example({"id": ["x"]}, lists), example({"id": ["y"]}, lists if constant else shorter)]
-    spec = tfmd.from_schema(inferred(examples))
+    spec = from_schema(inferred(examples))
     assert spec.features == {
         "id": Feature(kind="categorical", context=True),
         "tokens": Feature(kind="categorical"),
@@ -198,10 +198,10 @@ def test_what_a_spec_cannot_describe_is_left_out():
         ),
     ]
     schema = inferred(examples)
-    spec = tfmd.from_schema(schema)
+    spec = from_schema(schema)
     assert list(spec.features) == ["id", "chars", "tokens"]
     assert spec.features["chars"].nested
-    struct = tfmd.sequence_struct(schema).struct_domain
+    struct = sequence_struct(schema).struct_domain
     why = {proto.name: why_not_described(proto, context=False) for proto in struct.feature}
     assert why == {
         "tokens": None,
@@ -284,44 +284,44 @@ OURS = 'annotation { tag: "kind:token" tag: "role:input" }'
 )
 def test_schema_is_refused_with_a_message(schema, message):
     with pytest.raises(SchemaError, match=re.escape(message)):
-        tfmd.from_schema(schema)
+        from_schema(schema)
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.999])
 def test_text_that_is_cut_off_is_refused_by_its_name(keep):
-    text = text_format.MessageToString(tfmd.to_schema(SPEC)).rstrip()
+    text = text_format.MessageToString(to_schema(SPEC)).rstrip()
     with pytest.raises(SchemaError, match=r"^dir/schema\.pbtxt is not the text form of .* or is cut off"):
-        tfmd.parse_schema(text[: int(len(text) * keep)], "dir/schema.pbtxt")
+        parse_schema(text[: int(len(text) * keep)], "dir/schema.pbtxt")
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"not a schema", b"feature { nam: 3 }"])
 def test_bytes_that_are_no_schema_are_refused(data):
     with pytest.raises(SchemaError, match=r"^x is not the text form of a TensorFlow Metadata schema"):
-        tfmd.parse_schema(data, "x")
+        parse_schema(data, "x")
 
 
 def test_domain_values_are_found_where_they_stand():
     schema = schema_of('string_domain { name: "tags" value: "b" value: "a" }')
     named = schema_pb2.Feature(name="t", domain="tags")
     own = text_format.Parse('name: "t" string_domain { value: "x" }', schema_pb2.Feature())
-    assert tfmd.domain_values(schema, named) == ["b", "a"]
-    assert tfmd.domain_values(schema, own) == ["x"]
-    assert tfmd.domain_values(schema, schema_pb2.Feature(name="t")) is None
+    assert domain_values(schema, named) == ["b", "a"]
+    assert domain_values(schema, own) == ["x"]
+    assert domain_values(schema, schema_pb2.Feature(name="t")) is None
     with pytest.raises(
         SchemaError, match=r"feature 't' of the schema names the domain 'no', .* domains are \['tags'\]"
     ):
-        tfmd.domain_values(schema, schema_pb2.Feature(name="t", domain="no"))
+        domain_values(schema, schema_pb2.Feature(name="t", domain="no"))
 
 
 def test_undescribed_feature_is_kept_with_a_tensor_representation():
-    schema = tfmd.to_schema(SequenceSpec(features={"tokens": Feature(kind="token")}))
+    schema = to_schema(SequenceSpec(features={"tokens": Feature(kind="token")}))
     examples = [example({"genres": ["x", "y"]}, {"tokens": [["a"]], "ids": [[1, 2]]})]
     found = inferred([*examples, example({}, {"tokens": [["a"]], "ids": [[1]]})])
     (genres,) = [proto for proto in found.feature if proto.name == "genres"]
-    (ids,) = [proto for proto in tfmd.sequence_struct(found).struct_domain.feature if proto.name == "ids"]
-    tfmd.add_undescribed(schema, genres, context=True)
-    tfmd.add_undescribed(schema, ids, context=False)
-    assert list(tfmd.from_schema(schema).features) == ["tokens"]
+    (ids,) = [proto for proto in sequence_struct(found).struct_domain.feature if proto.name == "ids"]
+    add_undescribed(schema, genres, context=True)
+    add_undescribed(schema, ids, context=False)
+    assert list(from_schema(schema).features) == ["tokens"]
     io = tf_sequence_example_record.TFSequenceExampleRecord("nowhere", ["test"], schema=schema)
     decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, schema.SerializeToString())
     batch = decoder.DecodeBatch([e.SerializeToString() for e in examples])

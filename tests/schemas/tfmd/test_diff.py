@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.diff import diff_schemas
+from tfx_sequence.schemas.tfmd.parts import feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -16,8 +17,8 @@ SPEC = SequenceSpec(
 
 
 def make(spec=SPEC, domain=("X", "Y"), **bounds):
-    schema = tfmd.to_schema(spec)
-    for proto in tfmd.feature_protos(schema):
+    schema = to_schema(spec)
+    for proto in feature_protos(schema):
         if proto.name == "tags" and domain is not None:
             proto.domain = "tags"
             schema.string_domain.add(name="tags", value=domain)
@@ -35,7 +36,7 @@ def spec_with(**features):
 @given(st.data())
 def test_schemas_of_one_spec_do_not_differ(specs, data):
     spec = data.draw(specs)
-    assert diff_schemas(tfmd.to_schema(spec), tfmd.to_schema(spec)) == []
+    assert diff_schemas(to_schema(spec), to_schema(spec)) == []
 
 
 @pytest.mark.parametrize(

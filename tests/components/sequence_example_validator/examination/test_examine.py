@@ -11,7 +11,9 @@ from tfx_sequence.components.sequence_example_validator.examination.data_statist
 from tfx_sequence.components.sequence_example_validator.examination.examine import examine
 from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.parts import feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -23,8 +25,8 @@ SPEC = SequenceSpec(
 
 
 def make_schema():
-    schema = tfmd.to_schema(SPEC)
-    (tags,) = [proto for proto in tfmd.feature_protos(schema) if proto.name == "tags"]
+    schema = to_schema(SPEC)
+    (tags,) = [proto for proto in feature_protos(schema) if proto.name == "tags"]
     tags.domain = "tags"
     schema.string_domain.add(name="tags", value=["X", "Y"])
     return schema
@@ -115,7 +117,7 @@ def test_numbers_are_those_that_numpy_computes(write):
     paths = {}
     for split, records in splits.items():
         paths |= write(split, *(encode(NUMBERS, record) for record in records))
-    report = examine(paths, tfmd.to_schema(NUMBERS))
+    report = examine(paths, to_schema(NUMBERS))
     found = report.splits["train"].numbers
     assert set(found) == {"x", "v", "n", "y", "age", "never"}
     for name, numbers in found.items():
@@ -150,7 +152,7 @@ def test_numbers_are_those_that_numpy_computes(write):
 def test_infinite_numbers_have_no_mean(write, make_example):
     spec = SequenceSpec(features={"x": Feature(kind="float")})
     records = [make_example({}, {"x": values}) for values in ([1.0, 2.0, 4.0], [math.inf, 3.0])]
-    report = examine(write("train", *records), tfmd.to_schema(spec))
+    report = examine(write("train", *records), to_schema(spec))
     numbers = report.splits["train"].numbers["x"]
     assert (numbers.count, numbers.missing, numbers.min, numbers.max) == (5, 0, 1, None)
     assert (numbers.mean, numbers.deviation) == (None, None)
@@ -211,7 +213,7 @@ def test_data_is_compared_with_a_baseline(write):
 def test_schema_of_other_features_is_refused(write, make_example):
     other = make_example({"n": 3}, {"x": [1, 2]})
     message = "the schema is of other features than the data: it has id, tokens, tags; the data has n, x"
-    with pytest.raises(tfmd.SchemaError, match=message):
+    with pytest.raises(SchemaError, match=message):
         examine(write("train", other), make_schema())
 
 
@@ -247,6 +249,6 @@ def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, 
     monkeypatch.setattr(data_statistics, "_TOGETHER", together)
     numbers = make_example({"id": "9"}, {"tokens": [1], "tags": ["X"]})
     paths = write("train", *TRAIN, numbers)["train"]
-    with pytest.raises(tfmd.SchemaError, match="the records do not agree on the types of their features"):
+    with pytest.raises(SchemaError, match="the records do not agree on the types of their features"):
         compute_statistics(paths, None)
     assert compute_statistics(paths, make_schema()).datasets[0].num_examples == 3

@@ -21,7 +21,7 @@ from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd import convert as tfmd
+from tfx_sequence.schemas.tfmd.convert import to_schema
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 SPEC = SequenceSpec(features={"words": Feature(kind="token"), "times": Feature(kind="integer")})
@@ -44,7 +44,7 @@ def files(tmp_path_factory):
 
 def read(patterns, batch_size, check):
     """Hands the RecordBatches of a pipeline to `check`, which may run in any order."""
-    reader = SequenceRecord(patterns, ["Test"], schema=tfmd.to_schema(SPEC))
+    reader = SequenceRecord(patterns, ["Test"], schema=to_schema(SPEC))
     with TestPipeline(RUNNER) as pipeline:
         batches = pipeline | reader.BeamSource(batch_size)
         assert_that(batches | beam.Map(lambda batch: batch.column(0).to_pylist()), check)
