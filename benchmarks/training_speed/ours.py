@@ -22,7 +22,7 @@ from tfx_sequence.schemas.spec import Feature, SequenceSpec
 TASK = SequenceTask(
     raw=SequenceSpec(features={"ids": Feature(kind="token"), "labels": Feature(kind="categorical", role="label")}),
     inputs=(Input("ids", num_ids=VOCABULARY, width=1, context=False),),
-    heads=(Label("labels", per_step=True, classes=tuple(b"%d" % number for number in range(CLASSES))),),
+    labels=(Label("labels", per_step=True, classes=tuple(b"%d" % number for number in range(CLASSES))),),
     columns={"ids": Column("int64"), "labels": Column("int64")},
 )
 

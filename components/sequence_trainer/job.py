@@ -108,7 +108,7 @@ class Job:
             if self.training.model_fn is None:
                 return SequenceModel(self.task, self.model, seed=self.training.seed)
             model = _function(self.training.model_fn)(self.task, self.model)
-        labels = [head.name for head in self.task.heads]
+        labels = [label.name for label in self.task.labels]
         if sorted(getattr(model, "heads", {})) != sorted(labels):
             raise TaskError(
                 f"the model that {self.training.model_fn!r} made must have an attribute `heads`, a dict with a "

@@ -72,7 +72,9 @@ class OwnModel(keras.Model):
         super().__init__()
         self._encoder = InputEncoder(task, config, random.Random(1))
         self._rnn = DynamicRNN(MinimalGatedCell(config.units))
-        self.heads = {head.name: SoftmaxHead(head, config.heads.get(head.name, HeadConfig())) for head in task.heads}
+        self.heads = {
+            label.name: SoftmaxHead(label, config.heads.get(label.name, HeadConfig())) for label in task.labels
+        }
 
     def call(self, features: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """A batch to each head's logits."""

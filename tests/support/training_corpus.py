@@ -35,7 +35,7 @@ TASK = SequenceTask(
         }
     ),
     inputs=(Input("tokens", num_ids=6, width=1, context=False), Input("pitch", num_ids=None, width=1, context=False)),
-    heads=(
+    labels=(
         Label("tags", per_step=True, classes=(b"A", b"B", b"C", b"D")),
         Label("intent", per_step=False, classes=(b"x", b"y")),
     ),

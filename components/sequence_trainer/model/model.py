@@ -48,15 +48,15 @@ class SequenceModel(keras.Model):
           TaskError: if the settings do not fit the task.
         """
         super().__init__()
-        for wrong in contradictions(task.raw, config, [head.name for head in task.heads]):
+        for wrong in contradictions(task.raw, config, [label.name for label in task.labels]):
             raise TaskError(f"model.{wrong.key}: {wrong.message}")
         self.settings = config
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
         self.heads: dict[str, Head] = {
-            head.name: _head(head, config.heads.get(head.name, HeadConfig()), task, self._inputs, seeds)
-            for head in task.heads
+            label.name: _new_head(label, config.heads.get(label.name, HeadConfig()), task, self._inputs, seeds)
+            for label in task.labels
         }
 
     def call(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
@@ -93,22 +93,22 @@ class SequenceModel(keras.Model):
         return self._stack.first_states(batch)
 
 
-def _head(head: Label, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> Head:
-    kind = config.kind or ("softmax" if head.classes else "regression")
+def _new_head(label: Label, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> Head:
+    kind = config.kind or ("softmax" if label.classes else "regression")
     if kind == "regression":
-        return RegressionHead(head, config, task.weight)
+        return RegressionHead(label, config, task.weight)
     if kind == "crf":
-        return CRFHead(head, config, task.weight)
+        return CRFHead(label, config, task.weight)
     seed = seeds.getrandbits(31)
     if kind == "softmax":
-        return SoftmaxHead(head, config, task.weight, seed)
-    if config.tied is not None and config.tied not in head.same_ids:
+        return SoftmaxHead(label, config, task.weight, seed)
+    if config.tied is not None and config.tied not in label.same_ids:
         raise TaskError(
-            f"model.heads.{head.name}.tied: the label's ids must be those of the input {config.tied!r}: give it that "
-            f'vocabulary with share = "{config.tied}" in [transform.{head.name}]'
+            f"model.heads.{label.name}.tied: the label's ids must be those of the input {config.tied!r}: give it that "
+            f'vocabulary with share = "{config.tied}" in [transform.{label.name}]'
         )
     embedding = None if config.tied is None else inputs.embeddings[config.tied]
-    return LanguageModelHead(head, config, task.weight, embedding, seed)
+    return LanguageModelHead(label, config, task.weight, embedding, seed)
 
 
 def build(model: keras.Model, batches: SequenceBatches) -> None:

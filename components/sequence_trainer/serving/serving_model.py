@@ -108,12 +108,12 @@ class ServingModel(tf.Module):
         batch = self.transform_features(examples)
         outputs = self._run(batch)
         answers = self._answers(outputs, batch[LENGTHS])
-        for head in self._task.heads:
-            label = batch[head.name]
-            answers[f"{head.name}_label"] = tf.gather([b"", *head.classes], label) if head.classes else label
-            nats = self._cross_entropy[head.name](outputs[head.name], batch)
+        for label in self._task.labels:
+            truth = batch[label.name]
+            answers[f"{label.name}_label"] = tf.gather([b"", *label.classes], truth) if label.classes else truth
+            nats = self._cross_entropy[label.name](outputs[label.name], batch)
             if nats is not None:
-                answers[f"{head.name}_cross_entropy"] = nats
+                answers[f"{label.name}_cross_entropy"] = nats
         # TFMA takes sequences of unequal length only if they are flat: the numbers of one step follow on each other.
         return {name: _flat(value) for name, value in answers.items()}
 

@@ -77,7 +77,7 @@ class SequenceTask:
     Attributes:
       raw: The features before the transform. If those are tf.Examples, what the transform made of them.
       inputs: What the model reads.
-      heads: What it predicts.
+      labels: What it predicts.
       columns: How the transformed features that training needs are stored, by name.
       weight: The context feature that says how much a record counts, if there is one.
       embeddings: Pretrained vectors of inputs that are ids, float32 `[num_ids, D]`, by name.
@@ -86,7 +86,7 @@ class SequenceTask:
 
     raw: SequenceSpec
     inputs: tuple[Input, ...]
-    heads: tuple[Label, ...]
+    labels: tuple[Label, ...]
     columns: dict[str, Column]
     weight: str | None = None
     embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
@@ -114,10 +114,10 @@ class SequenceTask:
             name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
             for name, feature in features.items()
         }
-        heads = tuple(
-            _head(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
+        targets = tuple(
+            _label(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
         )
-        for what, found in (("input", inputs), ("label", heads)):
+        for what, found in (("input", inputs), ("label", targets)):
             if not found:
                 raise TaskError(
                     f"no transformed feature has the role {what!r}; the features and their roles are "
@@ -127,14 +127,14 @@ class SequenceTask:
         for item in inputs:
             _check_input(item, features[item.name], names[item.name])
         weight = _weight(features)
-        used = [*[item.name for item in inputs], *[head.name for head in heads], *([weight] if weight else [])]
+        used = [*[item.name for item in inputs], *[label.name for label in targets], *([weight] if weight else [])]
         columns = {name: features[name].column for name in used}
         directory = os.path.dirname(transform_output.transform_savedmodel_dir)
         vectors = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
         embeddings = {name: matrix for name, matrix in vectors.items() if matrix is not None}
         for item in inputs:
             _check_vectors(item, embeddings.get(item.name))
-        return cls(raw, inputs, heads, columns, weight, embeddings, raw_examples)
+        return cls(raw, inputs, targets, columns, weight, embeddings, raw_examples)
 
 
 def _input(name: str, feature: Transformed) -> Input:
@@ -161,7 +161,7 @@ def _check_vectors(item: Input, vectors: np.ndarray[Any, Any] | None) -> None:
         )
 
 
-def _head(
+def _label(
     name: str,
     feature: Transformed,
     raw: SequenceSpec,

@@ -251,7 +251,7 @@ def _check_windows(model: Any, task: SequenceTask) -> None:
         raise TaskError(
             f"training.window: needs a SequenceModel, which carries its states on, not {type(model).__name__}"
         )
-    for problem in window_problems(model.settings, [head.name for head in task.heads if not head.per_step]):
+    for problem in window_problems(model.settings, [label.name for label in task.labels if not label.per_step]):
         raise TaskError(f"training.window: {problem}")
 
 

@@ -70,7 +70,7 @@ def named_weights(model: keras.Model, values: Values) -> Iterator[NamedWeight]:
 def places_of(task: SequenceTask, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
     """What the ids of each input and each label are of, for those that have a vocabulary."""
     counts = {item.name: item.num_ids - FIRST_ID for item in task.inputs if item.num_ids is not None}
-    counts |= {head.name: len(head.classes) for head in task.heads if head.classes}
+    counts |= {label.name: len(label.classes) for label in task.labels if label.classes}
     padding = {item.name: ["[PAD]"] for item in task.inputs}
     return {
         name: [*padding.get(name, []), *_places(transform_output, name, count, task.columns[name].ids is not None)]

@@ -113,7 +113,7 @@ def make_job(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Job]:
 def test_flat_form_gives_the_batches_of_sequence_examples(make_job: Callable[[str], Job], way: str) -> None:
     job, expected = make_job(way), make_job("sequences")
     assert job.task.inputs == expected.task.inputs
-    assert job.task.heads == expected.task.heads
+    assert job.task.labels == expected.task.labels
     for split in ("train_batches", "eval_batches"):
         batches, theirs = (list(getattr(each, split)().epoch(0)) for each in (job, expected))
         assert len(batches) == len(theirs)
@@ -223,4 +223,4 @@ def test_labels_must_be_told_where_the_schema_has_no_roles(make_job: Callable[[s
         SequenceTask.load(graph)
     with pytest.raises(TaskError, match="`labels` names 'tag', but the transformed features are intent, vector, tags"):
         SequenceTask.load(graph, ["tag"])
-    assert [head.name for head in SequenceTask.load(graph, ["tags"]).heads] == ["tags"]
+    assert [label.name for label in SequenceTask.load(graph, ["tags"]).labels] == ["tags"]

@@ -59,11 +59,11 @@ class HeadMetrics(abc.ABC):
 
     more_is_better = True
 
-    def __init__(self, head: Label, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+    def __init__(self, label: Label, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
         """Takes the metrics, and the name in `result`, without the label's name, of the one that is watched."""
-        self.head = head
+        self.label = label
         self.metrics = metrics
-        self.watched = f"{head.name}_{watched}"
+        self.watched = f"{label.name}_{watched}"
 
     @abc.abstractmethod
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
@@ -75,7 +75,7 @@ class HeadMetrics(abc.ABC):
         for name, metric in self.metrics.items():
             value = metric.result()
             parts = {f"_{key}": part for key, part in value.items()} if isinstance(value, dict) else {"": value}
-            figures |= {f"{self.head.name}_{name}{key}": float(part) for key, part in parts.items()}
+            figures |= {f"{self.label.name}_{name}{key}": float(part) for key, part in parts.items()}
         return figures
 
     def reset(self) -> None:
@@ -85,22 +85,22 @@ class HeadMetrics(abc.ABC):
 
     def lengths(self, batch: Batch) -> tf.Tensor | None:
         """What the metrics take as `lengths`: None for one label a record."""
-        return batch[LENGTHS] if self.head.per_step else None
+        return batch[LENGTHS] if self.label.per_step else None
 
 
 class Head(keras.layers.Layer, abc.ABC):
     """Predicts one label.
 
     Args:
-      head: The label.
+      label: The label.
       config: How it is predicted.
       record_weight: The column that says how much each record counts, if there is one.
     """
 
-    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer; its weights are made when it is first called."""
-        super().__init__(name=f"head_{head.name}")
-        self.head = head
+        super().__init__(name=f"head_{label.name}")
+        self.label = label
         self.config = config
         self._record_weight = record_weight
 

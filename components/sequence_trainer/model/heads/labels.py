@@ -32,25 +32,25 @@ class SoftmaxHead(Head):
     """A softmax over the label's values: of each step, or of the record.
 
     Args:
-      head: The label.
+      label: The label.
       config: How it is predicted.
       record_weight: The column that says how much each record counts, if there is one.
       seed: Of the values that are drawn in training, if the softmax is sampled.
     """
 
     def __init__(
-        self, head: Label, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
+        self, label: Label, config: HeadConfig, record_weight: str | None = None, seed: int | None = None
     ) -> None:
         """Makes the layer.
 
         Raises:
           TaskError: if the label has not all values that have a weight, or not more than are drawn.
         """
-        super().__init__(head, config, record_weight)
-        _check_sampled(head, config)
-        self._class_weights = _class_weights(head, config)
-        self._pooled = Pooled(head.per_step, config.pooling)
-        self._dense = keras.layers.Dense(len(head.classes), name="logits")
+        super().__init__(label, config, record_weight)
+        _check_sampled(label, config)
+        self._class_weights = _class_weights(label, config)
+        self._pooled = Pooled(label.per_step, config.pooling)
+        self._dense = keras.layers.Dense(len(label.classes), name="logits")
         self._draws = keras.random.SeedGenerator(seed) if config.sampled else None
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
@@ -75,14 +75,14 @@ class SoftmaxHead(Head):
 
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """The cross entropy."""
-        labels = batch[self.head.name]
+        labels = batch[self.label.name]
         options: dict[str, Any] = {
             "reduction": reduction,
             "class_weights": self._class_weights,
             "label_smoothing": self.config.label_smoothing,
             "sequence_weights": self.record_weights(batch),
         }
-        if self.head.per_step:
+        if self.label.per_step:
             return sequence_loss(outputs, labels, batch[LENGTHS], **options)
         return classification_loss(outputs, labels, **options)
 
@@ -106,8 +106,8 @@ class SoftmaxHead(Head):
 
     def _steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Outputs `[B, T, ...]`, labels `[B, T]` and lengths `[B]`; T is 1 for a label a record."""
-        labels = batch[self.head.name]
-        if self.head.per_step:
+        labels = batch[self.label.name]
+        if self.label.per_step:
             return outputs, labels, batch[LENGTHS]
         return outputs[:, None], labels[:, None], tf.ones_like(labels)
 
@@ -115,10 +115,10 @@ class SoftmaxHead(Head):
         """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32, the probability of the answer."""
         probabilities = tf.nn.softmax(full_precision(outputs))
         ids, scores = tf.argmax(probabilities, axis=-1) + FIRST_ID, tf.reduce_max(probabilities, axis=-1)
-        if self.head.per_step:
+        if self.label.per_step:
             real = step_mask(lengths, tf.shape(ids)[1])
             ids, scores = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype)), tf.where(real, scores, 0.0)
-        return _answers(self.head, ids, scores)
+        return _answers(self.label, ids, scores)
 
     def new_metrics(self) -> HeadMetrics:
         """The accuracy, and of spans their F1, which is then what is watched."""
@@ -128,12 +128,12 @@ class SoftmaxHead(Head):
 class CRFHead(Head):
     """A linear-chain CRF over the steps of a sequence. Its answers keep to the label's `spans`, if it has them."""
 
-    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer."""
-        super().__init__(head, config, record_weight)
-        allowed = tag_constraints([value.decode() for value in head.classes], head.spans) if head.spans else None
-        self._dense = keras.layers.Dense(len(head.classes), name="logits")
-        self._crf = LinearChainCRF(len(head.classes), allowed, name="crf")
+        super().__init__(label, config, record_weight)
+        allowed = tag_constraints([value.decode() for value in label.classes], label.spans) if label.spans else None
+        self._dense = keras.layers.Dense(len(label.classes), name="logits")
+        self._crf = LinearChainCRF(len(label.classes), allowed, name="crf")
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
         """Logits `[B, T, C]`, to which the loss and the answers add the transitions."""
@@ -142,12 +142,12 @@ class CRFHead(Head):
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """The negative log-likelihood."""
         weights = self.record_weights(batch)
-        labels = batch[self.head.name]
+        labels = batch[self.label.name]
         return self._crf.loss(outputs, labels, batch[LENGTHS], reduction=reduction, sequence_weights=weights)
 
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
         """The negative log-likelihood of each sequence, `[B]`."""
-        return -self._crf.log_likelihood(outputs, batch[self.head.name], batch[LENGTHS])
+        return -self._crf.log_likelihood(outputs, batch[self.label.name], batch[LENGTHS])
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32.
@@ -157,7 +157,7 @@ class CRFHead(Head):
         ids, _ = self._crf.decode(outputs, lengths)
         probabilities = self._crf.marginals(outputs, lengths)
         scores = tf.gather(probabilities, tf.maximum(ids - FIRST_ID, 0), batch_dims=2)
-        return _answers(self.head, ids, tf.where(ids == PAD_ID, 0.0, scores))
+        return _answers(self.label, ids, tf.where(ids == PAD_ID, 0.0, scores))
 
     def new_metrics(self) -> HeadMetrics:
         """The accuracy, and of spans their F1, which is then what is watched."""
@@ -170,37 +170,37 @@ class LabelMetrics(HeadMetrics):
     def __init__(self, layer: Head) -> None:
         """Takes the head whose answers count."""
         metrics: dict[str, keras.metrics.Metric] = {"accuracy": Accuracy()}
-        if layer.head.spans:
-            metrics["span"] = SpanF1([value.decode() for value in layer.head.classes])
-        super().__init__(layer.head, metrics, watched="span_f1" if layer.head.spans else "accuracy")
+        if layer.label.spans:
+            metrics["span"] = SpanF1([value.decode() for value in layer.label.classes])
+        super().__init__(layer.label, metrics, watched="span_f1" if layer.label.spans else "accuracy")
         self._layer = layer
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
         """Adds a batch and what the head gave for it."""
-        predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.head.name}_id"]
+        predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.label.name}_id"]
         for metric in self.metrics.values():
-            metric.update_state(batch[self.head.name], predictions, self.lengths(batch))
+            metric.update_state(batch[self.label.name], predictions, self.lengths(batch))
 
 
-def _check_sampled(head: Label, config: HeadConfig) -> None:
-    if config.sampled is not None and config.sampled >= len(head.classes):
+def _check_sampled(label: Label, config: HeadConfig) -> None:
+    if config.sampled is not None and config.sampled >= len(label.classes):
         raise TaskError(
-            f"model.heads.{head.name}.sampled: must be less than {len(head.classes)}, the number of the label's "
+            f"model.heads.{label.name}.sampled: must be less than {len(label.classes)}, the number of the label's "
             f"values, but is {config.sampled}; without it all are used"
         )
 
 
-def _class_weights(head: Label, config: HeadConfig) -> tf.Tensor | None:
-    values = [value.decode(errors="replace") for value in head.classes]
+def _class_weights(label: Label, config: HeadConfig) -> tf.Tensor | None:
+    values = [value.decode(errors="replace") for value in label.classes]
     if unknown := [value for value in config.class_weights if value not in values]:
         raise TaskError(
-            f"model.heads.{head.name}.class_weights: the label has no value {unknown[0]!r}; its values are "
+            f"model.heads.{label.name}.class_weights: the label has no value {unknown[0]!r}; its values are "
             f"{', '.join(values[:20])}{', ...' if len(values) > 20 else ''}"
         )
     return tf.constant([config.class_weights.get(value, 1.0) for value in values]) if config.class_weights else None
 
 
-def _answers(head: Label, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+def _answers(label: Label, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
     """Ids and their probabilities as they are served."""
-    names = tf.constant([b"", *head.classes])
-    return {head.name: tf.gather(names, ids), f"{head.name}_id": ids, f"{head.name}_score": scores}
+    names = tf.constant([b"", *label.classes])
+    return {label.name: tf.gather(names, ids), f"{label.name}_id": ids, f"{label.name}_score": scores}

@@ -22,7 +22,7 @@ class LanguageModelHead(SoftmaxHead):
         logits = (steps W + b) E[1:] + bias             E [num_ids, D] the input's embedding, row 0 of padding
 
     Args:
-      head: The label, the step after each step.
+      label: The label, the step after each step.
       config: How it is predicted.
       record_weight: The column that says how much each record counts, if there is one.
       embedding: The embedding that is tied to; none if None.
@@ -31,18 +31,18 @@ class LanguageModelHead(SoftmaxHead):
 
     def __init__(
         self,
-        head: Label,
+        label: Label,
         config: HeadConfig,
         record_weight: str | None = None,
         embedding: keras.layers.Embedding | None = None,
         seed: int | None = None,
     ) -> None:
         """Makes the layer."""
-        super().__init__(head, config, record_weight, seed)
+        super().__init__(label, config, record_weight, seed)
         self._tied = embedding
         if embedding is not None:
             self._projection = keras.layers.Dense(embedding.output_dim, name="projection")
-            self._bias = self.add_weight(shape=(len(head.classes),), initializer="zeros", name="bias")
+            self._bias = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="bias")
 
     def hidden(self, encoded: Encoded) -> tf.Tensor:
         """What the logits are made of, `[B, T, D]`."""
@@ -63,7 +63,7 @@ class LanguageModelHead(SoftmaxHead):
 
     def new_metrics(self) -> HeadMetrics:
         """Perplexity, cross entropy in nats, and accuracy. The cross entropy is watched: less is better."""
-        return _LanguageMetrics(self.head)
+        return _LanguageMetrics(self.label)
 
 
 class _LanguageMetrics(HeadMetrics):
@@ -71,12 +71,12 @@ class _LanguageMetrics(HeadMetrics):
 
     more_is_better = False
 
-    def __init__(self, head: Label) -> None:
+    def __init__(self, label: Label) -> None:
         metrics = {"perplexity": Perplexity(), "cross_entropy": CrossEntropy(), "accuracy": Accuracy()}
-        super().__init__(head, metrics, watched="cross_entropy")
+        super().__init__(label, metrics, watched="cross_entropy")
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        labels, lengths = batch[self.head.name], self.lengths(batch)
+        labels, lengths = batch[self.label.name], self.lengths(batch)
         for name in ("perplexity", "cross_entropy"):
             self.metrics[name].update_state(labels, outputs, lengths)
         self.metrics["accuracy"].update_state(labels, tf.argmax(outputs, -1) + FIRST_ID, lengths)

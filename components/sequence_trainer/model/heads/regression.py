@@ -23,11 +23,11 @@ from tfx_sequence.components.sequence_trainer.task.task import Label
 class RegressionHead(Head):
     """Predicts a number, or several, for each step or for the record, by the squared error."""
 
-    def __init__(self, head: Label, config: HeadConfig, record_weight: str | None = None) -> None:
+    def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer."""
-        super().__init__(head, config, record_weight)
-        self._pooled = Pooled(head.per_step, config.pooling)
-        self._dense = keras.layers.Dense(head.width or 1, name="numbers")
+        super().__init__(label, config, record_weight)
+        self._pooled = Pooled(label.per_step, config.pooling)
+        self._dense = keras.layers.Dense(label.width or 1, name="numbers")
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
         """The numbers, `[B, T, W]`, or `[B, W]`; W is 1 for a single number."""
@@ -41,17 +41,17 @@ class RegressionHead(Head):
 
     def steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Predictions and targets as `[B, T, W]`, and lengths `[B]`; T is 1 for a label a record."""
-        targets = tf.reshape(tf.cast(batch[self.head.name], tf.float32), tf.shape(outputs))
-        if self.head.per_step:
+        targets = tf.reshape(tf.cast(batch[self.label.name], tf.float32), tf.shape(outputs))
+        if self.label.per_step:
             return outputs, targets, batch[LENGTHS]
         return outputs[:, None], targets[:, None], tf.ones_like(batch[LENGTHS])
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """For a label L: `L`, float32, `[B, T]` or `[B]`, with an axis `[W]` more for several numbers."""
         numbers = full_precision(outputs)
-        if self.head.per_step:
+        if self.label.per_step:
             numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
-        return {self.head.name: numbers[..., 0] if self.head.width is None else numbers}
+        return {self.label.name: numbers[..., 0] if self.label.width is None else numbers}
 
     def new_metrics(self) -> HeadMetrics:
         """The mean absolute error, and the root of the mean squared one, which is watched: less is better."""
@@ -64,7 +64,7 @@ class _NumberMetrics(HeadMetrics):
     more_is_better = False
 
     def __init__(self, layer: RegressionHead) -> None:
-        super().__init__(layer.head, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
+        super().__init__(layer.label, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
         self._layer = layer
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:

@@ -88,7 +88,7 @@ def test_head_gives_the_same_loss_metrics_and_answers_however_far_the_batch_is_p
         metrics = layer.new_metrics()
         metrics.update(outputs, batch)
         answers = layer.predict(outputs, batch["lengths"])
-        if layer.head.per_step:
+        if layer.label.per_step:
             for name, value in answers.items():
                 assert set(value[:, 3:].numpy().ravel()) <= {b"", 0}, name
             answers = {name: value[:, :3] for name, value in answers.items()}
@@ -235,10 +235,10 @@ def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
     assert layer.predict(layer(_encoded()), tf.constant(LENGTHS))["price"].shape == (3,)
 
 
-@pytest.mark.parametrize("head", [TAGS, INTENT, PRICE])
-def test_records_count_by_their_weight(head: Label) -> None:
-    kind = RegressionHead if head is PRICE else SoftmaxHead
-    layer = kind(head, HeadConfig(weight=3), "importance")
+@pytest.mark.parametrize("label", [TAGS, INTENT, PRICE])
+def test_records_count_by_their_weight(label: Label) -> None:
+    kind = RegressionHead if label is PRICE else SoftmaxHead
+    layer = kind(label, HeadConfig(weight=3), "importance")
     outputs, batch = layer(_encoded()), _batch()
     weighted = layer.loss(outputs, batch, "sequence_mean")
     total = normaliser = 0.0

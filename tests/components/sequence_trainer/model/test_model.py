@@ -22,7 +22,7 @@ TASK = SequenceTask(
         Input("words", num_ids=6, width=1, context=False),
         Input("words_characters", num_ids=9, width=1, context=False, nested=True),
     ),
-    heads=(Label("next", per_step=True, classes=(b"a", b"b", b"c", b"d", b"[OOV]"), same_ids=("words",)),),
+    labels=(Label("next", per_step=True, classes=(b"a", b"b", b"c", b"d", b"[OOV]"), same_ids=("words",)),),
     columns={
         "words": Column("int64"),
         "words_characters": Column("int64", nested=True),
@@ -58,7 +58,7 @@ def test_model_names_the_key_when_its_settings_do_not_fit_the_task() -> None:
 
 
 def test_model_refuses_to_tie_a_label_to_an_input_with_other_ids() -> None:
-    other = dataclasses.replace(TASK, heads=(dataclasses.replace(TASK.heads[0], same_ids=()),))
+    other = dataclasses.replace(TASK, labels=(dataclasses.replace(TASK.labels[0], same_ids=()),))
     with pytest.raises(
         TaskError, match=r"^model\.heads\.next\.tied: the label's ids must be those of the input 'words'"
     ):

@@ -31,7 +31,7 @@ TASK = SequenceTask(
         Input("words", num_ids=27, width=1, context=False),
         Input("words_characters", num_ids=27, width=1, context=False, nested=True),
     ),
-    heads=(
+    labels=(
         Label("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO"),
         Label("intent", per_step=False, classes=(b"x", b"y")),
         Label("price", per_step=True),
@@ -53,8 +53,8 @@ def _ids(strings: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(tf.strings.substr(strings, 0, 1), tf.uint8)[..., 0], tf.int64) - 96
 
 
-def _class(strings: tf.Tensor, head: Label) -> tf.Tensor:
-    return tf.argmax(strings[:, None] == tf.constant(head.classes), 1) + 1
+def _class(strings: tf.Tensor, label: Label) -> tf.Tensor:
+    return tf.argmax(strings[:, None] == tf.constant(label.classes), 1) + 1
 
 
 class _Transform(tf.Module):
@@ -69,9 +69,9 @@ class _Transform(tf.Module):
                 out["words"] = steps.with_values(_ids(steps.values))
                 out["words_characters"] = steps.with_values(letters.with_values(_ids(letters.values)))
             elif name == "tags":
-                out[name] = steps.with_values(_class(steps.values, TASK.heads[0]))
+                out[name] = steps.with_values(_class(steps.values, TASK.labels[0]))
             elif name == "intent":
-                out[name] = _class(value, TASK.heads[1])
+                out[name] = _class(value, TASK.labels[1])
             else:
                 out[name] = steps
         return out

@@ -38,7 +38,7 @@ TASK = SequenceTask(
         Input("pitch", num_ids=None, width=2, context=False),
         Input("speaker", num_ids=4, width=1, context=True),
     ),
-    heads=(
+    labels=(
         Label("tags", per_step=True, classes=(b"A", b"B", b"C")),
         Label("intent", per_step=False, classes=(b"x", b"y")),
     ),

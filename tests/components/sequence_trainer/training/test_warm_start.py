@@ -44,7 +44,7 @@ def task_of(values: Values) -> SequenceTask:
     return dataclasses.replace(
         TASK,
         inputs=(dataclasses.replace(tokens, num_ids=len(values["tokens"])), pitch),
-        heads=tuple(dataclasses.replace(head, classes=classes[head.name]) for head in TASK.heads),
+        labels=tuple(dataclasses.replace(label, classes=classes[label.name]) for label in TASK.labels),
     )
 
 
@@ -171,11 +171,11 @@ def test_start_from_takes_nothing_from_a_model_of_others(tmp_path: Path) -> None
 
 def test_labels_whose_names_end_in_numbers_are_not_mixed_up(tmp_path: Path) -> None:
     """Keras counts layers by such endings."""
-    heads = tuple(Label(name, True, (b"A", b"B")) for name in ("tag_1", "tag_2"))
+    labels = tuple(Label(name, True, (b"A", b"B")) for name in ("tag_1", "tag_2"))
     both = {"tag_1": ["=A", "=B"], "tag_2": ["=A", "=B"]}
-    model = built(OLD, MODEL, heads=heads)
+    model = built(OLD, MODEL, labels=labels)
     directory = export(tmp_path / "model", model, both)
-    second = built(OLD, MODEL, heads=heads[1:])
+    second = built(OLD, MODEL, labels=labels[1:])
     start_from(directory, second, both)
     np.testing.assert_array_equal(
         weights(second, both)["logits/kernel"], tf.convert_to_tensor(model.heads["tag_2"].weights[0]).numpy()
@@ -210,8 +210,8 @@ class Graph:
 def test_places_are_named_by_what_their_ids_are_of(ids: Any, tokens: list[str], tags: list[str]) -> None:
     columns = {name: column._replace(ids=ids) for name, column in TASK.columns.items()}
     inputs = (dataclasses.replace(TASK.inputs[0], num_ids=6), TASK.inputs[1])
-    heads = (dataclasses.replace(TASK.heads[0], classes=(b"A", b"B")), TASK.heads[1])
-    task = dataclasses.replace(TASK, columns=columns, inputs=inputs, heads=heads)
+    labels = (dataclasses.replace(TASK.labels[0], classes=(b"A", b"B")), TASK.labels[1])
+    task = dataclasses.replace(TASK, columns=columns, inputs=inputs, labels=labels)
     assert places_of(task, Graph()) == {"tokens": tokens, "tags": tags}
 
 

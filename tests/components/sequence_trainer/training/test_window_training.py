@@ -26,7 +26,7 @@ from tfx_sequence.components.sequence_trainer.training.weight_averages import We
 STEPS_TASK = SequenceTask(
     raw=TASK.raw.model_copy(update={"features": {k: v for k, v in TASK.raw.features.items() if k != "intent"}}),
     inputs=TASK.inputs,
-    heads=TASK.heads[:1],
+    labels=TASK.labels[:1],
     columns={name: column for name, column in TASK.columns.items() if name != "intent"},
 )
 CELLS: dict[str, dict[str, Any]] = {
