@@ -10,6 +10,9 @@ from __future__ import annotations
 LENGTHS = "lengths"
 """The real steps of each sequence: a key of batches, of signatures' arguments and of their answers."""
 
+COUNTS_SUFFIX = f"/{LENGTHS}"
+"""`<feature>/lengths`: the real values in each step of a nested feature."""
+
 WINDOW_SHARE = "@share"
 """In a window of a batch: the share of each sequence's steps that are in the window, float32 `[B]`."""
 

@@ -7,15 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.batch import RESERVED_NAMES
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero, from_one
-
-LENGTHS = "lengths"
-"""The key that carries the number of steps of each record, int64 `[B]`."""
-
-
-def counts_key(name: str) -> str:
-    """The key that carries how many values each step of the nested column `name` has, int64 `[B, T]`."""
-    return f"{name}/{LENGTHS}"
 
 
 class Column(NamedTuple):
@@ -57,12 +50,15 @@ def check_columns(columns: Mapping[str, Column]) -> None:
     """Checks that there is a sequence to batch.
 
     Raises:
-      ValueError: if no column is of a sequence, or one is called `lengths`.
+      ValueError: if no column is of a sequence, or one has a reserved name, such as `lengths`.
     """
     if all(column.context for column in columns.values()):
         raise ValueError(f"records need at least one sequence column (context=False); the columns are {dict(columns)}")
-    if LENGTHS in columns:
-        raise ValueError(f"a column cannot be called {LENGTHS!r}: batches carry the records' lengths under that name")
+    for name in RESERVED_NAMES:
+        if name in columns:
+            raise ValueError(
+                f"a column cannot be called {name!r}: batches carry something of their own under that name"
+            )
 
 
 def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Records:

@@ -20,15 +20,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import (
-    LENGTHS,
-    Column,
-    Records,
-    check_columns,
-    counts_key,
-    parse_records,
-)
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column, Records, check_columns, parse_records
 from tfx_sequence.components.sequence_trainer.batches.planning import Ints, chunk_size, plan_batches
+from tfx_sequence.schemas.contract import LENGTHS
 
 MEMORY_LIMIT = 1 << 30
 """Parsed records of up to this many bytes are kept in memory; more are read again in each epoch."""

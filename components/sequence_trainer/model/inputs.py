@@ -15,12 +15,12 @@ import random
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch, counts_key
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding, pretrained_embedding
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch
 from tfx_sequence.components.sequence_trainer.task.task import Input, SequenceTask
+from tfx_sequence.schemas.contract import LENGTHS
 
 
 class InputEncoder(keras.layers.Layer):

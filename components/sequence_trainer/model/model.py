@@ -13,12 +13,12 @@ import random
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
@@ -26,6 +26,7 @@ from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
+from tfx_sequence.schemas.contract import LENGTHS
 
 
 class SequenceModel(keras.Model):

@@ -8,9 +8,6 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 
-SHARE = "@share"
-"""Under this name a batch that is a window holds the share of each sequence's steps that it has, float32 `[B]`."""
-
 
 def windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Nest, tf.Tensor]]:
     """Cuts a padded batch into windows of `size` steps, so that memory does not grow with the sequence.

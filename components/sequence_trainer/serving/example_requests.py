@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.serving.needed_features import Transform, needed
+from tfx_sequence.schemas.contract import LENGTHS
 
 
 class RawExamples:

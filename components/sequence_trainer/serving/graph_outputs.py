@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.ids import from_one
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, Column
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.schemas.contract import LENGTHS
 
 
 def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import aligned
 from tfx_sequence.components.sequence_trainer.serving.needed_features import Transform, needed
+from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 

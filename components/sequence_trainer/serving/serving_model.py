@@ -30,7 +30,6 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.serving.example_requests import RawExamples
@@ -38,6 +37,7 @@ from tfx_sequence.components.sequence_trainer.serving.graph_outputs import to_co
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import RawSequences
 from tfx_sequence.components.sequence_trainer.serving.warmup import write_warmup
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
+from tfx_sequence.schemas.contract import LENGTHS
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
 

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.rnn.windows import SHARE, windows
+from tfx_sequence.components.sequence_trainer.rnn.windows import windows
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
+from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
 Gradients = list[tf.Tensor]
 
@@ -107,14 +107,14 @@ class TrainingStep:
             window = {**batch, **steps, LENGTHS: tf.cast(within, lengths.dtype)}
             if self._config.loss == "sequence_mean":
                 # A sequence's mean is that of its windows' means, each weighted by its share of the steps.
-                window[SHARE] = tf.math.divide_no_nan(tf.cast(within, tf.float32), tf.cast(lengths, tf.float32))
+                window[WINDOW_SHARE] = tf.math.divide_no_nan(tf.cast(within, tf.float32), tf.cast(lengths, tf.float32))
             states = self._add(window, states)
 
     def _of_windows(self, spec: Mapping[str, tf.TensorSpec]) -> list[Any]:
         """What a window and the states before it look like."""
         # Of what has steps, the second axis has no fixed size.
         self._by_step = {name for name, each in spec.items() if each.shape.rank > 1 and each.shape[1] is None}
-        share = {SHARE: tf.TensorSpec([None], tf.float32)} if self._config.loss == "sequence_mean" else {}
+        share = {WINDOW_SHARE: tf.TensorSpec([None], tf.float32)} if self._config.loss == "sequence_mean" else {}
         states = self._model.first_states(1)
         return [
             {**spec, **share},

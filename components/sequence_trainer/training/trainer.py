@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.describe import describe_batch
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import window_problems
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
@@ -33,6 +32,7 @@ from tfx_sequence.components.sequence_trainer.training.state import EpochSums, O
 from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
 from tfx_sequence.components.sequence_trainer.training.training_report import TrainingReport
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
+from tfx_sequence.schemas.contract import LENGTHS
 
 _logger = logging.getLogger(__name__)
 

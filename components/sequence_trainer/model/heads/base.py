@@ -18,20 +18,16 @@ A training loop knows no more of a label than this::
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
-from tfx_sequence.components.sequence_trainer.rnn.windows import SHARE
 from tfx_sequence.components.sequence_trainer.task.task import Label
-
-Batch = Mapping[str, tf.Tensor]
-"""The columns of a padded batch, `[B, T, ...]` or `[B, ...]`, and `lengths`, int64 `[B]`."""
+from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
 
 class Encoded(NamedTuple):
@@ -156,7 +152,7 @@ class Head(keras.layers.Layer, abc.ABC):
 
     def record_weights(self, batch: Batch) -> tf.Tensor | None:
         """How much each record of the batch counts, `[B]`; None if all count alike."""
-        share = batch.get(SHARE)
+        share = batch.get(WINDOW_SHARE)
         if self._record_weight is None:
             return share
         weights = batch[self._record_weight]

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, tag_constraints
@@ -22,9 +22,10 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     step_losses,
 )
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.task.task import Label
+from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
 

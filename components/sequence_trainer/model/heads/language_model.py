@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.spec import FIRST_ID

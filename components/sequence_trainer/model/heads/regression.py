@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
@@ -15,9 +15,10 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     regression_loss,
 )
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Batch, Encoded, Head, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.task.task import Label
+from tfx_sequence.schemas.contract import LENGTHS
 
 
 class RegressionHead(Head):

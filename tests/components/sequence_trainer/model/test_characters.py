@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder

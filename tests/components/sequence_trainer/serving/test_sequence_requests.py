@@ -12,9 +12,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
 from tfx_sequence.components.sequence_trainer.config.checks import unserved_inputs
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import RawSequences
+from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import decode, encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 

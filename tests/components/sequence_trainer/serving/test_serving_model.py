@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import Column, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
