@@ -22,6 +22,15 @@ ID_SUFFIX = "_id"
 SCORE_SUFFIX = "_score"
 """`<label>_score`: the probability of that value."""
 
+LABEL_SUFFIX = "_label"
+"""`<label>_label`: the label itself, in the answers of the signature `evaluation`."""
+
+CROSS_ENTROPY_SUFFIX = "_cross_entropy"
+"""`<label>_cross_entropy`: how unlikely all of a record's labels together are, in nats, float `[B]`."""
+
+LENGTH_BUCKET = "length_bucket"
+"""The answer of the signature `slices`: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ... steps, string `[B]`."""
+
 # Signatures of an exported model.
 
 SERVING_DEFAULT = "serving_default"
