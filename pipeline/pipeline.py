@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config.own_code import dotted, fingerprint
 from tfx_sequence.pipeline.config.tables import Config, DataConfig
+from tfx_sequence.schemas import contract
 
 _INFRA_EXAMPLES = 10
 """Records that InfraValidator asks a model about."""
@@ -67,7 +68,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         numbers=config.numbers,
         max_steps=config.sequence.max_steps,
         preprocessing_fn=own and dotted(own),
-        custom_config={"code": fingerprint([own])},
+        custom_config={contract.CODE: fingerprint([own])},
     )
     # The validator's verdict is for everything after it, though nothing reads its output.
     transform.add_upstream_node(validator)
@@ -82,7 +83,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         training=config.training.of_trainer,
         base_model=resolver[0].outputs["model"] if config.training.warm_start else None,
         hyperparameters=tuner[0].outputs["best_hyperparameters"] if tuner else None,
-        custom_config={"code": fingerprint([config.training.model_fn])},
+        custom_config={contract.CODE: fingerprint([config.training.model_fn])},
     )
     model = trainer.outputs["model"]
     evaluator = tfx.components.Evaluator(
@@ -143,10 +144,10 @@ def _tuner(config: Config, transform: SequenceTransform) -> Any:
         train_args=tfx.proto.TrainArgs(),
         eval_args=tfx.proto.EvalArgs(),
         custom_config={
-            "model": config.model.model_dump(mode="json"),
-            "training": config.training.of_trainer.model_dump(mode="json"),
-            "tuning": config.tuning.model_dump(mode="json") if config.tuning else {},
-            "code": fingerprint([config.training.model_fn]),
+            contract.MODEL: config.model.model_dump(mode="json"),
+            contract.TRAINING: config.training.of_trainer.model_dump(mode="json"),
+            contract.TUNING: config.tuning.model_dump(mode="json") if config.tuning else {},
+            contract.CODE: fingerprint([config.training.model_fn]),
         },
     )
 
@@ -169,7 +170,7 @@ def _infra_validator(config: Config, examples: Any, model: Any) -> Any:
             local_docker=tfx.proto.LocalDockerConfig(),
         ),
         request_spec=tfx.proto.RequestSpec(
-            tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(signature_names=["serving_default"]),
+            tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(signature_names=[contract.SERVING_DEFAULT]),
             split_name=config.evaluation.splits[0],
             num_examples=_INFRA_EXAMPLES,
         ),
@@ -182,7 +183,7 @@ def _bulk_inferrer(config: Config, examples: Any, model: Any, blessing: Any) -> 
         model=model,
         model_blessing=blessing,
         data_spec=tfx.proto.DataSpec(example_splits=list(config.serving.infer)),
-        model_spec=tfx.proto.ModelSpec(model_signature_name=["bulk_inference"]),
+        model_spec=tfx.proto.ModelSpec(model_signature_name=[contract.BULK_INFERENCE]),
     )
 
 

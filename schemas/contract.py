@@ -56,6 +56,9 @@ TRANSFORMED_LABELS = "transformed_labels"
 
 # Sources of context features that say how the pieces of a long record belong together.
 
+SOURCE_SIGN = "@"
+"""The first character of a source that a reader makes itself instead of reading it."""
+
 PARENT = "@parent"
 """The key of the record that a piece was cut from, or the record's file and position."""
 

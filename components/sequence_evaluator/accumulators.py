@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfx_sequence.components.sequence_evaluator.spans import find_spans
+from tfx_sequence.schemas.contract import LENGTHS
 
 Array = np.ndarray[Any, Any]
 Counts = Counter[Any]
-
-LENGTHS = "lengths"
 
 
 class MetricAccumulator(abc.ABC):

@@ -12,13 +12,8 @@ from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_evaluator import metrics
 from tfx_sequence.components.sequence_evaluator.formulas import bounds_of, measures, wrong_slices, wrong_thresholds
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold, less_is_better
+from tfx_sequence.schemas.contract import EVALUATION, SLICES
 from tfx_sequence.schemas.spec import SequenceSpec
-
-EVALUATION = "evaluation"
-"""The signature that metrics read: what `serving_default` answers, and the labels."""
-
-SLICES = "slices"
-"""The signature that gives features to slice by."""
 
 _METRICS: dict[Any, str] = {
     metric.tally: metric.__name__

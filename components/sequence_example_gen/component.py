@@ -18,6 +18,7 @@ from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -26,10 +27,10 @@ class SequenceExampleGenSpec(FileBasedExampleGenSpec):
 
     PARAMETERS: ClassVar[dict[str, Any]] = {
         **FileBasedExampleGenSpec.PARAMETERS,
-        executor.SPEC_KEY: ExecutionParameter(type=str),
-        executor.READ_KEY: ExecutionParameter(type=str),
-        executor.SPLIT_KEY: ExecutionParameter(type=str, optional=True),
-        executor.WRITE_KEY: ExecutionParameter(type=str),
+        contract.SEQUENCE_SPEC: ExecutionParameter(type=str),
+        contract.READ_CONFIG: ExecutionParameter(type=str),
+        contract.SPLIT_CONFIG: ExecutionParameter(type=str, optional=True),
+        contract.WRITE_CONFIG: ExecutionParameter(type=str),
     }
 
 
@@ -96,10 +97,10 @@ class SequenceExampleGen(FileBasedExampleGen):
                 keys.OUTPUT_FILE_FORMAT_KEY: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
                 keys.RANGE_CONFIG_KEY: range_config,
                 keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
-                executor.SPEC_KEY: spec.to_json(),
-                executor.READ_KEY: read.model_dump_json(),
-                executor.SPLIT_KEY: split.model_dump_json() if split else None,
-                executor.WRITE_KEY: write.model_dump_json(),
+                contract.SEQUENCE_SPEC: spec.to_json(),
+                contract.READ_CONFIG: read.model_dump_json(),
+                contract.SPLIT_CONFIG: split.model_dump_json() if split else None,
+                contract.WRITE_CONFIG: write.model_dump_json(),
             }
         )
         # FileBasedExampleGen's own constructor makes a spec without our parameters.

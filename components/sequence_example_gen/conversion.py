@@ -13,6 +13,7 @@ from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
+from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.spec import SequenceSpec
 
 WHOLE = "all"
@@ -75,7 +76,9 @@ def convert(
                 for name, some in by_split.items()
                 for path in dict.fromkeys(path for pattern in some for path in find_files(pattern))
             ),
-            splits={name: storage.join(output, f"Split-{name}") if split or given else output for name in names},
+            splits={
+                name: storage.join(output, f"{SPLIT_PREFIX}{name}") if split or given else output for name in names
+            },
             output=output,
         ),
         make_pipeline,

@@ -19,12 +19,8 @@ from tfx_sequence.components.sequence_example_gen.files import file_system as st
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
 from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
-
-SPEC_KEY = "sequence_spec"
-READ_KEY = "read_config"
-SPLIT_KEY = "split_config"
-WRITE_KEY = "write_config"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -64,12 +60,12 @@ def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Req
     proto_utils.json_to_proto(properties[keys.OUTPUT_CONFIG_KEY], outputs)
     names = utils.generate_output_split_names(inputs, outputs)
     examples.split_names = artifact_utils.encode_split_names(names)
-    split = properties.get(SPLIT_KEY)
+    split = properties.get(contract.SPLIT_CONFIG)
     return Request(
-        spec=SequenceSpec.from_json(properties[SPEC_KEY]),
-        read=ReadConfig.model_validate_json(properties[READ_KEY]),
+        spec=SequenceSpec.from_json(properties[contract.SEQUENCE_SPEC]),
+        read=ReadConfig.model_validate_json(properties[contract.READ_CONFIG]),
         split=SplitConfig.model_validate_json(split) if split else None,
-        write=WriteConfig.model_validate_json(properties[WRITE_KEY]),
+        write=WriteConfig.model_validate_json(properties[contract.WRITE_CONFIG]),
         files=_files(properties[keys.INPUT_BASE_KEY], inputs, given=not split),
         splits={name: artifact_utils.get_split_uri([examples], name) for name in names},
         output=examples.uri,

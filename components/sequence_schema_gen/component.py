@@ -11,6 +11,7 @@ from tfx.utils import json_utils
 
 from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_schema_gen import executor
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -19,7 +20,7 @@ class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
 
     PARAMETERS = {  # noqa: RUF012  (TFX's own form)
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
-        executor.SEQUENCE_SPEC_KEY: ExecutionParameter(type=str, optional=True),
+        contract.SEQUENCE_SPEC: ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.SchemaGenSpec.INPUTS,
@@ -72,7 +73,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
                 if isinstance(infer_feature_shape, bool)
                 else infer_feature_shape,
                 exclude_splits=json_utils.dumps(exclude_splits),
-                **({executor.SEQUENCE_SPEC_KEY: spec.to_json()} if spec else {}),
+                **({contract.SEQUENCE_SPEC: spec.to_json()} if spec else {}),
                 **({executor.CURATED_KEY: curated} if curated is not None else {}),
             )
         )

@@ -16,13 +16,12 @@ from tfx.utils import io_utils, json_utils
 
 from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
+from tfx_sequence.schemas.contract import SCHEMA_FILE, SEQUENCE_SPEC
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import parse_schema
 
-SEQUENCE_SPEC_KEY = "sequence_spec"
 CURATED_KEY = "curated"
-SCHEMA_FILE = "schema.pbtxt"
 
 DIFFERENCES_PROPERTY = "differences"
 """Of the Schema artifact: how the data differs from the curated schema, a list of lines."""
@@ -49,7 +48,7 @@ class Executor(base_executor.BaseExecutor):
         )
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.SCHEMA_KEY])
         infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
-        spec = exec_properties.get(SEQUENCE_SPEC_KEY)
+        spec = exec_properties.get(SEQUENCE_SPEC)
         if curated := input_dict.get(CURATED_KEY):
             schema, differences = keep_curated(_read_schema(curated), statistics)
             for line in differences:

@@ -13,9 +13,9 @@ from tfx.proto import trainer_pb2
 from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
+from tfx_sequence.schemas import contract
 
 _RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
-_MODEL_KEY, _TRAINING_KEY, _STATE_KEY, _LABELS_KEY = "model", "training", "state_dir", "labels"
 
 
 class SequenceTrainer(stock.Trainer):
@@ -71,12 +71,12 @@ class SequenceTrainer(stock.Trainer):
         if not module_file and not run_fn:
             run_fn = f"{_RUN_FN_MODULE}.run_fn"
         settings = {
-            _MODEL_KEY: arguments.settings("model", ModelConfig, model or {}).model_dump(mode="json"),
-            _TRAINING_KEY: arguments.settings("training", TrainingConfig, training or {}).model_dump(mode="json"),
-            **({} if labels is None else {_LABELS_KEY: arguments.names("labels", labels)}),
-            **({} if state_dir is None else {_STATE_KEY: os.fspath(state_dir)}),
+            contract.MODEL: arguments.settings("model", ModelConfig, model or {}).model_dump(mode="json"),
+            contract.TRAINING: arguments.settings("training", TrainingConfig, training or {}).model_dump(mode="json"),
+            **({} if labels is None else {contract.LABELS: arguments.names("labels", labels)}),
+            **({} if state_dir is None else {contract.STATE_DIR: os.fspath(state_dir)}),
         }
-        own = (_MODEL_KEY, _TRAINING_KEY, _LABELS_KEY, _STATE_KEY)
+        own = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
         super().__init__(
             examples=examples,
             transform_graph=transform_graph,

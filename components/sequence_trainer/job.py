@@ -25,9 +25,7 @@ from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
 from tfx_sequence.components.sequence_trainer.training.warm_start import files_of
-
-MODEL_KEY, TRAINING_KEY, STATE_KEY, LABELS_KEY = "model", "training", "state_dir", "labels"
-"""Where SequenceTrainer puts its settings in the `custom_config` of a run_fn."""
+from tfx_sequence.schemas import contract
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,9 @@ class Job:
         custom: dict[str, Any] = fn_args.custom_config or {}
         output = tft.TFTransformOutput(graph)
         job = cls(
-            ModelConfig.model_validate(custom.get(MODEL_KEY, {})),
-            TrainingConfig.model_validate(custom.get(TRAINING_KEY, {})),
-            SequenceTask.load(output, custom.get(LABELS_KEY, ())),
+            ModelConfig.model_validate(custom.get(contract.MODEL, {})),
+            TrainingConfig.model_validate(custom.get(contract.TRAINING, {})),
+            SequenceTask.load(output, custom.get(contract.LABELS, ())),
             output,
             _files(fn_args.train_files),
             _files(fn_args.eval_files),
@@ -83,8 +81,8 @@ class Job:
 
     def tuned(self, values: Mapping[str, Any]) -> Job:
         """The same with other settings: `model.units` to its value, and so on."""
-        model = _replaced(self.model.model_dump(), MODEL_KEY, values)
-        training = _replaced(self.training.model_dump(), TRAINING_KEY, values)
+        model = _replaced(self.model.model_dump(), contract.MODEL, values)
+        training = _replaced(self.training.model_dump(), contract.TRAINING, values)
         return dataclasses.replace(
             self, model=ModelConfig.model_validate(model), training=TrainingConfig.model_validate(training)
         )

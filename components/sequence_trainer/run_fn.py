@@ -6,7 +6,7 @@ import os
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from tfx_sequence.components.sequence_trainer.job import STATE_KEY, Job
+from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.model.model import build
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
@@ -14,6 +14,7 @@ from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.components.sequence_trainer.training.training_report import progress
 from tfx_sequence.components.sequence_trainer.training.warm_start import start_from
 from tfx_sequence.components.sequence_trainer.training.weight_index import places_of, write_index
+from tfx_sequence.schemas.contract import STATE_DIR
 
 STATE_FOLDER = "state"
 """Beside the outputs of the component, `<pipeline root>/<component>/state`: what a killed run goes on from."""
@@ -51,6 +52,6 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def _state_folder(fn_args: FnArgs) -> str:
     """Where training is saved: outside of what belongs to this execution, which is removed if it fails."""
-    given = (fn_args.custom_config or {}).get(STATE_KEY)
+    given = (fn_args.custom_config or {}).get(STATE_DIR)
     # `<pipeline root>/<component>/model_run/<execution>`
     return given or os.path.join(os.path.dirname(os.path.dirname(fn_args.model_run_dir)), STATE_FOLDER)

@@ -28,9 +28,7 @@ from tfx.components.tuner.component import TunerFnResult
 from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
-
-TUNING_KEY = "tuning"
-"""Where the settings are in `custom_config`, beside those of SequenceTrainer."""
+from tfx_sequence.schemas.contract import TUNING
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -43,7 +41,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     Raises:
       TaskError: if the data or the settings cannot work.
     """
-    config = TuningConfig.model_validate(fn_args.custom_config[TUNING_KEY])
+    config = TuningConfig.model_validate(fn_args.custom_config[TUNING])
     job = Job.read(fn_args)
     space = keras_tuner.HyperParameters()
     for name, tried in config.space.items():

@@ -16,12 +16,12 @@ from tfx.utils import io_utils
 from tfx_sequence.components import arguments
 from tfx_sequence.components.sequence_transform import executor, preprocessing
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
+from tfx_sequence.schemas import contract
 
 _DEFAULT_PREPROCESSING_FN = f"{preprocessing.__name__}.{preprocessing.preprocessing_fn.__name__}"
 
 
 # What a file holds must change the properties, or TFX takes an earlier run's output for the one of a changed file.
-_FILES_KEY = "sequence_transform_files"
 
 
 class SequenceTransform(stock.Transform):
@@ -80,10 +80,10 @@ class SequenceTransform(stock.Transform):
             flat=_is_flat(output_data_format),
         )
         added: dict[str, Any] = {
-            preprocessing.SETTINGS_KEY: settings.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
+            contract.TRANSFORM_SETTINGS: settings.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
         }
         if files := _fingerprints(settings.transform):
-            added[_FILES_KEY] = files
+            added[contract.TRANSFORM_FILES] = files
         if not module_file and not preprocessing_fn:
             preprocessing_fn = _DEFAULT_PREPROCESSING_FN
         super().__init__(
@@ -96,7 +96,7 @@ class SequenceTransform(stock.Transform):
             materialize=materialize,
             disable_analyzer_cache=disable_analyzer_cache,
             force_tf_compat_v1=force_tf_compat_v1,
-            custom_config={**arguments.custom_config(custom_config, [preprocessing.SETTINGS_KEY]), **added},
+            custom_config={**arguments.custom_config(custom_config, [contract.TRANSFORM_SETTINGS]), **added},
             disable_statistics=disable_statistics,
             stats_options_updater_fn=stats_options_updater_fn,
         )

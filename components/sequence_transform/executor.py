@@ -23,7 +23,6 @@ from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import tfxio
 
-from tfx_sequence.components.sequence_transform import preprocessing
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.records.batch_coder import compressed_batches
@@ -32,12 +31,12 @@ from tfx_sequence.components.sequence_transform.records.reading import SequenceR
 from tfx_sequence.components.sequence_transform.records.record_batch import to_struct
 from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
 from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema, to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, parse_schema
 
-_SCHEMA_FILE = "schema.pbtxt"
 _SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 
 
@@ -81,7 +80,7 @@ class Executor(stock.Executor):
         config = json.loads(value_utils.GetSoleValue(inputs, labels.CUSTOM_CONFIG, strict=False) or "null") or {}
         spec = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
         if spec is not None:
-            config[preprocessing.SPEC_KEY] = spec.to_json()
+            config[contract.SEQUENCE_SPEC] = spec.to_json()
         fn: Callable[..., Any] = super()._GetPreprocessingFn(
             {**inputs, labels.CUSTOM_CONFIG: json.dumps(config)}, unused_outputs
         )
@@ -99,13 +98,13 @@ class SequenceTransformProcessor(stock.TransformProcessor):
         self._spec = raw and transformed_spec(raw, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
         graph = value_utils.GetSoleValue(outputs, labels.TRANSFORM_METADATA_OUTPUT_PATH_LABEL)
-        path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, _SCHEMA_FILE)
+        path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)
         schema = self._written(_read_schema(path))
         io_utils.write_pbtxt_file(path, schema)
         # Stock wrote this one before the analysis, without the number of ids.
         folder = value_utils.GetSoleValue(outputs, labels.POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL, strict=False)
         if folder:
-            io_utils.write_pbtxt_file(os.path.join(folder, _SCHEMA_FILE), schema)
+            io_utils.write_pbtxt_file(os.path.join(folder, contract.SCHEMA_FILE), schema)
 
     def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
         schema = _read_schema(schema_path)
@@ -159,7 +158,7 @@ def _without_copies() -> Iterator[None]:
 
 
 def _read_settings(custom_config: str | None) -> Settings:
-    return Settings.model_validate((json.loads(custom_config or "null") or {}).get(preprocessing.SETTINGS_KEY, {}))
+    return Settings.model_validate((json.loads(custom_config or "null") or {}).get(contract.TRANSFORM_SETTINGS, {}))
 
 
 def _read_schema(path: str) -> schema_pb2.Schema:

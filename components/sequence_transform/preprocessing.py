@@ -26,14 +26,9 @@ from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
 from tfx_sequence.components.sequence_transform.graph.number_features import to_numbers
 from tfx_sequence.components.sequence_transform.graph.steps import truncate
 from tfx_sequence.components.sequence_transform.graph.string_features import to_ids
+from tfx_sequence.schemas.contract import SEQUENCE_SPEC, TRANSFORM_SETTINGS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-
-SPEC_KEY = "sequence_spec"
-"""Where SequenceTransform puts the schema's spec, as JSON, in the `custom_config` of a preprocessing_fn."""
-
-SETTINGS_KEY = "sequence_transform"
-"""Where SequenceTransform puts its `Settings` in the `custom_config` of a preprocessing_fn."""
 
 Tensors = Mapping[str, Any]
 
@@ -51,13 +46,13 @@ def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[
     Raises:
       SchemaError: if the schema has no sequence feature that a spec can describe.
     """
-    if SPEC_KEY not in custom_config:
+    if SEQUENCE_SPEC not in custom_config:
         raise SchemaError(
             "no sequence feature of the schema is in every record, with one value (or one vector, or strings) in every "
             "step; write a preprocessing_fn of your own for them"
         )
-    spec = SequenceSpec.from_json(custom_config[SPEC_KEY])
-    settings = Settings.model_validate(custom_config.get(SETTINGS_KEY, {}))
+    spec = SequenceSpec.from_json(custom_config[SEQUENCE_SPEC])
+    settings = Settings.model_validate(custom_config.get(TRANSFORM_SETTINGS, {}))
     return preprocess(inputs, spec, settings.transform, settings.numbers, settings.max_steps)
 
 

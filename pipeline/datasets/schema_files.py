@@ -12,6 +12,7 @@ from tfx_sequence.pipeline.datasets.dataset import TRAIN
 from tfx_sequence.pipeline.datasets.text_report import describe
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.pipeline.terminal.tables import console_on, grid
+from tfx_sequence.schemas.contract import SCHEMA_FILE
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
@@ -21,7 +22,6 @@ from tfx_sequence.schemas.tfmd.parts import domain_values, feature_protos, parse
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-_NAME = "schema.pbtxt"
 _SHOWN = 8
 
 
@@ -32,7 +32,7 @@ def read_schema(path: str) -> schema_pb2.Schema:
       CommandError: if there is no such file.
       SchemaError: if it is not the text of a schema, is cut off, is of a newer version, or is not one of sequences.
     """
-    file = os.path.join(path, _NAME) if os.path.isdir(path) else path
+    file = os.path.join(path, SCHEMA_FILE) if os.path.isdir(path) else path
     try:
         with open(file, "rb") as stream:
             text = stream.read()

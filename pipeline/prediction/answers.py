@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfx_sequence.components.sequence_example_gen.ingestion.long_records import OVERLAP, PARENT, PIECE
+from tfx_sequence.schemas.contract import ID_SUFFIX, OVERLAP, PARENT, PIECE, SCORE_SUFFIX
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import SequenceSpec
-
-_SCORE = "_score"
 
 
 class Answered(NamedTuple):
@@ -67,9 +65,9 @@ def _joined(first: Answered, second: Answered, overlap: int) -> Answered:
     steps = {name: [*values[: len(values) - drop], *second.steps[name][keep:]] for name, values in first.steps.items()}
     context = dict(first.context)
     for name, score in second.context.items():
-        if name.endswith(_SCORE) and score > context[name]:
-            label = name.removesuffix(_SCORE)
-            context |= {key: second.context[key] for key in (label, f"{label}_id", name) if key in context}
+        if name.endswith(SCORE_SUFFIX) and score > context[name]:
+            label = name.removesuffix(SCORE_SUFFIX)
+            context |= {key: second.context[key] for key in (label, f"{label}{ID_SUFFIX}", name) if key in context}
     return Answered(context, steps)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, TextIO
 from tfx_sequence.pipeline.prediction.text_model import ModelError, Tagger, Tags, find_model
 from tfx_sequence.pipeline.terminal.explain import explain
 from tfx_sequence.pipeline.terminal.quiet import Streams, noise_to
+from tfx_sequence.schemas.contract import SCORE_SUFFIX
 
 CHUNK = 4096
 """Sentences that are read before they are tagged together: enough to fill batches of like length."""
@@ -96,5 +97,5 @@ def _columns(tokens: Sequence[str], tags: Tags) -> str:
 
 
 def _json(feature: str, tokens: Sequence[str], tags: Tags) -> str:
-    scores = {f"{name}_score": values for name, values in tags.scores.items()}
+    scores = {f"{name}{SCORE_SUFFIX}": values for name, values in tags.scores.items()}
     return json.dumps({feature: tokens, **tags.labels, **scores}, ensure_ascii=False) + "\n"

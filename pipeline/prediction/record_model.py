@@ -10,16 +10,12 @@ import tensorflow as tf
 
 from tfx_sequence.pipeline.prediction.text_model import (
     BATCH_TOKENS,
-    LENGTHS,
-    SIGNATURE,
     ModelError,
     batches,
     find_model,
 )
+from tfx_sequence.schemas.contract import COUNTS_SUFFIX, LENGTHS, SERVE_SEQUENCES, SERVING_DEFAULT
 from tfx_sequence.schemas.spec import Feature, Kind, SequenceSpec
-
-EXAMPLES_SIGNATURE = "serving_default"
-"""The signature of an exported model that takes serialized SequenceExamples, string `[B]`."""
 
 _KINDS: dict[Any, Kind] = {tf.string: "token", tf.int64: "integer", tf.float32: "float"}
 
@@ -46,13 +42,13 @@ class FileModel:
         # The signature lives only as long as the model does.
         self._model = tf.saved_model.load(folder)
         signatures = self._model.signatures
-        for name in (SIGNATURE, EXAMPLES_SIGNATURE):
+        for name in (SERVE_SEQUENCES, SERVING_DEFAULT):
             if name not in signatures:
                 raise ModelError(f"{folder}: the model has no signature {name!r}, only {', '.join(signatures)}")
-        self._answer = signatures[EXAMPLES_SIGNATURE]
+        self._answer = signatures[SERVING_DEFAULT]
         self._argument = next(iter(self._answer.structured_input_signature[1]))
         # Their keys are made fit for arguments of Python.
-        features = {spec.name: spec for spec in signatures[SIGNATURE].structured_input_signature[1].values()}
+        features = {spec.name: spec for spec in signatures[SERVE_SEQUENCES].structured_input_signature[1].values()}
         self.inputs = SequenceSpec(
             features={name: _feature(spec) for name, spec in sorted(features.items()) if not _is_of_lengths(name)},
             min_length=0,
@@ -85,7 +81,7 @@ class FileModel:
 
 def _is_of_lengths(name: str) -> bool:
     """Whether a tensor is the lengths of records, or those of steps of a nested feature."""
-    return name == LENGTHS or name.endswith(f"/{LENGTHS}")
+    return name == LENGTHS or name.endswith(COUNTS_SUFFIX)
 
 
 def _feature(spec: tf.TensorSpec) -> Feature:

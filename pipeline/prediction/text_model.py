@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-SIGNATURE = "serve_sequences"
-"""The signature of an exported model that takes raw sequences: padded `[B, T]` features, and `lengths` `[B]`."""
-
-LENGTHS = "lengths"
+from tfx_sequence.schemas.contract import ID_SUFFIX, LENGTHS, SCORE_SUFFIX, SERVE_SEQUENCES
 
 BATCH_TOKENS = 16384
 """Steps in a batch, padding included."""
@@ -71,24 +68,24 @@ class Tagger:
         # The signature lives only as long as the model does.
         self._model = tf.saved_model.load(os.fspath(path))
         signatures = self._model.signatures
-        if SIGNATURE not in signatures:
+        if SERVE_SEQUENCES not in signatures:
             raise ModelError(
-                f"{path}: the model has no signature {SIGNATURE!r}, only {', '.join(signatures) or 'none'}"
+                f"{path}: the model has no signature {SERVE_SEQUENCES!r}, only {', '.join(signatures) or 'none'}"
             )
-        self._signature = signatures[SIGNATURE]
+        self._signature = signatures[SERVE_SEQUENCES]
         inputs = self._signature.structured_input_signature[1]
         features = sorted(set(inputs) - {LENGTHS})
         if len(features) != 1 or inputs[features[0]].dtype != tf.string:
             described = ", ".join(f"{name} ({inputs[name].dtype.name})" for name in features)
             raise ModelError(
                 f"{path}: text can be tagged if the model takes one sequence of strings, but it takes {described}; "
-                f"call its signature {SIGNATURE!r} from Python"
+                f"call its signature {SERVE_SEQUENCES!r} from Python"
             )
         self.feature = features[0]
         outputs = self._signature.structured_outputs
-        self.labels = [name for name in outputs if f"{name}_id" in outputs and outputs[name].dtype == tf.string]
+        self.labels = [name for name in outputs if f"{name}{ID_SUFFIX}" in outputs and outputs[name].dtype == tf.string]
         if not self.labels:
-            raise ModelError(f"{path}: the signature {SIGNATURE!r} gives no labels, only {', '.join(outputs)}")
+            raise ModelError(f"{path}: the signature {SERVE_SEQUENCES!r} gives no labels, only {', '.join(outputs)}")
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tags]:
         """Tags sentences.
@@ -107,7 +104,7 @@ class Tagger:
                 steps = slice(len(sentences[index]))
                 results[index] = Tags(
                     labels={name: [label.decode() for label in outputs[name][row, steps]] for name in self.labels},
-                    scores={name: outputs[f"{name}_score"][row, steps].tolist() for name in self.labels},
+                    scores={name: outputs[f"{name}{SCORE_SUFFIX}"][row, steps].tolist() for name in self.labels},
                 )
         return results
 

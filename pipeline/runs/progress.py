@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -14,9 +15,6 @@ Status = Literal["pending", "running", "ran", "reused", "skipped", "failed"]
 Numbers = Mapping[str, float]
 """What training tells: `epoch`, `epochs`, and then what it measured, in order. After an epoch, and now and then within
 one, where `batch` and perhaps `batches` say how far it is."""
-
-TRAINING_LOGGER = "tfx_sequence.progress"
-"""The logger that training reports to: a record's attribute `progress` holds the numbers."""
 
 
 class Display(Protocol):
@@ -47,7 +45,7 @@ class Display(Protocol):
 @contextlib.contextmanager
 def training_progress(tell: Callable[[Numbers], None]) -> Iterator[None]:
     """Calls `tell` with the numbers of what is trained until the block ends."""
-    logger = logging.getLogger(TRAINING_LOGGER)
+    logger = logging.getLogger(PROGRESS_LOGGER)
     handler = _Teller(tell)
     level = logger.level
     logger.addHandler(handler)
@@ -65,7 +63,7 @@ class _Teller(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        numbers = getattr(record, "progress", None)
+        numbers = getattr(record, PROGRESS_ATTRIBUTE, None)
         if isinstance(numbers, Mapping):
             self._tell(numbers)
 

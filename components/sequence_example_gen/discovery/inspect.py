@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.components.sequence_example_gen.files import file_system as storage
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
+from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.records.examples import parse
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
@@ -88,7 +89,7 @@ def inspect(path: str, first: int = 3) -> Inspection:
       NoInputError: if there is no such file.
       BrokenFileError: if a compressed file is cut off.
     """
-    inside = storage.match(storage.join(path, "*")) or storage.match(storage.join(path, "Split-*", "*"))
+    inside = storage.match(storage.join(path, "*")) or storage.match(storage.join(path, f"{SPLIT_PREFIX}*", "*"))
     files = inside or find_files(path)
     summaries: dict[tuple[bool, str], _Summary] = {}
     lengths, unequal = Counter[int](), 0

@@ -28,9 +28,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder impor
 from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
 from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import groups, write_group
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
-
-REJECTS = "Rejects"
-"""The folder of the rejects, beside those of the splits."""
+from tfx_sequence.schemas.contract import REJECTS
 
 
 def ingest(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:

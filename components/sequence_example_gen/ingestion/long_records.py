@@ -6,18 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.schemas.contract import OVERLAP, PARENT, PIECE, SOURCE_SIGN
 from tfx_sequence.schemas.records.examples import Record
 from tfx_sequence.schemas.records.rejects import Reason, bad_record
 from tfx_sequence.schemas.spec import Kind, SequenceSpec
-
-PARENT = "@parent"
-"""The source of the feature that names the record that a piece is of."""
-
-PIECE = "@piece"
-"""The source of the feature that numbers the pieces of a record, from 0."""
-
-OVERLAP = "@overlap"
-"""The source of the feature that counts the first steps that a piece shares with the one before."""
 
 _KINDS: dict[str, Kind] = {PARENT: "token", PIECE: "integer", OVERLAP: "integer"}
 
@@ -37,7 +29,7 @@ class Cutter:
           ValueError: if the spec's features of pieces are not what they must be.
         """
         self._config = config
-        self._marks = {name: spec.source(name) for name in spec.features if spec.source(name).startswith("@")}
+        self._marks = {name: spec.source(name) for name in spec.features if spec.source(name).startswith(SOURCE_SIGN)}
         for name, source in self._marks.items():
             feature = spec.features[name]
             if not feature.context or _KINDS.get(source) != feature.kind:

@@ -7,7 +7,8 @@ import os
 import re
 from collections.abc import Iterable
 
-_SPLIT_FOLDER = "Split-"
+from tfx_sequence.schemas.contract import SPLIT_PREFIX
+
 _SHARD = re.compile(r"-\d+-of-\d+$")
 _WORD = re.compile(r"[A-Za-z]+$")
 
@@ -38,7 +39,7 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
         if not any(found.values()):
             raise NoDataError(
                 f"no file at {pattern!r}; expected a file, a pattern, or a folder, such as that of an Examples "
-                f"artifact with its folders {_SPLIT_FOLDER}<name>"
+                f"artifact with its folders {SPLIT_PREFIX}<name>"
             )
         for path, split in ((path, split) for split, paths in found.items() for path in paths):
             splits.setdefault(split or _named(path, by_folder), []).append(path)
@@ -52,9 +53,9 @@ def _find(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
     """Split name to files; the name is None where it is the files' names that say it."""
     if not _is_folder(pattern):
         return {None: _files(_match(pattern))}
-    folders = [path for path in _match(f"{_escape(pattern)}/{_SPLIT_FOLDER}*") if _is_folder(path)]
+    folders = [path for path in _match(f"{_escape(pattern)}/{SPLIT_PREFIX}*") if _is_folder(path)]
     if folders:
-        names = (os.path.basename(folder).removeprefix(_SPLIT_FOLDER) for folder in folders)
+        names = (os.path.basename(folder).removeprefix(SPLIT_PREFIX) for folder in folders)
         return dict(zip(names, (_files(_match(f"{_escape(folder)}/*")) for folder in folders), strict=True))
     here, below = _files(_match(f"{_escape(pattern)}/*")), _files(_match(f"{_escape(pattern)}/*/*"))
     return {None: below or here if by_folder else here or below}
@@ -63,7 +64,7 @@ def _find(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
 def _named(path: str, by_folder: bool) -> str:
     """The split that a file is of, by its name and that of its folder."""
     stem = _SHARD.sub("", os.path.basename(path).partition(".")[0])
-    folder = os.path.basename(os.path.dirname(path)).removeprefix(_SPLIT_FOLDER)
+    folder = os.path.basename(os.path.dirname(path)).removeprefix(SPLIT_PREFIX)
     for name in (folder,) if by_folder else (stem, folder):
         if (word := _WORD.search(name)) and word[0].lower() in WORDS:
             return word[0].lower()

@@ -37,6 +37,7 @@ from tfx_sequence.components.sequence_trainer.serving.graph_outputs import to_co
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import RawSequences
 from tfx_sequence.components.sequence_trainer.serving.warmup import write_warmup
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.contract import LENGTHS
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
@@ -67,18 +68,18 @@ class ServingModel(tf.Module):
         # One function, which two signatures call: its graph is written once.
         answer = tf.function(self.serve_examples, input_signature=[_EXAMPLES])
         of_examples = {
-            "serving_default": answer,
-            "bulk_inference": lambda examples: _rows(answer(examples)),
-            "transform_features": self.transform_features,
-            "transformed_labels": self.transformed_labels,
-            "evaluation": self.evaluation,
-            "slices": self.slices,
+            contract.SERVING_DEFAULT: answer,
+            contract.BULK_INFERENCE: lambda examples: _rows(answer(examples)),
+            contract.TRANSFORM_FEATURES: self.transform_features,
+            contract.TRANSFORMED_LABELS: self.transformed_labels,
+            contract.EVALUATION: self.evaluation,
+            contract.SLICES: self.slices,
         }
         signatures = {
             name: tf.function(function).get_concrete_function(_EXAMPLES) for name, function in of_examples.items()
         }
         if specs := self._raw.padded_specs():
-            signatures["serve_sequences"] = tf.function(self.serve_sequences).get_concrete_function(specs)
+            signatures[contract.SERVE_SEQUENCES] = tf.function(self.serve_sequences).get_concrete_function(specs)
         tf.saved_model.save(self, directory, signatures=signatures)
         write_warmup(directory, self._raw.example)
 

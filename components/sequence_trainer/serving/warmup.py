@@ -13,6 +13,8 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tfx_sequence.schemas.contract import SERVING_DEFAULT
+
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 """Within a SavedModel."""
 
@@ -38,6 +40,6 @@ def write_warmup(directory: str, make_example: Callable[[int], bytes]) -> None:
 
 def _request(examples: list[bytes]) -> prediction_log_pb2.PredictionLog:
     log = prediction_log_pb2.PredictionLog()
-    log.predict_log.request.model_spec.signature_name = "serving_default"
+    log.predict_log.request.model_spec.signature_name = SERVING_DEFAULT
     log.predict_log.request.inputs["examples"].CopyFrom(tf.make_tensor_proto(examples, tf.string))
     return log

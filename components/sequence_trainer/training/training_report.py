@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.training.state import TrainingState
+from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
 
-progress = logging.getLogger("tfx_sequence.progress")
+progress = logging.getLogger(PROGRESS_LOGGER)
 """Records whose attribute `progress` holds figures: one after each epoch, and now and then one within an epoch, which
 has `batch` and, if their number is known, `batches`. And one, in words alone, of what a warm start took."""
 
@@ -98,4 +99,4 @@ class TrainingReport:
 def _tell(figures: Figures) -> None:
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in ("epoch", "epochs"))
     parts: tuple[Any, ...] = (figures["epoch"], figures["epochs"], shown)
-    progress.info("epoch %d of %d: %s", *parts, extra={"progress": figures})
+    progress.info("epoch %d of %d: %s", *parts, extra={PROGRESS_ATTRIBUTE: figures})

@@ -7,11 +7,11 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen, SequenceExampleGenSpec
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.executor import Executor, make_request
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -135,7 +135,7 @@ def test_a_bad_record_raises_its_own_error_out_of_the_executor(tmp_path):
 
 
 def test_parameters_are_those_of_stock_and_ours():
-    ours = {executor.SPEC_KEY, executor.READ_KEY, executor.SPLIT_KEY, executor.WRITE_KEY}
+    ours = {contract.SEQUENCE_SPEC, contract.READ_CONFIG, contract.SPLIT_CONFIG, contract.WRITE_CONFIG}
     assert set(SequenceExampleGenSpec.PARAMETERS) == set(FileBasedExampleGen.SPEC_CLASS.PARAMETERS) | ours
     assert not any(isinstance(value, RuntimeParameter) for value in SequenceExampleGenSpec.PARAMETERS.values())
 

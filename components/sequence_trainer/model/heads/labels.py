@@ -25,7 +25,7 @@ from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, Sp
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.task.task import Label
-from tfx_sequence.schemas.contract import LENGTHS
+from tfx_sequence.schemas.contract import ID_SUFFIX, LENGTHS, SCORE_SUFFIX
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
 
@@ -178,7 +178,7 @@ class LabelMetrics(HeadMetrics):
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
         """Adds a batch and what the head gave for it."""
-        predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.label.name}_id"]
+        predictions = self._layer.predict(outputs, batch[LENGTHS])[f"{self.label.name}{ID_SUFFIX}"]
         for metric in self.metrics.values():
             metric.update_state(batch[self.label.name], predictions, self.lengths(batch))
 
@@ -204,4 +204,4 @@ def _class_weights(label: Label, config: HeadConfig) -> tf.Tensor | None:
 def _answers(label: Label, ids: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
     """Ids and their probabilities as they are served."""
     names = tf.constant([b"", *label.classes])
-    return {label.name: tf.gather(names, ids), f"{label.name}_id": ids, f"{label.name}_score": scores}
+    return {label.name: tf.gather(names, ids), f"{label.name}{ID_SUFFIX}": ids, f"{label.name}{SCORE_SUFFIX}": scores}
