@@ -83,7 +83,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         training=config.training.of_trainer,
         base_model=resolver[0].outputs["model"] if config.training.warm_start else None,
         hyperparameters=tuner[0].outputs["best_hyperparameters"] if tuner else None,
-        custom_config={contract.CODE: fingerprint([config.training.model_fn])},
+        custom_config={contract.CODE: fingerprint([config.training.model_fn, *config.model.own_code])},
     )
     model = trainer.outputs["model"]
     evaluator = tfx.components.Evaluator(
@@ -147,7 +147,7 @@ def _tuner(config: Config, transform: SequenceTransform) -> Any:
             contract.MODEL: config.model.model_dump(mode="json"),
             contract.TRAINING: config.training.of_trainer.model_dump(mode="json"),
             contract.TUNING: config.tuning.model_dump(mode="json") if config.tuning else {},
-            contract.CODE: fingerprint([config.training.model_fn]),
+            contract.CODE: fingerprint([config.training.model_fn, *config.model.own_code]),
         },
     )
 

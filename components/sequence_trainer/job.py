@@ -20,6 +20,7 @@ from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
@@ -122,10 +123,14 @@ class Job:
         """Where this very training is saved: files, task, settings or a base model of another kind have another.
 
         Raises:
-          TaskError: if `training.model_fn` cannot be imported.
+          TaskError: if `training.model_fn` or `model.cell` cannot be imported.
         """
-        source = self.training.model_fn and _source(self.training.model_fn)
-        settings = (self.model, self.training, self.task, source)
+        if self.training.model_fn is not None:
+            _function(self.training.model_fn)
+        load_cell_class(self.model.cell)
+        own_code = [self.training.model_fn, *self.model.own_code]
+        sources = [_source(name) for name in own_code if name is not None]
+        settings = (self.model, self.training, self.task, sources)
         base = files_of(self.base_model) if self.base_model else []
         return Checkpoint(folder, fingerprint([*self.train_files, *self.eval_files, *base], settings))
 
@@ -163,8 +168,7 @@ def _function(name: str) -> Any:
 
 
 def _source(name: str) -> str | None:
-    """The text of the module that `module:function` is in: with another text it is another model."""
-    _function(name)  # Refuses what cannot be imported.
+    """Reads the module of `module:name`, which is imported already: with another text it is another model."""
     file = sys.modules[name.partition(":")[0]].__file__
     if file is None or not os.path.exists(file):
         return None

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.schemas.families import UnknownMemberError
 from tfx_sequence.schemas.spec import Frozen
 
 _Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -13,24 +15,23 @@ _Positive = Annotated[float, pydantic.Field(gt=0)]
 _Count = Annotated[int, pydantic.Field(ge=1)]
 _Required = Annotated[_Count | None, pydantic.Field(validate_default=True)]
 
-CellName = Literal[
-    "lstm",
-    "gru",
-    "rnn",
-    "layer_norm_lstm",
-    "coupled_lstm",
-    "ugrnn",
-    "indrnn",
-    "nas",
-    "time_frequency_lstm",
-    "grid_lstm",
+
+def _check_cell_name(name: str) -> str:
+    try:
+        CELLS.row(name)
+    except UnknownMemberError as error:
+        raise ValueError(f"is {error}") from error
+    return name
+
+
+CellName = Annotated[
+    str,
+    pydantic.AfterValidator(_check_cell_name),
+    pydantic.WithJsonSchema({"anyOf": [{"enum": list(CELLS.rows)}, {"type": "string"}]}),
 ]
 
-_FREQUENCY_CELLS = ("time_frequency_lstm", "grid_lstm")
-_ONLY_FOR = {
-    **dict.fromkeys(("peepholes", "cell_clip", "projection", "output_clip"), ("lstm",)),
-    **dict.fromkeys(("blocks", "block_width", "block_stride"), _FREQUENCY_CELLS),
-}
+_CELL_KEYS = tuple({key: None for row in CELLS.rows.values() for key in row.arguments})
+"""The keys that only some cells take."""
 
 
 class CharacterConfig(Frozen):
@@ -119,7 +120,9 @@ class ModelConfig(Frozen):
     """The network: embeddings, recurrent layers, a head for each label. docs/models.md says what goes with what.
 
     Attributes:
-      cell: The recurrent cell.
+      cell: The recurrent cell: one of these, one that an installed package adds, or `module:Class` for a class of your
+        own, in a module beside the config or an installed one, which is made as `Class(units, **cell_options)`.
+      cell_options: Further arguments of a cell that is not one of the package's own.
       units: Units of the cell, in each direction; of each block for a cell with blocks.
       layers: Recurrent layers on top of one another.
       bidirectional: Read each sequence both ways (tagging, classification); one way otherwise.
@@ -151,6 +154,7 @@ class ModelConfig(Frozen):
     """
 
     cell: CellName = "lstm"
+    cell_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     units: _Count = 128
     layers: _Count = 1
     bidirectional: bool = True
@@ -174,20 +178,29 @@ class ModelConfig(Frozen):
     word_dropout: _Rate = 0.05
     heads: dict[str, HeadConfig] = pydantic.Field(default_factory=dict)
 
-    @pydantic.field_validator(*_ONLY_FOR)
+    @pydantic.field_validator("cell_options")
     @classmethod
-    def _check_cell(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+    def _check_cell_options(cls, options: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
         cell = info.data.get("cell")
-        allowed = _ONLY_FOR[info.field_name or ""]
-        if value and cell is not None and cell not in allowed:
-            raise ValueError(f'goes with cell = "{allowed[0]}", but cell = "{cell}"')
-        return value
+        if options and cell is not None and not CELLS.row(cell).takes_options:
+            keys = ", ".join(CELLS.row(cell).arguments)
+            raise ValueError(
+                f'are for a cell of your own, but cell = "{cell}", '
+                + (f"whose settings are keys of [model]: {keys}" if keys else "which has none beside units")
+            )
+        return options
 
-    @pydantic.field_validator("blocks", "block_width")
+    @pydantic.field_validator(*_CELL_KEYS)
     @classmethod
-    def _check_blocks(cls, value: int | None, info: pydantic.ValidationInfo) -> int | None:
-        cell = info.data.get("cell")
-        if value is None and cell in _FREQUENCY_CELLS:
+    def _check_cell_key(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        cell, key = info.data.get("cell"), info.field_name
+        if cell is None:  # It was refused itself.
+            return value
+        row = CELLS.row(cell)
+        if value and key not in row.arguments:
+            cells = " or ".join(f'"{name}"' for name, other in CELLS.rows.items() if key in other.arguments)
+            raise ValueError(f'goes with cell = {cells}, but cell = "{cell}"')
+        if value is None and key in row.required:
             raise ValueError(f'cell = "{cell}" needs it')
         return value
 
@@ -195,8 +208,8 @@ class ModelConfig(Frozen):
     @classmethod
     def _check_layers(cls, layers: int, info: pydantic.ValidationInfo) -> int:
         cell = info.data.get("cell")
-        if layers > 1 and cell in _FREQUENCY_CELLS:
-            raise ValueError(f'must be 1 for cell = "{cell}": its blocks are of the inputs')
+        if layers > 1 and cell is not None and CELLS.row(cell).one_layer_because:
+            raise ValueError(f'must be 1 for cell = "{cell}": {CELLS.row(cell).one_layer_because}')
         return layers
 
     @pydantic.field_validator("shortcut")
@@ -217,6 +230,12 @@ class ModelConfig(Frozen):
     @pydantic.field_validator("zoneout")
     @classmethod
     def _check_zoneout(cls, zoneout: float, info: pydantic.ValidationInfo) -> float:
-        if zoneout and info.data.get("cell") == "grid_lstm":
-            raise ValueError('needs a cell whose output is its state, and cell = "grid_lstm" is none')
+        cell = info.data.get("cell")
+        if zoneout and cell is not None and CELLS.row(cell).no_zoneout_because:
+            raise ValueError(f'does not go with cell = "{cell}": {CELLS.row(cell).no_zoneout_because}')
         return zoneout
+
+    @property
+    def own_code(self) -> list[str]:
+        """The classes of the user's own, as `module:Class`."""
+        return [name for name in (self.cell,) if ":" in name]

@@ -9,31 +9,15 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.config.model import CellName, ModelConfig
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.families import CELLS
 from tfx_sequence.components.sequence_trainer.rnn.attention import AttentionWrapper
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN, DynamicRNN
-from tfx_sequence.components.sequence_trainer.rnn.frequency_cells import GridLSTMCell, TimeFrequencyLSTMCell
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell, SimpleRNNCell
-from tfx_sequence.components.sequence_trainer.rnn.variant_cells import (
-    CoupledLSTMCell,
-    IndRNNCell,
-    LayerNormLSTMCell,
-    NASCell,
-    UGRNNCell,
-)
-
-_PLAIN: dict[CellName, Callable[..., Cell]] = {
-    "gru": GRUCell,
-    "rnn": SimpleRNNCell,
-    "layer_norm_lstm": LayerNormLSTMCell,
-    "coupled_lstm": CoupledLSTMCell,
-    "ugrnn": UGRNNCell,
-    "indrnn": IndRNNCell,
-    "nas": NASCell,
-}
+from tfx_sequence.schemas.families import UnknownMemberError
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -127,7 +111,7 @@ def _rnn(config: ModelConfig, seeds: random.Random) -> DynamicRNN | Bidirectiona
 
 
 def _wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
-    cell = _cell(config)
+    cell = make_cell(config)
     if config.state_dropout:
         cell = DropoutWrapper(cell, state_rate=config.state_dropout, variational=True, seed=seeds.getrandbits(31))
     if config.zoneout:
@@ -135,12 +119,24 @@ def _wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
     return AttentionWrapper(cell, config.attention_window) if config.attention_window else cell
 
 
-def _cell(config: ModelConfig) -> Cell:
-    if config.cell == "lstm":
-        return LSTMCell(config.units, config.peepholes, config.cell_clip, config.projection, config.output_clip)
-    if config.cell in ("time_frequency_lstm", "grid_lstm"):
-        cell = TimeFrequencyLSTMCell if config.cell == "time_frequency_lstm" else GridLSTMCell
-        assert config.blocks is not None  # ModelConfig checks both.
-        assert config.block_width is not None
-        return cell(config.units, config.blocks, config.block_width, config.block_stride)
-    return _PLAIN[config.cell](config.units)
+def load_cell_class(name: str) -> Callable[..., Cell]:
+    """Imports the class of a cell.
+
+    Raises:
+      TaskError: if it cannot be imported.
+    """
+    try:
+        return CELLS.load(name)
+    except UnknownMemberError as error:
+        raise TaskError(f"model.cell is {error}") from error
+
+
+def make_cell(config: ModelConfig) -> Cell:
+    """Makes the recurrent cell that the config names.
+
+    Raises:
+      TaskError: if its class cannot be imported.
+    """
+    keys = CELLS.row(config.cell).arguments
+    arguments = {argument: getattr(config, key) for key, argument in keys.items()}
+    return load_cell_class(config.cell)(config.units, **arguments, **config.cell_options)

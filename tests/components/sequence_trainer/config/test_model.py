@@ -9,6 +9,7 @@ import pytest
 
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions, window_problems
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.families import CELLS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -27,12 +28,42 @@ SPEC = SequenceSpec(
     [
         ({"cell": "gru", "peepholes": True}, ("peepholes",), 'goes with cell = "lstm", but cell = "gru"'),
         ({"cell": "nas", "projection": 8}, ("projection",), 'goes with cell = "lstm", but cell = "nas"'),
-        ({"blocks": 2}, ("blocks",), 'goes with cell = "time_frequency_lstm", but cell = "lstm"'),
+        (
+            {"blocks": 2},
+            ("blocks",),
+            'goes with cell = "time_frequency_lstm" or "grid_lstm", but cell = "lstm"',
+        ),
         ({"cell": "grid_lstm", "blocks": 2}, ("block_width",), 'cell = "grid_lstm" needs it'),
         (
             {"cell": "grid_lstm", "blocks": 2, "block_width": 3, "layers": 2},
             ("layers",),
             'must be 1 for cell = "grid_lstm": its blocks are of the inputs',
+        ),
+        (
+            {"cell": "grid_lstm", "blocks": 2, "block_width": 3, "zoneout": 0.1},
+            ("zoneout",),
+            'does not go with cell = "grid_lstm": its output is more than its state',
+        ),
+        (
+            {"cell_options": {"peepholes": True}},
+            ("cell_options",),
+            'are for a cell of your own, but cell = "lstm", whose settings are keys of [model]: peepholes, cell_clip, '
+            "projection, output_clip",
+        ),
+        (
+            {"cell": "gru", "cell_options": {"leak": 0.1}},
+            ("cell_options",),
+            'are for a cell of your own, but cell = "gru", which has none beside units',
+        ),
+        (
+            {"cell": "my_cells:MyCell", "peepholes": True},
+            ("peepholes",),
+            'goes with cell = "lstm", but cell = "my_cells:MyCell"',
+        ),
+        (
+            {"cell": "lstn"},
+            ("cell",),
+            f"is 'lstn', expected one of {', '.join(CELLS.names())}, or a class as 'module:Class'",
         ),
         ({"shortcut": "residual"}, ("shortcut",), "goes with layers > 1: it leads past the layers from the second on"),
         ({"zoneout": 0.1, "state_dropout": 0.1}, ("zoneout",), "does not go with state_dropout"),
@@ -68,9 +99,10 @@ def test_model_config_names_the_key_when_settings_exclude_each_other(
     assert [(error["loc"], error["msg"]) for error in raised.value.errors()] == [(key, f"Value error, {message}")]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "nas", "indrnn"])
+@pytest.mark.parametrize("cell", [*CELLS.rows, "my_cells:MyCell"])
 def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
-    config = ModelConfig(cell=cell, heads={"tags": {"kind": "crf"}})
+    needed = dict.fromkeys(CELLS.row(cell).required, 2)
+    config = ModelConfig(cell=cell, heads={"tags": {"kind": "crf"}}, **needed)
     assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
 
 

@@ -11,22 +11,26 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
-from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
+from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack, make_cell
 
 LENGTHS = tf.constant([4, 0, 2])
 STEPS = np.random.default_rng(1).normal(size=[3, 4, 6]).astype(np.float32)
 
+BLOCKS = {"blocks": 2, "block_width": 4, "block_stride": 2}
+"""What cells of blocks need to read six features."""
+
+
+def settings_of_cell(name: str) -> dict[str, Any]:
+    return {"cell": name, **{key: value for key, value in BLOCKS.items() if key in CELLS.row(name).arguments}}
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "lstm": {},
-    "gru": {"cell": "gru"},
-    "rnn": {"cell": "rnn"},
-    "layer_norm_lstm": {"cell": "layer_norm_lstm"},
-    "coupled_lstm": {"cell": "coupled_lstm"},
-    "ugrnn": {"cell": "ugrnn"},
-    "indrnn": {"cell": "indrnn"},
-    "nas": {"cell": "nas"},
-    "time_frequency": {"cell": "time_frequency_lstm", "blocks": 2, "block_width": 4, "block_stride": 2},
-    "grid": {"cell": "grid_lstm", "blocks": 3, "block_width": 2},
+    **{name: settings_of_cell(name) for name in CELLS.rows},
+    "own_cell": {"cell": "support.own_cells:LeakyCell", "cell_options": {"leak": 0.3}},
+    "own_cell_with_zoneout": {"cell": "support.own_cells:LeakyCell", "zoneout": 0.2},
+    "keras_cell": {"cell": "keras.layers:GRUCell", "cell_options": {"reset_after": False}},
     "options": {"peepholes": True, "cell_clip": 3.0, "projection": 3, "output_clip": 1.0},
     "residual": {"layers": 2, "shortcut": "residual"},
     "highway": {"layers": 2, "shortcut": "highway"},
@@ -88,3 +92,15 @@ def test_shortcut_equals_what_numpy_makes_of_input_and_output_of_the_second_laye
         carry = 1 / (1 + np.exp(-(between @ kernel + bias)))
         expected = carry * between + (1 - carry) * plain
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_make_cell_hands_the_options_to_a_class_of_the_users_own() -> None:
+    config = ModelConfig(cell="support.own_cells:LeakyCell", units=3, cell_options={"leak": 0.25})
+    cell = make_cell(config)
+    assert (cell.units, cell.leak) == (3, 0.25)
+
+
+@pytest.mark.parametrize("name", ["support.own_cells:NoCell", "no_such_module:Cell"])
+def test_make_cell_refuses_a_class_that_cannot_be_imported(name: str) -> None:
+    with pytest.raises(TaskError, match=f"model.cell is '{name}', but its class cannot be imported: "):
+        make_cell(ModelConfig(cell=name))

@@ -11,18 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.families import CELLS
 from tfx_sequence.components.sequence_trainer.rnn.attention import AttentionWrapper
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN, DynamicRNN, dynamic_rnn
-from tfx_sequence.components.sequence_trainer.rnn.frequency_cells import GridLSTMCell, TimeFrequencyLSTMCell
 from tfx_sequence.components.sequence_trainer.rnn.stacked_cells import MultiRNNCell
-from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell
 from tfx_sequence.components.sequence_trainer.rnn.variant_cells import (
-    CoupledLSTMCell,
-    IndRNNCell,
-    LayerNormLSTMCell,
-    NASCell,
     UGRNNCell,
 )
 from tfx_sequence.components.sequence_trainer.rnn.windows import windows
@@ -31,18 +27,18 @@ from tfx_sequence.components.sequence_trainer.rnn.wrappers import HighwayWrapper
 LENGTHS = np.array([6, 0, 1, 4])
 STEPS, FEATURES = 6, 3
 
-CELLS: dict[str, Callable[[], Cell]] = {
-    "simple": lambda: SimpleRNNCell(4),
-    "gru": lambda: GRUCell(4),
-    "lstm": lambda: LSTMCell(4),
+BLOCKS = {"blocks": 2, "block_width": 2, "block_stride": 1}
+"""What cells of blocks need to read three features."""
+
+
+def cell_of_table(name: str) -> Callable[[], Cell]:
+    arguments = {argument: BLOCKS[key] for key, argument in CELLS.row(name).arguments.items() if key in BLOCKS}
+    return lambda: CELLS.load(name)(4, **arguments)
+
+
+MAKERS: dict[str, Callable[[], Cell]] = {
+    **{name: cell_of_table(name) for name in CELLS.rows},
     "lstm_with_options": lambda: LSTMCell(4, peepholes=True, cell_clip=0.5, projection=2, output_clip=0.3),
-    "layer_norm_lstm": lambda: LayerNormLSTMCell(4),
-    "coupled_lstm": lambda: CoupledLSTMCell(4),
-    "time_frequency_lstm": lambda: TimeFrequencyLSTMCell(2, blocks=2, width=2, stride=1),
-    "grid_lstm": lambda: GridLSTMCell(2, blocks=2, width=2, stride=1),
-    "ugrnn": lambda: UGRNNCell(4),
-    "nas": lambda: NASCell(4),
-    "indrnn": lambda: IndRNNCell(4),
     "multi": lambda: MultiRNNCell([GRUCell(4), ResidualWrapper(LSTMCell(4))]),
     "dropout": lambda: DropoutWrapper(LSTMCell(4), 0.5, 0.5, 0.5, variational=True, seed=1),
     "zoneout": lambda: ZoneoutWrapper(LSTMCell(4), [0.1, 0.2], seed=2),
@@ -51,7 +47,7 @@ CELLS: dict[str, Callable[[], Cell]] = {
     "attention": lambda: AttentionWrapper(MultiRNNCell([HighwayWrapper(UGRNNCell(3)), LSTMCell(2)]), window=2),
 }
 
-every_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS)
+every_cell = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 @pytest.fixture
