@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from tfx_sequence.schemas.records.rejects import brief
-from tfx_sequence.schemas.spec import problems_of
+from tfx_sequence.schemas.records.rejects import abbreviate
+from tfx_sequence.schemas.spec import describe_validation_error
 
 _M = TypeVar("_M", bound=pydantic.BaseModel)
 
@@ -27,7 +27,7 @@ def settings(argument: str, kind: type[_M], given: Any) -> _M:
     try:
         return kind.model_validate(dict(given))
     except pydantic.ValidationError as error:
-        raise ValueError(f"`{argument}`: {problems_of(error)}") from None
+        raise ValueError(f"`{argument}`: {describe_validation_error(error)}") from None
 
 
 def settings_of_each(argument: str, kind: type[_M], given: Mapping[str, Any] | None) -> dict[str, _M]:
@@ -71,4 +71,4 @@ def custom_config(given: Any, taken: Sequence[str]) -> dict[str, Any]:
 
 
 def _described(value: Any) -> str:
-    return f"{brief(value)}, of the type {type(value).__name__}"
+    return f"{abbreviate(value)}, of the type {type(value).__name__}"

@@ -51,7 +51,7 @@ class Frozen(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
-def problems_of(error: pydantic.ValidationError) -> str:
+def describe_validation_error(error: pydantic.ValidationError) -> str:
     """What is wrong with the fields of a value, on one line."""
     found = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
     return "; ".join(f"{place}: {message}" if place else message for place, message in found)

@@ -64,7 +64,7 @@ class Vocabulary:
         """Reads a vocabulary file, or what `TFTransformOutput.vocabulary_by_name` returns of it."""
         lines = list(lines)
         symbols = _symbols(lines)
-        return cls(tuple(map(unescaped, lines[len(symbols) :])), closed, symbols)
+        return cls(tuple(map(unescape, lines[len(symbols) :])), closed, symbols)
 
     @classmethod
     def from_file(cls, data: bytes, where: str, closed: bool = False) -> Vocabulary:
@@ -142,7 +142,7 @@ class Vocabulary:
         return FIRST_ID + len(self.symbols)
 
 
-def from_one_key(asset: str) -> str:
+def one_based_key(asset: str) -> str:
     """What finds a vocabulary's file, among the assets of a transform graph, if its ids start at 1."""
     return f"ids_from_one:{asset}"
 
@@ -197,7 +197,7 @@ def _problem(line: bytes) -> str | None:
     return None
 
 
-def unescaped(line: bytes) -> bytes:
+def unescape(line: bytes) -> bytes:
     """The value that a line of a vocabulary file is."""
     if line == EMPTY.encode():
         return b""

@@ -10,8 +10,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import add_undescribed, from_schema, to_schema
-from tfx_sequence.schemas.tfmd.feature import TYPES, ContradictionError, SchemaError, read_feature, why_not_described
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
+from tfx_sequence.schemas.tfmd.feature import TYPES, ContradictionError, SchemaError, explain_undescribed, read_feature
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 
 # What TFDV writes instead of values that are not UTF-8, or longer than it keeps.
 _UNLISTED = {"__BYTES_VALUE__", "__LARGE_BYTES__"}
@@ -49,7 +49,7 @@ def infer_schema(
     schema = to_schema(spec)
     for name, (proto, context) in protos.items():
         if name not in spec.features:
-            why = why_not_described(proto, context)
+            why = explain_undescribed(proto, context)
             logging.getLogger(__name__).warning("the feature %r %s: the schema has it as TFDV infers it", name, why)
             add_undescribed(schema, proto, context)
     _add_domains(schema, spec, statistics)
@@ -74,7 +74,7 @@ def _observe(statistics: _Statistics, infer_feature_shape: bool) -> schema_pb2.S
 def _protos(schema: schema_pb2.Schema) -> _Protos:
     """Feature name to what the schema says of it, and whether it is context."""
     context = {proto.name: (proto, True) for proto in schema.feature if proto.name != SEQUENCE}
-    steps = {proto.name: (proto, False) for proto in sequence_struct(schema).struct_domain.feature}
+    steps = {proto.name: (proto, False) for proto in find_sequence_struct(schema).struct_domain.feature}
     if twice := sorted(set(context) & set(steps)):
         raise SchemaError(
             f"the data has {twice[0]!r} both in the context and in the feature lists; TensorFlow's readers know "

@@ -13,7 +13,7 @@ from tfx_sequence.components.sequence_transform.graph.vocabulary import frequenc
 from tfx_sequence.components.sequence_transform.vector_files import VectorsError, read_vectors
 from tfx_sequence.schemas.embeddings import Coverage, Matrix, save_coverage, save_embeddings
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
-from tfx_sequence.schemas.vocabulary import Vocabulary, unescaped, vocabulary_of
+from tfx_sequence.schemas.vocabulary import Vocabulary, unescape, vocabulary_of
 
 
 def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, Coverage]:
@@ -96,7 +96,7 @@ def _counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | None:
     if graph.vocabulary_file_by_name(frequencies_name(name)) is None:
         return None
     lines: Sequence[bytes] = graph.vocabulary_by_name(frequencies_name(name))
-    return {unescaped(entry): int(count) for count, entry in (line.split(b" ", 1) for line in lines)}
+    return {unescape(entry): int(count) for count, entry in (line.split(b" ", 1) for line in lines)}
 
 
 def _sharing(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:

@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG
-from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, role_tag
+from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, make_role_tag
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
@@ -57,7 +57,7 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
     for name in layout.context:
         proto = out.feature.add()
         proto.CopyFrom(flat[name])
-        proto.annotation.tag.append(role_tag(_role(spec, name)))
+        proto.annotation.tag.append(make_role_tag(_role(spec, name)))
         if name in representations:
             group[name].CopyFrom(representations[name])
         else:
@@ -80,10 +80,10 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
         counts = schema_pb2.ValueCount(min=0) if nested else schema_pb2.ValueCount(min=width, max=width)
         proto.value_counts.value_count.append(counts)
         if not nested and (width == 1 or proto.type == schema_pb2.FLOAT):
-            proto.annotation.tag.append(role_tag(_role(spec, name)))
+            proto.annotation.tag.append(make_role_tag(_role(spec, name)))
         elif proto.type == schema_pb2.BYTES:
             # Several ids in a step are no feature of a spec, so they have no role. Strings are, which nothing uses.
-            proto.annotation.tag.extend([NESTED_TAG, role_tag(_role(spec, name, "carried"))])
+            proto.annotation.tag.extend([NESTED_TAG, make_role_tag(_role(spec, name, "carried"))])
         group[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
         group[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
     return out
@@ -103,7 +103,7 @@ def with_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_p
             columns[ragged.feature_path.step[0]] = name
     for proto in out.feature:
         if proto.name in columns:
-            proto.annotation.tag.append(role_tag(_role(spec, columns[proto.name])))
+            proto.annotation.tag.append(make_role_tag(_role(spec, columns[proto.name])))
     return out
 
 

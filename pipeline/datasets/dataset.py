@@ -17,7 +17,7 @@ import pydantic
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.terminal.session import CommandError
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.config.tables import Config
@@ -154,7 +154,7 @@ def made(model: Any, what: str, **values: Any) -> Any:
     try:
         return model(**values)
     except pydantic.ValidationError as error:
-        raise CommandError(f"{what}: {problems_of(error)}") from None
+        raise CommandError(f"{what}: {describe_validation_error(error)}") from None
 
 
 def _format(paths: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-from tfx_sequence.schemas.tfmd.parts import domain_values, feature_protos, parse_schema
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema, read_domain
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -177,7 +177,7 @@ def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
         if distance is not None:
             console.print(f"lengths at most {distance:g} from those of {what}")
     rows = []
-    for proto in feature_protos(schema):
+    for proto in list_feature_protos(schema):
         feature = spec.features.get(proto.name)
         rows.append([proto.name, *(_cells(schema, proto, feature) if feature else ["as TFDV has it", "", "", ""])])
     console.print()
@@ -191,7 +191,7 @@ def _cells(schema: schema_pb2.Schema, proto: schema_pb2.Feature, feature: Featur
 
 def _values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> str:
     """What values a feature may have, if not any."""
-    values = domain_values(schema, proto)
+    values = read_domain(schema, proto)
     if values is not None:
         more = ", ..." if len(values) > _SHOWN else ""
         return f"{len(values):,}: {', '.join(map(repr, values[:_SHOWN]))}{more}"

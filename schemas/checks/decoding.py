@@ -14,7 +14,7 @@ import pyarrow as pa
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import Ints
-from tfx_sequence.schemas.records.examples import parse
+from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
@@ -50,7 +50,7 @@ class BatchDecoder:
 
 def _reject(record: bytes, error: Exception) -> Reject:
     try:
-        parse(record)
+        parse_example(record)
     except BadRecordError as bad:
         return bad.reject
     return Reject(reason=Reason.WRONG_TYPE, message=f"a feature mixes types: {error}")

@@ -16,7 +16,7 @@ from tfx_sequence.schemas.checks.decoding import BatchDecoder
 from tfx_sequence.schemas.checks.findings import NAMED, Finding, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reject, excerpt
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, feature_protos
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, list_feature_protos, read_domain
 
 
 class CheckResult(NamedTuple):
@@ -46,7 +46,7 @@ class RecordChecker:
           SchemaError: if it is not one of sequences.
         """
         self.spec = from_schema(schema)
-        self._rules = {proto.name: _Rules(schema, proto) for proto in feature_protos(schema)}
+        self._rules = {proto.name: _Rules(schema, proto) for proto in list_feature_protos(schema)}
         self.key_features = [name for name, feature in self.spec.with_role("key").items() if feature.context]
         self._decoder = BatchDecoder()
 
@@ -135,7 +135,7 @@ class _Rules:
     """
 
     def __init__(self, schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> None:
-        values = domain_values(schema, proto)
+        values = read_domain(schema, proto)
         self.domain = None if values is None else pa.array([value.encode() for value in values], pa.large_binary())
         self.bounds: tuple[float, float] | None = None
         for field in ("int_domain", "float_domain"):

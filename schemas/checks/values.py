@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tfx_sequence.schemas.checks.arrow_columns import Bools, Column
 from tfx_sequence.schemas.checks.findings import Finding
 from tfx_sequence.schemas.checks.span_tags import SpanTags
-from tfx_sequence.schemas.records.rejects import Reason, brief
+from tfx_sequence.schemas.records.rejects import Reason, abbreviate
 from tfx_sequence.schemas.spec import PAD_ID, SpanScheme
 
 
@@ -92,7 +92,7 @@ def _bad_values(reason: Reason, name: str, column: Column, wrong: Bools, expecte
 
     def message(k: int) -> str:
         place = column.place(column.step_of_value[values[k]])
-        return f"`{name}` has {brief(column.value(values[k]))}{place}, expected {expected}"
+        return f"`{name}` has {abbreviate(column.value(values[k]))}{place}, expected {expected}"
 
     return Finding(reason, name, records, message)
 

@@ -133,11 +133,11 @@ def decode(spec: SequenceSpec, data: bytes) -> dict[str, Any]:
     Raises:
       BadRecordError: if the message does not hold the spec's features.
     """
-    example = parse(data)
+    example = parse_example(data)
     return {name: _decoded(name, feature, example) for name, feature in spec.features.items()}
 
 
-def parse(data: bytes) -> tf.train.SequenceExample:
+def parse_example(data: bytes) -> tf.train.SequenceExample:
     """The protobuf message.
 
     Raises:
@@ -171,7 +171,7 @@ def make_example(sequence: Record, context: Record | None = None) -> tf.train.Se
         raise bad_record(Reason.DUPLICATE_KEY, f"`{twice[0]}` is both a sequence and a context feature; rename one")
     features = {name: _inferred([value], context=True) for name, value in context.items()}
     features |= {name: _inferred(values, context=False) for name, values in sequence.items()}
-    return parse(encode(SequenceSpec(features=features, min_length=0), {**context, **sequence}))
+    return parse_example(encode(SequenceSpec(features=features, min_length=0), {**context, **sequence}))
 
 
 def _inferred(values: Any, context: bool) -> Feature:

@@ -142,7 +142,7 @@ def clip(text: str) -> str:
     return str(_writable(cut))
 
 
-def brief(value: object) -> str:
+def abbreviate(value: object) -> str:
     """A value as Python writes it, shortened, in a time that does not depend on its size."""
     return _BRIEF.repr(value)
 
@@ -150,7 +150,7 @@ def brief(value: object) -> str:
 def excerpt(record: Mapping[str, object]) -> str:
     """The beginning of a record for a person."""
     shown = itertools.islice(record.items(), _EXCERPT_FEATURES)
-    return clip(", ".join(f"{name}: {brief(value)}" for name, value in shown))
+    return clip(", ".join(f"{name}: {abbreviate(value)}" for name, value in shown))
 
 
 class _Brief(reprlib.Repr):

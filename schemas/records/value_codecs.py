@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfx_sequence.schemas.records import wire
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record, brief
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Feature
 
 NotFinite = Literal["reject", "keep"]
@@ -49,7 +49,7 @@ def codec(name: str, feature: Feature, not_finite: NotFinite = "reject") -> Code
     return (_Vectors if feature.width else _Floats)(name, feature, not_finite)
 
 
-def may_be_missing(feature: Feature) -> str:
+def hint_at_missing(feature: Feature) -> str:
     """What to do about a number that is missing, as the end of a sentence; empty where nothing can be done."""
     return "; if numbers may be missing, set the feature's `missing`" if feature.can_be_missing else ""
 
@@ -106,7 +106,7 @@ class _Integers(_Cached):
             raise _wrong_type(self._name, value, "an integer")
         number = int(value)
         if not -(1 << 63) <= number < 1 << 63:
-            message = f"`{self._name}` has {brief(number)}, which does not fit a 64-bit integer"
+            message = f"`{self._name}` has {abbreviate(number)}, which does not fit a 64-bit integer"
             raise bad_record(Reason.OUT_OF_RANGE, message)
         return wire.int64_feature(number)
 
@@ -169,12 +169,12 @@ class _Floats:
             place = f" at step {first // self._width}" if len(wide) > self._width else ""
             message = f"`{self._name}` has {wide[first]}{place}, expected a finite float32"
             if np.isnan(wide[first]):
-                message += may_be_missing(self._feature)
+                message += hint_at_missing(self._feature)
             raise bad_record(Reason.NOT_FINITE, message)
         return narrow
 
     def _not_a_number(self, value: Any) -> BadRecordError:
-        hint = may_be_missing(self._feature) if value is None else ""
+        hint = hint_at_missing(self._feature) if value is None else ""
         return _wrong_type(self._name, value, f"a number{hint}")
 
 
@@ -212,7 +212,7 @@ def _plain(values: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
 
 
 def _wrong_type(name: str, value: Any, expected: str) -> BadRecordError:
-    message = f"`{name}` has {brief(value)}, {_article(type(value).__name__)}, expected {expected}"
+    message = f"`{name}` has {abbreviate(value)}, {_article(type(value).__name__)}, expected {expected}"
     return bad_record(Reason.WRONG_TYPE, message)
 
 

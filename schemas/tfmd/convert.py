@@ -15,17 +15,17 @@ from collections.abc import Sequence
 import pydantic
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
 from tfx_sequence.schemas.tfmd.feature import (
     SchemaError,
-    is_ours,
+    explain_undescribed,
+    has_our_tags,
     read_feature,
+    read_length_bounds,
     require,
-    steps_in_a_record,
-    why_not_described,
     write_feature,
 )
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 from tfx_sequence.schemas.tfmd.representations import add_representations
 
 FORMAT_TAG = "tfx_sequence:1"
@@ -65,7 +65,7 @@ def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
 
 def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
     """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
-    (schema if context else sequence_struct(schema).struct_domain).feature.add().CopyFrom(proto)
+    (schema if context else find_sequence_struct(schema).struct_domain).feature.add().CopyFrom(proto)
     add_representations(schema)
 
 
@@ -74,7 +74,7 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
 
     Features without our tags, such as those of stock SchemaGen, are read by their types: strings with a domain are
     categorical, other strings are tokens, and everything is an input. What a spec cannot describe is left out, see
-    `why_not_described`.
+    `explain_undescribed`.
 
     Raises:
       SchemaError: if the schema has no sequence features, or is of another version than this package knows, or a
@@ -86,13 +86,13 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         if proto.name != SEQUENCE and (feature := read_feature(proto, context=True)):
             features[proto.name] = feature
     described = []
-    for proto in sequence_struct(schema).struct_domain.feature:
+    for proto in find_sequence_struct(schema).struct_domain.feature:
         if feature := read_feature(proto, context=False):
             features[proto.name] = feature
             described.append(proto)
     if not described:
         left_out = [
-            (p.name, why_not_described(p, context=False)) for p in sequence_struct(schema).struct_domain.feature
+            (p.name, explain_undescribed(p, context=False)) for p in find_sequence_struct(schema).struct_domain.feature
         ]
         reasons = "".join(f"; {name!r} {why}" for name, why in left_out)
         raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
@@ -106,7 +106,7 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
             length_skew=_tagged(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
         )
     except pydantic.ValidationError as error:
-        raise SchemaError(f"the schema does not describe sequences: {problems_of(error)}") from error
+        raise SchemaError(f"the schema does not describe sequences: {describe_validation_error(error)}") from error
 
 
 def _tagged(schema: schema_pb2.Schema, prefix: str) -> str | None:
@@ -127,8 +127,8 @@ def _length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | Non
 
     Bounds that somebody wrote must agree; those that were inferred from the data of each feature are taken together.
     """
-    bounds = {proto.name: steps_in_a_record(proto) for proto in protos}
-    if any(is_ours(proto) for proto in protos) and len(set(bounds.values())) > 1:
+    bounds = {proto.name: read_length_bounds(proto) for proto in protos}
+    if any(has_our_tags(proto) for proto in protos) and len(set(bounds.values())) > 1:
         given = ", ".join(f"{name!r} from {low} to {high or 'any number'}" for name, (low, high) in bounds.items())
         raise SchemaError(
             f"the schema gives its sequence features different bounds on their lengths ({given}), but all of them have "

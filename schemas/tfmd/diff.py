@@ -8,7 +8,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.parts import domain_values, feature_protos
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos, read_domain
 
 _SHOWN = 5
 
@@ -36,14 +36,14 @@ def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
 
 
 def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str]:
-    before, after = ({proto.name: proto for proto in feature_protos(schema)} for schema in (old, new))
+    before, after = ({proto.name: proto for proto in list_feature_protos(schema)} for schema in (old, new))
     for name in [*before, *(name for name in after if name not in before)]:
         if name not in after:
             yield f"feature `{name}` is gone"
         elif name not in before:
             yield f"feature `{name}` is new"
         else:
-            yield from _diff_domains(name, domain_values(old, before[name]), domain_values(new, after[name]))
+            yield from _diff_domains(name, read_domain(old, before[name]), read_domain(new, after[name]))
             yield from _diff_numbers(name, before[name], after[name])
 
 

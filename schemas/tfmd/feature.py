@@ -13,7 +13,7 @@ from typing import get_args
 import pydantic
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, problems_of
+from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, describe_validation_error
 
 _KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
 _DIVERGENCE = "jensen_shannon_divergence"
@@ -39,7 +39,7 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     """Writes what `feature` says into `proto`, but for the number of values."""
     proto.type = TYPES[feature.dtype]
     require(proto)
-    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, role_tag(feature.role)])
+    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, make_role_tag(feature.role)])
     for comparator, distance in ((proto.drift_comparator, feature.drift), (proto.skew_comparator, feature.skew)):
         if distance is not None:
             getattr(comparator, "infinity_norm" if feature.dtype == "string" else _DIVERGENCE).threshold = distance
@@ -60,12 +60,12 @@ def require(proto: schema_pb2.Feature) -> None:
 
 
 def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
-    """What a spec says of one feature of a schema; None if it cannot say it, see `why_not_described`.
+    """What a spec says of one feature of a schema; None if it cannot say it, see `explain_undescribed`.
 
     Raises:
       SchemaError: if the feature's tags or its types are not those of a spec's features.
     """
-    if why_not_described(proto, context) is not None:
+    if explain_undescribed(proto, context) is not None:
         return None
     fewest, most = _values_in_a_step(proto, context)
     width = most if fewest == most else None
@@ -88,7 +88,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             source=_tagged(proto, _SOURCE_PREFIX),
         )
     except pydantic.ValidationError as error:
-        raise SchemaError(f"feature {proto.name!r} of the schema: {problems_of(error)}") from error
+        raise SchemaError(f"feature {proto.name!r} of the schema: {describe_validation_error(error)}") from error
     if TYPES[feature.dtype] != proto.type:
         given, expected = (schema_pb2.FeatureType.Name(number) for number in (proto.type, TYPES[feature.dtype]))
         raise SchemaError(
@@ -97,13 +97,13 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
     return feature
 
 
-def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
+def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
     """Why a spec has no feature for `proto`, as the end of a sentence; None if it has one.
 
     A spec's features have a value in every record, and one value (or one vector of floats, or any number of strings)
     in every step. Data that others made has more than that; such features are left to the tools that can use them.
     """
-    if is_ours(proto):
+    if has_our_tags(proto):
         return None
     if not re.fullmatch(NAME_PATTERN, proto.name):
         return "has a name with a space, or one of / # $"
@@ -118,22 +118,22 @@ def why_not_described(proto: schema_pb2.Feature, context: bool) -> str | None:
     return None
 
 
-def role_tag(role: str) -> str:
+def make_role_tag(role: str) -> str:
     """The annotation tag that says what a feature is for."""
     return _ROLE_PREFIX + role
 
 
-def role_of(proto: schema_pb2.Feature) -> str | None:
+def find_role(proto: schema_pb2.Feature) -> str | None:
     """The role that the feature's tags say it has."""
     return _tagged(proto, _ROLE_PREFIX)
 
 
-def spans_of(proto: schema_pb2.Feature) -> str | None:
+def find_span_scheme(proto: schema_pb2.Feature) -> str | None:
     """How the feature's tags say that its values mark spans."""
     return _tagged(proto, _SPANS_PREFIX)
 
 
-def steps_in_a_record(proto: schema_pb2.Feature) -> tuple[int, int | None]:
+def read_length_bounds(proto: schema_pb2.Feature) -> tuple[int, int | None]:
     """The fewest and the most steps; TFDV infers a shape instead of counts where all records have the same number."""
     if proto.shape.dim:
         return proto.shape.dim[0].size, proto.shape.dim[0].size
@@ -141,9 +141,9 @@ def steps_in_a_record(proto: schema_pb2.Feature) -> tuple[int, int | None]:
     return (counts[0].min, counts[0].max or None) if counts else (1, None)
 
 
-def is_ours(proto: schema_pb2.Feature) -> bool:
+def has_our_tags(proto: schema_pb2.Feature) -> bool:
     """Whether the feature carries our tags."""
-    return role_of(proto) is not None
+    return find_role(proto) is not None
 
 
 def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
@@ -159,7 +159,7 @@ def _distance(comparator: schema_pb2.FeatureComparator) -> float | None:
 
 def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
     """Whether a step may hold any number of values: ours say so, those of others are strings, several in some step."""
-    if is_ours(proto):
+    if has_our_tags(proto):
         return NESTED_TAG in proto.annotation.tag
     return not context and proto.type == schema_pb2.BYTES and _values_in_a_step(proto, context)[1] != 1
 

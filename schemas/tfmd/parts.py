@@ -11,7 +11,7 @@ SEQUENCE = "##SEQUENCE##"
 """The name that TFXIO gives to the struct of all feature lists."""
 
 
-def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
+def find_sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
     """The struct feature that holds the sequence features.
 
     Raises:
@@ -26,13 +26,13 @@ def sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
     )
 
 
-def feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
+def list_feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
     """The context features, then the sequence features."""
     context = [proto for proto in schema.feature if proto.name != SEQUENCE]
-    return [*context, *sequence_struct(schema).struct_domain.feature]
+    return [*context, *find_sequence_struct(schema).struct_domain.feature]
 
 
-def domain_values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
+def read_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
     """The closed set of values of a string feature, in the schema's order; None if it is open."""
     if proto.HasField("string_domain"):
         return list(proto.string_domain.value)

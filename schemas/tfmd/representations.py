@@ -5,7 +5,7 @@ from __future__ import annotations
 from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 
 from tfx_sequence.schemas.tfmd.feature import read_feature
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, feature_protos, sequence_struct
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, list_feature_protos
 
 
 def add_representations(schema: schema_pb2.Schema) -> None:
@@ -15,8 +15,8 @@ def add_representations(schema: schema_pb2.Schema) -> None:
     sequence feature becomes a ragged `[B, (T), (V)]`, V values in a step.
     """
     representations = schema.tensor_representation_group[""].tensor_representation
-    steps = {proto.name for proto in sequence_struct(schema).struct_domain.feature}
-    for proto in feature_protos(schema):
+    steps = {proto.name for proto in find_sequence_struct(schema).struct_domain.feature}
+    for proto in list_feature_protos(schema):
         if proto.name not in representations:
             representations[proto.name].CopyFrom(_ragged(proto.name) if proto.name in steps else _of_context(proto))
 

@@ -18,7 +18,7 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.discovery.sample import Record, sample
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
 from tfx_sequence.components.sequence_example_gen.readers.long_form import columns_of
-from tfx_sequence.schemas.records.rejects import brief
+from tfx_sequence.schemas.records.rejects import abbreviate
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, SpanScheme
 
 _MOST_MISSING = 0.1
@@ -196,7 +196,7 @@ def _of_other_types(steps: list[Any]) -> str:
     for step in steps:
         by_type.setdefault(type(step).__name__, []).append(step)
     found = sorted(by_type.items(), key=lambda item: (-len(item[1]), item[0]))
-    shown = (f"{_TYPES.get(name, name)} ({len(some):,}, such as {brief(some[0])})" for name, some in found)
+    shown = (f"{_TYPES.get(name, name)} ({len(some):,}, such as {abbreviate(some[0])})" for name, some in found)
     return f"holds values of {'several types' if len(found) > 1 else 'a type that no feature has'}: {', '.join(shown)}"
 
 

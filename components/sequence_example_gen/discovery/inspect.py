@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tfx_sequence.components.sequence_example_gen.files import file_system as storage
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
-from tfx_sequence.schemas.records.examples import parse
+from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.spec import Frozen
@@ -153,7 +153,7 @@ def _records(files: list[str]) -> Iterator[tf.train.SequenceExample | Reject]:
         with Source(path).open() as stream:
             for number, record in enumerate(read_tfrecords(stream)):
                 try:
-                    yield record.at(file=path, record=number) if isinstance(record, Reject) else parse(record)
+                    yield record.at(file=path, record=number) if isinstance(record, Reject) else parse_example(record)
                 except BadRecordError as error:
                     yield error.reject.at(file=path, record=number)
 

@@ -32,7 +32,7 @@ from tfx_sequence.components.sequence_example_gen.readers.parallel import Parall
 from tfx_sequence.components.sequence_example_gen.readers.parquet import ParquetReader
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, wrong_options
 from tfx_sequence.components.sequence_example_gen.readers.ts import LABEL, VALUES, SeriesReader
-from tfx_sequence.schemas.records.examples import parse
+from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -162,7 +162,7 @@ def _parallel(source: Source, options: Options) -> Iterator[Record]:
 def _sequence_examples(source: Source, options: Options) -> Iterator[Record]:
     with source.open() as stream:
         good = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
-        records = [readable(parse(record)) for record in itertools.islice(good, RECORDS)]
+        records = [readable(parse_example(record)) for record in itertools.islice(good, RECORDS)]
     # A step of one value is that value, also where other steps are lists.
     lists = {
         name

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from tfx_sequence.schemas.records.rejects import Reason, bad_record
-from tfx_sequence.schemas.records.value_codecs import may_be_missing
+from tfx_sequence.schemas.records.value_codecs import hint_at_missing
 from tfx_sequence.schemas.spec import Feature
 
 # Python's own int() and float() also take `1_000`, surrounding space and the digits of other scripts.
@@ -39,6 +39,6 @@ def parse_cell(name: str, feature: Feature, text: str) -> Any:
         return float(text)
     elif feature.missing and text in MISSING:
         return math.nan
-    hint = may_be_missing(feature) if text in MISSING else ""
+    hint = hint_at_missing(feature) if text in MISSING else ""
     expected = "an integer" if feature.dtype == "int64" else "a number"
     raise bad_record(Reason.WRONG_TYPE, f"`{name}` is {text[:60]!r}, expected {expected}{hint}")

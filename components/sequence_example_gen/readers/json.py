@@ -8,7 +8,7 @@ from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record, brief
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
@@ -62,7 +62,7 @@ class JsonReader(JsonlReader):
             try:
                 yield None, self._renamed(record)
             except BadRecordError as error:
-                yield error.reject.at(excerpt=brief(record))
+                yield error.reject.at(excerpt=abbreviate(record))
 
 
 def parse_json(text: str, line: int) -> Any:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import MISSING, is_missing, parse_cell
-from tfx_sequence.schemas.records.rejects import Reason, bad_record, brief
+from tfx_sequence.schemas.records.rejects import Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
@@ -139,7 +139,7 @@ class Grouping:
 def _shown(cells: list[Any]) -> str:
     if all(cell is None for cell in cells):
         return "empty"
-    return brief(cells if len(cells) > 1 else cells[0])
+    return abbreviate(cells if len(cells) > 1 else cells[0])
 
 
 def _sortable(column: str, cells: list[Any]) -> list[Any]:

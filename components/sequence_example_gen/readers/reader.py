@@ -18,7 +18,7 @@ from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.long_form import Grouping
 from tfx_sequence.schemas.records.examples import Record
 from tfx_sequence.schemas.records.rejects import Reject
-from tfx_sequence.schemas.spec import SequenceSpec, problems_of
+from tfx_sequence.schemas.spec import SequenceSpec, describe_validation_error
 
 ENTRY_POINTS = "tfx_sequence.readers"
 """The entry-point group: the name is the format, the object a class with the interface of `Reader`."""
@@ -92,7 +92,7 @@ def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
 
 def wrong_options(config: ReadConfig, error: pydantic.ValidationError) -> str:
     """What is wrong with the options of a format, in a sentence."""
-    return f"the options of the format {config.format!r}: {problems_of(error)}"
+    return f"the options of the format {config.format!r}: {describe_validation_error(error)}"
 
 
 def _find(name: str) -> str:

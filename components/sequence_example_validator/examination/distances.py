@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_sequence.components.sequence_example_validator.length_drift import ks_distance, length_histogram
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, feature_protos
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, list_feature_protos
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
@@ -36,7 +36,7 @@ def measure_distances(schema: schema_pb2.Schema, current: _Statistics, baseline:
 def _with_comparators(schema: schema_pb2.Schema) -> schema_pb2.Schema:
     """The schema with thresholds that no distance is above, without which TFDV measures nothing."""
     judged = schema_pb2.Schema.FromString(schema.SerializeToString())
-    for proto in feature_protos(judged):
+    for proto in list_feature_protos(judged):
         comparator = proto.drift_comparator
         measure = comparator.infinity_norm if proto.type == schema_pb2.BYTES else comparator.jensen_shannon_divergence
         measure.threshold = 1.0

@@ -10,9 +10,9 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.transformed import Transformed
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, problems_of
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.feature import spans_of
+from tfx_sequence.schemas.tfmd.feature import find_span_scheme
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
@@ -37,7 +37,7 @@ def read_raw(
     schema = transform_output.raw_metadata.schema
     if any(proto.name == SEQUENCE for proto in schema.feature):
         return _with_labels(from_schema(schema), labels), {}
-    spans = {proto.name: spans_of(proto) for proto in schema.feature}
+    spans = {proto.name: find_span_scheme(proto) for proto in schema.feature}
     described = {
         name: {**_described(feature), "spans": spans.get(name) if feature.role == "label" else None}
         for name, feature in features.items()
@@ -46,7 +46,9 @@ def read_raw(
     try:
         return SequenceSpec.model_validate({"features": described}), transform_output.raw_feature_spec()
     except pydantic.ValidationError as error:
-        raise TaskError(f"the transformed features do not make sequences: {problems_of(error)}") from error
+        raise TaskError(
+            f"the transformed features do not make sequences: {describe_validation_error(error)}"
+        ) from error
 
 
 def _with_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:

@@ -20,9 +20,9 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema
-from tfx_sequence.schemas.tfmd.feature import role_of
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, feature_protos, sequence_struct
-from tfx_sequence.schemas.vocabulary import OOV, from_one_key, vocabulary_of
+from tfx_sequence.schemas.tfmd.feature import find_role
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, list_feature_protos
+from tfx_sequence.schemas.vocabulary import OOV, one_based_key, vocabulary_of
 
 
 class Transformed(NamedTuple):
@@ -83,7 +83,7 @@ def _from_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     if FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
         return True
     path = transform_output.vocabulary_file_by_name(name)
-    return bool(path and transform_output.vocabulary_file_by_name(from_one_key(os.path.basename(path))))
+    return bool(path and transform_output.vocabulary_file_by_name(one_based_key(os.path.basename(path))))
 
 
 def _with_ids(feature: Transformed, proto: schema_pb2.Feature, from_one: bool) -> Transformed:
@@ -102,11 +102,11 @@ def _with_ids(feature: Transformed, proto: schema_pb2.Feature, from_one: bool) -
 def _sequences(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
     """The features of SequenceExamples."""
     spec = from_schema(schema)
-    protos = {proto.name: proto for proto in feature_protos(schema)}
+    protos = {proto.name: proto for proto in list_feature_protos(schema)}
     for name, feature in spec.features.items():
         column = Column(feature.dtype, feature.context, feature.width, feature.nested)
         yield name, protos[name], Transformed(feature.role, column)
-    for proto in sequence_struct(schema).struct_domain.feature:
+    for proto in find_sequence_struct(schema).struct_domain.feature:
         if proto.name not in spec.features and proto.int_domain.is_categorical:
             yield proto.name, proto, Transformed("input", Column("int64", nested=True))
 
@@ -122,7 +122,7 @@ def _flat(
     for name, spec in sorted(transform_output.transformed_feature_spec().items()):
         column = _column(name, spec, widths.get(name))
         proto = protos[column.keys[0]]
-        role = role_of(proto) or (role_of(raw[name]) if name in raw else None) or "input"
+        role = find_role(proto) or (find_role(raw[name]) if name in raw else None) or "input"
         if name in labels or role == "label" or (role == "input" and not column.context):
             _check_number(name, proto, raw)
         found.append((name, proto, Transformed(role, column)))
@@ -131,7 +131,7 @@ def _flat(
 
 def _raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
     """The features before the transform, whichever form they have."""
-    return {proto.name: proto for proto in (feature_protos(schema) if _is_sequence(schema) else schema.feature)}
+    return {proto.name: proto for proto in (list_feature_protos(schema) if _is_sequence(schema) else schema.feature)}
 
 
 def _raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:

@@ -24,7 +24,7 @@ from tfx_sequence.schemas.vocabulary import (
     Symbol,
     Vocabulary,
     VocabularyError,
-    from_one_key,
+    one_based_key,
 )
 
 _EagerTensor = type(tf.constant(0))
@@ -139,7 +139,7 @@ def _asset(vocab_filename: str) -> str:
 
 def _mark(asset: str) -> None:
     """Says that ids of this vocabulary start at 1: what TFT writes of their domain is the same for ids from 0."""
-    tft.annotate_asset(from_one_key(asset), asset)
+    tft.annotate_asset(one_based_key(asset), asset)
 
 
 def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:

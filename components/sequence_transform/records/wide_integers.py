@@ -14,12 +14,12 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, sequence_struct
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 
 
 def integers_of(schema: schema_pb2.Schema) -> list[str]:
     """Names of the sequence features of a schema that are integers."""
-    return [proto.name for proto in sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
+    return [proto.name for proto in find_sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
 
 
 def widen(batch: pa.RecordBatch, records: list[bytes], names: list[str]) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ from tfx_sequence.components.sequence_example_validator.executor import Executor
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-from tfx_sequence.schemas.tfmd.parts import sequence_struct
+from tfx_sequence.schemas.tfmd.parts import find_sequence_struct
 
 SPEC = SequenceSpec(
     features={
@@ -32,7 +32,7 @@ UNSEEN = (({"id": "s3"}, {"tokens": ["d"], "tags": ["Z"]}),)
 
 def make_schema(spec=SPEC):
     schema = to_schema(spec)
-    (tags,) = [proto for proto in sequence_struct(schema).struct_domain.feature if proto.name == "tags"]
+    (tags,) = [proto for proto in find_sequence_struct(schema).struct_domain.feature if proto.name == "tags"]
     tags.domain = "tags"
     schema.string_domain.add(name="tags", value=["X", "Y"])
     return schema

@@ -36,7 +36,7 @@ from tfx_sequence.components.sequence_schema_gen import infer_schema
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.tfmd.parts import feature_protos
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos
 
 DOCUMENT = ROOT / "docs" / "validation.md"
 BEGIN, END = "<!-- The table of defects begins. -->\n", "<!-- The table of defects ends. -->\n"
@@ -130,7 +130,7 @@ def make_pipeline() -> beam.Pipeline:
 
 def make_schema() -> schema_pb2.Schema:
     schema = infer_schema({"train": statistics(BASE)}, SPEC)
-    for proto in feature_protos(schema):
+    for proto in list_feature_protos(schema):
         if proto.name == "suffix_id":
             proto.int_domain.min, proto.int_domain.max, proto.int_domain.is_categorical = 0, 50, True
     return schema

@@ -17,7 +17,7 @@ from tfx_sequence.components.sequence_schema_gen.executor import Executor
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema, to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-from tfx_sequence.schemas.tfmd.parts import feature_protos, parse_schema
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema
 
 SPEC = SequenceSpec(features={"tokens": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")})
 
@@ -177,7 +177,7 @@ def test_schema_has_representations_without_a_spec(artifact, run, shape):
 
 def curated_schema(spec=SPEC, domain=("train", "x", "y")):
     schema = to_schema(spec)
-    (tags,) = [proto for proto in feature_protos(schema) if proto.name == "tags"]
+    (tags,) = [proto for proto in list_feature_protos(schema) if proto.name == "tags"]
     tags.domain = "mine"
     schema.string_domain.add(name="mine", value=domain)
     return schema

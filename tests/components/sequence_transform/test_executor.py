@@ -19,7 +19,7 @@ from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-from tfx_sequence.schemas.tfmd.parts import sequence_struct
+from tfx_sequence.schemas.tfmd.parts import find_sequence_struct
 
 SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 UNCHANGED = ("counts", "scores", "vectors", "notes", "year", "age", "point")
@@ -222,7 +222,7 @@ def test_a_schema_of_stock_schema_gen_is_read(make_run):
     io_utils.parse_pbtxt_file(path, schema)
     schema.ClearField("tensor_representation_group")
     schema.ClearField("annotation")
-    for proto in sequence_struct(schema).struct_domain.feature:
+    for proto in find_sequence_struct(schema).struct_domain.feature:
         proto.ClearField("annotation")
     io_utils.write_pbtxt_file(path, schema)
     run.do()

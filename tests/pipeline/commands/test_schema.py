@@ -7,7 +7,7 @@ import pytest
 from tfx_sequence.schemas import Feature, SequenceSpec, to_schema
 from tfx_sequence.schemas.spec_toml import from_toml
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.parts import feature_protos, parse_schema
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema
 
 SPEC = SequenceSpec(
     features={
@@ -27,7 +27,7 @@ def schema(tmp_path):
 
     def write(name, change=lambda made: None):
         made = to_schema(SPEC)
-        tags = next(proto for proto in feature_protos(made) if proto.name == "tags")
+        tags = next(proto for proto in list_feature_protos(made) if proto.name == "tags")
         tags.domain = "tags"
         made.string_domain.add(name="tags", value=["O", "B-X", "I-X"])
         made.feature[0].int_domain.min = 1

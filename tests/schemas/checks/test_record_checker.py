@@ -11,7 +11,7 @@ from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.records.rejects import Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
-from tfx_sequence.schemas.tfmd.parts import feature_protos
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -34,7 +34,7 @@ DOMAINS = {"tags": ["X", "Y"], "parts": ["a", "b", ""], "slot": ["B-a", "I-a", "
 
 def make_schema():
     schema = to_schema(SPEC)
-    for proto in feature_protos(schema):
+    for proto in list_feature_protos(schema):
         if proto.name in DOMAINS:
             proto.domain = proto.name
             schema.string_domain.add(name=proto.name, value=DOMAINS[proto.name])

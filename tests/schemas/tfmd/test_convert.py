@@ -15,8 +15,8 @@ from tfx_bsl.tfxio import dataset_options, tensor_adapter, tf_sequence_example_r
 from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import add_undescribed, from_schema, to_schema
-from tfx_sequence.schemas.tfmd.feature import SchemaError, read_feature, why_not_described
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, domain_values, parse_schema, sequence_struct
+from tfx_sequence.schemas.tfmd.feature import SchemaError, explain_undescribed, read_feature
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, parse_schema, read_domain
 
 SPEC = SequenceSpec(
     features={
@@ -108,7 +108,7 @@ def test_spec_comes_back_from_the_text_of_its_schema(specs, data):
 
 def test_schema_says_in_stock_terms_what_the_spec_says():
     schema = to_schema(SPEC)
-    struct = sequence_struct(schema).struct_domain
+    struct = find_sequence_struct(schema).struct_domain
     assert {proto.name: schema_pb2.FeatureType.Name(proto.type) for proto in struct.feature} == {
         "tokens": "BYTES",
         "count": "INT",
@@ -201,15 +201,15 @@ def test_what_a_spec_cannot_describe_is_left_out():
     spec = from_schema(schema)
     assert list(spec.features) == ["id", "chars", "tokens"]
     assert spec.features["chars"].nested
-    struct = sequence_struct(schema).struct_domain
-    why = {proto.name: why_not_described(proto, context=False) for proto in struct.feature}
+    struct = find_sequence_struct(schema).struct_domain
+    why = {proto.name: explain_undescribed(proto, context=False) for proto in struct.feature}
     assert why == {
         "tokens": None,
         "chars": None,
         "ints": "does not hold one value in every step",
         "some": "is missing from some records",
     }
-    why = {p.name: why_not_described(p, context=True) for p in schema.feature if p.name != SEQUENCE}
+    why = {p.name: explain_undescribed(p, context=True) for p in schema.feature if p.name != SEQUENCE}
     assert why == {
         "genres": "does not hold one value in every record",
         "id": None,
@@ -304,13 +304,13 @@ def test_domain_values_are_found_where_they_stand():
     schema = schema_of('string_domain { name: "tags" value: "b" value: "a" }')
     named = schema_pb2.Feature(name="t", domain="tags")
     own = text_format.Parse('name: "t" string_domain { value: "x" }', schema_pb2.Feature())
-    assert domain_values(schema, named) == ["b", "a"]
-    assert domain_values(schema, own) == ["x"]
-    assert domain_values(schema, schema_pb2.Feature(name="t")) is None
+    assert read_domain(schema, named) == ["b", "a"]
+    assert read_domain(schema, own) == ["x"]
+    assert read_domain(schema, schema_pb2.Feature(name="t")) is None
     with pytest.raises(
         SchemaError, match=r"feature 't' of the schema names the domain 'no', .* domains are \['tags'\]"
     ):
-        domain_values(schema, schema_pb2.Feature(name="t", domain="no"))
+        read_domain(schema, schema_pb2.Feature(name="t", domain="no"))
 
 
 def test_undescribed_feature_is_kept_with_a_tensor_representation():
@@ -318,7 +318,7 @@ def test_undescribed_feature_is_kept_with_a_tensor_representation():
     examples = [example({"genres": ["x", "y"]}, {"tokens": [["a"]], "ids": [[1, 2]]})]
     found = inferred([*examples, example({}, {"tokens": [["a"]], "ids": [[1]]})])
     (genres,) = [proto for proto in found.feature if proto.name == "genres"]
-    (ids,) = [proto for proto in sequence_struct(found).struct_domain.feature if proto.name == "ids"]
+    (ids,) = [proto for proto in find_sequence_struct(found).struct_domain.feature if proto.name == "ids"]
     add_undescribed(schema, genres, context=True)
     add_undescribed(schema, ids, context=False)
     assert list(from_schema(schema).features) == ["tokens"]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.diff import diff_schemas
-from tfx_sequence.schemas.tfmd.parts import feature_protos
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -18,7 +18,7 @@ SPEC = SequenceSpec(
 
 def make(spec=SPEC, domain=("X", "Y"), **bounds):
     schema = to_schema(spec)
-    for proto in feature_protos(schema):
+    for proto in list_feature_protos(schema):
         if proto.name == "tags" and domain is not None:
             proto.domain = "tags"
             schema.string_domain.add(name="tags", value=domain)

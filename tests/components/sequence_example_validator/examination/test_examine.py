@@ -13,7 +13,7 @@ from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
-from tfx_sequence.schemas.tfmd.parts import feature_protos
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos
 
 SPEC = SequenceSpec(
     features={
@@ -26,7 +26,7 @@ SPEC = SequenceSpec(
 
 def make_schema():
     schema = to_schema(SPEC)
-    (tags,) = [proto for proto in feature_protos(schema) if proto.name == "tags"]
+    (tags,) = [proto for proto in list_feature_protos(schema) if proto.name == "tags"]
     tags.domain = "tags"
     schema.string_domain.add(name="tags", value=["X", "Y"])
     return schema
