@@ -19,6 +19,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from tfx_sequence.schemas.tags import SpanScheme
+
 PAD_ID = 0
 """The id of a padded step, everywhere, and of nothing else: vocabularies start at `FIRST_ID`."""
 
@@ -27,7 +29,6 @@ FIRST_ID = 1
 
 Kind = Literal["token", "categorical", "integer", "float", "vector"]
 Role = Literal["input", "label", "weight", "key", "time", "carried"]
-SpanScheme = Literal["BIO", "BIOES"]
 DType = Literal["string", "int64", "float32"]
 
 _DTYPES: dict[Kind, DType] = {

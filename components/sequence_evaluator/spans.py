@@ -1,7 +1,7 @@
 """Spans of one sequence of tags, as CoNLL's evaluation and seqeval's default mode find them.
 
-A tag is `O`, outside, or a prefix and a type. Steps are of one span if they have one type, the first has the prefix B
-or I and the second I or E::
+Steps are of one span if they have one type, the first has a prefix after which a span may go on, such as B or I, and
+the second one that goes on with it, such as I or E. See `schemas/tags.py` for the prefixes::
 
     tags      I-PER I-PER I-LOC O B-LOC B-PER E-PER I-PER S-PER
     spans     [         ] [   ]   [   ] [         ] [   ] [   ]
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from tfx_sequence.schemas.tags import LENIENT, OUTSIDE, split_tag
 
 
 class Span(NamedTuple):
@@ -23,14 +25,16 @@ class Span(NamedTuple):
 
 def find_spans(tags: Iterable[str]) -> set[Span]:
     """Finds the spans of a sequence."""
-    found: set[Span] = set()
-    start, before, type_before = 0, "O", ""
-    for step, tag in enumerate([*tags, "O"]):
-        prefix, _, type_ = tag.partition("-")
-        if before in ("B", "I") and prefix in ("I", "E") and type_ == type_before:
-            before = prefix
+    spans: set[Span] = set()
+    start, prefix_before, type_before = 0, OUTSIDE, ""
+    # One more step, outside, closes the last span.
+    for step, tag in enumerate([*tags, OUTSIDE]):
+        prefix, type_ = split_tag(tag)
+        type_ = type_ or ""
+        if prefix_before in LENIENT.opening and prefix in LENIENT.continuing and type_ == type_before:
+            prefix_before = prefix
             continue
-        if before != "O":
-            found.add(Span(start, step, type_before))
-        start, before, type_before = step, prefix, type_
-    return found
+        if prefix_before != OUTSIDE:
+            spans.add(Span(start, step, type_before))
+        start, prefix_before, type_before = step, prefix, type_
+    return spans

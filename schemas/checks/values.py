@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from tfx_sequence.schemas.checks.arrow_columns import Bools, Column
 from tfx_sequence.schemas.checks.findings import Finding
-from tfx_sequence.schemas.checks.span_tags import SpanTags
 from tfx_sequence.schemas.records.rejects import Reason, abbreviate
-from tfx_sequence.schemas.spec import PAD_ID, SpanScheme
+from tfx_sequence.schemas.spec import PAD_ID
+from tfx_sequence.schemas.tags import SCHEMES, SpanScheme, TagSet
 
 
 def check_text(name: str, column: Column) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def check_spans(name: str, column: Column, scheme: SpanScheme) -> Iterator[Findi
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     edges = np.diff(column.record_of_step, prepend=-1, append=-1) != 0
     first, last = edges[:-1], edges[1:]
-    records, steps = column.first_steps(SpanTags.parse(tags, scheme).broken(codes, first, last))
+    records, steps = column.first_steps(TagSet.parse(tags, SCHEMES[scheme]).find_misplaced(codes, first, last))
 
     def message(k: int) -> str:
         step = steps[k]

@@ -82,7 +82,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             width=width if kind == "vector" else None,
             nested=_is_nested(proto, context),
             missing=_MISSING_TAG in proto.annotation.tag,
-            spans=_tagged(proto, _SPANS_PREFIX),  # type: ignore[arg-type]  # refused below if unknown
+            spans=_tagged(proto, _SPANS_PREFIX),  # Refused below if unknown.
             drift=_distance(proto.drift_comparator),
             skew=_distance(proto.skew_comparator),
             source=_tagged(proto, _SOURCE_PREFIX),

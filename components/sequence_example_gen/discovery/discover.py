@@ -19,12 +19,12 @@ from tfx_sequence.components.sequence_example_gen.discovery.sample import Record
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
 from tfx_sequence.components.sequence_example_gen.readers.long_form import columns_of
 from tfx_sequence.schemas.records.rejects import abbreviate
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, SpanScheme
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.tags import find_scheme
 
 _MOST_MISSING = 0.1
 _NUMBERS = {int, float}
 _ENOUGH = 20
-_SCHEMES: dict[SpanScheme, str] = {"BIO": r"O|[BI]-.+", "BIOES": r"O|[BIES]-.+"}
 _TYPES = {
     "NoneType": "null",
     "bool": "true or false",
@@ -209,11 +209,9 @@ def _as_key(found: Feature | str) -> Feature | str:
 
 
 def _of_strings(steps: list[str], context: bool) -> Feature:
-    tags = set(steps)
-    if not context and any(tag.startswith("B-") for tag in tags):
-        for scheme, pattern in _SCHEMES.items():
-            if all(re.fullmatch(pattern, tag) for tag in tags):
-                return Feature(kind="categorical", role="label", spans=scheme)
+    scheme = None if context else find_scheme(set(steps))
+    if scheme is not None:
+        return Feature(kind="categorical", role="label", spans=scheme)
     return Feature(kind="token", role=_role(steps, context), context=context)
 
 

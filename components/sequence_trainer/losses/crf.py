@@ -12,7 +12,7 @@ Sequence Tagging"). A step without transitions to learn from is a softmax: weigh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -27,15 +27,12 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     full_precision,
     reduce_sequences,
 )
-from tfx_sequence.components.sequence_trainer.metrics.spans import read_tags
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
+from tfx_sequence.schemas.tags import SpanScheme, read_tags
 
 # Less than any sum of real scores, and still finite: where every path breaks a constraint, the one that breaks the
 # fewest is the best.
 _FORBIDDEN = -1e9
-
-_BEFORE_INSIDE = ("B", "I")
-_FINISHED = ("O", "E", "S")
 
 
 class TagConstraints(NamedTuple):
@@ -52,21 +49,18 @@ class TagConstraints(NamedTuple):
     end: npt.NDArray[np.bool_]
 
 
-def tag_constraints(tags: Sequence[str], scheme: Literal["BIO", "BIOES"]) -> TagConstraints:
-    """What BIO or BIOES allows, for the tags of ids 1, 2, ...
+def tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
+    """Returns what a scheme of span tags, such as BIO, allows for the tags of ids 1, 2, ...
 
-    I (and E) follow only B or I of their type; in BIOES, B and I are followed only by I or E of their type.
+    I and E follow only B or I of their type; in a scheme with E, B and I are followed only by I or E of their type.
 
     Raises:
-      ValueError: if a tag is not of the scheme.
+      ValueError: if the scheme is unknown, or a tag is not of it.
     """
-    table = read_tags(tags, scheme)
-    prefix = [tag[0] for tag in tags]
-    inside = np.array([letter in ("I", "E") for letter in prefix])
-    opened = np.array([letter in _BEFORE_INSIDE for letter in prefix])
-    goes_on = opened[:, None] & inside[None, :] & (table.type[:, None] == table.type[None, :])
-    finished = np.array([scheme == "BIO" or letter in _FINISHED for letter in prefix])
-    return TagConstraints(start=~inside, transitions=goes_on | (finished[:, None] & ~inside[None, :]), end=finished)
+    tag_set = read_tags(tags, scheme)
+    index = np.arange(len(tags))
+    transitions = tag_set.may_follow(index[:, None], index[None, :])
+    return TagConstraints(tag_set.may_start, transitions, tag_set.may_end)
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")

@@ -1,1 +1,1 @@
-"""Streaming Keras metrics over the real steps of padded sequences."""
+"""Keras metrics over the real steps of padded sequences, which add up exactly over batches."""

@@ -20,7 +20,8 @@ from tfx_sequence.components.sequence_trainer.task.transformed import (
     read_transformed,
 )
 from tfx_sequence.schemas.embeddings import load_embeddings
-from tfx_sequence.schemas.spec import SequenceSpec, SpanScheme
+from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.tags import SpanScheme
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from seqeval.metrics import sequence_labeling, v1
 
 from tfx_sequence.components.sequence_trainer.metrics.labels import SpanF1
-from tfx_sequence.components.sequence_trainer.metrics.spans import find_spans, read_tags
+from tfx_sequence.components.sequence_trainer.metrics.spans import find_spans
+from tfx_sequence.schemas.tags import read_tags
 
 _BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-a-b", "I-a-b"]
 _BIOES = ["O", *(f"{prefix}-{name}" for name in ("PER", "LOC") for prefix in "BIES")]
@@ -108,7 +109,7 @@ def test_find_spans_finds_those_that_the_module_shows(scheme, tags, expected):
     sequence = tags.split()
     names = sorted(set(sequence))
     ids = np.array([[names.index(tag) + 1 for tag in sequence]] * 2)
-    spans = find_spans(ids, np.array([len(sequence), 0]), read_tags(names, scheme), scheme)
+    spans = find_spans(ids, np.array([len(sequence), 0]), read_tags(names, scheme))
     starts = tf.where(spans.starts)[:, 0].numpy()
     assert [(start, spans.ends.numpy()[start]) for start in starts] == expected
 
@@ -122,18 +123,3 @@ def test_spans_end_with_their_sequence_and_work_in_a_graph():
     assert metric.result()["f1"] == 1
     metric.reset_state()
     assert metric.result()["f1"] == 0
-
-
-@pytest.mark.parametrize(
-    ("tag", "scheme", "message"),
-    [
-        ("E-PER", "BIO", r"tag 'E-PER' \(id 2\) is not of scheme 'BIO', which has O, B-TYPE, I-TYPE"),
-        ("PER", "lenient", r"tag 'PER' \(id 2\)"),
-        ("B", "BIO", r"tag 'B' \(id 2\)"),
-        ("O-PER", "BIO", r"tag 'O-PER' \(id 2\)"),
-        ("B-PER", "IOB", r"scheme must be one of \['BIO', 'BIOES', 'lenient'\], but is 'IOB'"),
-    ],
-)
-def test_read_tags_names_the_tag_that_is_not_of_the_scheme(tag, scheme, message):
-    with pytest.raises(ValueError, match=message):
-        read_tags(["O", tag], scheme)

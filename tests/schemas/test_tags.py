@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tfx_sequence.schemas.checks.span_tags import SpanTags
+from tfx_sequence.schemas.tags import SCHEMES, TagSet, find_scheme, read_tags
 
 TAGS = ["O", "B-x", "I-x", "E-x", "S-x", "B-y", "I-y", "E-y"]
 
@@ -32,7 +32,7 @@ def broken(sentences, scheme, names=TAGS):
     ends = np.cumsum(lengths)
     first, last = np.zeros(len(tags), bool), np.zeros(len(tags), bool)
     first[ends - lengths], last[ends - 1] = True, True
-    return SpanTags.parse(names, scheme).broken(tags, first, last).tolist()
+    return TagSet.parse(names, SCHEMES[scheme]).find_misplaced(tags, first, last).tolist()
 
 
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
@@ -64,3 +64,34 @@ def test_every_sentence_of_up_to_three_tags_is_judged_as_its_grammar_does(scheme
 def test_tags_that_may_not_stand_where_they_do(tags, scheme, at):
     found = broken([tags], scheme, names=sorted(set(tags)))
     assert [position for position, wrong in enumerate(found) if wrong] == at
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme"),
+    [
+        (["O", "B-PER", "I-PER"], "BIO"),
+        (["O", "B-PER", "E-PER"], "BIOES"),
+        (["O", "I-PER"], None),
+        (["B-PER", "B"], None),
+        (["B-PER", "B-"], None),
+        (["B-PER", "NOUN"], None),
+        ([], None),
+    ],
+)
+def test_find_scheme_finds_the_first_that_has_all_tags(tags, scheme):
+    assert find_scheme(tags) == scheme
+
+
+@pytest.mark.parametrize(
+    ("tag", "scheme", "message"),
+    [
+        ("E-PER", "BIO", r"tag 'E-PER' \(id 2\) is not of scheme 'BIO', which has O, B-TYPE, I-TYPE"),
+        ("PER", "lenient", r"tag 'PER' \(id 2\)"),
+        ("B", "BIO", r"tag 'B' \(id 2\)"),
+        ("O-PER", "BIO", r"tag 'O-PER' \(id 2\)"),
+        ("B-PER", "IOB", r"scheme must be one of \['BIO', 'BIOES', 'lenient'\], but is 'IOB'"),
+    ],
+)
+def test_read_tags_names_the_tag_that_is_not_of_the_scheme(tag, scheme, message):
+    with pytest.raises(ValueError, match=message):
+        read_tags(["O", tag], scheme)
