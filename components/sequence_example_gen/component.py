@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tfx import types
-from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
@@ -15,6 +14,7 @@ from tfx.types.component_spec import ExecutionParameter
 from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 
 from tfx_sequence.components import arguments
+from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
@@ -85,7 +85,7 @@ class SequenceExampleGen(FileBasedExampleGen):
         read = arguments.settings("read", ReadConfig, read)
         split = None if split is None else arguments.settings("split", SplitConfig, split)
         write = arguments.settings("write", WriteConfig, write or {})
-        input_config = input_config or utils.make_default_input_config()
+        input_config = input_config or artifacts.make_default_input_config()
         split = _split(split, input_config)
         check_settings(spec, read, split)
         component = SequenceExampleGenSpec(

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
-from tfx.components.example_gen import utils, write_split
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils
 
+from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.files import file_system as storage
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
@@ -42,9 +41,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         tally = ingest(make_request(exec_properties, examples), self._make_beam_pipeline)
-        examples_utils.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])
-        file_format = write_split.to_file_format_str(exec_properties[keys.OUTPUT_FILE_FORMAT_KEY])
-        examples_utils.set_file_format(examples, file_format)
+        artifacts.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])
+        file_format = artifacts.to_file_format_str(exec_properties[keys.OUTPUT_FILE_FORMAT_KEY])
+        artifacts.set_file_format(examples, file_format)
         for name, count in tally.counts.items():
             examples.set_int_custom_property(name, count)
 
@@ -58,7 +57,7 @@ def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Req
     inputs, outputs = example_gen_pb2.Input(), example_gen_pb2.Output()
     proto_utils.json_to_proto(properties[keys.INPUT_CONFIG_KEY], inputs)
     proto_utils.json_to_proto(properties[keys.OUTPUT_CONFIG_KEY], outputs)
-    names = utils.generate_output_split_names(inputs, outputs)
+    names = artifacts.generate_output_split_names(inputs, outputs)
     examples.split_names = artifact_utils.encode_split_names(names)
     split = properties.get(contract.SPLIT_CONFIG)
     return Request(

@@ -8,9 +8,6 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
-from tfx.components.example_validator import executor as stock
-from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
@@ -18,6 +15,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils, writer_utils
 
+from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
@@ -110,8 +108,8 @@ def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
     return [split for split in splits if split not in excluded]
 
 
-def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
-    path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
+def _read_schema(schemas: list[types.Artifact]) -> schema_pb2.Schema:
+    path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(schemas))
     with fileio.open(path, "rb") as file:
         schema = parse_schema(file.read(), path)
     # A schema that does not describe sequences would find nothing but "New column" in every one of them.
@@ -120,7 +118,7 @@ def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
 
 
 def _load(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    return stats_artifact_utils.load_statistics(statistics, split).proto()
+    return artifacts.load_statistics(statistics, split)
 
 
 def _load_other(inputs: _Inputs, key: str, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
@@ -138,7 +136,7 @@ def _load_other(inputs: _Inputs, key: str, split: str) -> statistics_pb2.Dataset
 
 
 def _files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile]:
-    given = examples_utils.get_payload_format(examples)
+    given = artifacts.get_payload_format(examples)
     if given != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
         name = example_gen_pb2.PayloadFormat.Name(given)
         raise ValueError(
@@ -160,7 +158,7 @@ def _write(found: dict[str, anomalies_pb2.Anomalies], output: types.Artifact) ->
     blessed = {}
     for split, anomalies in found.items():
         folder = artifact_utils.get_split_uri([output], split)
-        writer_utils.write_anomalies(os.path.join(folder, stock.DEFAULT_FILE_NAME), anomalies)
+        writer_utils.write_anomalies(os.path.join(folder, artifacts.ANOMALIES_FILE), anomalies)
         clean = not anomalies.anomaly_info and not anomalies.HasField("dataset_anomaly_info")
-        blessed[split] = stock.BLESSED_VALUE if clean else stock.NOT_BLESSED_VALUE
-    output.set_json_value_custom_property(stock.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)
+        blessed[split] = artifacts.BLESSED_VALUE if clean else artifacts.NOT_BLESSED_VALUE
+    output.set_json_value_custom_property(artifacts.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)

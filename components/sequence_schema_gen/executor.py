@@ -8,12 +8,12 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from tfx_sequence.components.compat.artifacts import load_statistics
 from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
 from tfx_sequence.schemas.contract import SCHEMA_FILE, SEQUENCE_SPEC
@@ -82,7 +82,7 @@ def _counted(
     if unknown := sorted(set(excluded) - set(splits)):
         raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
     counted = [split for split in splits if split not in excluded]
-    return {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in counted}
+    return {split: load_statistics(statistics, split) for split in counted}
 
 
 def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:

@@ -25,6 +25,7 @@ import keras_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from tfx_sequence.components.compat.tuning import BaseTuner
 from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
@@ -58,7 +59,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     return TunerFnResult(SequenceTuner(job, oracle, fn_args.working_dir), {})
 
 
-class SequenceTuner(keras_tuner.engine.base_tuner.BaseTuner):
+class SequenceTuner(BaseTuner):
     """Trains a job with the settings of each trial, and scores it as early stopping does."""
 
     def __init__(self, job: Job, oracle: keras_tuner.Oracle, directory: str) -> None:

@@ -1,28 +1,23 @@
-"""Stock Transform's executor, with SequenceExamples in and SequenceExamples out."""
+"""Runs stock Transform on SequenceExamples, and has it write SequenceExamples."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from unittest import mock
 
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform.beam import deep_copy
 from tfx import types
-from tfx.components.transform import executor as stock
-from tfx.components.transform import labels
-from tfx.components.util import examples_utils, value_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
-from tfx_bsl.tfxio import tfxio
+from tfx_bsl.public import tfxio
 
+from tfx_sequence.components.compat import artifacts, transform
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.records.batch_coder import compressed_batches
@@ -30,18 +25,16 @@ from tfx_sequence.components.sequence_transform.records.flat_batch import to_fla
 from tfx_sequence.components.sequence_transform.records.reading import SequenceRecord
 from tfx_sequence.components.sequence_transform.records.record_batch import to_struct
 from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
-from tfx_sequence.components.sequence_transform.transformed_schema import layout_of, to_sequence_schema, with_roles
+from tfx_sequence.components.sequence_transform.transformed_schema import add_roles, find_layout, to_sequence_schema
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema, to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, parse_schema
 
-_SEQUENCE_EXAMPLE = example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
 
-
-class Executor(stock.Executor):
-    """Stock's executor; what is ours is which preprocessing_fn runs, and the form of what is written."""
+class Executor(transform.TransformExecutor):
+    """Stock's executor with another default preprocessing_fn and another form of records."""
 
     def Do(
         self,
@@ -55,110 +48,91 @@ class Executor(stock.Executor):
           ValueError: if the examples are not SequenceExamples.
           SchemaError: if the schema is not one of sequences.
         """
-        for artifact in input_dict[standard_component_specs.EXAMPLES_KEY]:
-            given = examples_utils.get_payload_format(artifact)
-            if given != _SEQUENCE_EXAMPLE:
-                name = example_gen_pb2.PayloadFormat.Name(given)
-                raise ValueError(
-                    f"SequenceTransform reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {artifact.uri} are "
-                    f"marked {name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
-                )
+        _check_payload_formats(input_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _read_settings(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
-        # Stock's Do makes a TransformProcessor by its name in stock's module; there is no other place to hand in ours.
-        name = "TransformProcessor"
-        processor = type(name, (SequenceTransformProcessor,), {"settings": settings})
-        with mock.patch.object(stock, name, processor), compressed_batches(), _without_copies():
+        # Stock makes a processor without arguments, so the settings are an attribute of a class of their own.
+        processor = type("TransformProcessor", (SequenceTransformProcessor,), {"settings": settings})
+        with (
+            transform.replaced_processor(processor),
+            transform.data_kept_between_phases(),
+            compressed_batches(),
+        ):
             super().Do(input_dict, output_dict, exec_properties)
-        written = example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else _SEQUENCE_EXAMPLE
+        written_format = (
+            example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
+        )
         for artifact in output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []:
-            examples_utils.set_payload_format(artifact, written)
+            artifacts.set_payload_format(artifact, written_format)
         (graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         write_embeddings(graph.uri, settings.transform)
 
-    def _GetPreprocessingFn(self, inputs: Mapping[str, Any], unused_outputs: Mapping[str, Any]) -> Callable[..., Any]:
-        """Stock's, with the schema's spec added to the `custom_config` that a preprocessing_fn may ask for."""
-        config = json.loads(value_utils.GetSoleValue(inputs, labels.CUSTOM_CONFIG, strict=False) or "null") or {}
-        spec = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
-        if spec is not None:
-            config[contract.SEQUENCE_SPEC] = spec.to_json()
-        fn: Callable[..., Any] = super()._GetPreprocessingFn(
-            {**inputs, labels.CUSTOM_CONFIG: json.dumps(config)}, unused_outputs
-        )
-        return fn
+    def extend_custom_config(self, config: dict[str, Any], schema_path: str) -> dict[str, Any]:
+        """Adds the schema's spec, from which the default preprocessing_fn is made."""
+        spec = _read_spec(schema_path)
+        return config if spec is None else {**config, contract.SEQUENCE_SPEC: spec.to_json()}
 
 
-class SequenceTransformProcessor(stock.TransformProcessor):
-    """Stock's work between reading and writing, with the transformed data in the form of SequenceExamples."""
+class SequenceTransformProcessor(transform.TransformProcessor):
+    """Stock's work between reading and writing, with SequenceExamples on both sides."""
 
     settings = Settings()
 
     def Transform(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], status_file: str | None = None) -> None:
-        """Runs stock's Transform, then writes the schema of what was written where stock wrote that of flat data."""
-        raw = _read_spec(value_utils.GetSoleValue(inputs, labels.SCHEMA_PATH_LABEL))
-        self._spec = raw and transformed_spec(raw, self.settings.transform, self.settings.max_steps)
+        """Runs stock's Transform, then replaces its schema of flat data by the schema of what was written."""
+        raw_spec = _read_spec(transform.find_schema(inputs))
+        self._spec = raw_spec and transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
-        graph = value_utils.GetSoleValue(outputs, labels.TRANSFORM_METADATA_OUTPUT_PATH_LABEL)
+        graph = transform.find_transform_graph(outputs)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)
-        schema = self._written(_read_schema(path))
+        schema = self.written_schema(_read_schema(path))
         io_utils.write_pbtxt_file(path, schema)
-        # Stock wrote this one before the analysis, without the number of ids.
-        folder = value_utils.GetSoleValue(outputs, labels.POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL, strict=False)
+        # Stock wrote this copy before the analysis, so it lacks the number of ids.
+        folder = transform.find_transformed_schema(outputs)
         if folder:
             io_utils.write_pbtxt_file(os.path.join(folder, contract.SCHEMA_FILE), schema)
 
-    def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
-        schema = _read_schema(schema_path)
-        if not schema.tensor_representation_group:  # Stock SchemaGen writes none.
+    def read_schema(self, path: str) -> schema_pb2.Schema:
+        """Reads the raw schema; adds TensorRepresentations, which stock SchemaGen does not write."""
+        schema = _read_schema(path)
+        if not schema.tensor_representation_group:
             representations = to_schema(from_schema(schema)).tensor_representation_group[""]
             schema.tensor_representation_group[""].CopyFrom(representations)
         return schema
 
-    def _CreateTFXIO(self, dataset: Any, schema: schema_pb2.Schema) -> tfxio.TFXIO:
-        reader = super()._CreateTFXIO(dataset, schema)
-        return SequenceRecord(dataset.file_pattern, reader.telemetry_descriptors, schema=schema)
+    def make_reader(self, stock_reader: Any, file_pattern: str, schema: schema_pb2.Schema) -> tfxio.TFXIO:
+        """Makes a reader of whole batches, which counts in the same Beam metrics as stock's."""
+        return SequenceRecord(file_pattern, stock_reader.telemetry_descriptors, schema=schema)
 
-    def _EncodeAndWrite(self, schema: schema_pb2.Schema, file_format: str, output_path: str) -> beam.PTransform:
-        if file_format != labels.FORMAT_TFRECORD:
-            raise ValueError(f"SequenceTransform writes {labels.FORMAT_TFRECORD}, not {file_format}")
+    def make_writer(self, schema: schema_pb2.Schema, path_prefix: str) -> beam.PTransform:
+        """Makes the transform that writes SequenceExamples, or stock's own for flat tf.Examples."""
         if self.settings.flat:
-            return super()._EncodeAndWrite(schema, file_format, output_path)
-        return beam.Keys() | "WriteSequenceExamples" >> WriteSequenceExamples(layout_of(schema), output_path)
+            return super().make_writer(schema, path_prefix)
+        return beam.Keys() | "WriteSequenceExamples" >> WriteSequenceExamples(find_layout(schema), path_prefix)
 
-    def _GenerateAndMaybeValidateStats(
-        self, stats_output_loc: Any, stats_options: Any, enable_validation: bool
-    ) -> beam.PTransform:
-        write = super()._GenerateAndMaybeValidateStats
-        if not enable_validation:
-            return write(stats_output_loc, stats_options=stats_options, enable_validation=False)
-        # Only transformed data is validated. Its statistics are taken in the form that is written.
-        inferred = stats_options.schema
-        stats_options.schema = self._written(inferred)
-        columns = beam.Map(to_flat, inferred) if self.settings.flat else beam.Map(to_struct, layout_of(inferred))
-        return columns.with_output_types(pa.RecordBatch) | write(
-            stats_output_loc, stats_options=stats_options, enable_validation=True
-        )
+    def written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
+        """Returns the schema of what is written, from the one that TFT inferred."""
+        return add_roles(schema, self._spec) if self.settings.flat else to_sequence_schema(schema, self._spec)
 
-    def _written(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
-        """The schema of what is written, from the one that TFT inferred."""
-        return (with_roles if self.settings.flat else to_sequence_schema)(schema, self._spec)
+    def to_written_form(self, schema: schema_pb2.Schema) -> beam.PTransform:
+        """Makes the transform that gives RecordBatches the columns that a reader of the written files would find."""
+        columns = beam.Map(to_flat, schema) if self.settings.flat else beam.Map(to_struct, find_layout(schema))
+        return columns.with_output_types(pa.RecordBatch)
 
 
-@contextlib.contextmanager
-def _without_copies() -> Iterator[None]:
-    """Has TFT 1.16 keep the data of a second phase of analysis, as it does without this optimisation of its own.
-
-    To read the data anew in each phase it copies parts of Beam's graph, by a constructor that takes more since Beam
-    2.63: whatever needs two phases (a mean, then a deviation from what it is put in place of) would fail.
-    """
-    if not tft.__version__.startswith("1.16."):
-        yield
-        return
-    with mock.patch.object(deep_copy, "deep_copy", lambda collection: collection):
-        yield
+def _check_payload_formats(examples: list[types.Artifact]) -> None:
+    for artifact in examples:
+        payload_format = artifacts.get_payload_format(artifact)
+        if payload_format != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
+            name = example_gen_pb2.PayloadFormat.Name(payload_format)
+            raise ValueError(
+                f"SequenceTransform reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {artifact.uri} are "
+                f"marked {name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
+            )
 
 
 def _read_settings(custom_config: str | None) -> Settings:
-    return Settings.model_validate((json.loads(custom_config or "null") or {}).get(contract.TRANSFORM_SETTINGS, {}))
+    config = json.loads(custom_config or "null") or {}
+    return Settings.model_validate(config.get(contract.TRANSFORM_SETTINGS, {}))
 
 
 def _read_schema(path: str) -> schema_pb2.Schema:
@@ -166,12 +140,13 @@ def _read_schema(path: str) -> schema_pb2.Schema:
 
 
 def _read_spec(path: str) -> SequenceSpec | None:
-    """The schema's spec; None if it is of sequences that a spec cannot describe, made by other means than ours."""
+    """Reads the spec of a schema; None if the schema is not ours and no spec can describe its sequences."""
     schema = _read_schema(path)
-    foreign = FORMAT_TAG not in schema.annotation.tag and any(f.name == SEQUENCE for f in schema.feature)
+    has_sequences = any(feature.name == SEQUENCE for feature in schema.feature)
+    is_foreign = has_sequences and FORMAT_TAG not in schema.annotation.tag
     try:
         return from_schema(schema)
     except SchemaError:
-        if foreign:
+        if is_foreign:
             return None
         raise

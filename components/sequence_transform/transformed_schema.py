@@ -15,7 +15,7 @@ from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, make_role_tag
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
-def layout_of(schema: schema_pb2.Schema) -> SequenceLayout:
+def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
     """Which tensors of a flat transformed schema are context and which are sequences."""
     context, sequence = [], {}
     representations = schema.tensor_representation_group[""].tensor_representation
@@ -48,7 +48,7 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
     Returns:
       Types and domains as in `schema`, lengths and roles as in `spec`, TensorRepresentations for what is written.
     """
-    layout = layout_of(schema)
+    layout = find_layout(schema)
     flat = {proto.name: proto for proto in schema.feature}
     representations = schema.tensor_representation_group[""].tensor_representation
     out = schema_pb2.Schema(string_domain=schema.string_domain)
@@ -89,9 +89,9 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
     return out
 
 
-def with_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
+def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
     """The schema of transformed tf.Examples, `schema` as TFT inferred it, with the roles of `to_sequence_schema`."""
-    layout = layout_of(schema)
+    layout = find_layout(schema)
     out = schema_pb2.Schema()
     out.CopyFrom(schema)
     out.annotation.tag.append(FORMAT_TAG)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import Ints
+from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
-from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
-from tfx_bsl.arrow import table_util
 
+from tfx_sequence.components.compat.record_batches import merge_record_batches
+from tfx_sequence.components.compat.statistics import BatchStatistics, is_type_disagreement
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.schemas.checks.arrow_columns import read_column
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
@@ -22,9 +22,6 @@ from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 _TOGETHER = 16 << 20
 """Bytes of records, decoded, that are counted together."""
-
-# How TFDV says that one feature is of two types: in a batch, and in two.
-_DISAGREEMENT = ("incompatible type", "the type of feature")
 
 _Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
@@ -44,23 +41,18 @@ def compute_statistics(paths: Sequence[str], schema: schema_pb2.Schema | None) -
     """
     features = from_schema(schema).features if schema else {}
     options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
-    generators = stats_impl.get_generators(options, in_memory=True)
-    total: list[Any] = []
+    statistics = BatchStatistics(options)
     try:
         for batch in _merged(batch for path in paths for batch in _good_batches(path, features)):
-            part = stats_impl.generate_partial_statistics_in_memory(batch, options, generators)
-            both = zip(generators, zip(total, part, strict=True), strict=True) if total else ()
-            total = [generator.merge_accumulators(pair) for generator, pair in both] or part
+            statistics.add(batch)
     except (RuntimeError, TypeError) as error:
-        if not any(words in str(error) for words in _DISAGREEMENT):
+        if not is_type_disagreement(error):
             raise
         raise SchemaError(
             f"the records do not agree on the types of their features ({error}); give a schema, and those that do "
             "not keep it are named"
         ) from error
-    if not total:  # What StatisticsGen makes of a split without records.
-        return _Statistics(datasets=[statistics_pb2.DatasetFeatureStatistics()])
-    return stats_impl.extract_statistics_output(total, generators)
+    return statistics.extract()
 
 
 def _merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -71,10 +63,10 @@ def _merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         some.append(batch)
         size += batch.nbytes
         if size > _TOGETHER:
-            yield table_util.MergeRecordBatches(some)
+            yield merge_record_batches(some)
             some, size = [], 0
     if some:
-        yield table_util.MergeRecordBatches(some)
+        yield merge_record_batches(some)
 
 
 def _good_batches(path: str, features: Mapping[str, Feature]) -> Iterator[pa.RecordBatch]:

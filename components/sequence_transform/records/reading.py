@@ -14,15 +14,15 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io import concat_source, filebasedsource
+from apache_beam.io import filebasedsource
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.iobase import RangeTracker
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.coders import sequence_example_coder
-from tfx_bsl.tfxio import telemetry, tf_sequence_example_record
 
+from tfx_sequence.components.compat.record_batches import SequenceExampleReader, concatenate_sources
 from tfx_sequence.components.sequence_transform.records.wide_integers import integers_of, widen
+from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
@@ -36,7 +36,7 @@ MOST_BYTES = 8 << 20
 _BUFFER = 1 << 20
 
 
-class SequenceRecord(tf_sequence_example_record.TFSequenceExampleRecord):
+class SequenceRecord(SequenceExampleReader):
     """Stock's reader of SequenceExamples from TFRecords, in batches and with all 64 bits of integers.
 
     That is `BeamSource`, all that Transform reads by; what gives records one by one is as stock has it. Of stock's
@@ -51,17 +51,11 @@ class SequenceRecord(tf_sequence_example_record.TFSequenceExampleRecord):
         """
         limits = (MOST_RECORDS, MOST_BYTES) if batch_size is None else (batch_size, None)
         # One source of all patterns: Beam's own runner would keep all that goes into a Flatten in memory.
-        source = concat_source.ConcatSource([_BatchSource(pattern, *limits) for pattern in self._file_pattern])
+        source = concatenate_sources([_BatchSource(pattern, *limits) for pattern in self.file_patterns])
         return (
             beam.io.Read(source).with_output_types(list[bytes])
             | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString())).with_output_types(pa.RecordBatch)
-            | "Profile"
-            >> telemetry.ProfileRecordBatches(self.telemetry_descriptors, self._logical_format, self._physical_format)
-        )
-
-    def _ProjectImpl(self, tensor_names: list[str]) -> SequenceRecord:
-        return SequenceRecord(
-            self._file_pattern, self.telemetry_descriptors, schema=self._ProjectTfmdSchema(tensor_names)
+            | "Profile" >> self.count_batches()
         )
 
 
@@ -82,7 +76,7 @@ class _Decode(beam.DoFn):
         self._schema = schema
 
     def setup(self) -> None:
-        self._decoder = sequence_example_coder.SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
+        self._decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
         schema = schema_pb2.Schema.FromString(self._schema)
         self._names = integers_of(schema) if any(proto.name == SEQUENCE for proto in schema.feature) else []
 

@@ -1,0 +1,73 @@
+"""The private and undocumented names of stock packages that `compat` uses, with the signatures that it relies on."""
+
+from __future__ import annotations
+
+PRIVATE_NAMES: dict[str, str] = {
+    # Stock Transform names its processor in its module; ours takes that place. See `compat.transform`.
+    "tfx.components.transform.executor:Executor.Do": "(self, input_dict, output_dict, exec_properties)",
+    "tfx.components.transform.executor:Executor._GetPreprocessingFn": "(self, inputs, unused_outputs)",
+    "tfx.components.transform.executor:TransformProcessor": "()",
+    "tfx.components.transform.executor:TransformProcessor.Transform": "(self, inputs, outputs, status_file=None)",
+    "tfx.components.transform.executor:TransformProcessor._GetSchema": "(self, schema_path)",
+    "tfx.components.transform.executor:TransformProcessor._CreateTFXIO": "(self, dataset, schema)",
+    "tfx.components.transform.executor:TransformProcessor._EncodeAndWrite": "(schema, file_format, output_path)",
+    "tfx.components.transform.executor:TransformProcessor._GenerateAndMaybeValidateStats": (
+        "(stats_output_loc, stats_options, enable_validation)"
+    ),
+    # The keys of the inputs and outputs that stock's executor hands to its processor.
+    "tfx.components.transform.labels:CUSTOM_CONFIG": "",
+    "tfx.components.transform.labels:FORMAT_TFRECORD": "",
+    "tfx.components.transform.labels:POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL": "",
+    "tfx.components.transform.labels:SCHEMA_PATH_LABEL": "",
+    "tfx.components.transform.labels:TRANSFORM_METADATA_OUTPUT_PATH_LABEL": "",
+    "tfx.components.util.value_utils:GetSoleValue": "(inputs, label, strict=True)",
+    # TFT 1.16 copies parts of Beam's graph by it, which fails with newer Beam.
+    "tensorflow_transform.beam.deep_copy:deep_copy": "(pcollection)",
+    # A reader of SequenceExamples that Transform may project; the public class has no other way. See
+    # `compat.record_batches`.
+    "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord._ProjectImpl": "(self, tensor_names)",
+    "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord._ProjectTfmdSchema": "(self, tensor_names)",
+    "tfx_bsl.tfxio.telemetry:ProfileRecordBatches": (
+        "(telemetry_descriptors, logical_format, physical_format, distribution_update_probability=0.1)"
+    ),
+    "tfx_bsl.arrow.table_util:MergeRecordBatches": "(record_batches)",
+    "apache_beam.io.concat_source:ConcatSource": "(sources)",
+    # TFDV's statistics without a Beam pipeline, also of files that are damaged. See `compat.statistics`.
+    "tensorflow_data_validation.statistics.stats_impl:get_generators": "(options, in_memory=False)",
+    "tensorflow_data_validation.statistics.stats_impl:generate_partial_statistics_in_memory": (
+        "(record_batch, options, stats_generators)"
+    ),
+    "tensorflow_data_validation.statistics.stats_impl:extract_statistics_output": "(partial_stats, stats_generators)",
+    "tensorflow_data_validation.constants:NON_UTF8_PLACEHOLDER": "",
+    "tensorflow_data_validation.constants:LARGE_BYTES_PLACEHOLDER": "",
+    "tfx.components.statistics_gen.stats_artifact_utils:load_statistics": "(stats_artifact, split)",
+    # How stock components mark and find what is in an artifact. See `compat.artifacts`.
+    "tfx.components.util.examples_utils:get_payload_format": "(examples)",
+    "tfx.components.util.examples_utils:set_payload_format": "(examples, payload_format)",
+    "tfx.components.util.examples_utils:set_file_format": "(examples, file_format)",
+    "tfx.components.example_gen.utils:generate_output_split_names": "(input_config, output_config)",
+    "tfx.components.example_gen.utils:make_default_input_config": "(split_pattern='*')",
+    "tfx.components.example_gen.write_split:to_file_format_str": "(file_format)",
+    "tfx.components.example_validator.executor:ARTIFACT_PROPERTY_BLESSED_KEY": "",
+    "tfx.components.example_validator.executor:BLESSED_VALUE": "",
+    "tfx.components.example_validator.executor:DEFAULT_FILE_NAME": "",
+    "tfx.components.example_validator.executor:NOT_BLESSED_VALUE": "",
+    # What TFX's base class of Beam executors offers to its subclasses.
+    "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._log_startup": (
+        "(self, inputs, outputs, exec_properties)"
+    ),
+    "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._make_beam_pipeline": "(self)",
+    # Its documentation page is all that makes it public. See `compat.tuning`.
+    "keras_tuner.engine.base_tuner:BaseTuner.run_trial": "(self, trial, *fit_args, **fit_kwargs)",
+}
+"""`module:name` to its signature without annotations, as `inspect.signature` writes it; empty for what has none."""
+
+INSTANCE_ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    # The files, and two names for Beam's counters, which the public class keeps to itself.
+    "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord": (
+        "_file_pattern",
+        "_logical_format",
+        "_physical_format",
+    ),
+}
+"""`module:class` to the private attributes of its instances."""
