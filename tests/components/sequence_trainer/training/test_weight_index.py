@@ -1,0 +1,120 @@
+"""The names and axes of weights that are written beside a model: they must stay, for models that were exported before.
+
+`weight_names.json` was written by the version that first had it. A name or an axis in it never changes. For a new part
+of a network its case is added:
+
+    PYTHONPATH=tests python tests/components/sequence_trainer/training/test_weight_index.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, counts_key
+from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.weight_index import named_weights
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+GOLDEN = Path(__file__).with_name("weight_names.json")
+
+
+def _classes(count: int) -> tuple[bytes, ...]:
+    return tuple(b"%d" % number for number in range(count))
+
+
+# Names that end in numbers look like those by which Keras counts layers. `genre` has no vocabulary.
+TASK = SequenceTask(
+    raw=SequenceSpec(
+        features={
+            "genre": Feature(kind="token", context=True),
+            "words": Feature(kind="token"),
+            "pitch": Feature(kind="float"),
+            "tags_1": Feature(kind="categorical", role="label"),
+            "tags_2": Feature(kind="categorical", role="label"),
+            "intent": Feature(kind="categorical", role="label", context=True),
+            "price": Feature(kind="float", role="label", context=True),
+            "next": Feature(kind="categorical", role="label"),
+        }
+    ),
+    inputs=(
+        Input("genre", num_ids=4, width=1, context=True),
+        Input("words", num_ids=7, width=1, context=False),
+        Input("words_suffix_3", num_ids=9, width=1, context=False),
+        Input("pitch", num_ids=None, width=1, context=False),
+        Input("words_characters", num_ids=11, width=1, context=False, nested=True),
+    ),
+    labels=(
+        Label("tags_1", per_step=True, classes=_classes(5)),
+        Label("tags_2", per_step=True, classes=_classes(3)),
+        Label("intent", per_step=False, classes=_classes(2)),
+        Label("price", per_step=False),
+        Label("next", per_step=True, classes=_classes(6), same_ids=("words",)),
+    ),
+    columns={},
+)
+COUNTS = {"words": 7, "words_suffix_3": 9, "words_characters": 11, "tags_1": 5, "tags_2": 3, "intent": 2, "next": 6}
+VALUES = {name: ["any value"] * count for name, count in COUNTS.items()}
+BATCH = {
+    "genre": tf.ones([2], tf.int64),
+    "words": tf.ones([2, 3], tf.int64),
+    "words_suffix_3": tf.ones([2, 3], tf.int64),
+    "pitch": tf.ones([2, 3]),
+    "words_characters": tf.ones([2, 3, 4], tf.int64),
+    counts_key("words_characters"): tf.ones([2, 3], tf.int64),
+    LENGTHS: tf.constant([3, 2], tf.int64),
+}
+# Two blocks of 49 cover the inputs: 13 + 13 + 21 + 1 + 50 = 98 of them.
+SMALL = {"units": 12, "embedding_dim": 13, "affix_dim": 21, "bidirectional": False}
+BLOCKS = {"blocks": 2, "block_width": 49}
+
+CASES: dict[str, dict[str, Any]] = {
+    **{f"cell {name}": {"cell": name} for name in CELLS.rows},
+    "cell lstm with a projection": {"peepholes": True, "projection": 5},
+    "three layers": {"layers": 3},
+    "three layers both ways": {"layers": 3, "bidirectional": True},
+    "highway": {"layers": 2, "shortcut": "highway"},
+    "residual both ways": {"layers": 2, "shortcut": "residual", "bidirectional": True},
+    "attention": {"layers": 2, "attention_window": 2},
+    "zoneout": {"layers": 2, "zoneout": 0.1},
+    "state dropout both ways": {"state_dropout": 0.1, "bidirectional": True},
+    "character rnn": {"characters": {"encoder": "rnn"}},
+    "crf": {"heads": {"tags_1": {"kind": "crf"}, "tags_2": {"kind": "crf"}}},
+    "language model": {"heads": {"next": {"kind": "language_model", "sampled": 3}}},
+    "tied language model": {"heads": {"next": {"kind": "language_model", "tied": "words"}}},
+    "attention pooling": {"heads": {"intent": {"pooling": "attention"}, "price": {"pooling": "attention"}}},
+    "max and mean pooling": {"heads": {"intent": {"pooling": "max"}, "price": {"pooling": "mean"}}},
+}
+
+
+def _named(case: str) -> list[list[Any]]:
+    settings = {**SMALL, **CASES[case]}
+    if "blocks" in CELLS.row(settings.get("cell", "lstm")).required:
+        settings |= BLOCKS
+    model = SequenceModel(TASK, ModelConfig.model_validate(settings), seed=1)
+    model(BATCH)
+    return [[weight.name, *weight.axes] for weight in named_weights(model, VALUES)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_names_and_axes_of_weights_stay_as_they_were_written(case: str) -> None:
+    assert _named(case) == json.loads(GOLDEN.read_text(encoding="utf-8"))[case]
+
+
+def _write_golden() -> None:
+    cases = []
+    for case in CASES:
+        rows = ",\n".join(f"    {json.dumps(row)}" for row in _named(case))
+        cases.append(f"  {json.dumps(case)}: [\n{rows}\n  ]")
+    GOLDEN.write_text("{\n" + ",\n".join(cases) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write_golden()
