@@ -25,6 +25,9 @@ from tfx_sequence.schemas.spec import PAD_ID
 class NestedEncoder(keras.layers.Layer):
     """Encodes the ids of each step.
 
+    Attributes:
+      embedding: The table of the ids.
+
     Args:
       num_ids: The ids' number, padding and out-of-vocabulary included.
       config: How.
@@ -34,7 +37,7 @@ class NestedEncoder(keras.layers.Layer):
     def __init__(self, num_ids: int, config: CharacterConfig, seeds: random.Random, **kwargs: Any) -> None:
         """Makes the layer."""
         super().__init__(**kwargs)
-        self._embedding = embedding(num_ids, config.embedding_dim, name="embedding")
+        self.embedding = embedding(num_ids, config.embedding_dim, name="embedding")
         self._dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
         self._encoder = CharacterCNN(config) if config.encoder == "cnn" else CharacterRNN(config)
 
@@ -52,7 +55,7 @@ class NestedEncoder(keras.layers.Layer):
         """
         real = step_mask(lengths, tf.shape(ids)[1])
         distinct, counts, index = _distinct(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
-        x = zero_padding(self._embedding(distinct), step_mask(counts, tf.shape(distinct)[1]))
+        x = zero_padding(self.embedding(distinct), step_mask(counts, tf.shape(distinct)[1]))
         encoded = self._encoder(self._dropout(x, training=training), counts, training=training)
         # Padded steps read one row more, of zeros.
         rows = tf.tensor_scatter_nd_update(

@@ -19,6 +19,11 @@ from tfx_sequence.components.sequence_trainer.batches.batch import Batch, counts
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding, pretrained_embedding
+from tfx_sequence.components.sequence_trainer.model.value_axes import (
+    EMBEDDING_LAYER,
+    NESTED_LAYER,
+    WeightAxes,
+)
 from tfx_sequence.components.sequence_trainer.task.task import Input, SequenceTask
 from tfx_sequence.schemas.contract import LENGTHS
 
@@ -45,7 +50,7 @@ class InputEncoder(keras.layers.Layer):
             item.name: _embedding(item, task, config) for item in task.inputs if item.num_ids and not item.nested
         }
         self._nested = {
-            item.name: NestedEncoder(item.num_ids, config.characters, seeds, name=f"encode_{item.name}")
+            item.name: NestedEncoder(item.num_ids, config.characters, seeds, name=f"{NESTED_LAYER}{item.name}")
             for item in task.inputs
             if item.num_ids and item.nested
         }
@@ -54,6 +59,11 @@ class InputEncoder(keras.layers.Layer):
         """The inputs of a batch, `[B, T, D]`; what stands at padded steps has no meaning."""
         steps = tf.shape(next(features[item.name] for item in self._items if not item.context))[1]
         return tf.concat([self._read(item, features, steps, training) for item in self._items], axis=-1)
+
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns the tables of embeddings, whose rows belong to the ids of an input."""
+        tables = self.embeddings | {name: encoder.embedding for name, encoder in self._nested.items()}
+        return [(table.embeddings, (name, None)) for name, table in tables.items()]
 
     def _read(self, item: Input, features: Batch, steps: tf.Tensor, training: bool) -> tf.Tensor:
         """One input as `[B, T, D]`."""
@@ -78,7 +88,7 @@ class InputEncoder(keras.layers.Layer):
 
 def _embedding(item: Input, task: SequenceTask, config: ModelConfig) -> keras.layers.Embedding:
     assert item.num_ids is not None
-    name, vectors = f"embed_{item.name}", task.embeddings.get(item.name)
+    name, vectors = f"{EMBEDDING_LAYER}{item.name}", task.embeddings.get(item.name)
     if vectors is not None:
         return pretrained_embedding(vectors, name, trainable=not config.freeze_pretrained)
     derived = item.name not in task.raw.features

@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.model.value_axes import Axes
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
     WEIGHTS_FILE,
-    Axes,
     ExportedWeights,
     NamedWeight,
     Values,

@@ -21,15 +21,18 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tfx_sequence.components.sequence_trainer.model.value_axes import (
+    HEAD_LAYER,
+    Axes,
+    collect_value_axes,
+    is_named_for_feature,
+)
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.vocabulary import OOV, vocabulary_of
 
 WEIGHTS_FILE = os.path.join("assets.extra", "weights.json")
 """Within a SavedModel."""
-
-Axes = tuple[str | None, ...]
-"""For each axis of a weight the feature whose values its places are of, or None."""
 
 Values = Mapping[str, Sequence[str]]
 """Feature to what stands at each place of such an axis: an entry after `=`, or padding, a symbol, unseen values."""
@@ -40,8 +43,8 @@ class NamedWeight:
     """A weight of a model.
 
     Attributes:
-      name: Its path within the model, without the numbers that Keras counts the layers of a process by.
-      axes: What its places are of.
+      name: Its path within the model, without the numbers by which Keras counts the layers of a process.
+      axes: The features whose values index its axes.
       variable: The weight.
     """
 
@@ -51,20 +54,26 @@ class NamedWeight:
 
 
 def named_weights(model: keras.Model, values: Values) -> Iterator[NamedWeight]:
-    """The weights of a built model, in its own order.
+    """Names the weights of a built model, in its own order.
+
+    Weights that would have one name, as those of layers of one kind have, are counted: `kernel`, `kernel#2`, ...
 
     Args:
       model: The model, with `heads`.
-      values: As `places_of` gives them.
+      values: As `places_of` gives them. An axis that is indexed by another feature is None: it has no vocabulary.
     """
     labels = {id(weight): label for label, head in model.heads.items() for weight in head.weights}
-    seen: Counter[str] = Counter()
+    declared_axes = {id(weight): axes for weight, axes in collect_value_axes(model)}
+    uses: Counter[str] = Counter()
     for weight in model.weights:
-        label = labels.get(id(weight))
-        name = _name(weight.path.removeprefix(f"{model.name}/"), label)
-        axes = _axes(name, tuple(weight.shape), label, values)
-        seen[name] += 1
-        yield NamedWeight(name if seen[name] == 1 else f"{name}#{seen[name]}", axes, weight)
+        name = _stable_name(weight.path, model.name, labels.get(id(weight)))
+        uses[name] += 1
+        axes = declared_axes.get(id(weight), (None,) * len(weight.shape))
+        yield NamedWeight(
+            name if uses[name] == 1 else f"{name}#{uses[name]}",
+            tuple(feature if feature in values else None for feature in axes),
+            weight,
+        )
 
 
 def places_of(task: SequenceTask, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
@@ -121,30 +130,26 @@ class ExportedWeights:
         return axes, self._checkpoint.get_tensor(f"_weights/{number}/.ATTRIBUTES/VARIABLE_VALUE")
 
 
-def _name(path: str, label: str | None) -> str:
-    """A path without the numbers of layers, and within its head, though a layer there may be built outside of it."""
-    name = "/".join(map(_uncounted, path.split("/")))
-    placed = label is None or name.startswith(f"head_{label}/") or "embed_" in name
-    return name if placed else f"head_{label}/{name}"
+def _stable_name(path: str, model: str, label: str | None) -> str:
+    """Returns the path of a weight within its model, without the numbers of layers.
+
+    Args:
+      path: As Keras gives it, such as `sequence_model_3/recurrent/dynamic_rnn_3/lstm_cell_9/kernel`.
+      model: The name of the model.
+      label: The label whose head has the weight, if one has.
+    """
+    within = path.removeprefix(f"{model}/")
+    name = "/".join(map(_without_number, within.split("/")))
+    head = f"{HEAD_LAYER}{label}"
+    # What a head's constructor builds, such as a CRF, does not know the model and the head in its path.
+    if label is None or within != path or name.startswith(f"{head}/"):
+        return name
+    return f"{head}/{name}"
 
 
-def _uncounted(part: str) -> str:
-    """`lstm_cell_3` to `lstm_cell`; a name that holds a feature's, which may well end so, as it is."""
-    return part if part.startswith(("embed_", "encode_", "head_")) else re.sub(r"_\d+$", "", part)
-
-
-def _axes(name: str, shape: tuple[int, ...], label: str | None, values: Values) -> Axes:
-    nothing: Axes = (None,) * len(shape)
-    for part in name.split("/"):
-        kind, _, feature = part.partition("_")
-        if kind in ("embed", "encode"):
-            return (feature, *nothing[1:]) if feature in values and name.endswith("/embeddings") else nothing
-    if label is None or label not in values:
-        return nothing
-    if name.endswith("logits/kernel"):
-        return (*nothing[1:], label)
-    # What is as long as there are values of the label is of them: a bias, the transitions of a CRF.
-    return tuple(label if size == len(values[label]) else None for size in shape)
+def _without_number(layer: str) -> str:
+    """Turns `lstm_cell_3` into `lstm_cell`."""
+    return layer if is_named_for_feature(layer) else re.sub(r"_\d+$", "", layer)
 
 
 def _places(transform_output: tft.TFTransformOutput, name: str, count: int, from_zero: bool) -> list[str]:

@@ -26,6 +26,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
+from tfx_sequence.components.sequence_trainer.model.value_axes import HEAD_LAYER, WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
@@ -95,7 +96,7 @@ class Head(keras.layers.Layer, abc.ABC):
 
     def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
         """Makes the layer; its weights are made when it is first called."""
-        super().__init__(name=f"head_{label.name}")
+        super().__init__(name=f"{HEAD_LAYER}{label.name}")
         self.label = label
         self.config = config
         self._record_weight = record_weight
@@ -130,6 +131,14 @@ class Head(keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def new_metrics(self) -> HeadMetrics:
         """Metrics that have seen no batch yet. They are no part of the layer: their variables are not its weights."""
+
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns the weights that are indexed by the label's values, each with the label's name at those axes.
+
+        Unless a head says it, every axis with as many places as there are values is taken for one.
+        """
+        size, name = len(self.label.classes), self.label.name
+        return [(weight, tuple(name if places == size else None for places in weight.shape)) for weight in self.weights]
 
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
         """How unlikely each record's labels are together, in nats: floats `[B]`, without weights and smoothing.

@@ -24,6 +24,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes, dense_axes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import ID_SUFFIX, LENGTHS, SCORE_SUFFIX
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
@@ -121,6 +122,10 @@ class SoftmaxHead(Head):
             ids, scores = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype)), tf.where(real, scores, 0.0)
         return _answers(self.label, ids, scores)
 
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns the weights of the logits."""
+        return dense_axes(self._dense, self.label.name)
+
     def new_metrics(self) -> HeadMetrics:
         """The accuracy, and of spans their F1, which is then what is watched."""
         return LabelMetrics(self)
@@ -149,6 +154,16 @@ class CRFHead(Head):
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
         """The negative log-likelihood of each sequence, `[B]`."""
         return -self._crf.log_likelihood(outputs, batch[self.label.name], batch[LENGTHS])
+
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns the weights of the logits and those of the CRF."""
+        name = self.label.name
+        return [
+            *dense_axes(self._dense, name),
+            (self._crf.transitions, (name, name)),
+            (self._crf.start, (name,)),
+            (self._crf.end, (name,)),
+        ]
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """For a label L: `L` strings, `L_id` int64 ids from 1, `L_score` float32.

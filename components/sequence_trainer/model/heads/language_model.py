@@ -10,6 +10,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
+from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.spec import FIRST_ID
 
@@ -61,6 +62,10 @@ class LanguageModelHead(SoftmaxHead):
         if self._tied is None:
             return super().table()
         return tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:], tf.convert_to_tensor(self._bias)
+
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns the weights of the logits. A tied table belongs to the input."""
+        return super().value_axes() if self._tied is None else [(self._bias, (self.label.name,))]
 
     def new_metrics(self) -> HeadMetrics:
         """Perplexity, cross entropy in nats, and accuracy. The cross entropy is watched: less is better."""

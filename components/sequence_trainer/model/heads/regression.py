@@ -17,6 +17,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import LENGTHS
 
@@ -53,6 +54,10 @@ class RegressionHead(Head):
         if self.label.per_step:
             numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
         return {self.label.name: numbers[..., 0] if self.label.width is None else numbers}
+
+    def value_axes(self) -> list[WeightAxes]:
+        """Returns none: a number has no vocabulary."""
+        return []
 
     def new_metrics(self) -> HeadMetrics:
         """The mean absolute error, and the root of the mean squared one, which is watched: less is better."""

@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.parsing import LENGTHS, counts_key
-from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
+from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.weight_index import named_weights
+from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 GOLDEN = Path(__file__).with_name("weight_names.json")
@@ -106,6 +109,25 @@ def _named(case: str) -> list[list[Any]]:
 @pytest.mark.parametrize("case", CASES)
 def test_names_and_axes_of_weights_stay_as_they_were_written(case: str) -> None:
     assert _named(case) == json.loads(GOLDEN.read_text(encoding="utf-8"))[case]
+
+
+def test_axes_as_long_as_there_are_values_are_not_taken_for_theirs_when_the_head_says_otherwise() -> None:
+    # As many units as the intent has values: the hidden features of the pooling are no values.
+    settings = {**SMALL, "units": 2, "heads": {"intent": {"pooling": "attention"}}}
+    model = SequenceModel(TASK, ModelConfig.model_validate(settings), seed=1)
+    model(BATCH)
+    axes = {weight.name: weight.axes for weight in named_weights(model, VALUES)}
+    assert axes["head_intent/pooled/attention_pooling/kernel"] == (None, None)
+    assert axes["head_intent/logits/kernel"] == (None, "intent")
+
+
+def test_axes_as_long_as_there_are_values_are_theirs_when_the_head_says_nothing() -> None:
+    class OwnHead(SoftmaxHead):
+        value_axes = Head.value_axes
+
+    head = OwnHead(TASK.labels[2], HeadConfig())
+    head(Encoded(steps=tf.ones([1, 3, 4]), final=tf.ones([1, 4]), lengths=tf.constant([3])))
+    assert [axes for _, axes in head.value_axes()] == [(None, "intent"), ("intent",)]
 
 
 def _write_golden() -> None:
