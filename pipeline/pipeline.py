@@ -96,6 +96,7 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
             thresholds=evaluation.thresholds,
             slices=evaluation.slices,
             confidence_intervals=evaluation.confidence_intervals,
+            metrics=evaluation.metrics,
         ),
         example_splits=list(evaluation.splits),
     )

@@ -3,154 +3,184 @@
 TFMA's own metrics read padded steps as predictions: they crash where two batches are padded to different lengths, and
 count the padding where they do not. These read the lengths, which the model answers with.
 
-What they need of a model, and SequenceTrainer exports: the signature `evaluation`, which answers for a label L with
-`lengths`, `L`, the labels themselves as `L_label`, and `L_cross_entropy`; and to be the model spec's `signature_name`.
+They need a model as SequenceTrainer exports it, and its signature `evaluation` as the model spec's `signature_name`.
+For a label L it answers with `lengths`, `L`, the labels themselves as `L_label`, and `L_cross_entropy`.
 
-Each gives several values, all named after the label. TFMA takes a threshold to be of the value that a metric is named
-after: for a threshold of another value name the metric so. It is computed once all the same.
+Each metric computes several figures, all named after the label. TFMA takes a threshold to be of the figure that a
+metric is named after, so a metric stands in an EvalConfig once for each threshold, each time under another name. It is
+computed once all the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 
-from tfx_sequence.components.sequence_evaluator import accumulators as tallies
-from tfx_sequence.components.sequence_evaluator.accumulators import Counts, MetricAccumulator
+from tfx_sequence.components.sequence_evaluator.accumulators import (
+    AccuracyAccumulator,
+    Counts,
+    CrossEntropyAccumulator,
+    LabelScoresAccumulator,
+    MetricAccumulator,
+    NumberErrorsAccumulator,
+    SpanScoresAccumulator,
+)
+from tfx_sequence.components.sequence_evaluator.metric_table import METRICS
 
 
-class _SequenceMetric(tfma.metrics.Metric):
-    """A metric that adds up a tally. A subclass says which.
+class _AccumulatedMetric(tfma.metrics.Metric):
+    """A metric that an accumulator computes.
 
     Args:
-      label: The label feature.
-      per_step: True for one label a step, False for one a record.
-      name: Of the value that a threshold is of; the first one if None.
+      accumulator: The accumulator.
+      name: The full name of the figure that a threshold is of; the first figure if None.
+      arguments: The arguments of the subclass, from which TFMA makes the metric again.
 
     Attributes:
-      tally: What it adds up.
-      values: The names of its values.
-      values_of_each: The names of its values for each value of the label, without `/` and that value.
+      accumulator: The accumulator.
     """
 
-    tally: Callable[..., MetricAccumulator]
-
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None, **options: Any) -> None:
-        """Makes the metric."""
-        tally = self.tally(label, per_step, **options)
-        self.values, self.values_of_each = tally.names, tally.names_of_each
-        super().__init__(self._computations, label=label, per_step=per_step, name=name or self.values[0], **options)
+    def __init__(self, accumulator: MetricAccumulator, name: str | None, **arguments: Any) -> None:
+        self.accumulator = accumulator
+        super().__init__(self._create_computations, name=name or accumulator.names[0], **arguments)
 
     @property
     def compute_confidence_interval(self) -> bool:
-        """Whether TFMA gives an interval for the value that the metric is named after: not for a count of labels."""
-        return self.name != f"{self.kwargs['label']}_count"
+        """Whether TFMA computes an interval for the figure that the metric is named after: not for a count."""
+        figure = self.accumulator.find_figure(self.name)
+        return figure is None or not figure.is_count
 
-    def _computations(
-        self, label: str, per_step: bool, name: str, model_names: Iterable[str] = ("",), **options: Any
+    # TFMA calls this with the arguments of the metric, and with the model names since there is such an argument.
+    def _create_computations(
+        self, model_names: Iterable[str] = ("",), **_: Any
     ) -> list[tfma.metrics.MetricComputation]:
-        tally = self.tally(label, per_step, **options)
         return [
             tfma.metrics.MetricComputation(
-                keys=[tfma.metrics.MetricKey(name=value, model_name=model_name) for value in tally.names],
-                preprocessors=[_Count(tally, model_name)],
-                combiner=_Total(tally, model_name),
+                keys=[tfma.metrics.MetricKey(name=name, model_name=model_name) for name in self.accumulator.names],
+                preprocessors=[_CountRecord(self.accumulator, model_name)],
+                combiner=_AddUpCounts(self.accumulator, model_name),
             )
             for model_name in model_names
         ]
 
 
-class SequenceAccuracy(_SequenceMetric):
-    """`<label>_accuracy`, the share of labels that are answered right, and `<label>_count`, their number."""
+class SequenceAccuracy(_AccumulatedMetric):
+    """`<label>_accuracy`, the share of labels that are predicted right, and `<label>_count`, their number.
 
-    tally = tallies.AccuracyTally
-
-
-class SequenceCrossEntropy(_SequenceMetric):
-    """`<label>_cross_entropy` in nats a label, `<label>_bits_per_step`, and `<label>_perplexity`.
-
-    NaN for a model whose head gives its label no probability.
+    Args:
+      label: The label feature.
+      per_step: True for one label a step, False for one label a record.
+      name: The figure that a threshold is of; `<label>_accuracy` if None.
     """
 
-    tally = tallies.CrossEntropyTally
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
+        super().__init__(AccuracyAccumulator(label, per_step), name, label=label, per_step=per_step)
 
 
-class SequenceLabelScores(_SequenceMetric):
+class SequenceCrossEntropy(_AccumulatedMetric):
+    """`<label>_cross_entropy` in nats a label, `<label>_bits_per_step`, and `<label>_perplexity`.
+
+    They are NaN for a model whose head gives its label no probability.
+
+    Args:
+      label: The label feature.
+      per_step: True for one label a step, False for one label a record.
+      name: The figure that a threshold is of; `<label>_cross_entropy` if None.
+    """
+
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
+        super().__init__(CrossEntropyAccumulator(label, per_step), name, label=label, per_step=per_step)
+
+
+class SequenceLabelScores(_AccumulatedMetric):
     """`<label>_macro_precision`, `_macro_recall` and `_macro_f1`, means over the values of the label.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one a record.
-      name: Of the value that a threshold is of; `<label>_macro_precision` if None.
+      per_step: True for one label a step, False for one label a record.
+      name: The figure that a threshold is of; `<label>_macro_precision` if None.
       by_label: Also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
     """
 
-    tally = tallies.LabelTally
-
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
-        """Makes the metric."""
-        super().__init__(label, per_step, name, by_label=by_label)
+        accumulator = LabelScoresAccumulator(label, per_step, by_label)
+        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label)
 
 
-class SequenceSpanScores(_SequenceMetric):
+class SequenceSpanScores(_AccumulatedMetric):
     """`<label>_span_precision`, `_span_recall`, `_span_f1`, over all spans, and `_span_macro_f1`, over their types.
 
     Args:
       label: The label feature, whose values are tags such as B-PER.
-      name: Of the value that a threshold is of; `<label>_span_precision` if None.
+      per_step: True; there are no spans in a single label.
+      name: The figure that a threshold is of; `<label>_span_precision` if None.
       by_label: Also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
     """
 
-    tally = tallies.SpanTally
-
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
-        """Makes the metric."""
-        super().__init__(label, per_step, name, by_label=by_label)
+        accumulator = SpanScoresAccumulator(label, per_step, by_label)
+        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label)
 
 
-class SequenceNumberErrors(_SequenceMetric):
-    """`<label>_mae`, the mean absolute error, and `<label>_rmse`, the root of the mean squared one.
+class SequenceNumberErrors(_AccumulatedMetric):
+    """`<label>_mae`, the mean absolute error, and `<label>_rmse`, the root of the mean squared error.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one a record.
-      name: Of the value that a threshold is of; `<label>_mae` if None.
-      width: How many numbers a label is.
+      per_step: True for one label a step, False for one label a record.
+      name: The figure that a threshold is of; `<label>_mae` if None.
+      width: The numbers in a label.
     """
 
-    tally = tallies.NumberTally
-
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, width: int = 1) -> None:
-        """Makes the metric."""
-        super().__init__(label, per_step, name, width=width)
+        accumulator = NumberErrorsAccumulator(label, per_step, width)
+        super().__init__(accumulator, name, label=label, per_step=per_step, width=width)
 
 
-class _Count(tfma.metrics.Preprocessor):
-    """Yields a record's counts."""
+class SequenceMetric(_AccumulatedMetric):
+    """Any metric of `METRICS`, such as one that an installed package adds.
 
-    def __init__(self, tally: MetricAccumulator, model_name: str) -> None:
+    Args:
+      metric: Its name in `METRICS`, or its class as `module:Class`.
+      label: The label feature.
+      name: The figure that a threshold is of; the metric's first figure if None.
+      code: A fingerprint of the metric's code, so that an evaluation with changed code is another execution.
+      **arguments: The arguments of the metric's class beside `label`.
+    """
+
+    def __init__(
+        self, metric: str, label: str, name: str | None = None, code: str | None = None, **arguments: Any
+    ) -> None:
+        accumulator = METRICS.load(metric)(label, **arguments)
+        super().__init__(accumulator, name, metric=metric, label=label, code=code, **arguments)
+
+
+class _CountRecord(tfma.metrics.Preprocessor):
+    """Yields the counts of a record."""
+
+    def __init__(self, accumulator: MetricAccumulator, model_name: str) -> None:
         # TFMA tells preprocessors apart by their names.
-        super().__init__(name=f"{type(tally).__name__}_{tally.label}_{model_name}")
-        self._tally = tally
+        super().__init__(name=f"{type(accumulator).__name__}_{accumulator.label}_{model_name}")
+        self._accumulator = accumulator
         self._model_name = model_name
 
     def process(self, extracts: dict[str, Any]) -> Iterator[Counts]:
-        predictions = extracts[constants.PREDICTIONS_KEY]
-        # With several models, TFMA keeps each one's values under its name.
-        yield self._tally.count(predictions.get(self._model_name, predictions))
+        answers = extracts[constants.PREDICTIONS_KEY]
+        # With several models, TFMA keeps the answers of each under its name.
+        yield self._accumulator.count(answers.get(self._model_name, answers))
 
 
-class _Total(beam.CombineFn):
-    """Adds up counts, and makes the values of them."""
+class _AddUpCounts(beam.CombineFn):
+    """Adds up counts, and computes figures from their sum."""
 
-    def __init__(self, tally: MetricAccumulator, model_name: str) -> None:
+    def __init__(self, accumulator: MetricAccumulator, model_name: str) -> None:
         super().__init__()
-        self._tally = tally
+        self._accumulator = accumulator
         self._model_name = model_name
 
     def create_accumulator(self) -> Counts:
@@ -168,7 +198,8 @@ class _Total(beam.CombineFn):
         return merged
 
     def extract_output(self, total: Counts) -> dict[tfma.metrics.MetricKey, float]:
+        figures = self._accumulator.compute(total)
         return {
-            tfma.metrics.MetricKey(name=name, model_name=self._model_name): value
-            for name, value in self._tally.values(total).items()
+            tfma.metrics.MetricKey(name=f"{self._accumulator.label}_{figure}", model_name=self._model_name): value
+            for figure, value in figures.items()
         }

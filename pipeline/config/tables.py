@@ -18,7 +18,12 @@ from typing import Annotated, Any
 
 import pydantic
 
-from tfx_sequence.components.sequence_evaluator.formulas import measures, wrong_slices, wrong_thresholds
+from tfx_sequence.components.sequence_evaluator.config_checks import (
+    find_metric_problems,
+    find_slice_problems,
+    find_threshold_problems,
+)
+from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
@@ -216,6 +221,8 @@ class EvaluationConfig(Frozen):
       slices: What to measure parts of the data by: names of context features, `length_bucket`, or lists of them.
       confidence_intervals: Give each metric a 95% confidence interval. The evaluation takes longer, and needs some 100
         records.
+      metrics: Metrics beside those that are always computed: names that installed packages give them, or
+        `module:Class`, in a module beside the config or an installed one; see docs/evaluation.md.
     """
 
     splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
@@ -223,6 +230,7 @@ class EvaluationConfig(Frozen):
     thresholds: dict[str, Threshold] = pydantic.Field(default_factory=dict)
     slices: tuple[str | tuple[str, ...], ...] = ()
     confidence_intervals: bool = False
+    metrics: tuple[str, ...] = ()
 
 
 class ServingConfig(Frozen):
@@ -341,9 +349,17 @@ class Config(Frozen):
                 yield Problem("data.split.features", message, value)
 
     def _evaluation_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
-        for name, message in wrong_thresholds(measures(spec), self.evaluation.thresholds):
-            yield Problem(dotted(["evaluation", "thresholds", name]), message)
-        for _, message in wrong_slices(spec, self.evaluation.slices):
+        further = self.evaluation.metrics
+        problems = list(find_metric_problems(spec, further))
+        for _, message in problems:
+            yield Problem("evaluation.metrics", message, shown(further))
+        # The figures of a metric that cannot be used are not known, so thresholds of them cannot be judged.
+        if not problems:
+            for name, message in find_threshold_problems(
+                list_metrics(spec, further=further), self.evaluation.thresholds
+            ):
+                yield Problem(dotted(["evaluation", "thresholds", name]), message)
+        for _, message in find_slice_problems(spec, self.evaluation.slices):
             yield Problem("evaluation.slices", message, shown(self.evaluation.slices))
 
 

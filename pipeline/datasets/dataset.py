@@ -109,8 +109,11 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
 
 
 def _of_config(path: str, paths: list[str]) -> Data:
+    from tfx_sequence.pipeline.config.own_code import make_importable
     from tfx_sequence.pipeline.config.toml_file import load_config, read_config
 
+    # The config is checked as a whole, and may name metrics of the project's own.
+    make_importable(os.path.dirname(os.path.abspath(path)))
     config = read_config(path) if paths else load_config(path)
     read = ReadConfig(**{name: getattr(config.data, name) for name in ReadConfig.model_fields})
     if paths:

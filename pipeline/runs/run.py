@@ -39,8 +39,9 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
       The exit code: 0; 1 if the run failed; 2 if the config cannot be used; 130 if Ctrl-C ended it.
     """
     try:
-        config = load_config(config_path)
+        # First: to check thresholds of a metric of the project's own, its class is imported.
         make_importable(os.path.dirname(os.path.abspath(config_path)))
+        config = load_config(config_path)
         log = _new_log(config, config_path)
     except ConfigError as error:
         print(f"tfx-sequence: {error}", file=sys.stderr)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfx_sequence.components.sequence_evaluator.formulas import bounds_of, measures
+from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
+from tfx_sequence.components.sequence_evaluator.thresholds import require_accuracy
 from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
@@ -88,9 +89,10 @@ class RunReport:
             return
         spec = transformed_spec(self._config.spec, self._config.transform)
         wanted = self._config.evaluation
-        bounds = bounds_of(measures(spec), wanted.min_accuracy, wanted.thresholds)
+        metrics = list_metrics(spec, further=wanted.metrics)
+        bounds = require_accuracy(wanted.thresholds, metrics, wanted.min_accuracy)
         for name, value in flat(self.metrics):
-            expected = bounds[name].broken_by(value) if name in bounds else None
+            expected = bounds[name].describe_breach(value) if name in bounds else None
             if expected is not None:
                 yield f"{name} is {number_text(value)}, expected {expected}"
 

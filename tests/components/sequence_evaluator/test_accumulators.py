@@ -1,4 +1,4 @@
-"""What metrics count and come to, against scikit-learn, seqeval and NumPy, over records that are padded anyhow."""
+"""The metrics of the Evaluator against scikit-learn, seqeval and NumPy, over records with any padding."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from seqeval.metrics import classification_report
 from sklearn.metrics import precision_recall_fscore_support
 
 from tfx_sequence.components.sequence_evaluator.accumulators import (
-    AccuracyTally,
+    AccuracyAccumulator,
     Counts,
-    CrossEntropyTally,
-    LabelTally,
+    CrossEntropyAccumulator,
+    LabelScoresAccumulator,
     MetricAccumulator,
-    NumberTally,
-    SpanTally,
+    NumberErrorsAccumulator,
+    SpanScoresAccumulator,
 )
 
 RANDOM = np.random.default_rng(0)
-LENGTHS = (4, 1, 0, 7, 20)
+RECORD_LENGTHS = (4, 1, 0, 7, 20)
 TAGS = np.array([b"O", b"B-PER", b"I-PER", b"B-LOC", b"I-LOC", b"I-ORG"], object)
 
 
-def _records(values: np.ndarray[Any, Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
-    """Labels and answers, their padding of different lengths, and what would count as right if it counted."""
+def make_records(values: np.ndarray[Any, Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """Makes labels and predictions whose padding differs in length, and would count as right if it were counted."""
     records = []
-    for length in LENGTHS:
+    for length in RECORD_LENGTHS:
         label, answer = RANDOM.choice(values, length), RANDOM.choice(values, length)
         records.append(
             {
@@ -42,24 +42,25 @@ def _records(values: np.ndarray[Any, Any]) -> list[dict[str, np.ndarray[Any, Any
     return records
 
 
-def _values(tally: MetricAccumulator, records: list[dict[str, np.ndarray[Any, Any]]]) -> dict[str, float]:
+def compute_figures(accumulator: MetricAccumulator, records: list[dict[str, np.ndarray[Any, Any]]]) -> dict[str, float]:
     total: Counts = Counter()
     for record in records:
-        total.update(tally.count(record))
-    return tally.values(total)
+        total.update(accumulator.count(record))
+    return {f"{accumulator.label}_{figure}": value for figure, value in accumulator.compute(total).items()}
 
 
-def _real(records: list[dict[str, np.ndarray[Any, Any]]], name: str) -> list[list[Any]]:
-    return [record[name][:length].tolist() for record, length in zip(records, LENGTHS, strict=True)]
+def read_real_steps(records: list[dict[str, np.ndarray[Any, Any]]], name: str) -> list[list[Any]]:
+    return [record[name][:length].tolist() for record, length in zip(records, RECORD_LENGTHS, strict=True)]
 
 
 def test_accuracy_is_that_of_the_real_steps_of_all_records() -> None:
-    records = _records(TAGS)
-    pairs = list(zip(*(itertools.chain(*_real(records, name)) for name in ("tags_label", "tags")), strict=True))
-    hits = sum(label == answer for label, answer in pairs)
-    assert _values(AccuracyTally("tags", True), records) == {
-        "tags_accuracy": hits / sum(LENGTHS),
-        "tags_count": sum(LENGTHS),
+    records = make_records(TAGS)
+    labels = itertools.chain(*read_real_steps(records, "tags_label"))
+    predictions = itertools.chain(*read_real_steps(records, "tags"))
+    hits = sum(label == prediction for label, prediction in zip(labels, predictions, strict=True))
+    assert compute_figures(AccuracyAccumulator("tags", True), records) == {
+        "tags_accuracy": hits / sum(RECORD_LENGTHS),
+        "tags_count": sum(RECORD_LENGTHS),
     }
 
 
@@ -71,16 +72,19 @@ def test_a_label_a_record_counts_once_whatever_the_length(shape: tuple[int, ...]
         "intent": np.full(shape, answer, object),
         "lengths": np.array(9),
     }
-    assert _values(AccuracyTally("intent", False), [record]) == {"intent_accuracy": right, "intent_count": 1}
+    assert compute_figures(AccuracyAccumulator("intent", False), [record]) == {
+        "intent_accuracy": right,
+        "intent_count": 1,
+    }
 
 
 def test_label_scores_equal_scikit_learns() -> None:
-    records = _records(TAGS[[0, 1, 2]]) + _records(TAGS[[3]])
+    records = make_records(TAGS[[0, 1, 2]]) + make_records(TAGS[[3]])
     label, answer = (
         [record[name][: int(record["lengths"][0])].tolist() for record in records] for name in ("tags_label", "tags")
     )
     truth, answers = list(itertools.chain(*label)), list(itertools.chain(*answer))
-    got = _values(LabelTally("tags", True, by_label=True), records)
+    got = compute_figures(LabelScoresAccumulator("tags", True, by_label=True), records)
     macro = precision_recall_fscore_support(truth, answers, average="macro", zero_division=0)[:3]
     assert [got[f"tags_macro_{name}"] for name in ("precision", "recall", "f1")] == pytest.approx(macro, abs=1e-12)
     names = sorted({*truth})
@@ -93,7 +97,7 @@ def test_label_scores_equal_scikit_learns() -> None:
 
 def test_label_scores_name_only_values_that_occur_as_label() -> None:
     record = {"tags_label": TAGS[[0]], "tags": TAGS[[1]], "lengths": np.array(1)}
-    assert _values(LabelTally("tags", True, by_label=True), [record]) == {
+    assert compute_figures(LabelScoresAccumulator("tags", True, by_label=True), [record]) == {
         **dict.fromkeys(("tags_macro_precision", "tags_macro_recall", "tags_macro_f1"), 0.0),
         **dict.fromkeys(("tags_precision/O", "tags_recall/O", "tags_f1/O"), 0.0),
     }
@@ -101,12 +105,12 @@ def test_label_scores_name_only_values_that_occur_as_label() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # seqeval warns of types that nobody predicted.
 def test_span_scores_equal_seqevals() -> None:
-    records = _records(TAGS)
+    records = make_records(TAGS)
     truth, answers = (
-        [[tag.decode() for tag in tags] for tags in _real(records, name)] for name in ("tags_label", "tags")
+        [[tag.decode() for tag in tags] for tags in read_real_steps(records, name)] for name in ("tags_label", "tags")
     )
     report = classification_report(truth, answers, output_dict=True)
-    got = _values(SpanTally("tags", by_label=True), records)
+    got = compute_figures(SpanScoresAccumulator("tags", by_label=True), records)
     for score, name in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
         assert got[f"tags_span_{score}"] == pytest.approx(report["micro avg"][name], abs=1e-12)
         for type_ in ("PER", "LOC", "ORG"):
@@ -115,21 +119,21 @@ def test_span_scores_equal_seqevals() -> None:
 
 
 def test_cross_entropy_is_by_real_steps() -> None:
-    nats = RANDOM.uniform(0, 9, len(LENGTHS))
+    nats = RANDOM.uniform(0, 9, len(RECORD_LENGTHS))
     records = [
         {"tags_cross_entropy": np.array(total), "lengths": np.array(length)}
-        for total, length in zip(nats, LENGTHS, strict=True)
+        for total, length in zip(nats, RECORD_LENGTHS, strict=True)
     ]
-    mean = nats.sum() / sum(LENGTHS)
-    assert _values(CrossEntropyTally("tags", True), records) == pytest.approx(
+    mean = nats.sum() / sum(RECORD_LENGTHS)
+    assert compute_figures(CrossEntropyAccumulator("tags", True), records) == pytest.approx(
         {"tags_cross_entropy": mean, "tags_bits_per_step": np.log2(np.exp(mean)), "tags_perplexity": np.exp(mean)}
     )
 
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_number_errors_equal_numpys(width: int) -> None:
-    truth = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in LENGTHS]
-    answers = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in LENGTHS]
+    truth = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in RECORD_LENGTHS]
+    answers = [RANDOM.normal(size=[length, width]).astype(np.float32) for length in RECORD_LENGTHS]
     records = [
         {
             "pitch_label": np.append(label.ravel(), np.full(2 * width, 99)),
@@ -139,32 +143,40 @@ def test_number_errors_equal_numpys(width: int) -> None:
         for label, answer in zip(truth, answers, strict=True)
     ]
     errors = np.concatenate(answers).astype(np.float64) - np.concatenate(truth).astype(np.float64)
-    assert _values(NumberTally("pitch", True, width), records) == pytest.approx(
+    assert compute_figures(NumberErrorsAccumulator("pitch", True, width), records) == pytest.approx(
         {"pitch_mae": np.abs(errors).mean(), "pitch_rmse": np.sqrt((errors**2).mean())}
     )
 
 
 @pytest.mark.parametrize(
-    "tally", [AccuracyTally("tags", True), LabelTally("tags", False), SpanTally("tags"), NumberTally("tags", True)]
+    "accumulator",
+    [
+        AccuracyAccumulator("tags", True),
+        LabelScoresAccumulator("tags", False),
+        SpanScoresAccumulator("tags"),
+        NumberErrorsAccumulator("tags", True),
+    ],
 )
-def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(tally: MetricAccumulator) -> None:
+def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(accumulator: MetricAccumulator) -> None:
     with pytest.raises(
         ValueError, match=r"of the label 'tags' need 'tags_label', but .* gives lengths, upos, upos_label\."
     ):
-        tally.count({"lengths": np.array(1), "upos": TAGS[[0]], "upos_label": TAGS[[0]]})
+        accumulator.count({"lengths": np.array(1), "upos": TAGS[[0]], "upos_label": TAGS[[0]]})
 
 
 @pytest.mark.parametrize(
-    ("tally", "empty"),
+    ("accumulator", "empty"),
     [
-        (AccuracyTally("tags", True), {"tags_accuracy": math.nan, "tags_count": 0.0}),
-        (CrossEntropyTally("tags", True), dict.fromkeys(("tags_cross_entropy", "tags_perplexity"), math.nan)),
-        (NumberTally("tags", True), dict.fromkeys(("tags_mae", "tags_rmse"), math.nan)),
-        (LabelTally("tags", True), {"tags_macro_f1": 0.0}),
-        (SpanTally("tags"), {"tags_span_f1": 0.0, "tags_span_macro_f1": 0.0}),
+        (AccuracyAccumulator("tags", True), {"tags_accuracy": math.nan, "tags_count": 0.0}),
+        (CrossEntropyAccumulator("tags", True), dict.fromkeys(("tags_cross_entropy", "tags_perplexity"), math.nan)),
+        (NumberErrorsAccumulator("tags", True), dict.fromkeys(("tags_mae", "tags_rmse"), math.nan)),
+        (LabelScoresAccumulator("tags", True), {"tags_macro_f1": 0.0}),
+        (SpanScoresAccumulator("tags"), {"tags_span_f1": 0.0, "tags_span_macro_f1": 0.0}),
     ],
 )
-def test_without_any_step_means_are_nan_and_scores_are_zero(tally: MetricAccumulator, empty: dict[str, float]) -> None:
-    values = tally.values(Counter())
-    assert list(values) == tally.names
-    np.testing.assert_equal({name: values[name] for name in empty}, empty)
+def test_without_any_step_means_are_nan_and_scores_are_zero(
+    accumulator: MetricAccumulator, empty: dict[str, float]
+) -> None:
+    figures = compute_figures(accumulator, [])
+    assert list(figures) == accumulator.names
+    np.testing.assert_equal({name: figures[name] for name in empty}, empty)

@@ -1,7 +1,8 @@
-"""The EvalConfig that a spec gives: metrics, thresholds and slices, as TFMA reads them."""
+"""The EvalConfig of a spec: metrics, thresholds and slices, as TFMA reads them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,11 +24,11 @@ SPEC = SequenceSpec(
 )
 
 
-def _metrics(config: config_pb2.EvalConfig) -> list[Any]:
+def read_metrics(config: config_pb2.EvalConfig) -> list[Any]:
     return [metric for _, _, metric in metric_specs.keys_and_metrics_from_specs(config, config.metrics_specs)]
 
 
-def _thresholds(config: config_pb2.EvalConfig) -> dict[str, Any]:
+def read_thresholds(config: config_pb2.EvalConfig) -> dict[str, Any]:
     """Metric, as `name` or as `name difference`, to what TFMA takes its one threshold to be."""
     found = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
     return {f"{key.name}{' difference' * key.is_diff}": threshold for key, [(_, threshold)] in found.items()}
@@ -36,9 +37,9 @@ def _thresholds(config: config_pb2.EvalConfig) -> dict[str, Any]:
 def test_eval_config_measures_each_label_by_its_kind() -> None:
     config = make_eval_config(SPEC)
     tfma.utils.verify_eval_config(tfma.utils.update_eval_config_with_defaults(config))
-    count, *ours = _metrics(config)
+    count, *ours = read_metrics(config)
     assert count.name == "example_count"
-    values = [value for metric in ours for value in metric.values]
+    figures = [figure for metric in ours for figure in metric.accumulator.names]
     of_values = [
         "accuracy",
         "count",
@@ -50,13 +51,13 @@ def test_eval_config_measures_each_label_by_its_kind() -> None:
         "macro_f1",
     ]
     of_spans = ["span_precision", "span_recall", "span_f1", "span_macro_f1"]
-    assert values == [
+    assert figures == [
         *(f"tags_{name}" for name in of_values + of_spans),
         *(f"intent_{name}" for name in of_values),
         "pitch_mae",
         "pitch_rmse",
     ]
-    assert [metric.values_of_each for metric in ours if metric.values_of_each] == []
+    assert [metric.accumulator.names_by_value for metric in ours if metric.accumulator.names_by_value] == []
     assert {metric.kwargs["label"]: metric.kwargs["per_step"] for metric in ours} == {
         "tags": True,
         "intent": False,
@@ -64,14 +65,14 @@ def test_eval_config_measures_each_label_by_its_kind() -> None:
     }
     assert ours[-1].kwargs["width"] == 2
     # What blesses a model if nothing else is asked.
-    (threshold,) = _thresholds(config).items()
+    (threshold,) = read_thresholds(config).items()
     assert (threshold[0], threshold[1].lower_bound.value) == ("example_count", 1)
     (model,) = config.model_specs
     assert (model.model_type, model.signature_name) == ("tf_generic", "evaluation")
     assert list(model.preprocessing_function_names) == ["slices"]
 
 
-def test_thresholds_are_of_the_values_that_they_name() -> None:
+def test_thresholds_are_of_the_figures_that_they_name() -> None:
     config = make_eval_config(
         SPEC,
         min_accuracy=0.5,
@@ -84,7 +85,7 @@ def test_thresholds_are_of_the_values_that_they_name() -> None:
         },
         by_label=True,
     )
-    got = _thresholds(config)
+    got = read_thresholds(config)
     values = {name: threshold for name, threshold in got.items() if not name.endswith("difference")}
     assert {name: threshold.lower_bound.value for name, threshold in values.items()} == {
         "example_count": 1,
@@ -109,7 +110,7 @@ def test_thresholds_are_of_the_values_that_they_name() -> None:
 @pytest.mark.parametrize(("given", "least"), [(0.3, 0.5), (0.7, 0.7), (None, 0.5)])
 def test_the_stricter_of_two_least_accuracies_holds(given: float | None, least: float) -> None:
     config = make_eval_config(SPEC, 0.5, thresholds={"tags_accuracy": Threshold(at_least=given)})
-    assert _thresholds(config)["tags_accuracy"].lower_bound.value == least
+    assert read_thresholds(config)["tags_accuracy"].lower_bound.value == least
 
 
 @pytest.mark.parametrize("name", ["tags_f2", "words_accuracy", "tags_f1/NOUN"])
@@ -140,3 +141,40 @@ def test_confidence_intervals_are_left_out_unless_wanted() -> None:
         )
     }
     assert without == {"example_count", "tags_count", "intent_count"}
+
+
+def test_further_metric_has_thresholds_by_its_own_figures() -> None:
+    name = "support.own_metrics:WholeRecords"
+    thresholds = {"tags_whole": Threshold(at_least=0.5, worse_by=0.1), "tags_broken": Threshold(worse_by=0.1)}
+    config = make_eval_config(SPEC, thresholds=thresholds, metrics=[name])
+    tfma.utils.verify_eval_config(tfma.utils.update_eval_config_with_defaults(config, has_baseline=True))
+    own = [metric for metric in read_metrics(config)[1:] if metric.kwargs.get("metric") == name]
+    assert [(metric.name, metric.kwargs["per_step"]) for metric in own] == [
+        ("tags_whole", True),
+        ("tags_broken", True),
+        ("intent_whole", False),
+    ]
+    got = read_thresholds(config)
+    assert got["tags_whole"].lower_bound.value == 0.5
+    directions = {figure: got[f"{figure} difference"].direction for figure in thresholds}
+    assert directions == {"tags_whole": config_pb2.HIGHER_IS_BETTER, "tags_broken": config_pb2.LOWER_IS_BETTER}
+    with pytest.raises(ValueError, match=r"the metrics are .*, tags_whole, tags_broken, "):
+        make_eval_config(SPEC, thresholds={"tags_hole": Threshold(at_least=0.5)}, metrics=[name])
+
+
+def test_changed_code_of_a_further_metric_is_another_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    code = "from support.own_metrics import WholeRecords\nclass Whole(WholeRecords): ...\n"
+    configs = []
+    for more in ("", "", "# changed"):
+        (tmp_path / "changing_metric.py").write_text(code + more)
+        configs.append(make_eval_config(SPEC, metrics=["changing_metric:Whole"]))
+    assert configs[0] == configs[1]
+    assert configs[0] != configs[2]
+
+
+def test_further_metric_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(ValueError, match="the metric 'accuracy' is computed in any case"):
+        make_eval_config(SPEC, metrics=["accuracy"])
+    with pytest.raises(TypeError, match="`metrics` is 'whole', of the type str, expected a list of names"):
+        make_eval_config(SPEC, metrics="whole")

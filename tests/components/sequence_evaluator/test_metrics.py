@@ -14,20 +14,23 @@ from tfx_sequence.components.sequence_evaluator import (
     SequenceAccuracy,
     SequenceCrossEntropy,
     SequenceLabelScores,
+    SequenceMetric,
     SequenceNumberErrors,
     SequenceSpanScores,
 )
+from tfx_sequence.components.sequence_evaluator.metric_table import METRICS
 
-METRICS = [
+METRIC_CLASSES = [
     SequenceAccuracy("tags"),
     SequenceCrossEntropy("tags"),
     SequenceLabelScores("tags", by_label=True),
     SequenceSpanScores("tags", by_label=True),
     SequenceNumberErrors("pitch", width=2),
+    *(SequenceMetric(name, "pitch" if METRICS.load(name).label_kind == "numbers" else "tags") for name in METRICS.rows),
 ]
 
 
-def _answers(seed: int, length: int) -> dict[str, Any]:
+def make_answers(seed: int, length: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     tags = np.array([b"O", b"B-PER", b"I-PER"], object)
     return {
@@ -40,15 +43,19 @@ def _answers(seed: int, length: int) -> dict[str, Any]:
     }
 
 
-def _computation(metric: tfma.metrics.Metric, model_names: list[str]) -> tfma.metrics.MetricComputation:
+def last_computation(metric: tfma.metrics.Metric, model_names: list[str]) -> tfma.metrics.MetricComputation:
     return metric.computations(model_names=model_names)[-1]
 
 
+def describe(metric: Any) -> str:
+    return str(metric.kwargs.get("metric", type(metric).__name__))
+
+
 @pytest.mark.parametrize("model_name", ["", "candidate"])
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
-def test_metric_gives_the_same_values_however_records_are_grouped(metric: Any, model_name: str) -> None:
-    records = [_answers(seed, length) for seed, length in enumerate((4, 1, 0, 7))]
-    computation = _computation(metric, [model_name])
+@pytest.mark.parametrize("metric", METRIC_CLASSES, ids=describe)
+def test_metric_gives_the_same_figures_however_records_are_grouped(metric: Any, model_name: str) -> None:
+    records = [make_answers(seed, length) for seed, length in enumerate((4, 1, 0, 7))]
+    computation = last_computation(metric, [model_name])
     (preprocessor,), combiner = computation.preprocessors, computation.combiner
     results = []
     for groups in ([records], [records[:1], records[1:]], [[record] for record in reversed(records)]):
@@ -56,7 +63,7 @@ def test_metric_gives_the_same_values_however_records_are_grouped(metric: Any, m
         for group in groups:
             total = combiner.create_accumulator()
             for record in group:
-                named = {model_name: record, "baseline": _answers(99, 3)} if model_name else record
+                named = {model_name: record, "baseline": make_answers(99, 3)} if model_name else record
                 for counts in preprocessor.process({constants.PREDICTIONS_KEY: named}):
                     total = combiner.add_input(total, counts)
             totals.append(total)
@@ -65,11 +72,11 @@ def test_metric_gives_the_same_values_however_records_are_grouped(metric: Any, m
         assert one == pytest.approx(other)
     assert {key.model_name for key in results[0]} == {model_name}
     assert set(computation.keys) <= set(results[0])
-    assert metric.values == [key.name for key in computation.keys]
+    assert metric.accumulator.names == [key.name for key in computation.keys]
 
 
 def test_merging_leaves_the_parts_as_they_are() -> None:
-    combiner = _computation(SequenceAccuracy("tags"), [""]).combiner
+    combiner = last_computation(SequenceAccuracy("tags"), [""]).combiner
     parts = [combiner.create_accumulator() for _ in range(2)]
     for part in parts:
         part.update(right=1, labels=2)
@@ -77,14 +84,16 @@ def test_merging_leaves_the_parts_as_they_are() -> None:
     assert parts == [{"right": 1, "labels": 2}] * 2
 
 
-def test_one_computation_serves_metrics_that_are_named_after_different_values() -> None:
+def test_one_computation_serves_metrics_that_are_named_after_different_figures() -> None:
     first, second = SequenceSpanScores("tags"), SequenceSpanScores("tags", name="tags_span_f1")
     assert (first.name, second.name) == ("tags_span_precision", "tags_span_f1")
-    assert _computation(first, [""]) == _computation(second, [""])
-    assert _computation(first, [""]) != _computation(SequenceSpanScores("other"), [""])
+    assert last_computation(first, [""]) == last_computation(second, [""])
+    assert last_computation(first, [""]) != last_computation(SequenceSpanScores("other"), [""])
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
+@pytest.mark.parametrize("metric", METRIC_CLASSES, ids=describe)
 def test_metric_is_remade_from_its_config(metric: Any) -> None:
     again = type(metric).from_config(metric.get_config())
-    assert (again.name, again.values, again.values_of_each) == (metric.name, metric.values, metric.values_of_each)
+    assert again.name == metric.name
+    assert again.accumulator.names == metric.accumulator.names
+    assert again.accumulator.names_by_value == metric.accumulator.names_by_value

@@ -59,6 +59,16 @@ def test_load_config_gives_typed_values_when_the_file_is_right(config_file):
     assert config.evaluation.splits == ("test",)
 
 
+def test_load_config_takes_thresholds_of_further_metrics(config_file):
+    metrics = (
+        '[evaluation]\nmetrics = ["support.own_metrics:WholeRecords"]\nthresholds = { upos_whole = { at_least = 0.5 } }'
+    )
+    config_file.write_text(f"{config_file.read_text(encoding='utf-8')}\n{metrics}", encoding="utf-8")
+    evaluation = load_config(config_file).evaluation
+    assert evaluation.metrics == ("support.own_metrics:WholeRecords",)
+    assert evaluation.thresholds["upos_whole"].at_least == 0.5
+
+
 def test_load_config_reads_the_demo_as_its_comments_say():
     config = load_config(DEMO)
     assert config.data.split.model_dump() == {
@@ -153,6 +163,13 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
                 'evaluation.slices = ["tokens", ["topic", "x"]]: there is a slice by '
                 f"'{name}', but records can be sliced by topic, length_bucket"
                 for name in ("tokens", "x")
+            ],
+        ),
+        (
+            '[evaluation]\nmetrics = ["accuracy", "support.own_metrics:WholeRecords"]',
+            [
+                'evaluation.metrics = ["accuracy", "support.own_metrics:WholeRecords"]: the metric '
+                "'accuracy' is computed in any case, and need not be named"
             ],
         ),
         (

@@ -1,0 +1,60 @@
+"""Checks of the metrics, thresholds and slices that an evaluation names, so that an error names the wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tfx_sequence.components.sequence_evaluator.accumulators import MetricAccumulator
+from tfx_sequence.components.sequence_evaluator.metric_table import METRICS, LabelMetric, list_metrics
+from tfx_sequence.schemas.contract import LENGTH_BUCKET
+from tfx_sequence.schemas.families import UnknownMemberError
+from tfx_sequence.schemas.spec import SequenceSpec
+
+
+def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields each name that cannot be a further metric of a spec's labels, and what is wrong with it."""
+    owners = {figure: metric.name for metric in list_metrics(spec) for figure in metric.accumulator.names}
+    for name in names:
+        if problem := _find_class_problem(name):
+            yield name, problem
+            continue
+        metrics = [metric for metric in list_metrics(spec, further=[name]) if metric.name == name]
+        if not metrics:
+            kind = METRICS.load(name).label_kind
+            yield name, f"the metric {name!r} is for labels that are {kind}, and there is no such label"
+        for figure in [figure for metric in metrics for figure in metric.accumulator.names]:
+            # A result has one place for each name, so one of the two figures would be lost.
+            if figure in owners:
+                yield name, f"the metric {name!r} gives {figure!r}, which the metric {owners[figure]!r} gives already"
+            owners[figure] = name
+
+
+def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields each name that is not the full name of a figure of the metrics, and what is wrong with it."""
+    accumulators = [metric.accumulator for metric in metrics]
+    for name in names:
+        if not any(accumulator.find_figure(name) for accumulator in accumulators):
+            known = [figure for accumulator in accumulators for figure in accumulator.names]
+            known += [f"{figure}/..." for accumulator in accumulators for figure in accumulator.names_by_value]
+            yield name, f"there is a threshold of {name!r}, but the metrics are {', '.join(known)}"
+
+
+def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """Yields each name that records cannot be sliced by, and what is wrong with it."""
+    for names in slices:
+        for name in [names] if isinstance(names, str) else names:
+            if name != LENGTH_BUCKET and name not in spec.context:
+                known = ", ".join([*spec.context, LENGTH_BUCKET])
+                yield name, f"there is a slice by {name!r}, but records can be sliced by {known}"
+
+
+def _find_class_problem(name: str) -> str | None:
+    if name in METRICS.rows and METRICS.rows[name].by_default:
+        return f"the metric {name!r} is computed in any case, and need not be named"
+    try:
+        accumulator = METRICS.load(name)
+    except UnknownMemberError as error:
+        return f"the metric is {error}"
+    if not (isinstance(accumulator, type) and issubclass(accumulator, MetricAccumulator)):
+        return f"the metric is {name!r}, expected a subclass of MetricAccumulator"
+    return None
