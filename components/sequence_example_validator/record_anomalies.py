@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_sequence.components.sequence_example_validator.severity import LEVELS, write_reasons
-from tfx_sequence.schemas.checks.findings import FindingCounts, Group
+from tfx_sequence.schemas.checks.findings import FindingCounts, FindingGroup
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
@@ -25,7 +25,7 @@ def add_records(
       severities: Rule to severity; `error` where none is given.
     """
     for group in tally.groups:
-        severity = severities.get(group.reason.value, "error")
+        severity = severities.get(str(group.reason), "error")
         if severity != "off":
             add_reason(anomalies, _path(group.feature, spec), LEVELS[severity], _reason(group, tally.records))
 
@@ -63,12 +63,12 @@ def _key(path: tuple[str, ...]) -> str:
     return ".".join(f"'{step}'" if set(step) & set(".()'") else step for step in path)
 
 
-def _reason(group: Group, records: int) -> anomalies_pb2.AnomalyInfo.Reason:
+def _reason(group: FindingGroup, records: int) -> anomalies_pb2.AnomalyInfo.Reason:
     shown = "; ".join(f"{_place(reject)}: {reject.message}" for reject in group.named)
     more = f"; and {group.count - len(group.named)} more" if group.count > len(group.named) else ""
     return anomalies_pb2.AnomalyInfo.Reason(
         type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
-        short_description=group.reason.value.replace("_", " ").capitalize(),
+        short_description=str(group.reason).replace("_", " ").capitalize(),
         description=f"{group.count} of {records} records: {shown}{more}.",
     )
 

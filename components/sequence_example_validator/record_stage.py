@@ -90,11 +90,11 @@ class _CheckFile(beam.DoFn):
             for records in read_batches(file.path):
                 checked = self._checker.check(records, file.path, position)
                 position += len(records)
-                tallies.append(checked.tally)
+                tallies.append(checked.findings)
                 for key, record in checked.keys:
                     keys.setdefault(zlib.crc32(key.encode()) % _PARTS, []).append((key, record))
         except BadRecordError as error:
-            tallies.append(FindingCounts.of(error.reject.reason, "", 1, (error.reject,)))
+            tallies.append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
         yield file.split, FindingCounts.sum(tallies)
         for part, found in keys.items():
             yield beam.pvalue.TaggedOutput(_KEYS, (part, _FileKeys(file, found)))
@@ -112,7 +112,7 @@ def _repeated(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[t
     for file, keys in part[1]:
         for key, record in keys:
             index.add(key, Use(file.split, file.path, record))
-    return index.tallies(feature)
+    return index.find_repeated(feature)
 
 
 def _write(found: tuple[str, FindingCounts], outputs: Mapping[str, str]) -> None:

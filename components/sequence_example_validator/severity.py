@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from tfx_sequence.schemas.checks.rules import RULES
 from tfx_sequence.schemas.records.rejects import Reason
 
 Severity = Literal["error", "warning", "off"]
@@ -17,10 +18,12 @@ LEVELS = {"error": anomalies_pb2.AnomalyInfo.ERROR, "warning": anomalies_pb2.Ano
 LENGTH_DRIFT, LENGTH_SKEW = "length_drift", "length_skew"
 """The rules for lengths that differ from the baseline's, and from serving's."""
 
-_OURS = frozenset(reason.value for reason in Reason) | {LENGTH_DRIFT, LENGTH_SKEW}
+_STOCK_RULES = frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
 
-RULES = _OURS | frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
-"""What can be given a severity: our own rules, most of them reasons of record checks, and TFDV's types of anomalies."""
+
+def our_rules() -> set[str]:
+    """Returns the names of our own rules: the reasons of record checks, those of installed packages too, and drift."""
+    return {*map(str, Reason), *RULES.names(), LENGTH_DRIFT, LENGTH_SKEW}
 
 
 def check_severities(severities: Mapping[str, str]) -> None:
@@ -30,9 +33,10 @@ def check_severities(severities: Mapping[str, str]) -> None:
       ValueError: naming it, and what is known.
     """
     for rule, severity in severities.items():
-        if rule not in RULES:
+        if rule not in our_rules() | _STOCK_RULES:
+            known = ", ".join(sorted(our_rules()))
             raise ValueError(
-                f"`severities` names {rule!r}, expected one of our rules ({', '.join(sorted(_OURS))}) or a name of "
+                f"`severities` names {rule!r}, expected one of our rules ({known}) or a name of "
                 "tensorflow_metadata's AnomalyInfo.Type, such as SCHEMA_NEW_COLUMN"
             )
         if severity not in get_args(Severity):

@@ -42,7 +42,7 @@ def validate_split(
       statistics: Of the split.
       schema: What its records should be.
       tally: What the record checks found; None if they did not run.
-      severities: Rule to severity; see `severity.RULES`.
+      severities: Rule to severity; see `severity.check_severities`.
     """
     anomalies = tfdv.validate_statistics(
         statistics.current, schema, previous_statistics=statistics.baseline, serving_statistics=statistics.serving

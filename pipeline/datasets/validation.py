@@ -108,7 +108,7 @@ def _rejects(tally: ReadCounts | None, severities: Mapping[str, str]) -> Iterato
         severity = severities.get(reason, "error")
         if severity == "off":
             continue
-        named = [reject for reject in tally.rejects if reject.reason.value == reason][:_NAMED]
+        named = [reject for reject in tally.rejects if str(reject.reason) == reason][:_NAMED]
         more = f"; and {count - len(named)} more" if count > len(named) else ""
         shown = "; ".join(f"{_place(reject)}: {reject.message}" for reject in named)
         yield AnomalyReport(

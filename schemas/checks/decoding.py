@@ -1,8 +1,8 @@
-"""Serialized SequenceExamples to Arrow batches, also where some of them cannot be decoded.
+"""Decodes serialized SequenceExamples to Arrow batches, even if some of them cannot be decoded.
 
 TFXIO's decoder gives up on a whole batch if one record in it is corrupt, or if two records have one feature in two
-types, and does not say which. Here such a batch is taken apart: a record that cannot be decoded becomes a reject, the
-others come in batches of like types.
+types, and does not say which record. Such a batch is taken apart here: a record that cannot be decoded becomes a
+reject, and the others come in batches of like types.
 """
 
 from __future__ import annotations
@@ -20,14 +20,20 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 class BatchDecoder:
-    """Decodes by what the records hold, not by what a schema says of them, so that a check can compare the two."""
+    """Decodes records by what they hold, not by what a schema says of them, so that checks can compare the two."""
 
     def __init__(self) -> None:
-        """Makes TFXIO's decoder."""
         self._decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE)
 
     def decode(self, records: Sequence[bytes]) -> Iterator[tuple[Ints, pa.RecordBatch | Reject]]:
-        """Yields batches, and what cannot be in one, with the positions of their records in `records`, int64 `[K]`."""
+        """Yields batches, and a reject for each record that is in none.
+
+        Args:
+          records: Serialized SequenceExamples.
+
+        Yields:
+          The positions in `records` of those in the batch, int64 `[K]`, and the batch, or the reject of the only one.
+        """
         try:
             batch = self._decoder.DecodeBatch(records)
         except Exception:  # What it raises depends on the version; what is wrong is found record by record.
@@ -36,19 +42,19 @@ class BatchDecoder:
             yield np.arange(len(records)), batch
 
     def _decode_apart(self, records: Sequence[bytes]) -> Iterator[tuple[Ints, pa.RecordBatch | Reject]]:
-        alike: dict[str, list[int]] = {}
+        by_types: dict[str, list[int]] = {}
         for position, record in enumerate(records):
             try:
                 types = self._decoder.DecodeBatch([record]).schema
             except Exception as error:  # As above.
-                yield np.array([position]), _reject(record, error)
+                yield np.array([position]), _make_reject(record, error)
             else:
-                alike.setdefault(types.to_string(), []).append(position)
-        for positions in alike.values():
+                by_types.setdefault(types.to_string(), []).append(position)
+        for positions in by_types.values():
             yield np.array(positions), self._decoder.DecodeBatch([records[position] for position in positions])
 
 
-def _reject(record: bytes, error: Exception) -> Reject:
+def _make_reject(record: bytes, error: Exception) -> Reject:
     try:
         parse_example(record)
     except BadRecordError as bad:

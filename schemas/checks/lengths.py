@@ -1,4 +1,4 @@
-"""How long sequences are, and what that costs in padding."""
+"""The distribution of the lengths of sequences, and the share of padding that they cost in batches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from tfx_sequence.schemas.checks.arrow_columns import Ints
 
+# Shares such as 0.95 have no exact float: 19 of 20 records, divided, must still count as 0.95 of them.
+_ROUNDING = 1e-12
+
 
 class Lengths:
-    """The exact distribution of the lengths of records."""
+    """The exact distribution of the lengths of records, which grows batch by batch."""
 
     def __init__(self) -> None:
-        """Of no record yet."""
-        self._counts: Ints = np.zeros(0, np.int64)
+        self._counts: Ints = np.zeros(0, np.int64)  # Records of length 0, 1, 2, ...
 
     def add(self, lengths: Ints) -> None:
         """Counts the records of a batch, with their lengths `[N]`."""
@@ -25,23 +27,26 @@ class Lengths:
 
     @property
     def records(self) -> int:
-        """How many records there are."""
+        """The number of records."""
         return int(self._counts.sum())
 
     @property
     def steps(self) -> int:
-        """How many steps they have in all."""
+        """The number of steps of all records."""
         return int((self._counts * np.arange(len(self._counts))).sum())
 
     def quantiles(self, shares: Sequence[float]) -> tuple[int, ...]:
-        """The least lengths that at least such shares of the records do not exceed; 0 where there is no record."""
+        """Returns, for each share, the least length that at least this share of the records does not exceed.
+
+        Without records it is 0.
+        """
         if not self.records:
             return (0,) * len(shares)
-        upto = np.cumsum(self._counts) / self.records
-        return tuple(int(np.argmax((upto > 0) & (upto >= share - 1e-12))) for share in shares)
+        covered = np.cumsum(self._counts) / self.records
+        return tuple(int(np.argmax((covered > 0) & (covered >= share - _ROUNDING))) for share in shares)
 
     def histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:
-        """The lengths in at most `bins` ranges of equal width: from, to (both included), records."""
+        """Returns the lengths in at most `bins` ranges of equal width: from, to (both included), records."""
         if not self.records:
             return ()
         low, high = int(np.argmax(self._counts > 0)), len(self._counts) - 1
@@ -52,12 +57,13 @@ class Lengths:
         return tuple(zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True))
 
     def padding(self, batch_size: int, sorted_by_length: bool) -> float:
-        """The share of steps that are padding, in batches padded to their longest record; 0 if there is no step.
+        """Returns the share of steps that are padding in batches padded to their longest record; 0 without a step.
 
         Args:
           batch_size: Records in a batch.
           sorted_by_length: True for batches of records of like length, as length bucketing comes near to; False for
-            records in random order: the expectation, sum over x of 1 - P(length <= x) ** batch_size a batch.
+            records in random order: the share that is expected, by the mean length of a batch's longest record, the
+            sum over x of `1 - P(length <= x) ** batch_size`.
         """
         if not self.steps:
             return 0.0
@@ -66,6 +72,6 @@ class Lengths:
             ends = np.minimum(np.arange(0, self.records, batch_size) + batch_size, self.records)
             sizes = np.diff(ends, prepend=0)
             return float(1 - self.steps / (lengths[ends - 1] * sizes).sum())
-        upto: npt.NDArray[np.float64] = np.cumsum(self._counts) / self.records
-        longest = (1 - upto**batch_size).sum()
+        covered: npt.NDArray[np.float64] = np.cumsum(self._counts) / self.records
+        longest = (1 - covered**batch_size).sum()
         return float(1 - self.steps / self.records / longest)

@@ -1,161 +1,159 @@
-"""All record checks that a schema asks for, over batches of records."""
+"""Checks batches of serialized records by all rules that a schema asks for."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.checks import structure as structure_checks
-from tfx_sequence.schemas.checks import values as value_checks
-from tfx_sequence.schemas.checks.arrow_columns import Column, read_column
+from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Ints, read_column
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
 from tfx_sequence.schemas.checks.findings import NAMED, Finding, FindingCounts
-from tfx_sequence.schemas.records.rejects import Reject, excerpt
+from tfx_sequence.schemas.checks.rules import CheckedFeature, FeatureRule, RecordRule, ValueRule, load_rules
+from tfx_sequence.schemas.records.rejects import Reject, make_excerpt
 from tfx_sequence.schemas.tfmd.convert import from_schema
-from tfx_sequence.schemas.tfmd.parts import SEQUENCE, list_feature_protos, read_domain
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE, list_feature_protos
 
 
 class CheckResult(NamedTuple):
-    """What `RecordChecker.check` gives.
+    """The outcome of checking a list of records.
 
     Attributes:
-      tally: What is wrong.
-      keys: The key, and the position in the file, of each record that has one.
-      columns: The features of the spec, of each batch of records that could be decoded.
+      findings: What is wrong with them, counted.
+      keys: The key and the position in the file of each record that has a key.
+      columns: The features of the spec, one mapping for each batch in which records could be decoded.
     """
 
-    tally: FindingCounts
+    findings: FindingCounts
     keys: list[tuple[str, int]]
-    columns: list[dict[str, Column]]
+    columns: list[dict[str, ArrowColumn]]
 
 
 class RecordChecker:
-    """Checks SequenceExamples against a schema.
+    """Checks SequenceExamples against a schema, by the rules of `rules.RULES` and of installed packages.
 
-    Nothing is raised for what is wrong with a record: it is counted, and the first few are named.
+    Nothing is raised for what is wrong with a record: it is counted, and the first few records are named::
+
+        result = RecordChecker(schema).check(records, file="data.tfrecord")
+        for group in result.findings.groups:
+            print(group.reason, group.feature, group.count, group.named)
+
+    Args:
+      schema: What the records should be.
+
+    Attributes:
+      spec: The spec that the schema carries.
+      key_features: The context features whose values name a record.
+
+    Raises:
+      SchemaError: if the schema is not one of sequences.
+      RuleError: if a rule of an installed package cannot be used.
     """
 
     def __init__(self, schema: schema_pb2.Schema) -> None:
-        """Takes the schema.
-
-        Raises:
-          SchemaError: if it is not one of sequences.
-        """
         self.spec = from_schema(schema)
-        self._rules = {proto.name: _Rules(schema, proto) for proto in list_feature_protos(schema)}
         self.key_features = [name for name, feature in self.spec.with_role("key").items() if feature.context]
         self._decoder = BatchDecoder()
+        rules = load_rules()
+        self._record_rules = [rule for rule in rules if isinstance(rule, RecordRule) and rule.applies_to(self.spec)]
+        protos = {proto.name: proto for proto in list_feature_protos(schema)}
+        self._feature_rules: list[tuple[CheckedFeature, list[FeatureRule]]] = []
+        for name, spec in self.spec.features.items():
+            feature = CheckedFeature.from_proto(spec, protos[name], schema)
+            applied = [rule for rule in rules if isinstance(rule, FeatureRule) and rule.applies_to(feature)]
+            self._feature_rules.append((feature, applied))
 
     def check(self, records: Sequence[bytes], file: str | None = None, first: int = 0) -> CheckResult:
-        """What is wrong with some serialized records.
+        """Finds what is wrong with some serialized records.
 
         Args:
           records: The records.
           file: The file that they are in.
           first: The position in the file of the first of them.
         """
-        tallies: list[FindingCounts] = [FindingCounts(records=len(records))]
-        found: list[tuple[str, int]] = []
-        batches: list[dict[str, Column]] = []
-        for positions, decoded in self._decoder.decode(records):
-            places = positions + first
+        counts: list[FindingCounts] = [FindingCounts(records=len(records))]
+        keys: list[tuple[str, int]] = []
+        batches: list[dict[str, ArrowColumn]] = []
+        for indices, decoded in self._decoder.decode(records):
+            positions = indices + first
             if isinstance(decoded, Reject):
-                reject = decoded.at(file=file, record=int(places[0]))
-                tallies.append(FindingCounts.of(reject.reason, "", 1, (reject,)))
+                reject = decoded.at(file=file, record=int(positions[0]))
+                counts.append(FindingCounts.for_reason(reject.reason, "", 1, (reject,)))
                 continue
-            columns = self.columns(decoded)
-            batches.append(columns)
-            keys = self.keys(columns)
-            found += [(key, place) for key, place in zip(keys, places.tolist(), strict=True) if key is not None]
-            for finding in self.find(columns):
-                rejects = tuple(
-                    Reject(reason=finding.reason, message=finding.message(k)).at(
-                        file=file, record=int(places[record]), key=keys[record], excerpt=_excerpt(decoded, int(record))
-                    )
-                    for k, record in enumerate(finding.records[:NAMED])
-                )
-                tallies.append(FindingCounts.of(finding.reason, finding.feature, len(finding.records), rejects))
-        return CheckResult(FindingCounts.sum(tallies), found, batches)
+            batch = _Batch(decoded, self.read_columns(decoded), positions, file)
+            batch_keys = self.read_keys(batch.columns)
+            batches.append(batch.columns)
+            for key, position in zip(batch_keys, positions.tolist(), strict=True):
+                if key is not None:
+                    keys.append((key, position))
+            for finding in self.apply_rules(batch.columns):
+                rejects = batch.name_records(finding, batch_keys)
+                counts.append(FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), rejects))
+        return CheckResult(FindingCounts.sum(counts), keys, batches)
 
-    def columns(self, batch: pa.RecordBatch) -> dict[str, Column]:
-        """The features of the spec in a batch as TFXIO gives it."""
+    def read_columns(self, batch: pa.RecordBatch) -> dict[str, ArrowColumn]:
+        """Reads the features of the spec from a batch as TFXIO gives it."""
         return {name: read_column(batch, name, feature.context) for name, feature in self.spec.features.items()}
 
-    def find(self, columns: Mapping[str, Column]) -> Iterator[Finding]:
-        """Yields what is wrong in a batch, if anything is."""
-        sequence = {name: columns[name] for name in self.spec.sequence}
-        checks = itertools.chain(
-            structure_checks.check_alignment(sequence),
-            structure_checks.check_length(self.spec, sequence),
-            *(self._check_feature(name, column) for name, column in columns.items()),
-        )
-        return (finding for finding in checks if len(finding.records))
+    def apply_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
+        """Yields what is wrong in a batch: with records as a whole, then feature by feature."""
+        return (finding for finding in self._find(columns) if len(finding.records))
 
-    def keys(self, columns: Mapping[str, Column]) -> list[str | None]:
-        """Each record's name for itself: the values of its context features of role `key`; None if it lacks one."""
-        parts = [columns[name].first_of_each() for name in self.key_features]
+    def read_keys(self, columns: Mapping[str, ArrowColumn]) -> list[str | None]:
+        """Reads the key of each record, its values of `key_features`; None if it lacks one of them."""
+        parts = [columns[name].read_first_values() for name in self.key_features]
         if not parts:
             return [None] * len(next(iter(columns.values())).lengths)
         return [None if None in values else "/".join(map(str, values)) for values in zip(*parts, strict=True)]
 
-    def _check_feature(self, name: str, column: Column) -> Iterator[Finding]:
-        feature, rules = self.spec.features[name], self._rules[name]
-        yield from structure_checks.check_present(name, feature, column)
-        yield from structure_checks.check_counts(name, feature, column)
-        yield from structure_checks.check_type(name, feature, column)
-        if not len(column.values) or not structure_checks.has_type(feature, column):
-            return
-        if feature.dtype == "string":
-            yield from value_checks.check_text(name, column)
-        if feature.dtype == "float32":
-            yield from value_checks.check_finite(name, column, feature.missing)
-        if rules.domain is not None:
-            yield from value_checks.check_domain(name, column, rules.domain)
-        if rules.bounds is not None:
-            yield from value_checks.check_bounds(name, column, *rules.bounds)
-        if rules.is_id:
-            yield from value_checks.check_ids(name, column)
-        if feature.role == "time" and not feature.context:
-            yield from value_checks.check_time(name, column.with_one_value_a_step())
-        if feature.spans:
-            yield from value_checks.check_spans(name, column.with_one_value_a_step(), feature.spans)
+    def _find(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
+        for record_rule in self._record_rules:
+            yield from record_rule.find(self.spec, columns)
+        for feature, rules in self._feature_rules:
+            column = columns[feature.name]
+            has_values = column.dtype == feature.spec.dtype
+            for rule in rules:
+                if has_values or not isinstance(rule, ValueRule):
+                    yield from rule.find(feature, column)
 
 
-class _Rules:
-    """What a schema says of the values of one feature.
+class _Batch(NamedTuple):
+    """Records of a file that were decoded together.
 
     Attributes:
-      domain: The strings that it may hold; None if any.
-      bounds: The least and the greatest number that it may hold; None if any.
-      is_id: Whether its numbers are ids of a vocabulary.
+      data: The batch as TFXIO gives it.
+      columns: The features of the spec.
+      positions: Where each record is in the file.
+      file: The file.
     """
 
-    def __init__(self, schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> None:
-        values = read_domain(schema, proto)
-        self.domain = None if values is None else pa.array([value.encode() for value in values], pa.large_binary())
-        self.bounds: tuple[float, float] | None = None
-        for field in ("int_domain", "float_domain"):
-            domain = getattr(proto, field)
-            if domain.HasField("min") or domain.HasField("max"):
-                low = domain.min if domain.HasField("min") else float("-inf")
-                self.bounds = low, domain.max if domain.HasField("max") else float("inf")
-        self.is_id = proto.int_domain.is_categorical
+    data: pa.RecordBatch
+    columns: dict[str, ArrowColumn]
+    positions: Ints
+    file: str | None
+
+    def name_records(self, finding: Finding, keys: Sequence[str | None]) -> tuple[Reject, ...]:
+        """Makes a reject of each of the first few records of a finding."""
+        rejects = []
+        for k, record in enumerate(finding.records[:NAMED].tolist()):
+            reject = Reject(reason=finding.reason, message=finding.describe(k))
+            place = {"file": self.file, "record": int(self.positions[record]), "key": keys[record]}
+            rejects.append(reject.at(**place, excerpt=_excerpt_of_row(self.data.slice(record, 1))))
+        return tuple(rejects)
 
 
-def _excerpt(batch: pa.RecordBatch, record: int) -> str:
-    """The beginning of a record: a value or a list of them for a context feature, a list of steps for a sequence."""
-    row = batch.slice(record, 1)
-    lists = {name: column[0].as_py() for name, column in zip(row.schema.names, row.columns, strict=True)}
-    steps = lists.pop(SEQUENCE, None) or {}
-    context = {name: _shown(values) for name, values in lists.items()}
-    return excerpt({**context, **{name: list(map(_shown, values or ())) for name, values in steps.items()}})
+def _excerpt_of_row(row: pa.RecordBatch) -> str:
+    """Writes the beginning of a batch's only record: its context, and then a list of steps for each feature."""
+    fields = {name: column[0].as_py() for name, column in zip(row.schema.names, row.columns, strict=True)}
+    feature_lists = fields.pop(SEQUENCE, None) or {}
+    context = {name: _simplify(values) for name, values in fields.items()}
+    sequence = {name: [_simplify(step) for step in steps or ()] for name, steps in feature_lists.items()}
+    return make_excerpt({**context, **sequence})
 
 
-def _shown(values: list[Any] | None) -> Any:
-    """One value as itself, and bytes as text."""
+def _simplify(values: list[Any] | None) -> Any:
+    """Takes a single value out of its list, and makes text of bytes."""
     texts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values or ()]
     return texts[0] if len(texts) == 1 else texts

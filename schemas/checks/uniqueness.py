@@ -1,4 +1,4 @@
-"""Keys that more than one record has."""
+"""Finds keys that more than one record has, in one split or in several."""
 
 from __future__ import annotations
 
@@ -24,49 +24,48 @@ class Use(NamedTuple):
     record: int
 
     def __str__(self) -> str:
-        """The place, for a person."""
+        """Writes the place for a person."""
         return f"record {self.record} of {self.file}"
 
 
 class KeyIndex:
     """Where keys are used, in all splits.
 
-    It holds one place for each key, and of keys that are used again no more than a few for each split, so a key that
-    all records have costs no more than another. The order in which places come changes nothing.
+    It holds one place for each key, and a few for each split that uses the key again, so a key that all records have
+    costs no more than another. The order in which uses are added changes nothing.
     """
 
     def __init__(self) -> None:
-        """Of no key yet."""
-        self._once: dict[str, Use] = {}
-        self._again: dict[str, dict[str, _Places]] = {}
+        self._first: dict[str, Use] = {}
+        self._repeated: dict[str, dict[str, _FewUses]] = {}  # Key to split to uses.
 
     def add(self, key: str, use: Use) -> None:
         """Notes that a record has a key."""
-        if key not in self._once:
-            self._once[key] = use
+        if key not in self._first:
+            self._first[key] = use
             return
-        if key not in self._again:
-            self._again[key] = {}
-            self._note(key, self._once[key])
-        self._note(key, use)
+        if key not in self._repeated:
+            self._repeated[key] = {}
+            self._add_repeated(key, self._first[key])
+        self._add_repeated(key, use)
 
-    def tallies(self, feature: str) -> Iterator[tuple[str, FindingCounts]]:
-        """Yields, for each key that is used more than once in all, what is wrong in each split that has it.
+    def find_repeated(self, feature: str) -> Iterator[tuple[str, FindingCounts]]:
+        """Yields a split and its findings, for each key that is used more than once and each split that uses it.
 
         Args:
-          feature: The name that the finding is under.
+          feature: The name that the findings are under.
         """
-        for key, places in self._again.items():
-            kept = [use for split in sorted(places) for use in places[split].first]
-            for split, found in places.items():
-                rejects = tuple(_reject(key, use, kept) for use in found.first)
-                yield split, FindingCounts.of(Reason.DUPLICATE_KEY, feature, found.count, rejects)
+        for key, by_split in self._repeated.items():
+            named = [use for split in sorted(by_split) for use in by_split[split].first]
+            for split, uses in by_split.items():
+                rejects = tuple(_make_reject(key, use, named) for use in uses.first)
+                yield split, FindingCounts.for_reason(Reason.DUPLICATE_KEY, feature, uses.count, rejects)
 
-    def _note(self, key: str, use: Use) -> None:
-        self._again[key].setdefault(use.split, _Places()).add(use)
+    def _add_repeated(self, key: str, use: Use) -> None:
+        self._repeated[key].setdefault(use.split, _FewUses()).add(use)
 
 
-class _Places:
+class _FewUses:
     """How many records of one split have a key, and the first few of them."""
 
     def __init__(self) -> None:
@@ -79,8 +78,8 @@ class _Places:
         del self.first[NAMED:]
 
 
-def _reject(key: str, use: Use, kept: Iterable[Use]) -> Reject:
-    other = next(other for other in kept if other != use)
+def _make_reject(key: str, use: Use, named: Iterable[Use]) -> Reject:
+    other = next(other for other in named if other != use)
     return Reject(
         reason=Reason.DUPLICATE_KEY,
         message=f"the key {key!r} is also that of {other}",

@@ -1,7 +1,7 @@
-"""What can be wrong with a record, as values: a reason, a place and a sentence for the person who has to fix it.
+"""Why a record is not accepted: a reason, a place, and a sentence for the person who has to fix the data.
 
-A check either passes or raises `BadRecordError` with a `Reject` inside. Whoever reads many records catches the error,
-adds the place with `Reject.at`, and goes on; the reject travels as data (pickle, JSON) until somebody reports it.
+Whoever checks a record raises `BadRecordError` with a `Reject` inside. Whoever reads many records catches the error,
+adds the place with `Reject.at`, and goes on. The reject travels as data (pickle, JSON) until somebody reports it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ import pydantic
 
 from tfx_sequence.schemas.spec import Frozen
 
-EXCERPT = 200
-"""The most characters of a bad record that a reject keeps."""
+EXCERPT_LENGTH = 200
+"""The most characters of a bad record that a reject keeps: two lines of a terminal are enough to recognise it by."""
 
+# A record may have thousands of features, and an excerpt has room for a few.
 _EXCERPT_FEATURES = 50
 
 
 class Reason(str, enum.Enum):
-    """Why a record was not accepted. The values are stable: they are written into artifacts."""
+    """Why a record was not accepted. The values are stable, because artifacts hold them.
+
+    Rules of installed packages have reasons of their own, which are plain strings; see `ReasonCode`.
+    """
 
     MALFORMED = "malformed"
     """The text does not follow the format: a row with a column too few, broken JSON."""
@@ -64,9 +68,21 @@ class Reason(str, enum.Enum):
     BROKEN_SPAN = "broken_span"
     """The tags of a span do not follow on from each other as their scheme has it."""
 
+    def __str__(self) -> str:
+        """Returns the value, as for the reasons that are plain strings."""
+        return self.value
 
-def _writable(text: Any) -> Any:
-    """Text that can be written as UTF-8, whatever the data that it quotes: JSON can hold half a surrogate pair."""
+
+# The union is tried from the left, so that equal codes are equal objects, of one hash, whoever wrote them down.
+ReasonCode = Annotated[
+    Reason | Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")],
+    pydantic.Field(union_mode="left_to_right"),
+]
+"""A `Reason`, or the code of a rule that an installed package adds, such as `too_many_urls`. `str` writes either."""
+
+
+def _make_writable(text: Any) -> Any:
+    """Replaces what UTF-8 cannot write, such as the half of a surrogate pair, which JSON can hold."""
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
 
@@ -74,19 +90,19 @@ class Reject(Frozen):
     """One record that was not accepted.
 
     Attributes:
-      reason: The code.
+      reason: The code of what is wrong.
       message: What was found and what was expected, for a person.
-      file: The file that the record is in.
+      file: The file that holds the record.
       line: The line of the file, from 1, where the fault is or the record begins; None for files without lines.
-      offset: The byte in the (decompressed) file, from 0, if that is what is known.
+      offset: The byte of the (decompressed) file, from 0; None where another place is known.
       record: The record's position in the file, from 0; None in long form, where a record is made of rows.
-      row: In long form, the position in the file, from 0, of the row where the fault is or the record begins.
+      row: The position in the file, from 0, of the row where the fault is or the record begins; for long form only.
       key: The record's own name for itself: the values of the spec's features of role `key`.
-      excerpt: The beginning of the record, or in long form of that row, at most `EXCERPT` characters.
+      excerpt: The beginning of the record (in long form, of that row), at most `EXCERPT_LENGTH` characters.
     """
 
-    reason: Reason
-    message: Annotated[str, pydantic.BeforeValidator(_writable)]
+    reason: ReasonCode
+    message: Annotated[str, pydantic.BeforeValidator(_make_writable)]
     file: str | None = None
     line: int | None = None
     offset: int | None = None
@@ -96,21 +112,24 @@ class Reject(Frozen):
     excerpt: str = ""
 
     def at(self, **place: object) -> Reject:
-        """The same reject with those of `file`, `line`, `record`, `row`, `key`, `excerpt` that it does not have yet."""
-        missing = {name: _writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
+        """Returns a copy that also has the given `file`, `line`, `record`, `row`, `key` or `excerpt`.
+
+        What the reject has already stays: who found the fault knows the place best.
+        """
+        missing = {name: _make_writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
         if isinstance(missing.get("excerpt"), str):
             missing["excerpt"] = clip(str(missing["excerpt"]))
         return self.model_copy(update=missing)
 
     def __str__(self) -> str:
-        """The place, the reason with the message, and the excerpt, a line each."""
-        places = {name: getattr(self, name) for name in ("file", "line", "offset", "record", "row", "key")}
+        """Writes the place, the reason with the message, and the excerpt, a line each."""
+        place = {name: getattr(self, name) for name in ("file", "line", "offset", "record", "row", "key")}
         if self.line is not None:
-            del places["row"]
-        where = ", ".join(f"{name} {value}" for name, value in places.items() if value is not None)
+            del place["row"]  # Both are known of a text file, and an editor jumps to lines.
+        where = ", ".join(f"{name} {value}" for name, value in place.items() if value is not None)
         start = "The record begins" if self.row is None else "There it reads"
         excerpt = f"{start}: {self.excerpt}" if self.excerpt else ""
-        return "\n".join(part for part in (where, f"{self.reason.value}: {self.message}", excerpt) if part)
+        return "\n".join(line for line in (where, f"{self.reason}: {self.message}", excerpt) if line)
 
 
 class BadRecordError(ValueError):
@@ -121,41 +140,47 @@ class BadRecordError(ValueError):
     """
 
     def __init__(self, reject: Reject, message: str | None = None) -> None:
-        """Takes the reject, and the whole message where that says more than the reject does."""
+        """Makes the error.
+
+        Args:
+          reject: What is wrong with the record.
+          message: The whole message, where it is to say more than the reject does.
+        """
         super().__init__(reject, message)
         self.reject = reject
         self._message = message
 
     def __str__(self) -> str:
-        """The message."""
+        """Returns the message."""
         return self._message or str(self.reject)
 
 
 def bad_record(reason: Reason, message: str, **place: object) -> BadRecordError:
-    """An error to raise; `place` is what `Reject.at` takes."""
+    """Makes an error to raise. `place` is what `Reject.at` takes."""
     return BadRecordError(Reject(reason=reason, message=message).at(**place))
 
 
 def clip(text: str) -> str:
-    """The first `EXCERPT` characters of `text`, which is then safe to write as UTF-8."""
-    cut = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
-    return str(_writable(cut))
+    """Returns the first `EXCERPT_LENGTH` characters of `text`, safe to write as UTF-8."""
+    clipped = text if len(text) <= EXCERPT_LENGTH else text[: EXCERPT_LENGTH - 1] + "…"
+    return str(_make_writable(clipped))
 
 
 def abbreviate(value: object) -> str:
-    """A value as Python writes it, shortened, in a time that does not depend on its size."""
+    """Writes a value as Python does, but short, in a time that does not depend on its size."""
     return _BRIEF.repr(value)
 
 
-def excerpt(record: Mapping[str, object]) -> str:
-    """The beginning of a record for a person."""
+def make_excerpt(record: Mapping[str, object]) -> str:
+    """Writes the beginning of a record for a person."""
     shown = itertools.islice(record.items(), _EXCERPT_FEATURES)
     return clip(", ".join(f"{name}: {abbreviate(value)}" for name, value in shown))
 
 
-class _Brief(reprlib.Repr):
+class _BriefRepr(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
+        # An excerpt has 200 characters, so more of one list or string would be cut off anyway.
         self.maxlist = self.maxtuple = self.maxdict = 20
         self.maxstring = self.maxother = 60
 
@@ -164,4 +189,4 @@ class _Brief(reprlib.Repr):
         return repr(x) if x.bit_length() < 200 else f"<an integer of {x.bit_length()} bits>"
 
 
-_BRIEF = _Brief()
+_BRIEF = _BriefRepr()

@@ -45,7 +45,7 @@ class Sink:
 
     def reject(self, reject: Reject) -> None:
         """Takes a bad record."""
-        self._rejected[reject.reason.value] += 1
+        self._rejected[str(reject.reason)] += 1
         if len(self._rejects) < DETAILS:
             self._rejects.append(reject)
 

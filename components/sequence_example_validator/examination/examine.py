@@ -101,14 +101,14 @@ def _check(
             for records in read_batches(path):
                 checked = checker.check(records, path, position)
                 position += len(records)
-                tallies[split].append(checked.tally)
+                tallies[split].append(checked.findings)
                 for columns in checked.columns:
                     profiles[split].add(columns)
                 for key, record in checked.keys:
                     index.add(key, Use(split, path, record))
         except BadRecordError as error:
-            tallies[split].append(FindingCounts.of(error.reject.reason, "", 1, (error.reject,)))
-    for split, tally in index.tallies(checker.key_features[0] if checker.key_features else ""):
+            tallies[split].append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
+    for split, tally in index.find_repeated(checker.key_features[0] if checker.key_features else ""):
         tallies[split].append(tally)
     return {split: FindingCounts.sum(found) for split, found in tallies.items()}
 

@@ -3,7 +3,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_records
-from tfx_sequence.schemas.checks.findings import FindingCounts, Group
+from tfx_sequence.schemas.checks.findings import FindingCounts, FindingGroup
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -21,7 +21,7 @@ def group(reason, feature, count=1, named=1):
         Reject(reason=reason, message=f"wrong {number}", file="dir/data.gz", record=number, key=f"s{number}")
         for number in range(named)
     )
-    return Group(reason=reason, feature=feature, count=count, named=rejects)
+    return FindingGroup(reason=reason, feature=feature, count=count, named=rejects)
 
 
 def merged(*groups, text="", severities=None):

@@ -45,7 +45,7 @@ def check(tmp_path):
 
 def found(tally):
     return {
-        (group.reason.value, group.feature): (group.count, [(r.file, r.record, r.key) for r in group.named])
+        (str(group.reason), group.feature): (group.count, [(r.file, r.record, r.key) for r in group.named])
         for group in tally.groups
     }
 

@@ -54,17 +54,17 @@ def test_positions_lead_from_values_to_steps_to_records(batch):
     column = read_column(batch, "v", context=False)
     assert column.record_of_step.tolist() == [0, 1, 2, 2]
     assert column.starts.tolist() == [0, 1, 2, 4]
-    assert [column.place(step) for step in (0, 2, 3)] == [" at step 0", " at step 0", " at step 1"]
-    assert read_column(batch, "id", context=True).place(2) == ""
+    assert [column.describe_step(step) for step in (0, 2, 3)] == [" at step 0", " at step 0", " at step 1"]
+    assert read_column(batch, "id", context=True).describe_step(2) == ""
 
 
 def test_first_of_each_record_is_found(batch):
     column = read_column(batch, "v", context=False)
-    records, steps = column.first_steps(np.array([False, True, True, True]))
+    records, steps = column.find_first_steps(np.array([False, True, True, True]))
     assert (records.tolist(), steps.tolist()) == ([1, 2], [1, 2])
-    records, values = column.first_values(np.array([False, True, False, False, True]))
+    records, values = column.find_first_values(np.array([False, True, False, False, True]))
     assert (records.tolist(), values.tolist()) == ([0, 2], [1, 4])
-    assert [array.tolist() for array in column.first_steps(np.zeros(4, bool))] == [[], []]
+    assert [array.tolist() for array in column.find_first_steps(np.zeros(4, bool))] == [[], []]
 
 
 def test_records_with_another_number_of_values_in_a_step_lose_their_steps(batch):
@@ -82,5 +82,5 @@ def test_value_is_shown_as_text(example):
         [example({}, {"t": ["ğ", b"\xff"], "n": [1, 2]})]
     )
     column = read_column(batch, "t", context=False)
-    assert [column.value(0), column.value(np.int64(1))] == ["ğ", "\\xff"]
-    assert read_column(batch, "n", context=False).value(1) == 2
+    assert [column.read_value(0), column.read_value(np.int64(1))] == ["ğ", "\\xff"]
+    assert read_column(batch, "n", context=False).read_value(1) == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import read_column
-from tfx_sequence.schemas.checks.fingerprints import fingerprints
+from tfx_sequence.schemas.checks.fingerprints import fingerprint_records
 from tfx_sequence.schemas.checks.lengths import Lengths
 from tfx_sequence.schemas.checks.profile import Profile
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -115,14 +115,14 @@ CHANGES = [
 
 def test_fingerprints_tell_records_apart_and_do_not_depend_on_the_batch(example):
     records = [example(*change) for change in CHANGES]
-    whole = fingerprints(columns_of(records)).tolist()
+    whole = fingerprint_records(columns_of(records)).tolist()
     assert len(set(whole)) == len(records)
-    assert [fingerprints(columns_of([record])).tolist()[0] for record in records] == whole
-    assert fingerprints(columns_of(records[::-1])).tolist() == whole[::-1]
+    assert [fingerprint_records(columns_of([record])).tolist()[0] for record in records] == whole
+    assert fingerprint_records(columns_of(records[::-1])).tolist() == whole[::-1]
 
 
 def test_fingerprints_of_all_short_sentences_differ(example):
     words = ["a", "b", "c"]
     sentences = [list(s) for n in range(5) for s in itertools.product(words, repeat=n)]
     records = [example({}, {"tokens": s, "tags": ["X"] * len(s)}) for s in sentences]
-    assert len(set(fingerprints(columns_of(records)).tolist())) == len(sentences)
+    assert len(set(fingerprint_records(columns_of(records)).tolist())) == len(sentences)

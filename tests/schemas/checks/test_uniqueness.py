@@ -11,7 +11,7 @@ def found(*uses):
     for key, *place in uses:
         index.add(key, Use(*place))
     tallies = {}
-    for split, tally in index.tallies("id"):
+    for split, tally in index.find_repeated("id"):
         tallies.setdefault(split, []).append(tally)
     return {split: FindingCounts.sum(parts) for split, parts in tallies.items()}
 
@@ -23,7 +23,7 @@ def test_key_that_is_used_once_is_no_finding():
 def test_key_that_is_used_twice_in_a_split_names_both_records():
     ((split, tally),) = found(("s1", "train", "g", 1), ("s1", "train", "f", 3)).items()
     (group,) = tally.groups
-    assert (split, group.reason.value, group.feature, group.count) == ("train", "duplicate_key", "id", 2)
+    assert (split, str(group.reason), group.feature, group.count) == ("train", "duplicate_key", "id", 2)
     assert [(r.file, r.record, r.key, r.message) for r in group.named] == [
         ("f", 3, "s1", "the key 's1' is also that of record 1 of g"),
         ("g", 1, "s1", "the key 's1' is also that of record 3 of f"),

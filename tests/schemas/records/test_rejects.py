@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from tfx_sequence.schemas.records.rejects import EXCERPT, BadRecordError, Reason, Reject, bad_record, clip
+from tfx_sequence.schemas.records.rejects import EXCERPT_LENGTH, BadRecordError, Reason, Reject, bad_record, clip
 
 REJECT = Reject(
     reason=Reason.WRONG_TYPE, message="`t` has 1, an int, expected a string", file="a.jsonl", line=3, record=2, key="s1"
@@ -37,6 +37,6 @@ def test_at_adds_only_what_is_missing_when_a_place_is_known():
 
 
 def test_clip_caps_the_text_and_makes_it_writable():
-    assert clip("x" * EXCERPT) == "x" * EXCERPT
-    assert clip("x" * 10_000) == "x" * (EXCERPT - 1) + "…"
+    assert clip("x" * EXCERPT_LENGTH) == "x" * EXCERPT_LENGTH
+    assert clip("x" * 10_000) == "x" * (EXCERPT_LENGTH - 1) + "…"
     assert clip("\ud800").encode() == b"\\ud800"
