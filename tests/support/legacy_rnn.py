@@ -33,28 +33,28 @@ CELLS: dict[str, Callable[[], Any]] = {
     "residual": lambda: rnn_cell.ResidualWrapper(rnn_cell.GRUCell(FEATURES)),
     "multi": lambda: rnn_cell.MultiRNNCell([rnn_cell.GRUCell(5), rnn_cell.LSTMCell(4), rnn_cell.BasicRNNCell(2)]),
     "dropout_off": lambda: rnn_cell.DropoutWrapper(rnn_cell.LSTMCell(4), input_keep_prob=1.0),
-    "dropout_lstm": lambda: _dropout(rnn_cell.LSTMCell(4)),
-    "dropout_gru": lambda: _dropout(rnn_cell.GRUCell(4)),
+    "dropout_lstm": lambda: _wrap_in_dropout(rnn_cell.LSTMCell(4)),
+    "dropout_gru": lambda: _wrap_in_dropout(rnn_cell.GRUCell(4)),
 }
 
 
-def _dropout(cell: Any) -> Any:
-    """Variational dropout: the one kind whose random numbers can be asked for. It rounds the rates to float32."""
+def _wrap_in_dropout(cell: Any) -> Any:
+    """Adds variational dropout, the one kind whose random numbers can be asked for. It rounds the rates to float32."""
     rates = {"input_keep_prob": 0.5, "state_keep_prob": 0.75, "output_keep_prob": 0.625}
     return rnn_cell.DropoutWrapper(
         cell, **rates, variational_recurrent=True, input_size=FEATURES, dtype=tf.float64, seed=3
     )
 
 
-def _noise(cell: Any) -> dict[str, tf.Tensor]:
-    """The uniform numbers that a variational DropoutWrapper made its masks from."""
+def _find_noise(cell: Any) -> dict[str, tf.Tensor]:
+    """Finds the uniform numbers that a variational DropoutWrapper made its masks from."""
     names = {"input": "_recurrent_input_noise", "state": "_recurrent_state_noise", "output": "_recurrent_output_noise"}
     if getattr(cell, names["input"], None) is None:
         return {}
     return {f"noise_{name}": tf.nest.flatten(getattr(cell, field))[-1] for name, field in names.items()}
 
 
-def _numbers(rng: np.random.Generator, fetch: Callable[[Any, tf.Tensor], tuple[Any, Any, Any, dict]]) -> dict:
+def _compute_numbers(rng: np.random.Generator, fetch: Callable[[Any, tf.Tensor], tuple[Any, Any, Any, dict]]) -> dict:
     """Builds one graph, runs it on random inputs, states and weights, and returns its numbers."""
     with tf.Graph().as_default(), v1.Session() as session:
         inputs = tf.constant(rng.normal(size=(len(LENGTHS), STEPS, FEATURES)))
@@ -77,24 +77,24 @@ def _numbers(rng: np.random.Generator, fetch: Callable[[Any, tf.Tensor], tuple[A
         return numbers | {"weights": np.array([variable.name for variable in variables])}
 
 
-def _initial(rng: np.random.Generator, cell: Any) -> Any:
+def _make_initial_states(rng: np.random.Generator, cell: Any) -> Any:
     return tf.nest.map_structure(lambda size: tf.constant(rng.normal(size=(len(LENGTHS), size))), cell.state_size)
 
 
-def _one_way(cell: Any, time_major: bool = False) -> Callable[..., tuple]:
+def _run_one_way(cell: Any, time_major: bool = False) -> Callable[..., tuple]:
     def fetch(rng: np.random.Generator, inputs: tf.Tensor) -> tuple:
-        made = cell()
-        initial = _initial(rng, made)
-        fed = tf.transpose(inputs, [1, 0, 2]) if time_major else inputs
-        outputs, states = v1.nn.dynamic_rnn(made, fed, LENGTHS, initial, time_major=time_major)
-        return initial, outputs, states, _noise(made)
+        legacy_cell = cell()
+        initial = _make_initial_states(rng, legacy_cell)
+        steps = tf.transpose(inputs, [1, 0, 2]) if time_major else inputs
+        outputs, states = v1.nn.dynamic_rnn(legacy_cell, steps, LENGTHS, initial, time_major=time_major)
+        return initial, outputs, states, _find_noise(legacy_cell)
 
     return fetch
 
 
-def _both_ways(rng: np.random.Generator, inputs: tf.Tensor) -> tuple:
+def _run_both_ways(rng: np.random.Generator, inputs: tf.Tensor) -> tuple:
     cells = rnn_cell.LSTMCell(4), rnn_cell.GRUCell(5)
-    initial = [_initial(rng, cell) for cell in cells]
+    initial = [_make_initial_states(rng, cell) for cell in cells]
     outputs, states = v1.nn.bidirectional_dynamic_rnn(*cells, inputs, LENGTHS, *initial)
     return initial, outputs, states, {}
 
@@ -102,12 +102,12 @@ def _both_ways(rng: np.random.Generator, inputs: tf.Tensor) -> tuple:
 def main(path: str) -> None:
     """Saves the numbers of all cases."""
     v1.disable_eager_execution()
-    # Gradients of loops in a session need it.
+    # Without it gradients of loops in a session cannot be computed.
     v1.experimental.output_all_intermediates(True)
     rng = np.random.default_rng(20)
-    cases = {name: _one_way(cell) for name, cell in CELLS.items()}
-    cases |= {"time_major": _one_way(CELLS["gru"], time_major=True), "bidirectional": _both_ways}
-    numbers = {name: _numbers(rng, fetch) for name, fetch in cases.items()}
+    cases = {name: _run_one_way(cell) for name, cell in CELLS.items()}
+    cases |= {"time_major": _run_one_way(CELLS["gru"], time_major=True), "bidirectional": _run_both_ways}
+    numbers = {name: _compute_numbers(rng, fetch) for name, fetch in cases.items()}
     np.savez(path, **{f"{name}/{key}": value for name, case in numbers.items() for key, value in case.items()})
 
 

@@ -22,6 +22,6 @@ class LeakyCell(GatedCell):
         self, projected: tf.Tensor, states: list[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         (h,) = states
-        (gate,) = self.gates(projected, h)
+        (gate,) = self.compute_gates(projected, h)
         h = (1 - self.leak) * h + self.leak * tf.tanh(gate)
         return h, [h]

@@ -31,10 +31,12 @@ class AttentionWrapper(Wrapper):
     Args:
       cell: The cell that is wrapped.
       window: The number k of outputs that are looked back at.
+
+    Raises:
+      ValueError: if `window` is less than 1.
     """
 
     def __init__(self, cell: Cell, window: int, **kwargs: Any) -> None:
-        """Wraps `cell`."""
         super().__init__(cell, **kwargs)
         if window < 1:
             raise ValueError(f"`window` must be at least 1, but is {window}.")
@@ -46,51 +48,55 @@ class AttentionWrapper(Wrapper):
         super().build(input_shape)
         features, units = input_shape[-1], self.output_size
         query = sum(tf.nest.flatten(self.cell.state_size))
-        self.input_kernel = self._kernel("input_kernel", features, features)
-        self.context_kernel = self._kernel("context_kernel", units, features)
-        self.memory_kernel = self._kernel("memory_kernel", units, units)
-        self.query_kernel = self._kernel("query_kernel", query, units)
-        self.score_kernel = self._kernel("score_kernel", units, 1)
-        self.output_kernel = self._kernel("output_kernel", 2 * units, units)
-        self.input_bias, self.query_bias, self.output_bias = (
-            self.add_weight(shape=(width,), initializer="zeros", name=name)
-            for name, width in (("input_bias", features), ("query_bias", units), ("output_bias", units))
-        )
+        self.input_kernel = self._add_kernel("input_kernel", features, features)
+        self.context_kernel = self._add_kernel("context_kernel", units, features)
+        self.memory_kernel = self._add_kernel("memory_kernel", units, units)
+        self.query_kernel = self._add_kernel("query_kernel", query, units)
+        self.score_kernel = self._add_kernel("score_kernel", units, 1)
+        self.output_kernel = self._add_kernel("output_kernel", 2 * units, units)
+        self.input_bias = self._add_bias("input_bias", features)
+        self.query_bias = self._add_bias("query_bias", units)
+        self.output_bias = self._add_bias("output_bias", units)
 
-    def _kernel(self, name: str, rows: int, columns: int) -> keras.Variable:
+    def _add_kernel(self, name: str, rows: int, columns: int) -> keras.Variable:
         return self.add_weight(shape=(rows, columns), initializer="glorot_uniform", name=name)
 
+    def _add_bias(self, name: str, width: int) -> keras.Variable:
+        return self.add_weight(shape=(width,), initializer="zeros", name=name)
+
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The input's part of what the wrapped cell reads: `[..., D]` to `[..., D]`."""
+        """Computes the input's part of what the wrapped cell reads: `[..., D]` to `[..., D]`."""
         return tf.matmul(inputs, self.input_kernel) + self.input_bias
 
-    def step(self, fed: tf.Tensor, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step."""
-        inner, context, memory = states
-        output, inner = self.cell.call(fed + tf.matmul(context, self.context_kernel), inner, training)
+    def step(self, projected: tf.Tensor, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step; see `Cell.step`."""
+        cell_states, context, memory = states
+        cell_inputs = projected + tf.matmul(context, self.context_kernel)
+        h, cell_states = self.cell.call(cell_inputs, cell_states, training)
         entries = tf.reshape(memory, [-1, self.window, self.output_size])
-        context = self._attend(tf.concat(tf.nest.flatten(inner), 1), entries)
-        output = tf.matmul(tf.concat([output, context], 1), self.output_kernel) + self.output_bias
-        return output, [inner, context, tf.concat([memory[:, self.output_size :], output], 1)]
+        context = self._attend(tf.concat(tf.nest.flatten(cell_states), 1), entries)
+        output = tf.matmul(tf.concat([h, context], 1), self.output_kernel) + self.output_bias
+        memory = tf.concat([memory[:, self.output_size :], output], 1)
+        return output, [cell_states, context, memory]
 
     def _attend(self, query: tf.Tensor, entries: tf.Tensor) -> tf.Tensor:
-        """The mean `[B, U]` of the entries `[B, k, U]`, weighted by how well each answers the query `[B, Q]`."""
-        asked = tf.matmul(query, self.query_kernel) + self.query_bias
-        hidden = tf.tanh(tf.matmul(entries, self.memory_kernel) + asked[:, tf.newaxis])
+        """Computes the mean `[B, U]` of entries `[B, k, U]`, weighted by how well each answers the query `[B, Q]`."""
+        projected_query = tf.matmul(query, self.query_kernel) + self.query_bias
+        hidden = tf.tanh(tf.matmul(entries, self.memory_kernel) + projected_query[:, tf.newaxis])
         weights = tf.nn.softmax(tf.matmul(hidden, self.score_kernel), axis=1)
         return tf.reduce_sum(weights * entries, 1)
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps, by the loop."""
+        """Computes all steps by the loop, as each depends on the outputs before it; see `Cell.unroll`."""
         return Cell.unroll(self, inputs, lengths, states, training)
 
     def get_initial_state(self, batch_size: Any = None) -> Nest:
-        """The wrapped cell's, and zeros."""
+        """Returns the states that the wrapped cell starts from, and zeros for the context and the memory."""
         context, memory = (tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size[1:])
         return [self.cell.get_initial_state(batch_size=batch_size), context, memory]
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {**super().get_config(), "window": self.window}

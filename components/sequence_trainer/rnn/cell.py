@@ -1,4 +1,4 @@
-"""What a recurrent cell is."""
+"""The base classes of recurrent cells: what a cell must do, and what gated cells have in common."""
 
 from __future__ import annotations
 
@@ -8,55 +8,71 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, loop
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, loop_over_steps
 
 
 class Cell(keras.layers.Layer, abc.ABC):
     """One step of a recurrent network: the base of all cells here, and a cell for `keras.layers.RNN` too.
 
-    A step has two parts, so that the work that needs no state is done once for all steps, in one matrix product::
+    A step has two parts. The first needs no state, so it is computed for all steps at once, in one matrix product::
 
-        fed            = cell.project(inputs)       # [..., D] -> nest of [..., P]: no state
-        output, states = cell.step(fed, states)     # [B, P] and [B, S] -> [B, U] and [B, S]
+        projected      = cell.project(inputs)           # [..., D] -> nest of [..., P]
+        output, states = cell.step(projected, states)   # [B, P] and [B, S] -> [B, U] and [B, S]
 
-    A subclass sets `state_size` and `output_size`, and writes `build`, `project` and `step`. `states` is always a
-    list, and its first entry is the last output; only `GridLSTMCell`, `MultiRNNCell` and `AttentionWrapper` differ.
+    A subclass sets `state_size` and `output_size`, and writes `build`, `project` and `step`. `states` is a list, and
+    its first entry is the last output. Only `GridLSTMCell`, `MultiRNNCell` and `AttentionWrapper` differ in that.
     """
 
     state_size: list[Any]
-    """Width S of each state; a list within the list for a cell made of cells."""
+    """Width S of each state; a list within the list for a cell that is made of cells."""
 
     output_size: int
     """Width U of the output."""
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """All that a step needs of its input and not of the states: `[..., D]` to a nest of `[..., P]`."""
+        """Computes all that a step needs of its input and not of the states: `[..., D]` to a nest of `[..., P]`."""
         return inputs
 
     @abc.abstractmethod
-    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step: what `project` gave `[B, P]` and states `[B, S]` to the output `[B, U]` and the next states."""
+    def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step.
+
+        Args:
+          projected: What `project` returned for the step, a nest of `[B, P]`.
+          states: The states before the step, each `[B, S]`.
+          training: Whether dropout and its like are on.
+
+        Returns:
+          The output `[B, U]`, and the states after the step.
+        """
 
     def call(self, inputs: tf.Tensor, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step from raw inputs `[B, D]`, as `keras.layers.RNN` calls it."""
+        """Computes one step from inputs `[B, D]`, as `keras.layers.RNN` calls it."""
         return self.step(self.project(inputs, training), states, training)
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps: inputs `[T, B, D]` to outputs `[T, B, U]` and the states after each row's last real step.
+        """Computes all steps. A cell that has a faster way than the loop overrides this.
 
-        At padded steps the inputs must be finite and change nothing; the outputs are finite and mean nothing.
-        A cell with a faster way than the loop overrides this.
+        Args:
+          inputs: `[T, B, D]`. Values at padded steps must be finite; they change nothing.
+          lengths: int32 `[B]`, each within 0..T.
+          states: The states before the first step, each `[B, S]`.
+          training: Whether dropout and its like are on.
+
+        Returns:
+          Outputs `[T, B, U]`, finite and without meaning at padded steps, and the states after each row's last real
+          step.
         """
 
-        def step(fed: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
-            return self.step(fed, states, training)
+        def step(projected: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
+            return self.step(projected, states, training)
 
-        return loop(step, self.project(inputs, training), lengths, states)
+        return loop_over_steps(step, self.project(inputs, training), lengths, states)
 
     def get_initial_state(self, batch_size: Any = None) -> Nest:
-        """Zero states `[B, S]`."""
+        """Returns the states that a sequence starts from: zeros `[B, S]`."""
         return [tf.zeros([batch_size, size], self.compute_dtype) for size in self.state_size]
 
 
@@ -65,13 +81,15 @@ class GatedCell(Cell):
 
     Args:
       units: Width U of each gate, of the output and of the state.
+
+    Raises:
+      ValueError: if `units` is less than 1.
     """
 
     gate_biases: ClassVar[tuple[float, ...]]
-    """What the bias of each gate starts at, gates in the order in which they stand in the weights."""
+    """The initial bias of each gate, in the order in which the gates stand in the weights."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        """Makes a cell with one state, its last output."""
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"`units` must be at least 1, but is {units}.")
@@ -89,23 +107,22 @@ class GatedCell(Cell):
         self.bias = add_gate_bias(self, self.gate_biases, self.units)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The input's part of all gates: `[..., D]` to `[..., gates * U]`."""
+        """Computes the input's part of all gates: `[..., D]` to `[..., gates * U]`."""
         return tf.matmul(inputs, self.kernel) + self.bias
 
-    def gates(self, fed: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
-        """The gates before their activations, each `[B, U]`, from `project`'s part and the last output."""
-        return tf.split(fed + tf.matmul(h, self.recurrent_kernel), len(self.gate_biases), axis=1)
+    def compute_gates(self, projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
+        """Adds the last output's part to `project`'s: all gates before their activations, each `[B, U]`."""
+        return tf.split(projected + tf.matmul(h, self.recurrent_kernel), len(self.gate_biases), axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {**super().get_config(), "units": self.units}
 
 
 class MemoryCell(GatedCell):
-    """A gated cell with two states: the last output h and a cell state c."""
+    """A gated cell with two states, the last output h and a cell state c, both of width `units`."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        """Makes a cell with the states h and c."""
         super().__init__(units, **kwargs)
         self.state_size = [units, units]
 
@@ -113,7 +130,7 @@ class MemoryCell(GatedCell):
 def add_gate_bias(cell: Cell, gate_biases: tuple[float, ...], units: int) -> Any:
     """Gives `cell` a bias `[gates * U]` that starts at one value for each gate."""
 
-    def first(shape: Any, dtype: Any = None) -> tf.Tensor:
+    def initialize(shape: Any, dtype: Any = None) -> tf.Tensor:
         return tf.repeat(tf.constant(gate_biases, dtype), units)
 
-    return cell.add_weight(shape=(len(gate_biases) * units,), initializer=first, name="bias")
+    return cell.add_weight(shape=(len(gate_biases) * units,), initializer=initialize, name="bias")

@@ -1,4 +1,4 @@
-"""Wrappers that draw random masks in training: dropout and zoneout."""
+"""Wrappers that regularize a cell by random masks in training: dropout and zoneout."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class DropoutWrapper(Wrapper):
 
     Args:
       cell: The cell that is wrapped.
-      input_rate: Share of the inputs dropped, within 0 and 1 without 1; so are the other two.
+      input_rate: Share of the inputs dropped, at least 0 and less than 1, as the other two rates.
       state_rate: Share of the state dropped.
       output_rate: Share of the outputs dropped; what the next step reads as the last output is not changed.
-      variational: One mask for all steps of a sequence.
-      seed: Of the masks; a random one if None.
+      variational: Whether all steps of a sequence share one mask.
+      seed: Seed of the masks; a random one if None.
+
+    Raises:
+      ValueError: if a rate is out of range, or there is a `state_rate` for a cell that is made of cells.
     """
 
     def __init__(
@@ -40,12 +43,11 @@ class DropoutWrapper(Wrapper):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Wraps `cell`."""
         super().__init__(cell, **kwargs)
         for name, rate in (("input_rate", input_rate), ("state_rate", state_rate), ("output_rate", output_rate)):
             _check_rate(name, rate)
         if state_rate:
-            _check_first_state(self)
+            _check_states_are_flat(self)
         self.input_rate = input_rate
         self.state_rate = state_rate
         self.output_rate = output_rate
@@ -53,41 +55,48 @@ class DropoutWrapper(Wrapper):
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
-    def before(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """The inputs that stay."""
+    def change_inputs(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """Drops inputs."""
         if not (training and self.input_rate):
             return inputs
-        return inputs * self._mask(inputs, inputs.shape[-1], self.input_rate)
+        return inputs * self._draw_mask(inputs, inputs.shape[-1], self.input_rate)
 
-    def aside(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
-        """The mask of the outputs."""
-        return [self._mask(inputs, self.output_size, self.output_rate)] if training and self.output_rate else []
+    def make_extras(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """Draws the mask of the outputs; none if no output is dropped."""
+        if not (training and self.output_rate):
+            return []
+        return [self._draw_mask(inputs, self.output_size, self.output_rate)]
 
-    def after(self, output: tf.Tensor, aside: list[tf.Tensor]) -> tf.Tensor:
-        """The outputs that stay."""
-        return output * aside[0] if aside else output
+    def change_outputs(self, outputs: tf.Tensor, extras: list[tf.Tensor]) -> tf.Tensor:
+        """Drops outputs."""
+        return outputs * extras[0] if extras else outputs
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """The wrapped cell's part, and the masks of outputs and states."""
-        drops = training and self.state_rate
-        state_mask = [self._mask(inputs, self.state_size[0], self.state_rate)] if drops else []
-        return [super().project(inputs, training), state_mask]
+        """Computes what `Wrapper.project` does, and draws the masks of the states."""
+        # The mask of the states is drawn first: another order would draw other masks from the same seed.
+        state_masks = []
+        if training and self.state_rate:
+            state_masks.append(self._draw_mask(inputs, self.state_size[0], self.state_rate))
+        return [super().project(inputs, training), state_masks]
 
-    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step."""
-        fed, state_mask = fed
-        output, states = super().step(fed, states, training)
-        return output, [states[0] * state_mask[0], *states[1:]] if state_mask else states
+    def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step; see `Cell.step`."""
+        projected, state_masks = projected
+        output, states = super().step(projected, states, training)
+        if state_masks:
+            states = [states[0] * state_masks[0], *states[1:]]
+        return output, states
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps; in the wrapped cell's own way, unless states are dropped between them."""
-        way = Cell.unroll if training and self.state_rate else Wrapper.unroll
-        return way(self, inputs, lengths, states, training)
+        """Computes all steps in the wrapped cell's own way, unless states are dropped between them."""
+        if training and self.state_rate:
+            return Cell.unroll(self, inputs, lengths, states, training)
+        return super().unroll(inputs, lengths, states, training)
 
-    def _mask(self, inputs: tf.Tensor, width: int, rate: float) -> tf.Tensor:
-        """The mask `[..., B, width]` for inputs `[..., B, D]`: zeros, and what scales the rest up."""
+    def _draw_mask(self, inputs: tf.Tensor, width: int, rate: float) -> tf.Tensor:
+        """Draws a mask `[..., B, width]` for inputs `[..., B, D]`: 0 where dropped, `1 / (1 - rate)` elsewhere."""
         shape = tf.concat([tf.shape(inputs)[:-1], [width]], 0)
         noise_shape = shape
         if self.variational:
@@ -96,12 +105,12 @@ class DropoutWrapper(Wrapper):
                     "Variational dropout draws one mask for all steps, but the cell was given a single step. Run it "
                     "with DynamicRNN or dynamic_rnn, and not within a MultiRNNCell that another cell wraps."
                 )
-            noise_shape = tf.concat([[1], shape[1:]], 0)
-        kept = _bernoulli(noise_shape, 1 - rate, self.generator, self.compute_dtype)
+            noise_shape = tf.concat([[1], shape[1:]], 0)  # One mask for all of T.
+        kept = _draw_ones(noise_shape, 1 - rate, self.generator, self.compute_dtype)
         return tf.broadcast_to(kept / (1 - rate), shape)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         names = ("input_rate", "state_rate", "output_rate", "variational", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
@@ -110,20 +119,22 @@ class DropoutWrapper(Wrapper):
 class ZoneoutWrapper(Wrapper):
     """Lets a random share of each state's units keep their value from one step to the next.
 
-    In training a unit keeps its value with probability `rate`; else all move to the expectation,
-    `rate * before + (1 - rate) * after`. The output is the first state after that. Source: Krueger et al. 2016,
-    "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations".
+    In training a unit keeps its value with probability `rate`. Otherwise each takes the expected value,
+    `rate * old + (1 - rate) * new`. The output is the first state after that. Source: Krueger et al. 2016, "Zoneout:
+    Regularizing RNNs by Randomly Preserving Hidden Activations".
 
     Args:
       cell: The cell that is wrapped; its first state must be its output.
-      rates: For each state the probability that a unit keeps its value, within 0 and 1 without 1.
-      seed: Of the masks; a random one if None.
+      rates: For each state the probability that a unit keeps its value, at least 0 and less than 1.
+      seed: Seed of the masks; a random one if None.
+
+    Raises:
+      ValueError: if a rate is out of range, there is not one for each state, or the first state is not the output.
     """
 
     def __init__(self, cell: Cell, rates: list[float], seed: int | None = None, **kwargs: Any) -> None:
-        """Wraps `cell`."""
         super().__init__(cell, **kwargs)
-        _check_first_state(self)
+        _check_states_are_flat(self)
         if len(rates) != len(self.state_size):
             raise ValueError(f"`rates` must have a rate for each of the {len(self.state_size)} states, but is {rates}.")
         if self.state_size[0] != self.output_size:
@@ -137,36 +148,35 @@ class ZoneoutWrapper(Wrapper):
         self.generator = keras.random.SeedGenerator(seed)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """The wrapped cell's part, and for each state the share that it keeps, 0 or 1 in training."""
-        keeps = []
-        for size, rate in zip(self.state_size, self.rates, strict=True) if training else ():
-            shape = tf.concat([tf.shape(inputs)[:-1], [size]], 0)
-            keeps.append(_bernoulli(shape, rate, self.generator, self.compute_dtype))
-        return [super().project(inputs, training), keeps]
+        """Computes what `Wrapper.project` does, and draws for each state in training which units keep their value."""
+        keep_masks = []
+        if training:
+            for size, rate in zip(self.state_size, self.rates, strict=True):
+                shape = tf.concat([tf.shape(inputs)[:-1], [size]], 0)
+                keep_masks.append(_draw_ones(shape, rate, self.generator, self.compute_dtype))
+        return [super().project(inputs, training), keep_masks]
 
-    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step."""
-        fed, keeps = fed
-        _, new = super().step(fed, states, training)
-        mixed = [
-            keep * before + (1 - keep) * after
-            for keep, before, after in zip(keeps or self.rates, states, new, strict=True)
-        ]
+    def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step; see `Cell.step`."""
+        projected, keep_masks = projected
+        _, new_states = super().step(projected, states, training)
+        shares = keep_masks or self.rates  # 0 or 1 for each unit in training, and the expectation otherwise.
+        mixed = [keep * old + (1 - keep) * new for keep, old, new in zip(shares, states, new_states, strict=True)]
         return mixed[0], mixed
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps, by the loop."""
+        """Computes all steps by the loop, as every state is changed; see `Cell.unroll`."""
         return Cell.unroll(self, inputs, lengths, states, training)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {**super().get_config(), "rates": self.rates, "seed": self.seed}
 
 
-def _bernoulli(shape: tf.Tensor, probability: float, generator: keras.random.SeedGenerator, dtype: str) -> tf.Tensor:
-    """Ones with the given probability, zeros else."""
+def _draw_ones(shape: tf.Tensor, probability: float, generator: keras.random.SeedGenerator, dtype: str) -> tf.Tensor:
+    """Draws ones with the given probability, and zeros otherwise."""
     draws = tf.random.stateless_uniform(shape, tf.cast(generator.next(), tf.int32))
     return tf.cast(draws < probability, dtype)
 
@@ -176,7 +186,8 @@ def _check_rate(name: str, rate: float) -> None:
         raise ValueError(f"`{name}` must be at least 0 and less than 1, but is {rate}.")
 
 
-def _check_first_state(wrapper: Wrapper) -> None:
+def _check_states_are_flat(wrapper: Wrapper) -> None:
+    """Checks that states are plain tensors, as those of a cell that is made of cells are not."""
     if not all(isinstance(size, int) for size in wrapper.state_size):
-        names = type(wrapper).__name__, type(wrapper.cell).__name__
-        raise ValueError("{} cannot reach the states of the cells within {}: wrap those.".format(*names))
+        wrapper_name, cell_name = type(wrapper).__name__, type(wrapper.cell).__name__
+        raise ValueError(f"{wrapper_name} cannot reach the states of the cells within {cell_name}: wrap those.")

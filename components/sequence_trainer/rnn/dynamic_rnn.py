@@ -1,4 +1,11 @@
-"""Dynamic RNNs over padded batches: the length of each row is required, and padding changes nothing."""
+"""Layers and functions that run a recurrent cell over padded batches of sequences of unequal length.
+
+The length of each row is required, and padding changes nothing::
+
+    inputs  a b c    lengths 3    outputs  A B C    final states   after c
+            d - -            1             D 0 0                   after d
+            - - -            0             0 0 0                   the initial ones
+"""
 
 from __future__ import annotations
 
@@ -7,34 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, loop, real_steps
-
-
-def _unroll(cell: Any, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool) -> tuple[tf.Tensor, Nest]:
-    """Runs any cell over `[T, B, D]`; Keras' own cells have only `__call__`."""
-    if hasattr(cell, "unroll"):
-        return cell.unroll(inputs, lengths, states, training)
-    return loop(lambda fed, states: cell(fed, states, training=training), inputs, lengths, states)
-
-
-def _checked_lengths(lengths: Any, steps: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-    """The lengths as int32 `[B]`, each within 0..T."""
-    if lengths is None:
-        raise ValueError("`lengths` must give the number of real steps of each row, an int tensor [B], but is None.")
-    lengths = tf.convert_to_tensor(lengths)
-    if not lengths.dtype.is_integer:
-        raise TypeError(f"`lengths` must be integers, but is of type {lengths.dtype.name}.")
-    lengths = tf.cast(lengths, tf.int32)
-    tf.debugging.assert_equal(tf.shape(lengths), [batch], "`lengths` must have one entry for each row of `inputs`")
-    tf.debugging.assert_non_negative(lengths, "`lengths` must not be negative")
-    tf.debugging.assert_less_equal(lengths, steps, "`lengths` must not be greater than T, the steps of `inputs`")
-    return lengths
-
-
-def _of_length(steps: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """`[T, B, D]` cut or padded to `length` steps."""
-    missing = tf.maximum(length - tf.shape(steps)[0], 0)
-    return tf.pad(steps[:length], [[0, missing], [0, 0], [0, 0]])
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, loop_over_steps, real_steps
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
@@ -45,20 +25,20 @@ class DynamicRNN(keras.layers.Layer):
     row of length zero. What stands in `inputs` at padded steps, NaN included, changes no number and no gradient.
 
     Args:
-      cell: A cell of this package, or any Keras RNN cell.
-      time_major: Inputs and outputs are `[T, B, ...]` in place of `[B, T, ...]`. Saves two transpositions.
-      trainable_initial_state: The states that a row starts from are weights, from zero; zeros that stay if False.
+      cell: A cell of this package, or any Keras RNN cell. Its dtype policy is the layer's too, unless one is given.
+      time_major: Whether inputs and outputs are `[T, B, ...]` in place of `[B, T, ...]`. Saves two transpositions.
+      trainable_initial_state: Whether the states that a row starts from are weights, which start at zero; if not, they
+        stay zero.
     """
 
     def __init__(
         self, cell: Any, time_major: bool = False, trainable_initial_state: bool = False, **kwargs: Any
     ) -> None:
-        """Makes the layer; its dtype policy is that of the cell, unless given."""
         super().__init__(**{"dtype": cell.dtype_policy, **kwargs})
         self.cell = cell
         self.time_major = time_major
         self.trainable_initial_state = trainable_initial_state
-        # Keras would compile a model for XLA where it finds a GPU; the block operations have no XLA kernel.
+        # Keras would compile a model for XLA where it finds a GPU, but the fused operations have no XLA kernel.
         self.supports_jit = False
 
     def build(self, input_shape: Any) -> None:
@@ -92,32 +72,36 @@ class DynamicRNN(keras.layers.Layer):
         """
         if not self.time_major:
             inputs = tf.transpose(inputs, [1, 0, 2])
-        total = inputs.shape[0]
+        static_steps = inputs.shape[0]
         steps, batch = tf.unstack(tf.shape(inputs)[:2])
-        lengths = _checked_lengths(lengths, steps, batch)
-        # Steps that are padding in all rows are not computed, but one step always is: cuDNN and loops need one.
+        lengths = _check_lengths(lengths, steps, batch)
+
+        # Steps that are padding in all rows are cut off, but one step always stays: cuDNN and loops need one.
         longest = tf.maximum(tf.reduce_max(lengths), 1)
         real = real_steps(lengths, longest)
-        inputs = _of_length(inputs, longest)
+        inputs = _resize_steps(inputs, longest)
+        # Not a product with the mask: NaN times 0 is NaN, and so would be the gradient.
         inputs = tf.where(real, inputs, tf.zeros([], inputs.dtype))
-        states = self._first_states(initial_state, batch)
-        outputs, states = _unroll(self.cell, inputs, lengths, states, training)
+
+        states = self._make_first_states(initial_state, batch)
+        outputs, states = _run_cell(self.cell, inputs, lengths, states, training)
+
         outputs = tf.where(real, outputs, tf.zeros([], outputs.dtype))
-        outputs = tf.ensure_shape(_of_length(outputs, steps), [total, None, None])
+        outputs = tf.ensure_shape(_resize_steps(outputs, steps), [static_steps, None, None])
         return outputs if self.time_major else tf.transpose(outputs, [1, 0, 2]), states
 
-    def _first_states(self, given: Nest, batch: tf.Tensor) -> Nest:
-        """The states that rows start from, in the cell's own structure."""
+    def _make_first_states(self, initial_state: Nest, batch: tf.Tensor) -> Nest:
+        """Makes the states that rows start from, in the cell's own structure."""
         zeros = self.cell.get_initial_state(batch_size=batch)
-        if given is not None:
-            return tf.nest.pack_sequence_as(zeros, tf.nest.flatten(given))
+        if initial_state is not None:
+            return tf.nest.pack_sequence_as(zeros, tf.nest.flatten(initial_state))
         if not self.trainable_initial_state:
             return zeros
         rows = [tf.convert_to_tensor(state)[tf.newaxis] for state in self.initial_states]
         return tf.nest.pack_sequence_as(zeros, [tf.tile(row, [batch, 1]) for row in rows])
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the layer from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
@@ -127,7 +111,7 @@ class DynamicRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DynamicRNN:
-        """Makes the layer that `get_config` described."""
+        """Makes the layer from what `get_config` returned."""
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
@@ -135,14 +119,22 @@ class DynamicRNN(keras.layers.Layer):
 class BidirectionalRNN(keras.layers.Layer):
     """Reads each row from its first real step to its last, and from its last real step to its first.
 
-    Both readings have the contract of `DynamicRNN`; the backward outputs stand at the steps that they belong to
-    (Schuster and Paliwal 1997, "Bidirectional Recurrent Neural Networks").
+    Both readings treat padding as `DynamicRNN` does. The backward outputs stand at the steps that they belong to::
+
+        steps                  a  b  c  -
+        the backward cell      c  b  a  -      reads, and outputs in this order
+        backward outputs       A  B  C  0
+
+    Source: Schuster and Paliwal 1997, "Bidirectional Recurrent Neural Networks".
 
     Args:
       cell_fw: The cell that reads forward.
       cell_bw: The cell that reads backward; another object than `cell_fw`.
       time_major: As in `DynamicRNN`.
       trainable_initial_state: As in `DynamicRNN`, for each direction.
+
+    Raises:
+      ValueError: if the two cells are one object.
     """
 
     def __init__(
@@ -153,7 +145,6 @@ class BidirectionalRNN(keras.layers.Layer):
         trainable_initial_state: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Makes one `DynamicRNN` for each direction."""
         super().__init__(**{"dtype": cell_fw.dtype_policy, **kwargs})
         if cell_fw is cell_bw:
             raise ValueError("`cell_fw` and `cell_bw` must be two cells, each with its weights, but are one object.")
@@ -170,7 +161,7 @@ class BidirectionalRNN(keras.layers.Layer):
     def call(
         self, inputs: tf.Tensor, lengths: tf.Tensor, initial_state: Nest = None, training: bool = False
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[Nest, Nest]]:
-        """Runs both cells; arguments as in `DynamicRNN`, `initial_state` a pair (forward, backward).
+        """Runs both cells. Arguments and errors are those of `DynamicRNN`; `initial_state` is a pair.
 
         Returns:
           Outputs (forward, backward), each `[B, T, U]`, and the final states (forward, backward). The backward states
@@ -182,12 +173,12 @@ class BidirectionalRNN(keras.layers.Layer):
         return (out_fw, self._reverse(out_bw, lengths)), (state_fw, state_bw)
 
     def _reverse(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """The real steps of each row in reverse, padding left where it is."""
+        """Reverses the real steps of each row, and leaves padding where it is."""
         time, batch = (0, 1) if self.time_major else (1, 0)
         return tf.reverse_sequence(steps, lengths, seq_axis=time, batch_axis=batch)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the layer from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {
             **super().get_config(),
             "cell_fw": keras.saving.serialize_keras_object(self.forward.cell),
@@ -198,7 +189,7 @@ class BidirectionalRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BidirectionalRNN:
-        """Makes the layer that `get_config` described."""
+        """Makes the layer from what `get_config` returned."""
         cells = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("cell_fw", "cell_bw")}
         return cls(**{**config, **cells})
 
@@ -212,7 +203,7 @@ def dynamic_rnn(
     time_major: bool = False,
     training: bool = False,
 ) -> tuple[tf.Tensor, Nest]:
-    """`DynamicRNN` as a function: see there. The weights are the cell's."""
+    """Runs a cell over a padded batch, as the layer `DynamicRNN` does. The weights are the cell's."""
     layer = DynamicRNN(cell, time_major)
     return layer(inputs, _as_tensor(lengths), initial_state, training=training)
 
@@ -227,11 +218,40 @@ def bidirectional_dynamic_rnn(
     time_major: bool = False,
     training: bool = False,
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[Nest, Nest]]:
-    """`BidirectionalRNN` as a function: see there. The weights are the cells'."""
+    """Runs two cells over a padded batch, as the layer `BidirectionalRNN` does. The weights are the cells'."""
     layer = BidirectionalRNN(cell_fw, cell_bw, time_major)
     return layer(inputs, _as_tensor(lengths), initial_state, training=training)
 
 
 def _as_tensor(lengths: Any) -> Any:
-    """A list as a tensor: Keras takes a list for many arguments."""
+    """Makes a tensor of a list, which Keras would take for a list of arguments."""
     return tf.convert_to_tensor(lengths) if isinstance(lengths, list | tuple) else lengths
+
+
+def _run_cell(cell: Any, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool) -> tuple[tf.Tensor, Nest]:
+    """Runs any cell over `[T, B, D]`: one of ours in its own way, one of Keras, which has no `unroll`, by the loop."""
+    if hasattr(cell, "unroll"):
+        return cell.unroll(inputs, lengths, states, training)
+    return loop_over_steps(
+        lambda step_inputs, states: cell(step_inputs, states, training=training), inputs, lengths, states
+    )
+
+
+def _check_lengths(lengths: Any, steps: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    """Checks that there is a length within 0..T for each row, and returns them as int32 `[B]`."""
+    if lengths is None:
+        raise ValueError("`lengths` must give the number of real steps of each row, an int tensor [B], but is None.")
+    lengths = tf.convert_to_tensor(lengths)
+    if not lengths.dtype.is_integer:
+        raise TypeError(f"`lengths` must be integers, but is of type {lengths.dtype.name}.")
+    lengths = tf.cast(lengths, tf.int32)
+    tf.debugging.assert_equal(tf.shape(lengths), [batch], "`lengths` must have one entry for each row of `inputs`")
+    tf.debugging.assert_non_negative(lengths, "`lengths` must not be negative")
+    tf.debugging.assert_less_equal(lengths, steps, "`lengths` must not be greater than T, the steps of `inputs`")
+    return lengths
+
+
+def _resize_steps(steps: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Cuts `[T, B, D]` to `length` steps, or pads it with zeros to as many."""
+    missing = tf.maximum(length - tf.shape(steps)[0], 0)
+    return tf.pad(steps[:length], [[0, missing], [0, 0], [0, 0]])

@@ -1,4 +1,4 @@
-"""Cells that recur over the frequencies within a step as well as over time."""
+"""Cells that recur over blocks of a step's features, such as the frequencies of speech, as well as over time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell, add_gate_bias
 
 States = list[tf.Tensor]
-_FORGET = (0.0, 1.0, 0.0, 0.0)
-
-
-def _lstm(gates: tf.Tensor, c: tf.Tensor) -> States:
-    """The states h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and its cell state `[B, U]`."""
-    i, f, g, o = tf.split(gates, 4, axis=1)
-    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-    return [tf.sigmoid(o) * tf.tanh(c), c]
+_LSTM_BIASES = (0.0, 1.0, 0.0, 0.0)
+"""The gates i, f, g, o start so that a new cell keeps its state."""
 
 
 class _FrequencyCell(Cell):
-    """A cell that cuts its input in K overlapping blocks of neighbouring features, and reads them one after another.
+    """A cell that cuts its input into K blocks of neighbouring features, and reads them one after another.
+
+    With `blocks=3, width=4, stride=2`, blocks overlap by two features::
+
+        features   0 1 2 3 4 5 6 7
+        block 0    [     ]
+        block 1        [     ]
+        block 2            [     ]
 
     All blocks share their weights. A block's gates are linear in the block, in its output one step before, and in the
     output of the block before it in the same step.
@@ -31,13 +32,15 @@ class _FrequencyCell(Cell):
       blocks: The number K of blocks.
       width: The features in a block.
       stride: The features from the start of a block to that of the next; `width`, no overlap, if None.
+
+    Raises:
+      ValueError: if a number is less than 1.
     """
 
     gate_biases: ClassVar[tuple[float, ...]]
-    """What the bias of each gate starts at."""
+    """The initial bias of each gate, in the order in which the gates stand in the weights."""
 
     def __init__(self, units: int, blocks: int, width: int, stride: int | None = None, **kwargs: Any) -> None:
-        """Makes a cell with the states h and c, K blocks of U values each."""
         super().__init__(**kwargs)
         self.units = units
         self.blocks = blocks
@@ -50,7 +53,11 @@ class _FrequencyCell(Cell):
         self.output_size = blocks * units
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights, for inputs of exactly `width + (blocks - 1) * stride` features."""
+        """Makes the weights, for inputs of exactly `width + (blocks - 1) * stride` features.
+
+        Raises:
+          ValueError: if the inputs have another number of features.
+        """
         features = self.width + (self.blocks - 1) * self.stride
         if input_shape[-1] != features:
             raise ValueError(
@@ -59,27 +66,28 @@ class _FrequencyCell(Cell):
             )
         gates = len(self.gate_biases) * self.units
         self.kernel = self.add_weight(shape=(self.width, gates), initializer="glorot_uniform", name="kernel")
-        self.time_kernel, self.frequency_kernel = (
-            self.add_weight(shape=(self.units, gates), initializer="orthogonal", name=name)
-            for name in ("time_kernel", "frequency_kernel")
+        recurrent_shape = (self.units, gates)
+        self.time_kernel = self.add_weight(shape=recurrent_shape, initializer="orthogonal", name="time_kernel")
+        self.frequency_kernel = self.add_weight(
+            shape=recurrent_shape, initializer="orthogonal", name="frequency_kernel"
         )
         self.bias = add_gate_bias(self, self.gate_biases, self.units)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The input's part of all gates of all blocks: `[..., D]` to `[..., K, gates * U]`."""
+        """Computes the input's part of all gates of all blocks: `[..., D]` to `[..., K, gates * U]`."""
         blocks = tf.signal.frame(inputs, self.width, self.stride)
         return tf.matmul(blocks, self.kernel) + self.bias
 
-    def time_part(self, fed: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
-        """What each block's gates `[B, gates * U]` get from the input and from the step before."""
-        return tf.unstack(fed + tf.matmul(self.per_block(h), self.time_kernel), self.blocks, axis=1)
+    def compute_block_gates(self, projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
+        """Adds the last outputs' part to `project`'s: for each block its gates `[B, gates * U]`, but for frequency."""
+        return tf.unstack(projected + tf.matmul(self.split_blocks(h), self.time_kernel), self.blocks, axis=1)
 
-    def per_block(self, states: tf.Tensor) -> tf.Tensor:
-        """States `[B, K * U]` as `[B, K, U]`."""
-        return tf.reshape(states, [-1, self.blocks, self.units])
+    def split_blocks(self, state: tf.Tensor) -> tf.Tensor:
+        """Splits a state `[B, K * U]` into `[B, K, U]`."""
+        return tf.reshape(state, [-1, self.blocks, self.units])
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         own = {"units": self.units, "blocks": self.blocks, "width": self.width, "stride": self.stride}
         return {**super().get_config(), **own}
 
@@ -93,18 +101,21 @@ class TimeFrequencyLSTMCell(_FrequencyCell):
     Time-Frequency Patterns with LSTM vs. Convolutional Architectures for LVCSR Tasks".
     """
 
-    gate_biases = _FORGET
+    gate_biases = _LSTM_BIASES
 
-    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
-        """One step."""
-        cells = tf.unstack(self.per_block(states[1]), axis=1)
-        h = tf.zeros_like(cells[0])
-        after: list[States] = []
-        for gates, c in zip(self.time_part(fed, states[0]), cells, strict=True):
-            h, c = _lstm(gates + tf.matmul(h, self.frequency_kernel), c)
-            after.append([h, c])
-        hs, cs = (tf.concat(parts, 1) for parts in zip(*after, strict=True))
-        return hs, [hs, cs]
+    def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """Computes one step; see `Cell.step`."""
+        h_before, c_before = states
+        gates_of_blocks = self.compute_block_gates(projected, h_before)
+        c_of_blocks = tf.unstack(self.split_blocks(c_before), axis=1)
+        below = tf.zeros_like(c_of_blocks[0])  # The output of the block before; the first has none.
+        hs, cs = [], []
+        for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
+            below, c = _lstm_step(gates + tf.matmul(below, self.frequency_kernel), c)
+            hs.append(below)
+            cs.append(c)
+        h = tf.concat(hs, 1)
+        return h, [h, tf.concat(cs, 1)]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
@@ -118,22 +129,32 @@ class GridLSTMCell(_FrequencyCell):
     above.
     """
 
-    gate_biases = _FORGET + _FORGET
+    gate_biases = _LSTM_BIASES + _LSTM_BIASES
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Makes a cell with two outputs for each block."""
         super().__init__(*args, **kwargs)
         self.output_size = 2 * self.blocks * self.units
 
-    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
-        """One step."""
-        cells = tf.unstack(self.per_block(states[1]), axis=1)
-        frequency_h = frequency_c = tf.zeros_like(cells[0])
-        after: list[list[tf.Tensor]] = []
-        for gates, c in zip(self.time_part(fed, states[0]), cells, strict=True):
-            along_time, along_frequency = tf.split(gates + tf.matmul(frequency_h, self.frequency_kernel), 2, axis=1)
-            h, c = _lstm(along_time, c)
-            frequency_h, frequency_c = _lstm(along_frequency, frequency_c)
-            after.append([h, c, tf.concat([h, frequency_h], 1)])
-        hs, cs, outputs = (tf.concat(parts, 1) for parts in zip(*after, strict=True))
-        return outputs, [hs, cs]
+    def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """Computes one step; see `Cell.step`."""
+        h_before, c_before = states
+        gates_of_blocks = self.compute_block_gates(projected, h_before)
+        c_of_blocks = tf.unstack(self.split_blocks(c_before), axis=1)
+        frequency_h = frequency_c = tf.zeros_like(c_of_blocks[0])
+        hs, cs, outputs = [], [], []
+        for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
+            gates += tf.matmul(frequency_h, self.frequency_kernel)
+            time_gates, frequency_gates = tf.split(gates, 2, axis=1)
+            h, c = _lstm_step(time_gates, c)
+            frequency_h, frequency_c = _lstm_step(frequency_gates, frequency_c)
+            hs.append(h)
+            cs.append(c)
+            outputs += [h, frequency_h]
+        return tf.concat(outputs, 1), [tf.concat(hs, 1), tf.concat(cs, 1)]
+
+
+def _lstm_step(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Computes h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and the c before `[B, U]`."""
+    i, f, g, o = tf.split(gates, 4, axis=1)
+    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(c), c

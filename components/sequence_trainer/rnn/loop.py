@@ -1,4 +1,4 @@
-"""The loop over steps that all recurrent cells share."""
+"""The loop over steps that all recurrent cells share, and what their fused operations need beside it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Step = Callable[[Nest, Nest], tuple[tf.Tensor, Nest]]
 
 
 def real_steps(lengths: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-    """The mask of real steps, time-major: bool `[T, B, 1]` from int32 `[B]` lengths and the scalar T."""
+    """Returns the time-major mask of real steps: bool `[T, B, 1]` from int32 `[B]` lengths and the scalar T."""
     return tf.range(steps)[:, tf.newaxis, tf.newaxis] < lengths[:, tf.newaxis]
 
 
-def loop(step: Step, inputs: Nest, lengths: tf.Tensor, states: Nest) -> tuple[tf.Tensor, Nest]:
+def loop_over_steps(step: Step, inputs: Nest, lengths: tf.Tensor, states: Nest) -> tuple[tf.Tensor, Nest]:
     """Runs `step` over time, and keeps the states of a row as they are once the row has ended.
 
     ::
@@ -28,7 +28,7 @@ def loop(step: Step, inputs: Nest, lengths: tf.Tensor, states: Nest) -> tuple[tf
         states          = new where t < lengths, else states
 
     Args:
-      step: What is done at each step.
+      step: Computes one step.
       inputs: Nest of `[T, B, ...]`. Values at padded steps must be finite; they change nothing.
       lengths: int32 `[B]`, each within 0..T.
       states: Nest of `[B, ...]`; `step` must keep its structure, shapes and dtypes.
@@ -36,17 +36,24 @@ def loop(step: Step, inputs: Nest, lengths: tf.Tensor, states: Nest) -> tuple[tf
     Returns:
       Outputs `[T, B, U]`, finite and without meaning at padded steps, and the states after each row's last real step.
     """
-    flat = tf.nest.flatten(inputs)
-    steps = tf.shape(flat[0])[0]
+    flat_inputs = tf.nest.flatten(inputs)
+    steps = tf.shape(flat_inputs[0])[0]
     real = real_steps(lengths, steps)
-    dtype = tf.nest.flatten(states)[0].dtype
+    output_dtype = tf.nest.flatten(states)[0].dtype
+    arrays = [tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x) for x in flat_inputs]
 
     def body(t: tf.Tensor, outputs: tf.TensorArray, states: Nest) -> tuple[tf.Tensor, tf.TensorArray, Nest]:
-        output, new = step(tf.nest.pack_sequence_as(inputs, [feed.read(t) for feed in feeds]), states)
-        new = tf.nest.map_structure(lambda after, before: tf.where(real[t], after, before), new, states)
-        return t + 1, outputs.write(t, output), new
+        inputs_at_t = tf.nest.pack_sequence_as(inputs, [array.read(t) for array in arrays])
+        output, new_states = step(inputs_at_t, states)
+        new_states = tf.nest.map_structure(lambda new, old: tf.where(real[t], new, old), new_states, states)
+        return t + 1, outputs.write(t, output), new_states
 
-    feeds = [tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x) for x in flat]
-    start = (tf.constant(0), tf.TensorArray(dtype, steps), states)
+    start = (tf.constant(0), tf.TensorArray(output_dtype, steps), states)
     _, outputs, states = tf.while_loop(lambda t, *_: t < steps, body, start)
     return outputs.stack(), states
+
+
+def forbid_second_derivative(*values: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the values for use in a hand-written gradient, whose own gradient is then refused instead of wrong."""
+    message = "The fused LSTM and GRU have no second derivative: give the cell dtype='float64', which runs the loop."
+    return [tf.raw_ops.PreventGradient(input=value, message=message) for value in values]

@@ -1,4 +1,4 @@
-"""Cells on top of one another."""
+"""Cells on top of one another, as one cell."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ class MultiRNNCell(Cell):
     cell. Source: Graves et al. 2013, "Speech Recognition with Deep Recurrent Neural Networks".
 
     Args:
-      cells: The layers, from the input to the output: cells of this package, each an object of its own.
+      cells: The layers, from the input to the output: cells of this package, each an object of its own. The dtype
+        policy of the first is that of all, unless one is given.
+
+    Raises:
+      TypeError: if one of them is no cell of this package.
+      ValueError: if there is none, or one stands there twice.
     """
 
     def __init__(self, cells: Sequence[Cell], **kwargs: Any) -> None:
-        """Stacks `cells`; the dtype policy is the first one's, unless given."""
         cells = list(cells)
         if not cells:
             raise ValueError("`cells` must have at least one cell, but is empty.")
@@ -49,37 +53,38 @@ class MultiRNNCell(Cell):
             input_shape = (*input_shape[:-1], cell.output_size)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """The first cell's; the others' inputs need its states."""
+        """Computes the first cell's part; the inputs of the others depend on its states."""
         return self.cells[0].project(inputs, training)
 
-    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step through all layers."""
-        output, first = self.cells[0].step(fed, states[0], training)
-        after = [first]
-        for cell, state in zip(self.cells[1:], states[1:], strict=True):
-            output, new = cell.call(output, state, training)
-            after.append(new)
-        return output, after
+    def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step through all layers; see `Cell.step`."""
+        output, first_states = self.cells[0].step(projected, states[0], training)
+        new_states = [first_states]
+        for cell, cell_states in zip(self.cells[1:], states[1:], strict=True):
+            output, cell_states = cell.call(output, cell_states, training)
+            new_states.append(cell_states)
+        return output, new_states
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps, layer by layer."""
-        after = []
-        for cell, state in zip(self.cells, states, strict=True):
-            inputs, new = cell.unroll(inputs, lengths, state, training)
-            after.append(new)
-        return inputs, after
+        """Computes all steps, layer by layer; see `Cell.unroll`."""
+        outputs, final_states = inputs, []
+        for cell, cell_states in zip(self.cells, states, strict=True):
+            outputs, cell_states = cell.unroll(outputs, lengths, cell_states, training)
+            final_states.append(cell_states)
+        return outputs, final_states
 
     def get_initial_state(self, batch_size: Any = None) -> Nest:
-        """The initial states of each cell."""
+        """Returns the states that each cell starts from."""
         return [cell.get_initial_state(batch_size=batch_size) for cell in self.cells]
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {**super().get_config(), "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MultiRNNCell:
-        """Makes the cell that `get_config` described."""
-        return cls(**{**config, "cells": [keras.saving.deserialize_keras_object(cell) for cell in config["cells"]]})
+        """Makes the cell from what `get_config` returned."""
+        cells = [keras.saving.deserialize_keras_object(cell) for cell in config["cells"]]
+        return cls(**{**config, "cells": cells})

@@ -1,4 +1,4 @@
-"""The cells of TensorFlow's own toolkit: simple RNN, GRU, and the LSTM with its options."""
+"""The cells that everybody knows: the simple RNN, the GRU, and the LSTM with its options."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class SimpleRNNCell(GatedCell):
 
     gate_biases = (0.0,)
 
-    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
-        """One step."""
-        (gate,) = self.gates(fed, states[0])
+    def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """Computes one step; see `Cell.step`."""
+        (gate,) = self.compute_gates(projected, states[0])
         output = tf.tanh(gate)
         return output, [output]
 
@@ -50,21 +50,21 @@ class GRUCell(GatedCell):
 
     gate_biases = (1.0, 1.0, 0.0)
 
-    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
-        """One step."""
+    def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """Computes one step; see `Cell.step`."""
         (h,) = states
         sizes = [2 * self.units, self.units]
-        fed_rz, fed_n = tf.split(fed, sizes, axis=1)
+        projected_rz, projected_n = tf.split(projected, sizes, axis=1)
         kernel_rz, kernel_n = tf.split(self.recurrent_kernel, sizes, axis=1)
-        r, z = tf.split(tf.sigmoid(fed_rz + tf.matmul(h, kernel_rz)), 2, axis=1)
-        n = tf.tanh(fed_n + tf.matmul(r * h, kernel_n))
+        r, z = tf.split(tf.sigmoid(projected_rz + tf.matmul(h, kernel_rz)), 2, axis=1)
+        n = tf.tanh(projected_n + tf.matmul(r * h, kernel_n))
         output = z * h + (1 - z) * n
         return output, [output]
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """All steps, by `fused_gru` for float32, the one type that it has."""
+        """Computes all steps: by `fused_gru` in float32, the one type that it has, or by the loop."""
         if self.compute_dtype != "float32":
             return super().unroll(inputs, lengths, states, training)
         weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
@@ -82,10 +82,10 @@ class LSTMCell(GatedCell):
         c'         = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
         h'         = sigmoid(o + p_o * c') * tanh(c') P
 
-    The peepholes p and the projection P are there by option, and so is the clipping of c' and h'. Gates stand in the
+    The peepholes p, the projection P and the clipping of c' and h' are options. Gates stand in the
     order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
-    at 1. In float32 all steps run in one operation ("block LSTM": `fused_lstm`), unless there is a projection or a
-    clipped output; without options, in training, where there is a GPU, they run in cuDNN's.
+    at 1, so that a new cell keeps its state. In float32 all steps run in one operation ("block LSTM": `fused_lstm`),
+    unless there is a projection or a clipped output. In training on a GPU they run in cuDNN's, if no option is set.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -99,6 +99,9 @@ class LSTMCell(GatedCell):
       cell_clip: The largest absolute value of c; no bound if None.
       projection: Width of the output after a linear map; no map if None.
       output_clip: The largest absolute value of the output; no bound if None.
+
+    Raises:
+      ValueError: if a number is not greater than 0.
     """
 
     gate_biases = (0.0, 1.0, 0.0, 0.0)
@@ -112,7 +115,6 @@ class LSTMCell(GatedCell):
         output_clip: float | None = None,
         **kwargs: Any,
     ) -> None:
-        """Makes a cell with the states h and c."""
         super().__init__(units, **kwargs)
         for name, value in (("cell_clip", cell_clip), ("projection", projection), ("output_clip", output_clip)):
             if value is not None and value <= 0:
@@ -125,7 +127,7 @@ class LSTMCell(GatedCell):
         self.state_size = [self.output_size, units]
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs `[..., D]`; peepholes are `[3, U]` in the order i, f, o."""
+        """Makes the weights for inputs `[..., D]`. Peepholes are `[3, U]`, in the order i, f, o."""
         super().build(input_shape)
         if self.peepholes:
             self.peephole = self.add_weight(shape=(3, self.units), initializer="glorot_uniform", name="peephole")
@@ -134,48 +136,52 @@ class LSTMCell(GatedCell):
                 shape=(self.units, self.projection), initializer="glorot_uniform", name="projection_kernel"
             )
 
-    def step(self, fed: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
-        """One step."""
+    def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
+        """Computes one step; see `Cell.step`."""
         h, c = states
-        i, f, g, o = self.gates(fed, h)
+        i, f, g, o = self.compute_gates(projected, h)
         if self.peepholes:
             peep_i, peep_f, peep_o = tf.unstack(tf.convert_to_tensor(self.peephole))
-            i, f = i + c * peep_i, f + c * peep_f
-        c = _clipped(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g), self.cell_clip)
-        h = tf.sigmoid(o + c * peep_o if self.peepholes else o) * tf.tanh(c)
+            i += c * peep_i
+            f += c * peep_f
+        c = _clip(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g), self.cell_clip)
+        if self.peepholes:
+            o += c * peep_o  # The output gate sees the new cell state.
+        h = tf.sigmoid(o) * tf.tanh(c)
         if self.projection:
             h = tf.matmul(h, self.projection_kernel)
-        h = _clipped(h, self.output_clip)
+        h = _clip(h, self.output_clip)
         return h, [h, c]
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """All steps, in one operation where one does the same."""
-        whole = self._whole_sequence(training)
-        if whole is None:
+        """Computes all steps: in one operation where one does the same, or by the loop."""
+        fused = self._find_fused(training)
+        if fused is None:
             return super().unroll(inputs, lengths, states, training)
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
-        outputs, h, c = whole(inputs, lengths, *states, *weights)
+        outputs, h, c = fused(inputs, lengths, *states, *weights)
         return outputs, [h, c]
 
-    def _whole_sequence(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
-        """The operation that runs all steps, if there is one."""
+    def _find_fused(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
+        """Finds the operation that runs all steps; None if there is none for these options and this type."""
         if self.projection or self.output_clip:
             return None
-        # cuDNN's operation has no CPU kernel: only what is trained uses it, so that a saved model is served anywhere.
-        plain = not self.peepholes and self.cell_clip is None
-        if training and plain and self.compute_dtype != "bfloat16" and tf.config.list_logical_devices("GPU"):
+        # cuDNN's operation has no CPU kernel: only training uses it, so that a saved model can be served anywhere.
+        has_options = self.peepholes or self.cell_clip is not None
+        is_for_cudnn = training and not has_options and self.compute_dtype != "bfloat16"
+        if is_for_cudnn and tf.config.list_logical_devices("GPU"):
             return cudnn_lstm
-        return functools.partial(fused_lstm, cell_clip=self.cell_clip) if self.compute_dtype == "float32" else None
-
-    def _options(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("peepholes", "cell_clip", "projection", "output_clip")}
+        if self.compute_dtype == "float32":
+            return functools.partial(fused_lstm, cell_clip=self.cell_clip)
+        return None
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
-        return {**super().get_config(), **self._options()}
+        """Returns the arguments of the constructor, for Keras to store."""
+        names = ("peepholes", "cell_clip", "projection", "output_clip")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+def _clip(values: tf.Tensor, bound: float | None) -> tf.Tensor:
     return values if bound is None else tf.clip_by_value(values, -bound, bound)

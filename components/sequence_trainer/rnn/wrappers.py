@@ -1,4 +1,4 @@
-"""Wrappers: what is put around a cell. Each is a cell itself, so that they nest."""
+"""Wrappers: cells that change what another cell reads and outputs. Each is a cell itself, so that they nest."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 class Wrapper(Cell):
     """A cell around a cell; as it stands, it changes nothing.
 
-    A subclass that works outside the recurrence overrides `before`, `aside` and `after`. They get one step `[B, ...]`
-    or all of them `[T, B, ...]`, and the wrapped cell keeps its faster way through the sequence::
+    A subclass that changes inputs and outputs, and not the recurrence, overrides the three methods below. They get one
+    step `[B, ...]` or all of them `[T, B, ...]`, and the wrapped cell keeps its faster way through the sequence::
 
-        fed            = cell.project(before(inputs))
-        output, states = cell.step(fed, states)
-        output         = after(output, aside(inputs))
+        projected      = cell.project(change_inputs(inputs))
+        output, states = cell.step(projected, states)
+        output         = change_outputs(output, make_extras(inputs))
 
     Args:
-      cell: The cell that is wrapped, one of this package.
+      cell: The cell that is wrapped, one of this package. Its dtype policy is the wrapper's too, unless one is given.
+
+    Raises:
+      TypeError: if `cell` is no cell of this package.
     """
 
     def __init__(self, cell: Cell, **kwargs: Any) -> None:
-        """Wraps `cell`; the dtype policy is the cell's, unless given."""
         if not isinstance(cell, Cell):
             raise TypeError(f"{type(self).__name__} wraps a cell of this package, but got {type(cell).__name__}.")
         super().__init__(**{"dtype": cell.dtype_policy, **kwargs})
@@ -40,46 +42,46 @@ class Wrapper(Cell):
             self.cell.build(input_shape)
             self.cell.built = True
 
-    def before(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """What the wrapped cell reads in place of `inputs`."""
+    def change_inputs(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns what the wrapped cell reads in place of `inputs`."""
         return inputs
 
-    def aside(self, inputs: tf.Tensor, training: bool) -> Nest:
-        """What `after` needs beside the output: a nest of `[..., B, N]`."""
+    def make_extras(self, inputs: tf.Tensor, training: bool) -> Nest:
+        """Computes what `change_outputs` needs beside the outputs: a nest of `[..., B, N]`."""
         return []
 
-    def after(self, output: tf.Tensor, aside: Nest) -> tf.Tensor:
-        """What this cell gives in place of the wrapped cell's output."""
-        return output
+    def change_outputs(self, outputs: tf.Tensor, extras: Nest) -> tf.Tensor:
+        """Returns the wrapper's outputs, from those of the wrapped cell."""
+        return outputs
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """The wrapped cell's part, and what `after` needs."""
-        return [self.cell.project(self.before(inputs, training), training), self.aside(inputs, training)]
+        """Computes the wrapped cell's part of all steps, and the extras of all steps."""
+        return [self.cell.project(self.change_inputs(inputs, training), training), self.make_extras(inputs, training)]
 
-    def step(self, fed: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
-        """One step."""
-        fed, aside = fed
-        output, states = self.cell.step(fed, states, training)
-        return self.after(output, aside), states
+    def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
+        """Computes one step; see `Cell.step`."""
+        projected, extras = projected
+        output, states = self.cell.step(projected, states, training)
+        return self.change_outputs(output, extras), states
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """All steps, the wrapped cell's own way."""
-        outputs, states = self.cell.unroll(self.before(inputs, training), lengths, states, training)
-        return self.after(outputs, self.aside(inputs, training)), states
+        """Computes all steps in the wrapped cell's own way; see `Cell.unroll`."""
+        outputs, states = self.cell.unroll(self.change_inputs(inputs, training), lengths, states, training)
+        return self.change_outputs(outputs, self.make_extras(inputs, training)), states
 
     def get_initial_state(self, batch_size: Any = None) -> Nest:
-        """The wrapped cell's."""
+        """Returns the states that the wrapped cell starts from."""
         return self.cell.get_initial_state(batch_size=batch_size)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns the arguments of the constructor, for Keras to store."""
         return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Wrapper:
-        """Makes the cell that `get_config` described."""
+        """Makes the cell from what `get_config` returned."""
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
@@ -92,42 +94,51 @@ class ResidualWrapper(Wrapper):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Builds the wrapped cell."""
+        """Builds the wrapped cell.
+
+        Raises:
+          ValueError: if inputs and outputs are not equally wide.
+        """
         _check_width(self, input_shape)
         super().build(input_shape)
 
-    def aside(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """The input."""
+    def make_extras(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns the input."""
         return inputs
 
-    def after(self, output: tf.Tensor, aside: tf.Tensor) -> tf.Tensor:
-        """The sum."""
-        return output + aside
+    def change_outputs(self, outputs: tf.Tensor, extras: tf.Tensor) -> tf.Tensor:
+        """Adds the input to the output."""
+        return outputs + extras
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class HighwayWrapper(Wrapper):
     """Mixes input and output, which must be as wide: `carry * x + (1 - carry) * output`, `carry = sigmoid(x W + b)`.
 
-    The bias starts at 1, so that a new cell carries its input. Source: Srivastava et al. 2015, "Highway Networks".
+    The bias starts at 1, so that a new cell carries most of its input. Source: Srivastava et al. 2015, "Highway
+    Networks".
     """
 
     def build(self, input_shape: Any) -> None:
-        """Builds the wrapped cell and the gate."""
+        """Builds the wrapped cell and the gate.
+
+        Raises:
+          ValueError: if inputs and outputs are not equally wide.
+        """
         _check_width(self, input_shape)
         super().build(input_shape)
         width = self.output_size
         self.kernel = self.add_weight(shape=(width, width), initializer="glorot_uniform", name="carry_kernel")
         self.bias = self.add_weight(shape=(width,), initializer="ones", name="carry_bias")
 
-    def aside(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
-        """The input and the gate."""
+    def make_extras(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """Returns the input and the gate."""
         return [inputs, tf.sigmoid(tf.matmul(inputs, self.kernel) + self.bias)]
 
-    def after(self, output: tf.Tensor, aside: list[tf.Tensor]) -> tf.Tensor:
-        """The mixture."""
-        inputs, carry = aside
-        return carry * inputs + (1 - carry) * output
+    def change_outputs(self, outputs: tf.Tensor, extras: list[tf.Tensor]) -> tf.Tensor:
+        """Mixes input and output by the gate."""
+        inputs, carry = extras
+        return carry * inputs + (1 - carry) * outputs
 
 
 def _check_width(wrapper: Wrapper, input_shape: Any) -> None:

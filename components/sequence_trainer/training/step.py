@@ -12,7 +12,7 @@ from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.rnn.windows import windows
+from tfx_sequence.components.sequence_trainer.rnn.windows import cut_windows
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
@@ -103,7 +103,7 @@ class TrainingStep:
         lengths = batch[LENGTHS]
         by_step = {name: value for name, value in batch.items() if name in self._by_step}
         states = self._model.first_states(tf.size(lengths))
-        for steps, within in windows(by_step, lengths, self._config.window):
+        for steps, within in cut_windows(by_step, lengths, self._config.window):
             window = {**batch, **steps, LENGTHS: tf.cast(within, lengths.dtype)}
             if self._config.loss == "sequence_mean":
                 # A sequence's mean is that of its windows' means, each weighted by its share of the steps.

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import cudnn_lstm
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import dynamic_rnn
-from tfx_sequence.components.sequence_trainer.rnn.loop import loop
+from tfx_sequence.components.sequence_trainer.rnn.loop import loop_over_steps
 from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell, LSTMCell
 
 every_kind = pytest.mark.parametrize(
@@ -24,8 +23,10 @@ every_kind = pytest.mark.parametrize(
 )
 
 
-def numbers(cell: Any, inputs: np.ndarray, lengths: Any, initial: list[np.ndarray], **kwargs: Any) -> list[np.ndarray]:
-    """Outputs, states and all gradients of a sum of their sines, which has another weight for each number."""
+def run_and_differentiate(
+    cell: Any, inputs: np.ndarray, lengths: Any, initial: list[np.ndarray], **kwargs: Any
+) -> list[np.ndarray]:
+    """Returns outputs, states, and all gradients of the sum of their sines, which weighs each number differently."""
     sources = [tf.constant(inputs, cell.dtype), *(tf.constant(state, cell.dtype) for state in initial)]
     with tf.GradientTape() as tape:
         tape.watch(sources)
@@ -34,10 +35,10 @@ def numbers(cell: Any, inputs: np.ndarray, lengths: Any, initial: list[np.ndarra
     return [outputs, *states, *tape.gradient(total, [*sources, *cell.trainable_variables])]
 
 
-def pair(
+def make_pair(
     make: Callable[..., Any], units: int, features: int, scale: float, rng: np.random.Generator
 ) -> tuple[Any, Any]:
-    """A float32 cell, which is fused, and a float64 one, which runs the loop, with the same weights."""
+    """Makes a float32 cell, which is fused, and a float64 one, which runs the loop, with the same weights."""
     fused, looped = make(units, dtype="float32"), make(units, dtype="float64")
     for cell in (fused, looped):
         cell.build((None, features))
@@ -59,11 +60,13 @@ def test_fused_cell_equals_the_loop(
     make: Callable[..., Any], lengths: list[int], units: int, features: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    fused, looped = pair(make, units, features, 0.5, rng)
+    fused, looped = make_pair(make, units, features, 0.5, rng)
     inputs = rng.normal(size=(len(lengths), 6, features))
     initial = [rng.normal(size=(len(lengths), units)) for _ in fused.state_size]
     for ours, expected in zip(
-        numbers(fused, inputs, lengths, initial), numbers(looped, inputs, lengths, initial), strict=True
+        run_and_differentiate(fused, inputs, lengths, initial),
+        run_and_differentiate(looped, inputs, lengths, initial),
+        strict=True,
     ):
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
@@ -71,25 +74,26 @@ def test_fused_cell_equals_the_loop(
 @every_kind
 def test_fused_cell_equals_the_loop_when_sequences_are_long_and_states_large(make: Callable[..., Any]) -> None:
     rng = np.random.default_rng(5)
-    fused, looped = pair(make, 16, 8, 0.4, rng)
+    fused, looped = make_pair(make, 16, 8, 0.4, rng)
     lengths = [120, 0, 1, 77, 119]
     inputs = rng.normal(size=(5, 120, 8), scale=2.0)
     initial = [rng.normal(size=(5, 16), scale=8.0) for _ in fused.state_size]
-    ours, expected = (numbers(cell, inputs, lengths, initial) for cell in (fused, looped))
+    ours, expected = (run_and_differentiate(cell, inputs, lengths, initial) for cell in (fused, looped))
     for a, b in zip(ours, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * max(1.0, np.abs(b).max()))
 
 
 @every_kind
-def test_fused_cell_runs_no_loop_of_ours(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_cell_does_not_run_step_by_step(make: Callable[..., Any]) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("the loop ran")
 
-    monkeypatch.setattr("tfx_sequence.components.sequence_trainer.rnn.cell.loop", refuse)
+    fused, looped = make(2, dtype="float32"), make(2, dtype="float64")
+    fused.step = looped.step = refuse
     inputs = np.zeros((2, 3, 4))
-    dynamic_rnn(make(2, dtype="float32"), inputs, [3, 1])
+    dynamic_rnn(fused, inputs, [3, 1])
     with pytest.raises(AssertionError, match="the loop ran"):
-        dynamic_rnn(make(2, dtype="float64"), inputs, [3, 1])
+        dynamic_rnn(looped, inputs, [3, 1])
 
 
 @every_kind
@@ -122,7 +126,7 @@ def stand_in(
     rnn_mode: str,
     time_major: bool,
 ) -> CudnnResult:
-    """`CudnnRNNV3` as its documentation has it, on a CPU: checks what cuDNN checks, and fills padded steps with zeros.
+    """Does on a CPU what the documentation of `CudnnRNNV3` says: checks the same, and fills padded steps with zeros.
 
     Parameters are the matrices of the input for the gates i, f, g, o, each `[U, D]` row by row, those of the state
     `[U, U]`, the input's four biases and the state's.
@@ -151,30 +155,36 @@ def stand_in(
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), [tf.sigmoid(o) * tf.tanh(c), c]
 
-    outputs, (h, c) = loop(step, input, sequence_lengths, [input_h[0], input_c[0]])
+    outputs, (h, c) = loop_over_steps(step, input, sequence_lengths, [input_h[0], input_c[0]])
     real = tf.sequence_mask(sequence_lengths, total)
     return CudnnResult(tf.where(tf.transpose(real)[:, :, tf.newaxis], outputs, 0.0), h[tf.newaxis], c[tf.newaxis])
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that says it has a GPU, and has the stand-in for its operation."""
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", stand_in)
+def cudnn_calls(monkeypatch: pytest.MonkeyPatch) -> list[CudnnResult]:
+    """Makes a machine that says it has a GPU, with the stand-in for its operation; the results of all calls of it."""
+    calls: list[CudnnResult] = []
+
+    def record(**arguments: Any) -> CudnnResult:
+        calls.append(stand_in(**arguments))
+        return calls[-1]
+
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", record)
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    return calls
 
 
-@pytest.mark.usefixtures("gpu")
+@pytest.mark.usefixtures("cudnn_calls")
 @pytest.mark.parametrize("lengths", [[4, 0, 1, 3], [0, 0, 0, 0]])
 def test_cudnn_is_given_what_it_takes_and_equals_the_loop(lengths: list[int]) -> None:
     rng = np.random.default_rng(6)
-    on_gpu, looped = pair(LSTMCell, 3, 2, 0.5, rng)
+    on_gpu, looped = make_pair(LSTMCell, 3, 2, 0.5, rng)
     inputs, initial = rng.normal(size=(4, 6, 2)), [rng.normal(size=(4, 3)) for _ in range(2)]
-    ours = numbers(on_gpu, inputs, lengths, initial, training=True)
-    for a, b in zip(ours, numbers(looped, inputs, lengths, initial), strict=True):
+    ours = run_and_differentiate(on_gpu, inputs, lengths, initial, training=True)
+    for a, b in zip(ours, run_and_differentiate(looped, inputs, lengths, initial), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize(
     ("cell", "training", "expected"),
     [
@@ -188,6 +198,7 @@ def test_cudnn_is_given_what_it_takes_and_equals_the_loop(lengths: list[int]) ->
     ],
 )
 def test_cudnn_is_used_in_training_alone_and_for_what_it_can(
-    cell: Callable[[], LSTMCell], training: bool, expected: bool
+    cell: Callable[[], LSTMCell], training: bool, expected: bool, cudnn_calls: list[CudnnResult]
 ) -> None:
-    assert (cell()._whole_sequence(training) is cudnn_lstm) == expected
+    dynamic_rnn(cell(), np.zeros((2, 3, 4)), [3, 1], training=training)
+    assert len(cudnn_calls) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 import tensorflow as tf
 from support import programs
 
-from tfx_sequence.components.sequence_trainer.rnn import dropout as regularization
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN, DynamicRNN
@@ -38,13 +38,13 @@ def legacy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Numbers]:
     return cases
 
 
-def numbered(numbers: Numbers, prefix: str) -> list[np.ndarray]:
-    """`prefix_0`, `prefix_1` and so on."""
+def select_numbered(numbers: Numbers, prefix: str) -> list[np.ndarray]:
+    """Returns `prefix_0`, `prefix_1` and so on."""
     return [numbers[f"{prefix}_{i}"] for i in range(sum(name.startswith(f"{prefix}_") for name in numbers))]
 
 
 def split_rows(kernel: np.ndarray, recurrent_rows: int) -> list[np.ndarray]:
-    """The legacy cells hold the input's and the state's weights as one matrix."""
+    """Splits the one matrix in which the legacy cells hold the weights of input and state."""
     return np.split(kernel, [len(kernel) - recurrent_rows])
 
 
@@ -60,7 +60,7 @@ def gru_weights(legacy: Sequence[np.ndarray], forget_bias: float) -> list[np.nda
 
 
 def lstm_weights(legacy: Sequence[np.ndarray], forget_bias: float) -> list[np.ndarray]:
-    """The legacy gates stand in the order i, g, f, o, and 1 is added to f where it is used."""
+    """Reorders the legacy gates, i, g, f, o, and adds to the bias of f what the legacy cell adds where it uses it."""
     kernel, bias, *more = legacy
     i, g, f, o = np.split(np.vstack([kernel, bias]), 4, axis=1)
     f = np.vstack([f[:-1], f[-1:] + forget_bias])
@@ -88,8 +88,8 @@ def lstm_part(arrays: int = 2) -> Part:
 GRU, SIMPLE = Part(4, gru_weights, (0,)), Part(2, simple_weights, (0,))
 
 
-def our_weights(parts: Sequence[Part], arrays: list[np.ndarray], forget_bias: float) -> list[np.ndarray]:
-    """The weights of our cells from the legacy arrays; gradients too, with no bias added."""
+def convert_weights(parts: Sequence[Part], arrays: list[np.ndarray], forget_bias: float) -> list[np.ndarray]:
+    """Makes the weights of our cells from the legacy arrays; gradients too, with no bias added."""
     ours, rest = [], list(arrays)
     for part in parts:
         mine, rest = rest[: part.arrays], rest[part.arrays :]
@@ -98,8 +98,8 @@ def our_weights(parts: Sequence[Part], arrays: list[np.ndarray], forget_bias: fl
     return ours
 
 
-def our_states(parts: Sequence[Part], states: list[np.ndarray]) -> list[np.ndarray]:
-    """The states in our order from the legacy ones."""
+def convert_states(parts: Sequence[Part], states: list[np.ndarray]) -> list[np.ndarray]:
+    """Puts the legacy states in our order."""
     ours, rest = [], list(states)
     for part in parts:
         ours += [rest[i] for i in part.states]
@@ -111,13 +111,13 @@ def check(layer: Any, parts: Sequence[Part], numbers: Numbers, dtype: str, time_
     """Runs `layer` on the legacy numbers and compares all that comes out."""
     inputs = tf.constant(numbers["inputs"], dtype)
     inputs = tf.transpose(inputs, [1, 0, 2]) if time_major else inputs
-    initial = [tf.constant(state, dtype) for state in our_states(parts, numbered(numbers, "initial"))]
-    outputs, final = numbered(numbers, "output"), our_states(parts, numbered(numbers, "state"))
-    times = numbered(numbers, "times")
-    times = times[: len(outputs)] + our_states(parts, times[len(outputs) :])
+    initial = [tf.constant(state, dtype) for state in convert_states(parts, select_numbered(numbers, "initial"))]
+    outputs, final = select_numbered(numbers, "output"), convert_states(parts, select_numbered(numbers, "state"))
+    times = select_numbered(numbers, "times")
+    times = times[: len(outputs)] + convert_states(parts, times[len(outputs) :])
     layer.build(inputs.shape)
     for weight, value in zip(
-        layer.trainable_variables, our_weights(parts, numbered(numbers, "weight"), 1.0), strict=True
+        layer.trainable_variables, convert_weights(parts, select_numbered(numbers, "weight"), 1.0), strict=True
     ):
         weight.assign(value)
 
@@ -135,8 +135,8 @@ def check(layer: Any, parts: Sequence[Part], numbers: Numbers, dtype: str, time_
     expected_inputs = numbers["d_inputs"].transpose(1, 0, 2) if time_major else numbers["d_inputs"]
     expected = [
         expected_inputs,
-        *our_states(parts, numbered(numbers, "d_initial")),
-        *our_weights(parts, numbered(numbers, "d_weight"), 0.0),
+        *convert_states(parts, select_numbered(numbers, "d_initial")),
+        *convert_weights(parts, select_numbered(numbers, "d_weight"), 0.0),
     ]
     for ours, theirs in zip([*results, *gradients], [*outputs, *final, *expected], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
@@ -190,12 +190,14 @@ def test_bidirectional_dynamic_rnn_equals_the_legacy_one(dtype: str, legacy: dic
 def test_dropout_equals_the_legacy_one_when_masks_are_the_same(
     case: str, cell: type[Cell], part: Part, legacy: dict[str, Numbers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = {"input": 0.5, "state": 0.75, "output": 0.625}
+    rates = {"input": 0.5, "state": 0.25, "output": 0.375}
+    # Ours draws these in turn, and keeps draws below the share to keep; the legacy keeps those above the rate.
+    turns = itertools.cycle(["state", "input", "output"])
 
-    def legacy_mask(shape: Any, probability: float, *_: Any) -> tf.Tensor:
-        (name,) = (name for name, rate in keep.items() if np.isclose(rate, probability))
-        return tf.floor(tf.constant(legacy[case][f"noise_{name}"]) + keep[name])
+    def draw_as_legacy(*_: Any) -> tf.Tensor:
+        return 1 - tf.constant(legacy[case][f"noise_{next(turns)}"])
 
-    monkeypatch.setattr(regularization, "_bernoulli", legacy_mask)
-    wrapped = DropoutWrapper(cell(4, dtype="float64"), *(1 - rate for rate in keep.values()), variational=True)
-    check(DynamicRNN(wrapped), [part], legacy[case], "float64")
+    layer = DynamicRNN(DropoutWrapper(cell(4, dtype="float64"), *rates.values(), variational=True))
+    layer.build(legacy[case]["inputs"].shape)  # Weights are drawn by the same function.
+    monkeypatch.setattr(tf.random, "stateless_uniform", draw_as_legacy)
+    check(layer, [part], legacy[case], "float64")

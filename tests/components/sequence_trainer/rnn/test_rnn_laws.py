@@ -21,7 +21,7 @@ from tfx_sequence.components.sequence_trainer.rnn.standard_cells import GRUCell,
 from tfx_sequence.components.sequence_trainer.rnn.variant_cells import (
     UGRNNCell,
 )
-from tfx_sequence.components.sequence_trainer.rnn.windows import windows
+from tfx_sequence.components.sequence_trainer.rnn.windows import cut_windows
 from tfx_sequence.components.sequence_trainer.rnn.wrappers import HighwayWrapper, ResidualWrapper
 
 LENGTHS = np.array([6, 0, 1, 4])
@@ -100,7 +100,7 @@ def test_windows_change_no_output_and_no_final_state(make: Callable[[], Cell], i
     cell = make()
     expected_outputs, expected_states = dynamic_rnn(cell, inputs, LENGTHS)
     states, parts = None, []
-    for window, lengths in windows(inputs, LENGTHS, 4):
+    for window, lengths in cut_windows(inputs, LENGTHS, 4):
         outputs, states = dynamic_rnn(cell, window, lengths, states)
         parts.append(outputs)
     assert_close([np.concatenate(parts, 1)[:, :STEPS]], [expected_outputs.numpy()])

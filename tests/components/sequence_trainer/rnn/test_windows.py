@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import DynamicRNN
 from tfx_sequence.components.sequence_trainer.rnn.standard_cells import LSTMCell
-from tfx_sequence.components.sequence_trainer.rnn.windows import windows
+from tfx_sequence.components.sequence_trainer.rnn.windows import cut_windows
 
 
 @hypothesis.given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(1, 12))
 def test_windows_put_together_are_the_real_steps(lengths: list[int], size: int) -> None:
     inputs = np.arange(len(lengths) * 9 * 2).reshape(-1, 9, 2)
     ids = np.arange(len(lengths) * 9).reshape(-1, 9)
-    cut = list(windows({"inputs": inputs, "ids": ids}, lengths, size))
+    cut = list(cut_windows({"inputs": inputs, "ids": ids}, lengths, size))
     assert len(cut) == -(-max(lengths) // size)
     for row, length in enumerate(lengths):
         parts = [{name: steps[row, : n[row]] for name, steps in window.items()} for window, n in cut]
@@ -36,7 +36,7 @@ def test_gradient_stops_at_the_start_of_a_window() -> None:
     inputs, lengths = rng.normal(size=(3, 6, 2)).astype("float32"), np.array([6, 4, 2])
     layer.build(inputs.shape)
     states, gradients = None, []
-    for window, n in windows(inputs, lengths, 3):
+    for window, n in cut_windows(inputs, lengths, 3):
         before = states
         with tf.GradientTape() as tape:
             outputs, states = layer(window, n, states)
@@ -50,4 +50,4 @@ def test_gradient_stops_at_the_start_of_a_window() -> None:
 
 def test_windows_of_no_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="`size` must be at least 1, but is 0"):
-        next(windows(np.zeros((1, 2, 3)), [2], 0))
+        next(cut_windows(np.zeros((1, 2, 3)), [2], 0))

@@ -1,4 +1,4 @@
-"""What wrappers promise beyond one step: masks, schedules of chance, and what they refuse."""
+"""Wrappers: the masks that they draw, the fast way of the cells within, and what they refuse."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Counter(Cell):
         self.state_size, self.output_size = [WIDTH], WIDTH
 
     def step(
-        self, fed: tf.Tensor, states: list[tf.Tensor], training: bool = False
+        self, projected: tf.Tensor, states: list[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return fed, [states[0] + fed]
+        return projected, [states[0] + projected]
 
 
 class Holder(Counter):
     """Like `Counter`, but with the state as its output."""
 
     def step(
-        self, fed: tf.Tensor, states: list[tf.Tensor], training: bool = False
+        self, projected: tf.Tensor, states: list[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return states[0] + fed, [states[0] + fed]
+        return states[0] + projected, [states[0] + projected]
 
 
 ONES = np.ones((ROWS, STEPS, WIDTH), "float32")
@@ -118,7 +118,8 @@ def test_wrapper_outside_the_recurrence_leaves_the_fast_way_to_its_cell(monkeypa
     def refuse(*_: Any) -> None:
         raise AssertionError("the loop ran")
 
-    monkeypatch.setattr("tfx_sequence.components.sequence_trainer.rnn.cell.loop", refuse)
+    monkeypatch.setattr(LSTMCell, "step", refuse)
+    monkeypatch.setattr(GRUCell, "step", refuse)
     cell = MultiRNNCell(
         [
             DropoutWrapper(LSTMCell(WIDTH), 0.2, 0.0, 0.2, variational=True),
