@@ -49,7 +49,7 @@ def treebank() -> Iterator[Record]:
     reader = FileReader(SPEC, ReadConfig(format="conllu"))
     for file in importlib.metadata.files("turkish-treebanks") or []:
         if file.name.endswith(".conllu"):
-            for read in reader.read(str(file.locate())):
+            for read in reader.read_records(str(file.locate())):
                 yield read.record
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -57,7 +58,7 @@ class Family(Generic[R]):
 
     def names(self) -> list[str]:
         """The names of all members, those that installed packages add included, sorted."""
-        return sorted({*self.rows, *_entry_points(self.group)})
+        return sorted({*self.rows, *_find_entry_points(self.group)})
 
     def row(self, name: str) -> R:
         """Finds a member. A name with a colon is a class as `module:Class`.
@@ -68,7 +69,7 @@ class Family(Generic[R]):
         if name in self.rows:
             return self.rows[name]
         # Entry points come last: to look through all installed packages takes time.
-        target = name if ":" in name else _entry_points(self.group).get(name)
+        target = name if ":" in name else _find_entry_points(self.group).get(name)
         if target is None:
             raise UnknownMemberError(
                 f"{name!r}, expected one of {', '.join(self.names())}, or a class as 'module:Class'"
@@ -88,7 +89,12 @@ class Family(Generic[R]):
             raise UnknownMemberError(f"{name!r}, but its class cannot be imported: {error}") from error
 
 
+def _find_entry_points(group: str) -> dict[str, str]:
+    """Returns name to `module:Class`, of all installed packages."""
+    return _look_through_packages(group, tuple(sys.path))
+
+
 @functools.cache
-def _entry_points(group: str) -> dict[str, str]:
-    """Name to `module:Class`, of all installed packages."""
+def _look_through_packages(group: str, path: tuple[str, ...]) -> dict[str, str]:
+    # Another path may have other packages on it, so it is a key of the cache.
     return {point.name: point.value for point in importlib.metadata.entry_points(group=group)}

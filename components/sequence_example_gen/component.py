@@ -18,7 +18,7 @@ from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
-from tfx_sequence.schemas import contract
+from tfx_sequence.schemas.contract import READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -27,15 +27,15 @@ class SequenceExampleGenSpec(FileBasedExampleGenSpec):
 
     PARAMETERS: ClassVar[dict[str, Any]] = {
         **FileBasedExampleGenSpec.PARAMETERS,
-        contract.SEQUENCE_SPEC: ExecutionParameter(type=str),
-        contract.READ_CONFIG: ExecutionParameter(type=str),
-        contract.SPLIT_CONFIG: ExecutionParameter(type=str, optional=True),
-        contract.WRITE_CONFIG: ExecutionParameter(type=str),
+        SEQUENCE_SPEC: ExecutionParameter(type=str),
+        READ_CONFIG: ExecutionParameter(type=str),
+        SPLIT_CONFIG: ExecutionParameter(type=str, optional=True),
+        WRITE_CONFIG: ExecutionParameter(type=str),
     }
 
 
 class SequenceExampleGen(FileBasedExampleGen):
-    """Reads sequences, checks them against a spec, and writes them as SequenceExamples, by split.
+    """A component that reads sequences, checks them against a spec, and writes them as SequenceExamples, by split.
 
     It is a stock FileBasedExampleGen: patterns may have `{SPAN}`, `{VERSION}` and `{YYYY}-{MM}-{DD}`, unchanged files
     are not read again, and the output channel `examples` is what any stock component takes. ::
@@ -49,6 +49,20 @@ class SequenceExampleGen(FileBasedExampleGen):
             read=ReadConfig(format="jsonl"),
             split=SplitConfig(shares={"train": 8, "eval": 1, "test": 1}),
         )
+
+    Args:
+      input_base: The folder that the patterns of `input_config` start from.
+      spec: The features of a record.
+      read: The format and how strictly it is read.
+      split: How records are divided over splits; if None and there is one input, 2 in 3 for `train` and the rest
+        for `eval`, as stock ExampleGen does. Not allowed with several inputs: each is a split.
+      write: Shards, order, compression.
+      input_config: The inputs, name and file pattern; all files in `input_base` as one input if None.
+      range_config: The span to read; the latest if None.
+
+    Raises:
+      TypeError: if a setting is not of the type that its argument is for.
+      ValueError: if the settings do not fit each other.
     """
 
     SPEC_CLASS = SequenceExampleGenSpec
@@ -65,50 +79,32 @@ class SequenceExampleGen(FileBasedExampleGen):
         input_config: example_gen_pb2.Input | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
     ) -> None:
-        """Describes an ingestion.
-
-        Args:
-          input_base: The folder that the patterns of `input_config` start from.
-          spec: What a record is.
-          read: The format and how strictly it is read.
-          split: How records are divided over splits; if None and there is one input, 2 in 3 for `train` and the rest
-            for `eval`, as stock ExampleGen does. Not allowed with several inputs: each is a split.
-          write: Shards, order, compression.
-          input_config: The inputs, name and file pattern; all files in `input_base` as one input if None.
-          range_config: The span to read; the latest if None.
-
-        Raises:
-          TypeError: if a setting is not of the type that its argument is for.
-          ValueError: if the settings do not fit each other.
-        """
         spec = arguments.settings("spec", SequenceSpec, spec)
         read = arguments.settings("read", ReadConfig, read)
         split = None if split is None else arguments.settings("split", SplitConfig, split)
         write = arguments.settings("write", WriteConfig, write or {})
         input_config = input_config or artifacts.make_default_input_config()
-        split = _split(split, input_config)
+        split = _choose_split(split, input_config)
         check_settings(spec, read, split)
-        component = SequenceExampleGenSpec(
-            **{
-                keys.INPUT_BASE_KEY: input_base,
-                keys.INPUT_CONFIG_KEY: input_config,
-                keys.OUTPUT_CONFIG_KEY: _output_config(split),
-                keys.OUTPUT_DATA_FORMAT_KEY: example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE,
-                keys.OUTPUT_FILE_FORMAT_KEY: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-                keys.RANGE_CONFIG_KEY: range_config,
-                keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
-                contract.SEQUENCE_SPEC: spec.to_json(),
-                contract.READ_CONFIG: read.model_dump_json(),
-                contract.SPLIT_CONFIG: split.model_dump_json() if split else None,
-                contract.WRITE_CONFIG: write.model_dump_json(),
-            }
-        )
+        parameters = {
+            keys.INPUT_BASE_KEY: input_base,
+            keys.INPUT_CONFIG_KEY: input_config,
+            keys.OUTPUT_CONFIG_KEY: _make_output_config(split),
+            keys.OUTPUT_DATA_FORMAT_KEY: example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE,
+            keys.OUTPUT_FILE_FORMAT_KEY: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            keys.RANGE_CONFIG_KEY: range_config,
+            SEQUENCE_SPEC: spec.to_json(),
+            READ_CONFIG: read.model_dump_json(),
+            SPLIT_CONFIG: split.model_dump_json() if split else None,
+            WRITE_CONFIG: write.model_dump_json(),
+        }
+        channels = {keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples)}
         # FileBasedExampleGen's own constructor makes a spec without our parameters.
-        super(FileBasedExampleGen, self).__init__(spec=component)
+        super(FileBasedExampleGen, self).__init__(spec=SequenceExampleGenSpec(**parameters, **channels))
 
 
-def _split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> SplitConfig | None:
-    """The split that holds.
+def _choose_split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> SplitConfig | None:
+    """Returns how records are divided: as was said, or by default; not at all if each input is a split.
 
     Raises:
       ValueError: if it does not fit the inputs.
@@ -121,8 +117,8 @@ def _split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> SplitCon
     return split or SplitConfig()
 
 
-def _output_config(split: SplitConfig | None) -> example_gen_pb2.Output:
-    """What tells stock code the names of the splits; empty if they are those of the inputs."""
+def _make_output_config(split: SplitConfig | None) -> example_gen_pb2.Output:
+    """Makes what tells stock code the names of the splits; empty if they are those of the inputs."""
     if not split:
         return example_gen_pb2.Output()
     buckets = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in split.shares.items()]

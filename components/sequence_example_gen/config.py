@@ -1,4 +1,4 @@
-"""How sequences are read, split and written: the settings of SequenceExampleGen."""
+"""The settings of SequenceExampleGen: how sequences are read, split and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SplitConfig(Frozen):
 
     Attributes:
       shares: Split name to the number of buckets that it gets, in order: `{"train": 8, "eval": 1, "test": 1}`.
-      by: What decides a record's split. `hash`: SHA-256 of the record's content, modulo the sum of the shares, so a
+      by: How a record's split is chosen. `hash`: SHA-256 of the record's content, modulo the sum of the shares, so a
         record stays in its split whatever else the data holds. `index`: the record's position within its file, from
         0, modulo that sum, which reproduces the fixed splits of the literature. `time`: the earliest records go to the
         first split, the next to the second, and so on. `stratified`: each label's records are divided by the shares,
@@ -42,7 +42,7 @@ class SplitConfig(Frozen):
         return self
 
     @property
-    def by_rank(self) -> bool:
+    def needs_all_records(self) -> bool:
         """Whether a record's split depends on the other records."""
         return self.by in ("time", "stratified")
 
@@ -53,14 +53,14 @@ class ReadConfig(Frozen):
     Attributes:
       format: The reader: `columns`, `conllu`, `csv`, `json`, `jsonl`, `npz`, `parallel`, `parquet`, `sequence_example`,
         `text`, `ts`, one that a plug-in adds, or a class as `module:name`.
-      options: What the reader takes beside the spec; each reader documents its own.
+      options: The reader's own options; docs/reading.md lists those of each format.
       on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
         its reason and goes on.
       max_reject_fraction: With `reject`: the largest share of the records read that may be rejected, 0 to 1.
-      not_finite: What a record with NaN or an infinite float is: bad (`reject`), or as good as any (`keep`). What is
-        kept is then for the validator to judge: `[validation] severities = { not_finite = "off" }` lets it through.
+      not_finite: Whether a record with NaN or an infinite float is bad (`reject`), or as good as any (`keep`). The
+        validator then judges what is kept: `[validation] severities = { not_finite = "off" }` lets it through.
       max_length: The number of steps above which a record is long; None if no record is.
-      on_long: What becomes of a long record. `keep`: nothing. `reject`: it is a bad record. `truncate`: its first
+      on_long: How a long record is treated. `keep`: like others. `reject`: it is a bad record. `truncate`: its first
         `max_length` steps are kept. `split`: it is cut into pieces of `max_length` steps, all in one output split. The
         spec then needs context features that say how pieces belong together, with the sources `@parent` (a token: the
         record's key, or its file and position), `@piece` (an integer: from 0), and `@overlap` (an integer: how many
@@ -94,10 +94,10 @@ class WriteConfig(Frozen):
     """How the records are written.
 
     Attributes:
-      num_shards: Files a split.
+      num_shards: The number of files of each split.
       shuffle: True: the order within a split is by content hash, the same for the same data. False: the order read,
         shard after shard.
-      compression_level: Of gzip, from 0 (none) to 9 (smallest).
+      compression_level: The level of gzip, from 0 (none) to 9 (smallest).
     """
 
     num_shards: Annotated[int, pydantic.Field(ge=1, le=99999)] = 1

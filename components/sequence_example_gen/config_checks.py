@@ -1,15 +1,12 @@
-"""Whether the settings fit each other; asked before anything is read."""
+"""Checks that the settings fit each other, made before anything is read."""
 
 from __future__ import annotations
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import split_features
-from tfx_sequence.components.sequence_example_gen.readers.reader import READERS
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import find_split_features
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS, SEQUENCE_EXAMPLE, find_row
 from tfx_sequence.schemas.spec import SequenceSpec
-
-_OF_LISTS = ("json", "jsonl", "parquet", "sequence_example")
-"""The formats of this package that can hold several values in a step."""
 
 
 def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | None) -> None:
@@ -19,15 +16,17 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
       ValueError: if a setting does not fit the spec, or another setting.
     """
     nested = [name for name, feature in spec.features.items() if feature.nested]
-    if nested and read.format in READERS and read.format not in _OF_LISTS:
+    if nested and not find_row(read.format).holds_lists:
+        fitting = [name for name, row in READERS.rows.items() if row.holds_lists]
         raise ValueError(
             f"`{nested[0]}` is nested, but a step has one value in the format {read.format!r}; formats of nested "
-            f"features are {', '.join(_OF_LISTS)}"
+            f"features are {', '.join(fitting)}"
         )
     reader = FileReader(spec, read)
+    input_spec = reader.record_encoder.input_spec
     if split:
-        split_features(reader.intake.content, split)
+        find_split_features(input_spec, split)
         if split.by == "index" and reader.grouping:
             raise ValueError("by = 'index' goes by a record's position in its file, but in long form it has none")
-    if read.format == "sequence_example" and reader.intake.content != spec:
+    if read.format == SEQUENCE_EXAMPLE and input_spec != spec:
         raise ValueError("SequenceExamples are kept as they are, so they cannot be cut or given features of pieces")

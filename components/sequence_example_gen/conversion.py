@@ -1,4 +1,4 @@
-"""TFRecord files of SequenceExamples without a pipeline of components."""
+"""Converts files of sequences to TFRecord files of SequenceExamples, without a pipeline of components."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
-from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.spec import SequenceSpec
 
-WHOLE = "all"
+ONLY_SPLIT = "all"
 """The name of the one split when there are no splits."""
 
 
@@ -41,14 +41,14 @@ def convert(
         split, such files for each split.
       output: The folder to write to, which must be empty or missing: the files themselves, or if there are splits a
         folder `Split-<name>` for each; with `on_bad_record` = 'reject' also `Rejects`.
-      spec: What a record is.
+      spec: The features of a record.
       read: How to read.
       split: How to divide the records; not at all if None. Not for data that comes split.
       write: How to write.
-      make_pipeline: What makes the Beam pipeline.
+      make_pipeline: Makes the Beam pipeline.
 
     Returns:
-      What became of the records.
+      The counts of the records that were read, accepted, rejected and written.
 
     Raises:
       ValueError: if the settings do not fit each other.
@@ -57,29 +57,37 @@ def convert(
       BadRecordError: if a record is bad and may not be, or too many are.
       EmptySplitError: if there is no record, or none for training.
     """
-    given = isinstance(patterns, Mapping)
-    if given and split:
+    patterns_by_split = dict(patterns) if isinstance(patterns, Mapping) else None
+    if patterns_by_split is not None and split:
         raise ValueError("`split` divides the files of one split, but `patterns` names splits")
-    if storage.match(storage.join(output, "*")):
+    if file_system.match(file_system.join(output, "*")):
         raise OutputExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
     check_settings(spec, read, split)
-    by_split = dict(patterns) if isinstance(patterns, Mapping) else {WHOLE: patterns}
-    names = list(split.shares if split else by_split)
-    return ingest(
-        Request(
-            spec=spec,
-            read=read,
-            split=split,
-            write=write or WriteConfig(),
-            files=tuple(
-                InputFile(path=path, split=None if split else name)
-                for name, some in by_split.items()
-                for path in dict.fromkeys(path for pattern in some for path in find_files(pattern))
-            ),
-            splits={
-                name: storage.join(output, f"{SPLIT_PREFIX}{name}") if split or given else output for name in names
-            },
-            output=output,
-        ),
-        make_pipeline,
+    if split:
+        files = _find_input_files(patterns, None)
+        folders = _name_split_folders(output, split.shares)
+    elif patterns_by_split is not None:
+        files = [file for name, some in patterns_by_split.items() for file in _find_input_files(some, name)]
+        folders = _name_split_folders(output, patterns_by_split)
+    else:
+        files = _find_input_files(patterns, ONLY_SPLIT)
+        folders = {ONLY_SPLIT: output}
+    request = IngestionRequest(
+        spec=spec,
+        read=read,
+        split=split,
+        write=write or WriteConfig(),
+        files=tuple(files),
+        splits=folders,
+        output=output,
     )
+    return ingest(request, make_pipeline)
+
+
+def _find_input_files(patterns: Iterable[str], split: str | None) -> list[InputFile]:
+    paths = [path for pattern in patterns for path in find_files(pattern)]
+    return [InputFile(path=path, split=split) for path in dict.fromkeys(paths)]
+
+
+def _name_split_folders(output: str, splits: Iterable[str]) -> dict[str, str]:
+    return {name: file_system.join(output, f"{SPLIT_PREFIX}{name}") for name in splits}

@@ -14,16 +14,16 @@ from tfx.utils import proto_utils
 
 from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
-from tfx_sequence.schemas import contract
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
+from tfx_sequence.schemas.contract import READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Reads sequence data and writes an Examples artifact of SequenceExamples."""
+    """The executor that reads sequence data and writes an Examples artifact of SequenceExamples."""
 
     def Do(
         self,
@@ -40,16 +40,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
-        tally = ingest(make_request(exec_properties, examples), self._make_beam_pipeline)
+        request = make_request(exec_properties, examples)
+        read_counts = ingest(request, self._make_beam_pipeline)
+        # Stock readers take records without these properties for tf.Examples.
         artifacts.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])
         file_format = artifacts.to_file_format_str(exec_properties[keys.OUTPUT_FILE_FORMAT_KEY])
         artifacts.set_file_format(examples, file_format)
-        for name, count in tally.counts.items():
+        for name, count in read_counts.counts.items():
             examples.set_int_custom_property(name, count)
 
 
-def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Request:
-    """The request of an execution. Sets the artifact's split names.
+def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> IngestionRequest:
+    """Makes the request of an execution, and sets the artifact's split names.
 
     Raises:
       NoInputError: if a pattern matches no file.
@@ -59,21 +61,23 @@ def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Req
     proto_utils.json_to_proto(properties[keys.OUTPUT_CONFIG_KEY], outputs)
     names = artifacts.generate_output_split_names(inputs, outputs)
     examples.split_names = artifact_utils.encode_split_names(names)
-    split = properties.get(contract.SPLIT_CONFIG)
-    return Request(
-        spec=SequenceSpec.from_json(properties[contract.SEQUENCE_SPEC]),
-        read=ReadConfig.model_validate_json(properties[contract.READ_CONFIG]),
-        split=SplitConfig.model_validate_json(split) if split else None,
-        write=WriteConfig.model_validate_json(properties[contract.WRITE_CONFIG]),
-        files=_files(properties[keys.INPUT_BASE_KEY], inputs, given=not split),
+    split_json = properties.get(SPLIT_CONFIG)
+    split = SplitConfig.model_validate_json(split_json) if split_json else None
+    return IngestionRequest(
+        spec=SequenceSpec.from_json(properties[SEQUENCE_SPEC]),
+        read=ReadConfig.model_validate_json(properties[READ_CONFIG]),
+        split=split,
+        write=WriteConfig.model_validate_json(properties[WRITE_CONFIG]),
+        files=_find_input_files(properties[keys.INPUT_BASE_KEY], inputs, comes_split=split is None),
         splits={name: artifact_utils.get_split_uri([examples], name) for name in names},
         output=examples.uri,
     )
 
 
-def _files(base: str, inputs: example_gen_pb2.Input, given: bool) -> tuple[InputFile, ...]:
+def _find_input_files(base: str, inputs: example_gen_pb2.Input, comes_split: bool) -> tuple[InputFile, ...]:
+    """Finds the files of all inputs; each input is a split if the data comes split."""
     return tuple(
-        InputFile(path=path, split=split.name if given else None)
-        for split in inputs.splits
-        for path in find_files(storage.join(base, split.pattern))
+        InputFile(path=path, split=item.name if comes_split else None)
+        for item in inputs.splits
+        for path in find_files(file_system.join(base, item.pattern))
     )

@@ -71,11 +71,11 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         display.say("Loading TensorFlow and the model ...")
         import apache_beam as beam
 
-        from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+        from tfx_sequence.components.sequence_example_gen.files import file_system
         from tfx_sequence.pipeline.prediction.predict_files import predict_files
         from tfx_sequence.pipeline.prediction.record_model import FileModel
 
-        if storage.match(storage.join(arguments.output, "*")):
+        if file_system.match(file_system.join(arguments.output, "*")):
             raise CommandError(f"the output folder {arguments.output!r} is not empty; name a new one, or empty it")
         spec = _spec(FileModel(arguments.model).inputs, data.spec, arguments.model)
         display.say("Reading ...")

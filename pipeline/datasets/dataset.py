@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE, find_row, tell_format
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
@@ -28,20 +29,6 @@ else:
     import tomli as tomllib
 
 TRAIN = "train"
-
-RECORDS = "sequence_example"
-"""The format of data that need not be converted."""
-
-_SUFFIXES = {
-    ".conllu": "conllu",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".npz": "npz",
-    ".parquet": "parquet",
-    ".ts": "ts",
-}
-_COMPRESSED = (".gz", ".bz2", ".zst")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +85,8 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
         return _of_config(arguments.config, paths)
     if not paths:
         raise CommandError("no data is named; give files or folders, or --config with a config that names them")
-    splits = find_splits(*paths, by_folder=arguments.format == "parallel")
+    by_folder = bool(arguments.format) and find_row(arguments.format).by_folder
+    splits = find_splits(*paths, by_folder=by_folder)
     name = arguments.format or _format(path for files in splits.values() for path in files)
     given = made(SequenceSpec, "--feature", features=features) if features else spec
     return Data(
@@ -117,7 +105,7 @@ def _of_config(path: str, paths: list[str]) -> Data:
     config = read_config(path) if paths else load_config(path)
     read = ReadConfig(**{name: getattr(config.data, name) for name in ReadConfig.model_fields})
     if paths:
-        files, split = _of_format(find_splits(*paths, by_folder=read.format == "parallel"), read.format), None
+        files, split = _of_format(find_splits(*paths, by_folder=find_row(read.format).by_folder), read.format), None
     else:
         files, split = _files(config)
     return Data(files, read, config.spec, split, config.data.write, config.validation.severities)
@@ -162,19 +150,13 @@ def made(model: Any, what: str, **values: Any) -> Any:
 
 def _format(paths: Iterable[str]) -> str:
     """The one format that names of files tell."""
-    formats = {_SUFFIXES[suffix] for suffix in map(_suffix, paths) if suffix in _SUFFIXES}
+    formats = {format_ for format_ in map(tell_format, paths) if format_}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
-    return formats.pop() if formats else RECORDS
+    return formats.pop() if formats else SEQUENCE_EXAMPLE
 
 
 def _of_format(splits: dict[str, list[str]], name: str) -> dict[str, list[str]]:
     """The files whose names are those of the format, if any are; what else lies beside them is not data."""
-    suffixes = [suffix for suffix, format_ in _SUFFIXES.items() if format_ == name]
-    kept = {split: [path for path in paths if _suffix(path) in suffixes] for split, paths in splits.items()}
+    kept = {split: [path for path in paths if tell_format(path) == name] for split, paths in splits.items()}
     return {split: paths for split, paths in kept.items() if paths} if any(kept.values()) else splits
-
-
-def _suffix(path: str) -> str:
-    stem, suffix = os.path.splitext(path.lower())
-    return os.path.splitext(stem)[1] if suffix in _COMPRESSED else suffix

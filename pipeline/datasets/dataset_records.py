@@ -10,8 +10,9 @@ from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.components.sequence_example_gen.discovery.discover import Discovery, discover
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
+from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
-from tfx_sequence.pipeline.datasets.dataset import RECORDS, Data
+from tfx_sequence.pipeline.datasets.dataset import Data
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -57,7 +58,7 @@ def as_records(data: Data, folder: str) -> Records:
       data: The data.
       folder: An empty folder to write to.
     """
-    if data.read.format == RECORDS and not data.split:
+    if data.read.format == SEQUENCE_EXAMPLE and not data.split:
         return Records(data.splits, data.spec)
     spec, left_out = describe_records(data)
     read = data.read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0})

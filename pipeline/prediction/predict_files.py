@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.pipeline.prediction.answers import FORMS, Answered, Joiner
 from tfx_sequence.schemas.records.examples import decode
@@ -49,11 +49,11 @@ def predict_files(
     """
     ending = FORMS[form].ending
     files = [
-        _File(path, storage.join(output, f"{split}-{number:05d}-of-{len(paths):05d}.{ending}"))
+        _File(path, file_system.join(output, f"{split}-{number:05d}-of-{len(paths):05d}.{ending}"))
         for split, paths in splits.items()
         for number, path in enumerate(paths)
     ]
-    storage.make_folder(output)
+    file_system.make_folder(output)
     with make_pipeline() as pipeline:
         _ = (
             pipeline
@@ -81,10 +81,10 @@ class _PredictFile(beam.DoFn):
         # A file that is not whole has another name.
         unfinished = f"{file.answers}.unfinished"
         answered = Joiner(self._spec).join(self._answered(file.records))
-        with storage.create_file(unfinished) as stream:
+        with file_system.create_file(unfinished) as stream:
             for each in answered:
                 stream.write(FORMS[self._form].write(each))
-        storage.rename(unfinished, file.answers)
+        file_system.rename(unfinished, file.answers)
 
     def _answered(self, path: str) -> Iterator[Answered]:
         batches = read_batches(path)

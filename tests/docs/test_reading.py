@@ -1,14 +1,14 @@
 """docs/reading.md says what is there, and its code runs as it stands."""
 
+import importlib
 import re
-import sys
 
 import pytest
 from support.paths import ROOT
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.readers.reader import ENTRY_POINTS, READERS
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.pipeline.config.tables import DataSplitConfig
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -22,13 +22,28 @@ def _options(module):
     return {option for model in models for option in model.model_fields}
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_table_has_every_format_and_its_options(name):
-    (row,) = [line for line in TEXT.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
-    module = READERS[name].partition(":")[0]
-    __import__(module)
-    missing = {option for option in _options(sys.modules[module]) if option not in row}
+def _rows():
+    """The names in the first column of the table of formats, to the row; two formats may share a row."""
+    (section,) = re.findall(r"## Formats\n(.*?)\n## ", TEXT, re.DOTALL)
+    rows = re.findall(r"^\| (`.*)$", section, re.MULTILINE)[1:]
+    return {name: row for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[0])}
+
+
+def test_table_lists_the_formats_that_there_are():
+    assert sorted(_rows()) == sorted(READERS.rows)
+
+
+@pytest.mark.parametrize("name", READERS.rows)
+def test_table_names_the_options_of_a_format(name):
+    module = importlib.import_module(READERS.row(name).target.partition(":")[0])
+    missing = {option for option in _options(module) if option not in _rows()[name]}
     assert not missing
+
+
+@pytest.mark.parametrize("name", [name for name, row in READERS.rows.items() if row.suffixes])
+def test_page_says_which_suffix_tells_a_format(name):
+    (sentence,) = re.findall(r"The end of a file's name tells these formats: (.*?)\. ", TEXT, re.DOTALL)
+    assert re.findall(r"`(\.\w+)`", sentence) == [s for row in READERS.rows.values() for s in row.suffixes]
 
 
 def test_splits_are_those_that_there_are():
@@ -58,9 +73,9 @@ def test_own_reader_reads(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (name,) = re.findall(r'`format = "(my_module:\w+)"`', TEXT)
     reader = FileReader(SequenceSpec(features={"words": Feature(kind="token")}), ReadConfig(format=name))
-    records = [read.record for read in reader.read(str(tmp_path / "data.txt"))]
+    records = [read.record for read in reader.read_records(str(tmp_path / "data.txt"))]
     assert records == [{"words": ["a", "b"]}, {"words": ["c"]}]
-    assert f'[project.entry-points."{ENTRY_POINTS}"]\nwords = "{name}"' in TEXT
+    assert f'[project.entry-points."{READERS.group}"]\nwords = "{name}"' in TEXT
 
 
 def test_make_example_takes_what_the_page_gives_it():

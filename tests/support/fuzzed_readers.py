@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
@@ -119,7 +119,7 @@ def check_promises(name: str, data: bytes) -> list[Any]:
             assert result.message
             assert result.file == path
             str(result).encode()
-        elif isinstance(result, Encoded):
+        elif isinstance(result, EncodedRecord):
             for piece in result.pieces:
                 _check_record(FORMATS[name].spec, decode(FORMATS[name].spec, piece))
     return results
@@ -128,17 +128,17 @@ def check_promises(name: str, data: bytes) -> list[Any]:
 def _read(reader: FileReader, path: str) -> Iterator[Any]:
     """What became of each record; in long form, of each row and each group."""
     if reader.grouping is None:
-        yield from reader.read(path)
+        yield from reader.read_records(path)
         return
     groups: dict[bytes, list[Row]] = {}
-    for row in reader.rows(path, 0):
+    for row in reader.read_rows(path, 0):
         if isinstance(row, Reject):
             yield row
         else:
-            groups.setdefault(reader.grouping.key(row.cells), []).append(row)
+            groups.setdefault(reader.grouping.compute_key(row.cells), []).append(row)
     for position, rows in enumerate(groups.values()):
         try:
-            yield reader.intake.take(reader.grouping.record(rows), path, position)
+            yield reader.record_encoder.encode(reader.grouping.make_record(rows), path, position)
         except BadRecordError as error:
             yield error.reject.at(file=path)
 

@@ -1,1 +1,1 @@
-"""Features found by looking at files whose spec is not known."""
+"""Discovery of the features of files whose spec is not known, and of what TFRecord files hold."""

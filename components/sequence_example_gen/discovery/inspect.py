@@ -1,4 +1,4 @@
-"""What TFRecord files of SequenceExamples hold: counts, features, lengths, and the first records readable."""
+"""Summarizes TFRecord files of SequenceExamples: counts, features, lengths, and the first records readable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
+from tfx_sequence.components.sequence_example_gen.readers.sequence_example import list_values, to_python
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
@@ -17,7 +18,7 @@ from tfx_sequence.schemas.spec import Frozen
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_TYPES = {"bytes_list": "string", "int64_list": "int64", "float_list": "float32"}
+_DTYPES = {"bytes_list": "string", "int64_list": "int64", "float_list": "float32"}
 
 
 class FeatureSummary(Frozen):
@@ -43,7 +44,7 @@ class FeatureSummary(Frozen):
 
 
 class Inspection(Frozen):
-    """What the files hold.
+    """The content of files.
 
     Attributes:
       files: The files.
@@ -52,7 +53,7 @@ class Inspection(Frozen):
       lengths: Number of steps to number of records; a record has the length of its longest sequence feature.
       unequal: How many records have sequence features of different lengths.
       first: The first records, by feature name.
-      damage: What could not be read.
+      damage: The records that could not be read.
     """
 
     files: tuple[str, ...]
@@ -69,17 +70,21 @@ class Inspection(Frozen):
         return sum(length * count for length, count in self.lengths.items())
 
     def histogram(self, bins: int = 10) -> list[tuple[int, int, int]]:
-        """The lengths in at most `bins` ranges of equal width: `(from, to, records)`, both ends included."""
+        """Returns the lengths in at most `bins` ranges of equal width: `(from, to, records)`, both ends included."""
         if not self.lengths:
             return []
         low, high = min(self.lengths), max(self.lengths)
-        width = -(-(high - low + 1) // bins)
-        ranges = [(start, min(start + width - 1, high)) for start in range(low, high + 1, width)]
-        return [(a, b, sum(n for length, n in self.lengths.items() if a <= length <= b)) for a, b in ranges]
+        width = -(-(high - low + 1) // bins)  # Division that rounds up.
+        ranges = []
+        for start in range(low, high + 1, width):
+            end = min(start + width - 1, high)
+            records = sum(count for length, count in self.lengths.items() if start <= length <= end)
+            ranges.append((start, end, records))
+        return ranges
 
 
 def inspect(path: str, first: int = 3) -> Inspection:
-    """Reads TFRecord files, plain or compressed.
+    """Reads TFRecord files, plain or compressed, and summarizes them.
 
     Args:
       path: A file, a glob, a folder of files, or an Examples artifact's folder with `Split-*` folders in it.
@@ -89,39 +94,42 @@ def inspect(path: str, first: int = 3) -> Inspection:
       NoInputError: if there is no such file.
       BrokenFileError: if a compressed file is cut off.
     """
-    inside = storage.match(storage.join(path, "*")) or storage.match(storage.join(path, f"{SPLIT_PREFIX}*", "*"))
-    files = inside or find_files(path)
-    summaries: dict[tuple[bool, str], _Summary] = {}
-    lengths, unequal = Counter[int](), 0
-    records: list[dict[str, Any]] = []
+    files = (
+        file_system.match(file_system.join(path, "*"))
+        or file_system.match(file_system.join(path, f"{SPLIT_PREFIX}*", "*"))
+        or find_files(path)
+    )
+    collectors: dict[tuple[bool, str], _FeatureCollector] = {}
+    lengths = Counter[int]()
+    unequal = 0
+    first_records: list[dict[str, Any]] = []
     damage: list[Reject] = []
-    for record in _records(files):
+    for record in _read_records(files):
         if isinstance(record, Reject):
             damage.append(record)
             continue
         sizes = {len(steps.feature) for steps in record.feature_lists.feature_list.values()}
         lengths[max(sizes, default=0)] += 1
         unequal += len(sizes) > 1
-        for (context, name), features in _features(record):
-            summaries.setdefault((context, name), _Summary()).add(features)
-        if len(records) < first:
-            records.append(readable(record))
+        for context, name, features in _list_features(record):
+            collectors.setdefault((context, name), _FeatureCollector()).add(features)
+        if len(first_records) < first:
+            first_records.append(to_python(record))
+    # Context first: False, of "is not context", sorts before True.
+    ordered = sorted(collectors, key=lambda key: (not key[0], key[1]))
     return Inspection(
         files=tuple(files),
         records=sum(lengths.values()),
-        features=tuple(
-            summaries[key].result(name=key[1], context=key[0])
-            for key in sorted(summaries, key=lambda k: (not k[0], k[1]))
-        ),
+        features=tuple(collectors[context, name].summarize(name, context) for context, name in ordered),
         lengths=dict(sorted(lengths.items())),
         unequal=unequal,
-        first=tuple(records),
+        first=tuple(first_records),
         damage=tuple(damage),
     )
 
 
-class _Summary:
-    """Collects a FeatureSummary."""
+class _FeatureCollector:
+    """Collects a FeatureSummary, record by record."""
 
     def __init__(self) -> None:
         self._dtypes: set[str] = set()
@@ -131,12 +139,11 @@ class _Summary:
     def add(self, features: list[tf.train.Feature]) -> None:
         self._records += 1
         for feature in features:
-            values = _values(feature)
-            self._sizes[len(values)] += 1
+            self._sizes[len(list_values(feature))] += 1
             if kind := feature.WhichOneof("kind"):
-                self._dtypes.add(_TYPES[kind])
+                self._dtypes.add(_DTYPES[kind])
 
-    def result(self, name: str, context: bool) -> FeatureSummary:
+    def summarize(self, name: str, context: bool) -> FeatureSummary:
         return FeatureSummary(
             name=name,
             context=context,
@@ -148,34 +155,22 @@ class _Summary:
         )
 
 
-def _records(files: list[str]) -> Iterator[tf.train.SequenceExample | Reject]:
+def _read_records(files: list[str]) -> Iterator[tf.train.SequenceExample | Reject]:
     for path in files:
         with Source(path).open() as stream:
             for number, record in enumerate(read_tfrecords(stream)):
+                if isinstance(record, Reject):
+                    yield record.at(file=path, record=number)
+                    continue
                 try:
-                    yield record.at(file=path, record=number) if isinstance(record, Reject) else parse_example(record)
+                    yield parse_example(record)
                 except BadRecordError as error:
                     yield error.reject.at(file=path, record=number)
 
 
-def _features(record: tf.train.SequenceExample) -> Iterator[tuple[tuple[bool, str], list[tf.train.Feature]]]:
-    for name, feature in sorted(record.context.feature.items()):
-        yield (True, name), [feature]
-    for name, steps in sorted(record.feature_lists.feature_list.items()):
-        yield (False, name), list(steps.feature)
-
-
-def _values(feature: tf.train.Feature) -> list[Any]:
-    kind = feature.WhichOneof("kind")
-    return list(getattr(feature, kind).value) if kind else []
-
-
-def readable(record: tf.train.SequenceExample) -> dict[str, Any]:
-    """Feature name to value, or to a list of one value a step, with text as text; several values stand in a list."""
-    return {name: _one_or_all(context, features) for (context, name), features in _features(record)}
-
-
-def _one_or_all(context: bool, features: list[tf.train.Feature]) -> Any:
-    steps = [[v.decode(errors="backslashreplace") if isinstance(v, bytes) else v for v in _values(f)] for f in features]
-    plain = [step[0] if len(step) == 1 else step for step in steps]
-    return plain[0] if context else plain
+def _list_features(record: tf.train.SequenceExample) -> Iterator[tuple[bool, str, list[tf.train.Feature]]]:
+    """Yields whether a feature is of the context, its name, and a Feature a step, or the one of the context."""
+    for name, feature in record.context.feature.items():
+        yield True, name, [feature]
+    for name, steps in record.feature_lists.feature_list.items():
+        yield False, name, list(steps.feature)

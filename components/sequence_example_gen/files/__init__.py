@@ -1,1 +1,1 @@
-"""Files: finding, opening, decompressing and writing them."""
+"""Input and output files: finding, opening, decompressing and writing them."""

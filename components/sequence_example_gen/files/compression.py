@@ -1,4 +1,4 @@
-"""Compressed input as plain bytes: gzip, bzip2 and zstd, known by their first bytes and not by their names."""
+"""Compressed input as plain bytes: gzip, bzip2 and zstd, told by their first bytes and not by their names."""
 
 from __future__ import annotations
 
@@ -10,35 +10,46 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-_BUFFER = 1 << 20
-_INPUT = 1 << 17
-_HEAD = 10
+SUFFIXES = (".gz", ".bz2", ".zst")
+"""The ends that compressed files usually have after the suffix of their format."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BZIP2_MAGIC = b"BZh"  # A digit for the block size follows, and then:
+_BZIP2_BLOCK = b"1AY&SY"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_MAGIC_BYTES = 10
+
+_BUFFER_BYTES = 1 << 20
+"""Plain bytes that are read ahead: a megabyte costs no memory to speak of, and makes a call from Python rare."""
+
+_INPUT_BYTES = 1 << 17
+"""Compressed bytes that zstd is given at once: the most that a block of the format holds."""
 
 
 class BrokenFileError(ValueError):
     """A compressed file is cut off or damaged."""
 
 
-def decompressed(stream: BinaryIO) -> BinaryIO:
-    """The plain bytes of a seekable stream; the stream itself if it is not compressed.
+def decompress(stream: BinaryIO) -> BinaryIO:
+    """Returns the plain bytes of a seekable stream; the stream itself if it is not compressed.
 
     Reading raises `BrokenFileError` where the compressed data is cut off or damaged.
     """
-    head = stream.read(_HEAD)
+    head = stream.read(_MAGIC_BYTES)
     stream.seek(0)
-    if head[:2] == b"\x1f\x8b":
+    if head.startswith(_GZIP_MAGIC):
         plain: io.BufferedIOBase | io.RawIOBase = gzip.GzipFile(fileobj=stream)
-    elif head[:3] == b"BZh" and head[4:] == b"1AY&SY":
+    elif head.startswith(_BZIP2_MAGIC) and head[len(_BZIP2_MAGIC) + 1 :] == _BZIP2_BLOCK:
         plain = bz2.BZ2File(stream)
-    elif head[:4] == b"\x28\xb5\x2f\xfd":
-        plain = _Zstd(stream)
+    elif head.startswith(_ZSTD_MAGIC):
+        plain = _ZstdFrames(stream)
     else:
         return stream
-    return cast(BinaryIO, io.BufferedReader(_Checked(plain), _BUFFER))
+    return cast(BinaryIO, io.BufferedReader(_CheckedStream(plain), _BUFFER_BYTES))
 
 
-class _Checked(io.RawIOBase):
-    """Gives all libraries' errors one type."""
+class _CheckedStream(io.RawIOBase):
+    """A stream that raises all libraries' errors as one type."""
 
     def __init__(self, plain: io.BufferedIOBase | io.RawIOBase) -> None:
         self._plain = plain
@@ -56,7 +67,7 @@ class _Checked(io.RawIOBase):
             raise BrokenFileError(f"the compressed data is cut off or damaged: {error}") from None
 
 
-class _Zstd(io.RawIOBase):
+class _ZstdFrames(io.RawIOBase):
     """Zstd frames as one stream. The library's own reader takes a file that is cut off for a whole one."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -66,7 +77,8 @@ class _Zstd(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._ready:
-            data = (self._frame.unused_data if self._frame.eof else b"") or self._stream.read(_INPUT)
+            # Bytes after the end of a frame are the beginning of the next one.
+            data = (self._frame.unused_data if self._frame.eof else b"") or self._stream.read(_INPUT_BYTES)
             if not data:
                 if not self._frame.eof:
                     raise EOFError("the last frame has no end")

@@ -1,4 +1,4 @@
-"""Files and folders on any Beam filesystem, as plain bytes: nothing is compressed or decompressed by name."""
+"""Files and folders on any Beam file system, as plain bytes: nothing is compressed or decompressed by name."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ import io
 import os
 from typing import Any, BinaryIO, cast
 
-_BUFFER = 1 << 20
-_AS_IT_IS = "uncompressed"
-"""`CompressionTypes.UNCOMPRESSED` of Beam's."""
+_BUFFER_BYTES = 1 << 20
+"""Bytes that are read ahead: an object store takes as long to answer for a megabyte as for a kilobyte."""
+
+_UNCOMPRESSED = "uncompressed"
+"""`CompressionTypes.UNCOMPRESSED` of Beam, which is not imported for it."""
 
 
 def join(folder: str, *parts: str) -> str:
-    """A path, with the separator that the folder's filesystem has."""
-    return str(_filesystems().join(folder, *parts))
+    """Joins parts of a path by the separator of the folder's file system."""
+    return str(_load_filesystems().join(folder, *parts))
 
 
 def match(pattern: str) -> list[str]:
-    """The files that match a pattern, sorted."""
-    (result,) = _filesystems().match([pattern])
+    """Finds the files that match a pattern. Returns them sorted."""
+    (result,) = _load_filesystems().match([pattern])
     # Beam takes a local folder of that very name for a file.
     return sorted(str(metadata.path) for metadata in result.metadata_list if not os.path.isdir(metadata.path))
 
 
-def open_file(path: str, buffer: int = _BUFFER) -> BinaryIO:
-    """A file to read, buffered and seekable."""
-    raw = _filesystems().open(path, compression_type=_AS_IT_IS)
-    return cast(BinaryIO, io.BufferedReader(raw, buffer) if isinstance(raw, io.RawIOBase) else raw)
+def open_file(path: str, buffer_bytes: int = _BUFFER_BYTES) -> BinaryIO:
+    """Opens a file to read, buffered and seekable."""
+    raw = _load_filesystems().open(path, compression_type=_UNCOMPRESSED)
+    return cast(BinaryIO, io.BufferedReader(raw, buffer_bytes) if isinstance(raw, io.RawIOBase) else raw)
 
 
 def create_file(path: str) -> BinaryIO:
-    """A file to write."""
-    return cast(BinaryIO, _filesystems().create(path, compression_type=_AS_IT_IS))
+    """Opens a file to write."""
+    return cast(BinaryIO, _load_filesystems().create(path, compression_type=_UNCOMPRESSED))
 
 
 def read_text(path: str) -> str:
-    """A whole file."""
+    """Reads a whole file."""
     with open_file(path) as stream:
         return stream.read().decode()
 
@@ -49,13 +51,13 @@ def write_text(path: str, text: str) -> None:
 
 def rename(old: str, new: str) -> None:
     """Gives a file its final name; a file of that name is replaced."""
-    _filesystems().rename([old], [new])
+    _load_filesystems().rename([old], [new])
 
 
 def make_folder(path: str) -> None:
     """Makes a folder and those above it."""
-    if not _filesystems().exists(path):
-        _filesystems().mkdirs(path)
+    if not _load_filesystems().exists(path):
+        _load_filesystems().mkdirs(path)
 
 
 def delete_folder(path: str) -> None:
@@ -63,15 +65,15 @@ def delete_folder(path: str) -> None:
     from apache_beam.io.filesystem import BeamIOError
 
     with contextlib.suppress(BeamIOError):
-        _filesystems().delete([path])
+        _load_filesystems().delete([path])
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file or a folder."""
-    return bool(_filesystems().exists(path))
+    """Returns whether there is a file or a folder."""
+    return bool(_load_filesystems().exists(path))
 
 
-def _filesystems() -> Any:
+def _load_filesystems() -> Any:
     # Beam takes seconds to import, and settings are checked, and mistakes in them told, without it.
     from apache_beam.io.filesystems import FileSystems
 

@@ -1,4 +1,4 @@
-"""Where results of reading go: good records into sorted runs, all of them into a tally."""
+"""Collects the results of reading: good records into sorted runs, all of them into counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import Placer
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import DETAILS, ReadCounts
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded, RecordEncoder
-from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import RecordPlacer
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import MAX_REJECTS, ReadCounts
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord, RecordEncoder
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.records.tfrecords import frame
@@ -21,61 +21,79 @@ COUNTERS = "tfx_sequence.SequenceExampleGen"
 """The namespace of the Beam counters, which have the names of `ReadCounts.counts`."""
 
 RUNS = "runs"
-"""The output tag of the runs, as `(group, run)`; the tallies are the main output."""
+"""The output tag of the runs, as `(group, run)`; the counts are the main output."""
 
 
-class Sink:
-    """Takes the results of one file, or of some groups of rows."""
+class ResultCollector:
+    """Collects the results of one file, or of some groups of rows.
 
-    def __init__(self, request: Request, split: str | None, intake: RecordEncoder) -> None:
-        """Takes the settings, the split of the input if it comes in splits, and what the records went through."""
-        self._placer = Placer(intake.content, request.shares(split), request.write, intake.encoder)
-        self._by_rank = request.by_rank
-        self._fails = request.read.on_bad_record == "fail"
+    Args:
+      request: The settings.
+      file_split: The split of the file, if the input comes in splits.
+      record_encoder: The encoder of the records.
+    """
+
+    def __init__(self, request: IngestionRequest, file_split: str | None, record_encoder: RecordEncoder) -> None:
+        self._placer = RecordPlacer(
+            record_encoder.input_spec,
+            request.find_split_config(file_split),
+            request.write,
+            record_encoder.input_encoder,
+        )
         self._writer = RunWriter(request.staging)
-        self._accepted = self._truncated = 0
-        self._written, self._rejected = Counter[str](), Counter[str]()
+        self._fails_at_first_reject = request.read.on_bad_record == "fail"
+        self._truncates = request.read.on_long == "truncate"
+        # Where another stage divides strata over splits, that stage counts what is written.
+        self._counts_written = not request.needs_all_records
+        self._accepted = 0
+        self._truncated = 0
+        self._rejected = Counter[str]()
         self._rejects: list[Reject] = []
-        self._cuts_off = request.read.on_long == "truncate"
+        self._written = Counter[str]()
 
     @property
-    def failed(self) -> bool:
-        """Whether there is no need to go on."""
-        return self._fails and bool(self._rejects)
+    def has_failed(self) -> bool:
+        """Whether there is no need to go on: one bad record fails the run, and there is one."""
+        return self._fails_at_first_reject and bool(self._rejects)
 
-    def reject(self, reject: Reject) -> None:
+    def add_reject(self, reject: Reject) -> None:
         """Takes a bad record."""
         self._rejected[str(reject.reason)] += 1
-        if len(self._rejects) < DETAILS:
+        if len(self._rejects) < MAX_REJECTS:
             self._rejects.append(reject)
 
-    def accept(self, encoded: Encoded, file: int) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Takes a good record. Yields runs whenever there are some. `file` is the number of the record's file."""
+    def add_record(self, encoded: EncodedRecord, file: int) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Takes a good record. Yields runs whenever there are some.
+
+        Args:
+          encoded: The record.
+          file: The number of its file in the order of reading.
+        """
         self._accepted += 1
-        self._truncated += encoded.long and self._cuts_off
-        for place, data in self._placer.places(encoded, file):
-            if not self._by_rank:
+        self._truncated += encoded.is_long and self._truncates
+        for place, data in self._placer.place_pieces(encoded, file):
+            if self._counts_written:
                 self._written[place.split] += 1
             self._writer.add(place, frame(data))
-        if self._writer.full:
-            yield from tagged(self._writer)
+        if self._writer.is_full:
+            yield from spill_runs(self._writer)
 
     def finish(self) -> Iterator[Any]:
-        """Yields the remaining runs and the tally."""
-        yield from tagged(self._writer)
-        tally = ReadCounts(
+        """Yields the remaining runs and the counts."""
+        yield from spill_runs(self._writer)
+        read_counts = ReadCounts(
             accepted=self._accepted,
             truncated=self._truncated,
             rejected=self._rejected,
             rejects=tuple(self._rejects),
             written=self._written,
         )
-        for name, count in tally.counts.items():
+        for name, count in read_counts.counts.items():
             Metrics.counter(COUNTERS, name).inc(count)
-        yield tally
+        yield read_counts
 
 
-def tagged(writer: RunWriter) -> Iterator[beam.pvalue.TaggedOutput]:
-    """Spills a writer. Yields its runs for the output `RUNS`."""
+def spill_runs(writer: RunWriter) -> Iterator[beam.pvalue.TaggedOutput]:
+    """Yields the runs of what a writer has collected, for the output `RUNS`."""
     for run in writer.spill():
         yield beam.pvalue.TaggedOutput(RUNS, run)

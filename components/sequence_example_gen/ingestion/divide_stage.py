@@ -9,45 +9,49 @@ from typing import Any
 
 import apache_beam as beam
 
-from tfx_sequence.components.sequence_example_gen.ingestion.collector import tagged
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import place, same_record
+from tfx_sequence.components.sequence_example_gen.ingestion.collector import spill_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import belong_to_same_record, place_in_split
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
-from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
-from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Group, Run, RunWriter, merged
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Run, RunWriter, SortGroup, merge_runs
 from tfx_sequence.schemas.records.tfrecords import unframe
 
 
-class Divide(beam.DoFn):
-    """Takes the runs of one stratum. Gives runs of splits, tagged `RUNS`, and a tally of what is in each split."""
+class DivideStratum(beam.DoFn):
+    """Takes the runs of one stratum. Gives runs of splits, tagged `RUNS`, and counts of what is in each split."""
 
-    def __init__(self, request: Request) -> None:
-        """Takes the settings."""
+    def __init__(self, request: IngestionRequest) -> None:
         self._request = request
 
-    def process(self, element: tuple[Group, Iterable[Run]]) -> Iterator[Any]:
-        """Divides a stratum: the first records of it go to the first split."""
+    def process(self, element: tuple[SortGroup, Iterable[Run]]) -> Iterator[Any]:
+        """Divides a stratum: its first records go to the first split."""
         runs = list(element[1])
-        writer, written = RunWriter(self._request.staging), Counter[str]()
-        splits = self._splits(sum(run.records for run in runs))
-        split, before = "", b""
-        for key, framed in merged(runs, self._request.staging):
-            following = next(splits)
-            # The pieces of one record stay together.
-            split = split if split and same_record(key, before) else following
-            before = key
+        writer = RunWriter(self._request.staging)
+        written = Counter[str]()
+        splits = self._choose_splits(sum(run.records for run in runs))
+        split = ""
+        previous_key = b""
+        for key, framed in merge_runs(runs, self._request.staging):
+            next_split = next(splits)
+            # The pieces of one record stay together, in the split of the first of them.
+            if not split or not belong_to_same_record(key, previous_key):
+                split = next_split
+            previous_key = key
             written[split] += 1
-            writer.add(place(split, unframe(framed), key, self._request.write), framed)
-            if writer.full:
-                yield from tagged(writer)
-        yield from tagged(writer)
+            writer.add(place_in_split(split, unframe(framed), key, self._request.write), framed)
+            if writer.is_full:
+                yield from spill_runs(writer)
+        yield from spill_runs(writer)
         yield ReadCounts(written=written)
 
-    def _splits(self, count: int) -> Iterator[str]:
-        """The split of each of `count` records: shares of the count, rounded up in favour of the first."""
-        shares = self._request.shares(None).shares
-        start, total, bound = 0, sum(shares.values()), 0
+    def _choose_splits(self, count: int) -> Iterator[str]:
+        """Yields the split of each of `count` records: shares of the count, rounded up in favour of the first."""
+        shares = self._request.find_split_config(None).shares
+        total = sum(shares.values())
+        start = 0
+        bound = 0
         for name, share in shares.items():
             bound += share
-            end = -(-count * bound // total)
+            end = -(-count * bound // total)  # Division that rounds up.
             yield from itertools.repeat(name, end - start)
             start = end

@@ -3,13 +3,13 @@
 ::
 
     files -> read: check, encode, place, sort -> runs on disk  -> merge and write each group of shards
-                                              -> tally of what was accepted and rejected
+                                              -> counts of what was accepted and rejected
 
 In long form, reading gives runs of rows, and a second stage makes records of them. Where a split depends on all
 records, another stage divides them over the splits before they are written.
 
-A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the tally, and the
-caller raises when the pipeline has finished. Shards are only written if the tally allows it.
+A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the counts, and the
+caller raises when the pipeline has finished. Shards are only written if the counts allow it.
 """
 
 from __future__ import annotations
@@ -18,80 +18,86 @@ from collections.abc import Callable
 
 import apache_beam as beam
 
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import RUNS
-from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import Divide
-from tfx_sequence.components.sequence_example_gen.ingestion.group_stage import MakeRecords, ReadRows
+from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import DivideStratum
+from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
-from tfx_sequence.components.sequence_example_gen.ingestion.read_stage import ReadFile
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
-from tfx_sequence.components.sequence_example_gen.ingestion.request import Request
-from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import groups, write_group
-from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
+from tfx_sequence.components.sequence_example_gen.ingestion.read_stages import MakeRecords, ReadFile, ReadRows
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
+from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, write_group
 from tfx_sequence.schemas.contract import REJECTS
 
+_COUNTS = "counts"
+"""The tag of the main output of a stage."""
 
-def ingest(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
+_REJECTS_FILE = "rejects.jsonl"
+
+
+def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
     """Reads the files and writes the splits. What was written is deleted again if anything fails.
 
     Raises:
       BadRecordError: if a record is bad and may not be, or too many are.
       EmptySplitError: if there is no record, or none for training.
     """
-    written = [*request.splits.values(), storage.join(request.output, REJECTS)]
+    rejects_folder = file_system.join(request.output, REJECTS)
     try:
-        tally = _run(request, make_pipeline)
-        if failure := tally.failure(request.read, request.splits):
+        read_counts = _run_pipeline(request, make_pipeline)
+        if failure := read_counts.find_failure(request.read, request.splits):
             raise failure
         if request.read.on_bad_record == "reject":
-            _write_rejects(storage.join(request.output, REJECTS), tally)
+            _write_rejects(rejects_folder, read_counts)
     except BaseException:
-        for folder in written:
-            storage.delete_folder(folder)
+        for folder in (*request.splits.values(), rejects_folder):
+            file_system.delete_folder(folder)
         raise
     finally:
-        storage.delete_folder(request.staging)
-    return tally
+        file_system.delete_folder(request.staging)
+    return read_counts
 
 
-def _run(request: Request, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
+def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
     for folder in (request.staging, *request.splits.values()):
-        storage.make_folder(folder)
-    report = storage.join(request.staging, "tally.json")
+        file_system.make_folder(folder)
+    # A pipeline returns nothing, so it leaves the counts in a file.
+    counts_file = file_system.join(request.staging, "counts.json")
     with make_pipeline() as pipeline:
-        tally, runs = _read(pipeline, request)
-        _ = tally | "Report" >> beam.Map(lambda tally: storage.write_text(report, tally.model_dump_json()))
-        no_runs = pipeline | "Groups" >> beam.Create([(group, None) for group in groups(request)])
+        read_counts, runs = _read(pipeline, request)
+        _ = read_counts | "WriteCounts" >> beam.Map(
+            lambda total: file_system.write_text(counts_file, total.model_dump_json())
+        )
+        no_runs = pipeline | "Groups" >> beam.Create([(group, None) for group in list_groups(request)])
         _ = (
             (runs, no_runs)
             | "Join" >> beam.Flatten()
             | "Gather" >> beam.GroupByKey()
-            | "Write" >> beam.Map(write_group, beam.pvalue.AsSingleton(tally), request)
+            | "Write" >> beam.Map(write_group, beam.pvalue.AsSingleton(read_counts), request)
         )
-    return ReadCounts.model_validate_json(storage.read_text(report))
+    return ReadCounts.model_validate_json(file_system.read_text(counts_file))
 
 
-def _read(pipeline: beam.Pipeline, request: Request) -> tuple[beam.PCollection, beam.PCollection]:
-    """The tally of all records, and their runs by group of shards."""
+def _read(pipeline: beam.Pipeline, request: IngestionRequest) -> tuple[beam.PCollection, beam.PCollection]:
+    """Adds the stages that read. Returns the counts of all records, and their runs by group of shards."""
     files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
-    long_form = make_reader(request.read, RecordEncoder(request.spec, request.read).content).grouping is not None
-    results = files | "Read" >> _stage(ReadRows(request) if long_form else ReadFile(request))
-    tallies, runs = [results["tallies"]], results[RUNS]
-    if long_form:
-        results = runs | "GatherRows" >> beam.GroupByKey() | "MakeRecords" >> _stage(MakeRecords(request))
-        tallies, runs = [*tallies, results["tallies"]], results[RUNS]
-    if request.by_rank:
-        results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _stage(Divide(request))
-        tallies, runs = [*tallies, results["tallies"]], results[RUNS]
-    tally = tallies | "Tallies" >> beam.Flatten() | "ReadCounts" >> beam.CombineGlobally(ReadCounts.merge)
-    return tally, runs
+    is_long_form = FileReader(request.spec, request.read).grouping is not None
+    results = files | "Read" >> _make_stage(ReadRows(request) if is_long_form else ReadFile(request))
+    parts, runs = [results[_COUNTS]], results[RUNS]
+    if is_long_form:
+        results = runs | "GatherRows" >> beam.GroupByKey() | "MakeRecords" >> _make_stage(MakeRecords(request))
+        parts, runs = [*parts, results[_COUNTS]], results[RUNS]
+    if request.needs_all_records:
+        results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _make_stage(DivideStratum(request))
+        parts, runs = [*parts, results[_COUNTS]], results[RUNS]
+    read_counts = parts | "Counts" >> beam.Flatten() | "AddCounts" >> beam.CombineGlobally(ReadCounts.merge)
+    return read_counts, runs
 
 
-def _stage(work: beam.DoFn) -> beam.PTransform:
-    return beam.ParDo(work).with_outputs(RUNS, main="tallies")
+def _make_stage(work: beam.DoFn) -> beam.PTransform:
+    return beam.ParDo(work).with_outputs(RUNS, main=_COUNTS)
 
 
-def _write_rejects(folder: str, tally: ReadCounts) -> None:
-    storage.make_folder(folder)
-    lines = "".join(f"{reject.model_dump_json(exclude_none=True)}\n" for reject in tally.rejects)
-    storage.write_text(storage.join(folder, "rejects.jsonl"), lines)
+def _write_rejects(folder: str, read_counts: ReadCounts) -> None:
+    file_system.make_folder(folder)
+    lines = "".join(f"{reject.model_dump_json(exclude_none=True)}\n" for reject in read_counts.rejects)
+    file_system.write_text(file_system.join(folder, _REJECTS_FILE), lines)

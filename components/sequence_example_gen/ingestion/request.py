@@ -1,9 +1,9 @@
-"""What an ingestion depends on, in one value that goes to the workers."""
+"""The settings, files and folders of an ingestion, in one value that goes to the workers."""
 
 from __future__ import annotations
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
@@ -14,15 +14,15 @@ class InputFile(Frozen):
     split: str | None = None
 
 
-class Request(Frozen):
+class IngestionRequest(Frozen):
     """An ingestion.
 
     Attributes:
-      spec: What a record is.
+      spec: The features of a record.
       read: How to read.
       split: How to divide the records, None if each file has its split.
       write: How to write.
-      files: What to read, in order.
+      files: The files to read, in order.
       splits: Split name to the folder that it is written to, in order.
       output: The folder that holds those of the splits, the rejects and, while at work, the staging folder.
     """
@@ -37,14 +37,14 @@ class Request(Frozen):
 
     @property
     def staging(self) -> str:
-        """The folder for what is not finished, on the filesystem of the output."""
-        return storage.join(self.output, "_staging")
+        """The folder for unfinished files, on the file system of the output."""
+        return file_system.join(self.output, "_staging")
 
     @property
-    def by_rank(self) -> bool:
+    def needs_all_records(self) -> bool:
         """Whether records are divided over splits when all of them are known."""
-        return self.split is not None and self.split.by_rank
+        return self.split is not None and self.split.needs_all_records
 
-    def shares(self, given: str | None) -> SplitConfig:
-        """How records are divided that come in the split `given`, or in none."""
-        return self.split or SplitConfig(shares={str(given): 1})
+    def find_split_config(self, file_split: str | None) -> SplitConfig:
+        """Returns how the records of a file are divided. A file that has a split gives it all its records."""
+        return self.split or SplitConfig(shares={str(file_split): 1})

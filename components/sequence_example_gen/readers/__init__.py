@@ -1,1 +1,1 @@
-"""Readers, one for each file format."""
+"""One reader for each file format, and the table that lists them."""

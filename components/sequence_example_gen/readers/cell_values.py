@@ -1,4 +1,4 @@
-"""Text to the value that a feature's kind asks for; what the text formats share."""
+"""Conversion of text to the value that a feature's kind asks for, shared by the text formats."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from tfx_sequence.schemas.spec import Feature
 # Python's own int() and float() also take `1_000`, surrounding space and the digits of other scripts.
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.I)
-_LONGEST = 1000
+
+_MAX_INTEGER_LENGTH = 1000
+"""Longer integers are not parsed: no int64 has more than 19 digits, and Python refuses to parse 4,300 of them."""
 
 MISSING = frozenset({"", "_", "?", "NA", "NULL", "null"})
-"""What stands for a number that is missing, besides `nan`: in CSV, CoNLL-U, `.ts`, and what R and databases write."""
+"""The cells that stand for a missing number, besides `nan`: in CSV, CoNLL-U, `.ts`, and what R and databases write."""
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None or NaN, as which missing numbers come."""
+    """Returns whether a value is None or NaN, as which missing numbers come."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def parse_cell(name: str, feature: Feature, text: str) -> Any:
-    """A cell as str, int or float; NaN for a number that is missing and may be.
+    """Returns a cell as str, int or float; NaN for a number that is missing and may be.
 
     Raises:
       BadRecordError: if the text is not a number, and the feature needs one.
@@ -33,7 +35,7 @@ def parse_cell(name: str, feature: Feature, text: str) -> Any:
     if feature.dtype == "string":
         return text
     if feature.dtype == "int64":
-        if _INTEGER.fullmatch(text) and len(text) < _LONGEST:
+        if _INTEGER.fullmatch(text) and len(text) < _MAX_INTEGER_LENGTH:
             return int(text)
     elif _FLOAT.fullmatch(text):
         return float(text)

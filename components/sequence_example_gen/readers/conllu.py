@@ -15,15 +15,19 @@ from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 
 UNSPECIFIED = "_"
-"""What CoNLL-U writes where there is nothing; also the value of a FEATS or MISC key that a word does not have."""
+"""The cell that CoNLL-U writes where there is nothing; also the value of a FEATS or MISC key that a word lacks."""
 
 _EXTRA_ID = re.compile(r"[0-9]+[-.][0-9]+", re.ASCII)
+
+_EXCERPT_LINES = 5
+"""The lines of a bad sentence that its reject shows; an excerpt is cut anyway, and these are enough to find it."""
+
 _Rows = list[list[str]]
-_Column = Callable[[Sequence[Sequence[str]]], list[Any]]
+_ValuesOfRows = Callable[[Sequence[Sequence[str]]], list[Any]]
 
 
 class ConlluOptions(Frozen):
-    """What the reader takes beside the spec.
+    """The options of the format.
 
     Attributes:
       ranges: Rows of multiword tokens, such as `3-4`: `skip` or `keep` them as steps.
@@ -35,16 +39,25 @@ class ConlluOptions(Frozen):
 
 
 class ConlluReader(Reader):
-    """Reads CoNLL-U (https://universaldependencies.org/format.html).
+    """Reader of CoNLL-U (https://universaldependencies.org/format.html). Its options are those of `ConlluOptions`.
 
     The `source` of a sequence feature is a column (`FORM`), or a key within one (`FEATS:Case`, `MISC:SpaceAfter`);
     that of a context feature is the key of a comment (`sent_id` for `# sent_id = 12`). `_` is an ordinary value.
     """
 
+    default_spec = SequenceSpec(
+        features={
+            "form": Feature(kind="token", source="FORM"),
+            "lemma": Feature(kind="token", role="carried", source="LEMMA"),
+            "upos": Feature(kind="categorical", role="label", source="UPOS"),
+        }
+    )
+
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec and the fields of `ConlluOptions`."""
         self._options = ConlluOptions.model_validate(dict(options))
-        self._columns = {name: _column(name, spec.source(name), feature) for name, feature in spec.sequence.items()}
+        self._columns = {
+            name: _make_column(name, spec.source(name), feature) for name, feature in spec.sequence.items()
+        }
         self._comments = {name: (spec.source(name), feature) for name, feature in spec.context.items()}
 
     def read(self, source: Source) -> Iterator[Item]:
@@ -54,29 +67,41 @@ class ConlluReader(Reader):
             if line.strip(" "):
                 sentence.append((number, line))
             elif sentence:
-                yield self._item(sentence)
+                yield self._make_item(sentence)
                 sentence = []
         if sentence:
-            yield self._item(sentence)
+            yield self._make_item(sentence)
 
-    def _item(self, sentence: list[tuple[int, str]]) -> Item:
+    def _make_item(self, sentence: list[tuple[int, str]]) -> Item:
         first = sentence[0][0]
         try:
-            words = self._words(sentence)
-            return first, self._context(sentence) | {name: column(words) for name, column in self._columns.items()}
+            words = self._find_words(sentence)
+            record = self._parse_comments(sentence)
+            for name, take_values in self._columns.items():
+                record[name] = take_values(words)
         except BadRecordError as error:
-            return error.reject.at(line=first, excerpt="\n".join(line for _, line in sentence[:5]))
+            excerpt = "\n".join(line for _, line in sentence[:_EXCERPT_LINES])
+            return error.reject.at(line=first, excerpt=excerpt)
+        return first, record
 
-    def _context(self, sentence: list[tuple[int, str]]) -> dict[str, Any]:
+    def _parse_comments(self, sentence: list[tuple[int, str]]) -> dict[str, Any]:
+        """Returns the context features. A feature whose comment is not there is missing."""
         if not self._comments:
             return {}
-        pairs = (line[1:].partition("=") for _, line in sentence if line[0] == "#")
-        found = {key.strip(): value.strip() for key, equals, value in pairs if equals}
-        named = ((name, key, feature) for name, (key, feature) in self._comments.items() if key in found)
-        return {name: parse_cell(name, feature, found[key]) for name, key, feature in named}
+        comments = {}
+        for _, line in sentence:
+            if line[0] == "#":
+                key, equals, value = line[1:].partition("=")
+                if equals:
+                    comments[key.strip()] = value.strip()
+        return {
+            name: parse_cell(name, feature, comments[key])
+            for name, (key, feature) in self._comments.items()
+            if key in comments
+        }
 
-    def _words(self, sentence: list[tuple[int, str]]) -> _Rows:
-        """The rows that are steps, in cells."""
+    def _find_words(self, sentence: list[tuple[int, str]]) -> _Rows:
+        """Returns the rows that are steps, each as its ten cells."""
         words: _Rows = []
         count = 0
         for number, line in sentence:
@@ -89,20 +114,29 @@ class ConlluReader(Reader):
             if row[0] == str(count + 1):
                 count += 1
                 words.append(row)
-            elif self._keep(row[0], count, number):
+            elif self._is_extra_step(row[0], count, number):
                 words.append(row)
         return words
 
-    def _keep(self, word_id: str, count: int, line: int) -> bool:
-        """Whether a row that is not the next word is a step."""
+    def _is_extra_step(self, word_id: str, count: int, line: int) -> bool:
+        """Returns whether a row that is not the next word is a step all the same.
+
+        Raises:
+          BadRecordError: if it is neither a range nor an empty node.
+        """
         if not _EXTRA_ID.fullmatch(word_id):
             message = f"the ID is {word_id!r}, expected {count + 1}, a range such as 3-4, or an empty node such as 5.1"
             raise bad_record(Reason.MALFORMED, message, line=line)
-        return (self._options.ranges if "-" in word_id else self._options.empty_nodes) == "keep"
+        wanted = self._options.ranges if "-" in word_id else self._options.empty_nodes
+        return wanted == "keep"
 
 
-def _column(name: str, source: str, feature: Feature) -> _Column:
-    """What makes a feature's values of a sentence's rows."""
+def _make_column(name: str, source: str, feature: Feature) -> _ValuesOfRows:
+    """Makes the function that takes a feature's values from a sentence's rows.
+
+    Raises:
+      ValueError: if the source is no column, nor a key within one, or the feature is a vector.
+    """
     column, _, key = source.partition(":")
     if column.upper() not in COLUMNS or (key and column.upper() not in ("FEATS", "MISC")):
         raise ValueError(
@@ -113,14 +147,15 @@ def _column(name: str, source: str, feature: Feature) -> _Column:
         raise ValueError(f"`{name}` is of kind 'vector', but a cell of CoNLL-U holds one value")
     index = COLUMNS.index(column.upper())
     if key:
-        return lambda rows: [parse_cell(name, feature, _value(row[index], key)) for row in rows]
+        return lambda rows: [parse_cell(name, feature, _find_value(row[index], key)) for row in rows]
     if feature.dtype == "string":
+        # Text is kept as it is: no call for each cell of the most frequent kind of column.
         return lambda rows: [row[index] for row in rows]
     return lambda rows: [parse_cell(name, feature, row[index]) for row in rows]
 
 
-def _value(cell: str, key: str) -> str:
-    """The value of `key` in a cell such as `Case=Nom|Number=Sing`."""
+def _find_value(cell: str, key: str) -> str:
+    """Returns the value of `key` in a cell such as `Case=Nom|Number=Sing`."""
     for pair in cell.split("|"):
         name, equals, value = pair.partition("=")
         if equals and name == key:

@@ -7,23 +7,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader, keep_records, make_text_spec
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
 class JsonlReader(Reader):
-    """Reads JSON Lines (https://jsonlines.org).
+    """Reader of JSON Lines (https://jsonlines.org). It takes no options.
 
     A feature's `source` is the key in the object. A vector is a list of lists of numbers, a nested feature one of lists
-    of strings. Keys that the spec does not name are left alone, and so are empty lines. The reader takes no options.
+    of strings. Keys that the spec does not name are left alone, and so are empty lines.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec."""
         Frozen.model_validate(dict(options))
         sources = {name: spec.source(name) for name in spec.features}
-        self._sources = sources if any(name != source for name, source in sources.items()) else {}
+        is_renamed = any(name != source for name, source in sources.items())
+        # Objects whose keys are the features' names are handed on as they are.
+        self._sources = sources if is_renamed else {}
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record a line."""
@@ -31,11 +32,17 @@ class JsonlReader(Reader):
             if not line or line.isspace():
                 continue
             try:
-                yield number, self._renamed(parse_json(line, number))
+                yield number, self._rename_keys(parse_json(line, number))
             except BadRecordError as error:
                 yield error.reject.at(line=number, excerpt=line)
 
-    def _renamed(self, record: Any) -> dict[str, Any]:
+    @classmethod
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields the objects with all their keys."""
+        # No feature of this spec has a source of its own, so no key is renamed or left out.
+        return keep_records(cls(make_text_spec([]), options).read(source))
+
+    def _rename_keys(self, record: Any) -> dict[str, Any]:
         if not isinstance(record, dict):
             raise bad_record(Reason.MALFORMED, f"there is a JSON {type(record).__name__}, expected an object")
         if self._sources:
@@ -44,7 +51,7 @@ class JsonlReader(Reader):
 
 
 class JsonReader(JsonlReader):
-    """Reads a JSON file that is one array of such objects. The file must fit into memory."""
+    """Reader of a JSON file that is one array of such objects. The file must fit into memory."""
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record an object."""
@@ -60,13 +67,13 @@ class JsonReader(JsonlReader):
             return
         for record in records:
             try:
-                yield None, self._renamed(record)
+                yield None, self._rename_keys(record)
             except BadRecordError as error:
                 yield error.reject.at(excerpt=abbreviate(record))
 
 
 def parse_json(text: str, line: int) -> Any:
-    """The value of a JSON text that begins at a line.
+    """Parses a JSON text that begins at a line.
 
     Raises:
       BadRecordError: if the text is not JSON, or an object has a key twice.
@@ -82,13 +89,17 @@ def parse_json(text: str, line: int) -> Any:
         raise bad_record(Reason.MALFORMED, f"the text is not JSON that Python reads: {error}", line=line) from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes a dict of an object's keys and values, of which Python would keep the last where a key is repeated."""
     record = dict(pairs)
-    if len(record) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise bad_record(Reason.DUPLICATE_KEY, f"the key {twice!r} occurs twice in one object")
+    if len(record) == len(pairs):
+        return record
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise bad_record(Reason.DUPLICATE_KEY, f"the key {key!r} occurs twice in one object")
+        seen.add(key)
     return record
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(object_pairs_hook=_make_object)

@@ -1,5 +1,12 @@
 """Long form, where a row is a step: rows with the same key become one record.
 
+With `group_by = "user"` and `order_by = "t"`, the rows of all files
+
+    user,t,word             {"user": "u1", "word": ["a", "b"]}
+    u1,2,b        become    {"user": "u2", "word": ["c"]}
+    u2,1,c
+    u1,1,a
+
 Rows of a group may stand anywhere in any file. A worker that reads a file only needs a row's key; the worker that has
 all rows of a group makes the record.
 """
@@ -9,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import pydantic
@@ -19,12 +26,12 @@ from tfx_sequence.schemas.records.rejects import Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
-def columns_of(value: Any) -> Any:
-    """The columns that a setting names: a list of them, or one."""
+def list_columns(value: Any) -> Any:
+    """Returns the columns that a setting names, where one column may stand for a list of one."""
     return (value,) if isinstance(value, str) else value
 
 
-_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(columns_of)]
+_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(list_columns)]
 
 
 class GroupOptions(Frozen):
@@ -43,7 +50,14 @@ class GroupOptions(Frozen):
 
 
 class Row(NamedTuple):
-    """One row: the number of its file in the order of reading, its position and line there, and its cells."""
+    """One row of a file in long form.
+
+    Attributes:
+      file: The number of its file in the order of reading.
+      position: Its position in the file, from 0.
+      line: The line where it begins, None in files without lines.
+      cells: Column to cell, of the columns that are needed.
+    """
 
     file: int
     position: int
@@ -51,7 +65,7 @@ class Row(NamedTuple):
     cells: Mapping[str, Any]
 
     def to_bytes(self) -> bytes:
-        """Bytes that `from_bytes` reads back."""
+        """Returns bytes that `from_bytes` reads back."""
         return json.dumps(self).encode()
 
     @classmethod
@@ -63,19 +77,22 @@ class Row(NamedTuple):
 class Grouping:
     """Makes records of rows.
 
+    Args:
+      spec: The features of a record.
+      options: The options of the reader.
+      text: Whether cells are text that is yet to be parsed.
+
+    Raises:
+      ValueError: if `vectors` does not fit the spec.
+
     Attributes:
       columns: The columns that are needed, without repetition.
     """
 
     def __init__(self, spec: SequenceSpec, options: GroupOptions, text: bool) -> None:
-        """Takes the spec, the options, and whether cells are text that is yet to be parsed.
-
-        Raises:
-          ValueError: if `vectors` does not fit the spec.
-        """
         self._spec = spec
         self._options = options
-        self._text = text
+        self._is_text = text
         for name, columns in options.vectors.items():
             width = spec.features[name].width if name in spec.features else None
             if width != len(columns):
@@ -85,74 +102,120 @@ class Grouping:
         needed = [column for columns in self._columns.values() for column in columns]
         self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *needed]))
 
-    def key(self, cells: Mapping[str, Any]) -> bytes:
-        """The group of a row, as a SHA-256 digest."""
-        return hashlib.sha256(json.dumps([cells[column] for column in self._options.group_by]).encode()).digest()
+    def compute_key(self, cells: Mapping[str, Any]) -> bytes:
+        """Computes the group of a row, as a SHA-256 digest."""
+        values = [cells[column] for column in self._options.group_by]
+        return hashlib.sha256(json.dumps(values).encode()).digest()
 
-    def name(self, cells: Mapping[str, Any]) -> str:
-        """The group of a row, for a person."""
+    def format_key(self, cells: Mapping[str, Any]) -> str:
+        """Returns the group of a row, for a person."""
         return "/".join(str(cells[column]) for column in self._options.group_by)
 
-    def record(self, rows: Iterable[Row]) -> dict[str, Any]:
-        """The record of all rows of a group.
+    def make_record(self, rows: Iterable[Row]) -> dict[str, Any]:
+        """Makes the record of all rows of a group.
 
         Raises:
           BadRecordError: if a cell is not of its feature's kind, or a context feature is not the same in all rows.
         """
-        ordered = self._ordered(sorted(rows, key=lambda row: (row.file, row.position)))
+        ordered = self._order_rows(sorted(rows, key=lambda row: (row.file, row.position)))
         for row in ordered[1:]:
-            self.check_same(ordered[0], row)
-        context = {name: self._step(name, ordered[0]) for name in self._spec.context}
-        return context | {name: [self._step(name, row) for row in ordered] for name in self._spec.sequence}
+            self.check_same_context(ordered[0], row)
+        context = {name: self._parse_step(name, ordered[0]) for name in self._spec.context}
+        sequence = {name: [self._parse_step(name, row) for row in ordered] for name in self._spec.sequence}
+        return context | sequence
 
-    def check_same(self, first: Row, row: Row, place: str = "another row of the group") -> None:
-        """Raises BadRecordError if the context features of `row` are not those of `first`, which stands at `place`."""
+    def check_same_context(self, first: Row, row: Row, place: str = "another row of the group") -> None:
+        """Checks that a row has the context features of another one, which stands at `place`.
+
+        Raises:
+          BadRecordError: if one of them differs.
+        """
         for name in self._spec.context:
             if all(row.cells[column] == first.cells[column] for column in self._columns[name]):
                 continue
-            cells, others = self._context(name, row), self._context(name, first)
-            if cells != others:
+            # Cells that differ may still say the same: a missing number has many spellings.
+            cells = self._normalize_context(name, row)
+            expected = self._normalize_context(name, first)
+            if cells != expected:
                 message = (
-                    f"`{name}` is {_shown(cells)} here and {_shown(others)} in {place}; "
+                    f"`{name}` is {_describe_cells(cells)} here and {_describe_cells(expected)} in {place}; "
                     "a context feature must be the same in all rows of a group"
                 )
                 raise bad_record(Reason.INCONSISTENT, message)
 
-    def _ordered(self, rows: list[Row]) -> list[Row]:
-        columns = [_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
+    def _order_rows(self, rows: list[Row]) -> list[Row]:
+        """Returns rows by their `order_by` columns; rows that are equal in them keep their order."""
+        columns = [_make_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
         keys = list(zip(*columns, strict=True)) or [()] * len(rows)
         return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
-    def _context(self, name: str, row: Row) -> list[Any]:
-        """The cells of a feature, with None for one that is empty, however it says so."""
+    def _normalize_context(self, name: str, row: Row) -> list[Any]:
+        """Returns the cells of a feature, with None for one that is empty, however it says so."""
         empty = {""} if self._spec.features[name].dtype == "string" else MISSING
         cells = (row.cells[column] for column in self._columns[name])
-        return [None if is_missing(cell) or (self._text and cell in empty) else cell for cell in cells]
+        return [None if is_missing(cell) or (self._is_text and cell in empty) else cell for cell in cells]
 
-    def _step(self, name: str, row: Row) -> Any:
+    def _parse_step(self, name: str, row: Row) -> Any:
         cells = [row.cells[column] for column in self._columns[name]]
-        if self._text:
+        if self._is_text:
             cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]
         return cells if name in self._options.vectors else cells[0]
 
 
-def _shown(cells: list[Any]) -> str:
+def group_sampled_rows(rows: Iterable[dict[str, Any]], group_by: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yields rows as records when there is no spec that says which columns are context features.
+
+    A column that has one value in each group, and those that rows are grouped by, become single values; others lists::
+
+        u1,7,a
+        u1,7,b   ->   {"user": "u1", "age": 7, "word": ["a", "b"]}
+        u2,9,c        {"user": "u2", "age": 9, "word": ["c"]}
+
+    Where every group has one row, all columns have one value in each, and none is taken for context.
+    """
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[column] for column in group_by), []).append(row)
+    if not groups:
+        return
+    columns = list(next(iter(groups.values()))[0])
+    single = set(group_by)
+    if any(len(group) > 1 for group in groups.values()):
+        single |= {column for column in columns if _has_one_value_a_group(column, groups.values())}
+    for group in groups.values():
+        yield {name: group[0][name] if name in single else [row[name] for row in group] for name in columns}
+
+
+def _has_one_value_a_group(column: str, groups: Iterable[list[dict[str, Any]]]) -> bool:
+    return all(row[column] == group[0][column] for group in groups for row in group)
+
+
+def _describe_cells(cells: list[Any]) -> str:
     if all(cell is None for cell in cells):
         return "empty"
     return abbreviate(cells if len(cells) > 1 else cells[0])
 
 
-def _sortable(column: str, cells: list[Any]) -> list[Any]:
-    """Cells of one column as values that compare with each other."""
+def _make_sortable(column: str, cells: list[Any]) -> list[Any]:
+    """Returns the cells of one column as values that compare with each other.
+
+    Raises:
+      BadRecordError: if a cell is empty.
+    """
     if any(cell is None for cell in cells):
         raise bad_record(Reason.MISSING_FEATURE, f"the column {column!r}, which orders the steps, has an empty cell")
     try:
-        return [_number(cell) if isinstance(cell, str) else cell for cell in cells]
+        return [_parse_number(cell) if isinstance(cell, str) else cell for cell in cells]
     except ValueError:
         return [str(cell) for cell in cells]
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
+    """Returns text as an integer, which stays exact, or as a float.
+
+    Raises:
+      ValueError: if it is no number, or NaN, which has no place in an order.
+    """
     try:
         return int(text)
     except ValueError:

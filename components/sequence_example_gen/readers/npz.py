@@ -1,4 +1,10 @@
-"""NumPy archives: the steps of all sequences one after another, and how many each has."""
+"""NumPy archives: the steps of all sequences one after another, and how many each has.
+
+::
+
+    tokens   a b c d e f
+    lengths  2   1 3        ->   [a b], [c], [d e f]
+"""
 
 from __future__ import annotations
 
@@ -14,9 +20,11 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Re
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
+_Array = npt.NDArray[Any]
+
 
 class NpzOptions(Frozen):
-    """What the reader takes beside the spec.
+    """The options of the format.
 
     Attributes:
       lengths: The array with the number of steps of each of the N sequences, `[N]`.
@@ -26,7 +34,7 @@ class NpzOptions(Frozen):
 
 
 class NpzReader(Reader):
-    """Reads `.npz` files.
+    """Reader of `.npz` files. Its options are those of `NpzOptions`.
 
     The `source` of a feature is the name of an array: `[N]` or `[N, width]` for a context feature, and for a sequence
     feature `[steps]` or `[steps, width]`, where all sequences follow one another. Such a file is what
@@ -35,7 +43,6 @@ class NpzReader(Reader):
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec and the fields of `NpzOptions`."""
         self._lengths = NpzOptions.model_validate(dict(options)).lengths
         self._spec = spec
 
@@ -43,40 +50,61 @@ class NpzReader(Reader):
         """Yields one record a sequence."""
         try:
             with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
-                lengths, arrays = self._load(archive)
+                lengths, arrays = self._load_arrays(archive)
         except BadRecordError as error:
             yield error.reject
             return
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
             yield bad_record(Reason.MALFORMED, f"the file is not a NumPy archive of plain arrays: {error}").reject
             return
+        context = set(self._spec.context)
         end = 0
-        for index, length in enumerate(lengths.tolist()):
+        for number, length in enumerate(lengths.tolist()):
             start, end = end, end + length
-            yield (
-                None,
-                {
-                    name: array[index] if self._spec.features[name].context else array[start:end]
-                    for name, array in arrays.items()
-                },
-            )
+            yield None, _take_record(arrays, context, number, slice(start, end))
 
-    def _load(self, archive: Mapping[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]]]:
-        lengths = _array(archive, self._lengths)
+    @classmethod
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields every array; those of as many rows as there are sequences are taken for context."""
+        settings = NpzOptions.model_validate(dict(options))
+        try:
+            with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (ValueError, EOFError, zipfile.BadZipFile):  # No archive, or one with objects in it, which may be code.
+            return
+        lengths = arrays.pop(settings.lengths, np.zeros(0, np.int64))
+        context = {name for name, array in arrays.items() if len(array) == len(lengths)}
+        ends = np.cumsum(lengths)
+        for number, (start, end) in enumerate(zip(ends - lengths, ends, strict=True)):
+            record = _take_record(arrays, context, number, slice(start, end))
+            yield {name: value.tolist() for name, value in record.items()}
+
+    def _load_arrays(self, archive: Mapping[str, _Array]) -> tuple[_Array, dict[str, _Array]]:
+        """Loads the lengths, and feature name to array.
+
+        Raises:
+          BadRecordError: if an array is missing or not of the shape that it must have.
+        """
+        lengths = _find_array(archive, self._lengths)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
             raise bad_record(Reason.MALFORMED, f"`{self._lengths}` must be [N] integers from 0")
-        arrays = {name: _array(archive, self._spec.source(name)) for name in self._spec.features}
+        arrays = {name: _find_array(archive, self._spec.source(name)) for name in self._spec.features}
         for name, array in arrays.items():
-            context = self._spec.features[name].context
-            expected = len(lengths) if context else int(lengths.sum())
+            is_context = self._spec.features[name].context
+            expected = len(lengths) if is_context else int(lengths.sum())
             if array.ndim == 0 or len(array) != expected:
-                per = "sequence" if context else "step"
+                per = "sequence" if is_context else "step"
                 message = f"`{name}` has shape {array.shape}, expected {expected} rows, one a {per}"
                 raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         return lengths, arrays
 
 
-def _array(archive: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+def _take_record(arrays: Mapping[str, _Array], context: set[str], number: int, steps: slice) -> dict[str, Any]:
+    """Returns record `number`: its rows of the context arrays, and its steps of the others."""
+    return {name: array[number] if name in context else array[steps] for name, array in arrays.items()}
+
+
+def _find_array(archive: Mapping[str, _Array], name: str) -> _Array:
     if name not in archive:
         raise bad_record(Reason.MISSING_FEATURE, f"the file has no array {name!r}; it has {', '.join(sorted(archive))}")
     return archive[name]

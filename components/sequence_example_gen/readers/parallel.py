@@ -1,4 +1,11 @@
-"""Parallel files: one file a feature, aligned line by line, such as `seq.in`, `seq.out` and `label`."""
+"""Parallel files: one file a feature, aligned line by line, such as `seq.in`, `seq.out` and `label`.
+
+::
+
+    seq.in     play some jazz                 tokens  ["play", "some", "jazz"]
+    seq.out    O    O    B-genre      ->      slots   ["O", "O", "B-genre"]
+    label      PlayMusic                      intent  "PlayMusic"
+"""
 
 from __future__ import annotations
 
@@ -10,10 +17,16 @@ from typing import Annotated, Any
 
 import pydantic
 
-from tfx_sequence.components.sequence_example_gen.files import file_system as storage
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
-from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.components.sequence_example_gen.readers.reader import (
+    SAMPLE_SIZE,
+    Item,
+    Reader,
+    keep_records,
+    make_text_spec,
+)
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
@@ -22,17 +35,17 @@ _BLANKS = re.compile(r"[ \t]+")
 
 
 class ParallelOptions(Frozen):
-    """What the reader takes beside the spec.
+    """The options of the format.
 
     Attributes:
-      separator: What stands between the steps of a line; any number of spaces and tabs if None.
+      separator: The text between the steps of a line; any number of spaces and tabs if None.
     """
 
     separator: Annotated[str, pydantic.Field(min_length=1)] | None = None
 
 
 class ParallelReader(Reader):
-    """Reads parallel files.
+    """Reader of parallel files. Its options are those of `ParallelOptions`.
 
     The `source` of a feature is the name of its file. Line n of every file is record n: for a sequence feature its
     steps, for a context feature its value. Let the pattern match all the files (`train/*`), so that a change in any of
@@ -40,46 +53,63 @@ class ParallelReader(Reader):
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec and the fields of `ParallelOptions`."""
         self._separator = ParallelOptions.model_validate(dict(options)).separator
         self._features = spec.features
-        self._files = {name: spec.source(name) for name in spec.features}
-        self._first = next(iter(self._files.values()))
+        self._file_names = {name: spec.source(name) for name in spec.features}
+        self._first_file = next(iter(self._file_names.values()))
         if vectors := [name for name, feature in spec.features.items() if feature.kind == "vector"]:
             raise ValueError(f"`{vectors[0]}` is of kind 'vector', but a step of a parallel file is one value")
 
     def takes(self, path: str) -> bool:
-        """The first feature's file is read, and the others along with it."""
+        """Returns whether a file is that of the first feature; the others are read along with it."""
         folder, name = posixpath.split(path)
-        if name not in self._files.values():
+        if name not in self._file_names.values():
             return False
-        return name == self._first or not storage.exists(posixpath.join(folder, self._first))
+        # Without the first file, each other one gives a reject that says so.
+        return name == self._first_file or not file_system.exists(posixpath.join(folder, self._first_file))
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record a line."""
         folder = posixpath.dirname(source.path)
-        missing = [file for file in self._files.values() if not storage.exists(posixpath.join(folder, file))]
+        names = list(self._file_names.values())
+        missing = [name for name in names if not file_system.exists(posixpath.join(folder, name))]
         if missing:
-            message = f"there is no file {missing[0]!r} beside it; the features need {', '.join(self._files.values())}"
+            message = f"there is no file {missing[0]!r} beside it; the features need {', '.join(names)}"
             yield Reject(reason=Reason.MISSING_FEATURE, message=message)
             return
-        files = [source.sibling(file).lines() for file in self._files.values()]
-        for number, lines in enumerate(itertools.zip_longest(*files, fillvalue=(0, None)), 1):
+        files = [source.sibling(name).lines() for name in names]
+        # Where a file has ended, its line is None.
+        for number, numbered_lines in enumerate(itertools.zip_longest(*files, fillvalue=(0, None)), 1):
+            lines = [line for _, line in numbered_lines]
             try:
-                yield number, self._record(dict(zip(self._files, (line for _, line in lines), strict=True)))
+                yield number, self._make_record(lines)
             except BadRecordError as error:
-                yield error.reject.at(line=number, excerpt=" | ".join(line or "" for _, line in lines))
+                yield error.reject.at(line=number, excerpt=" | ".join(line or "" for line in lines))
 
-    def _record(self, lines: dict[str, str | None]) -> dict[str, Any]:
+    @classmethod
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields the lines of all files of the folder; files of one value a line are taken for context."""
+        folder = posixpath.dirname(source.path)
+        paths = file_system.match(file_system.join(folder, "*"))
+        spec = make_text_spec([posixpath.basename(path) for path in paths])
+        records = list(itertools.islice(keep_records(cls(spec, options).read(source)), SAMPLE_SIZE))
+        single = {name for name in spec.features if all(len(record[name]) == 1 for record in records)}
+        if len(single) == len(spec.features):
+            # Where all files have one value a line, these are sequences of one step.
+            single = set()
+        for record in records:
+            yield {spec.source(name): steps[0] if name in single else steps for name, steps in record.items()}
+
+    def _make_record(self, lines: list[str | None]) -> dict[str, Any]:
         record = {}
-        for name, line in lines.items():
+        for (name, file_name), line in zip(self._file_names.items(), lines, strict=True):
             if line is None:
-                message = f"{self._files[name]!r} ends before this line, which {self._first!r} or another file has"
+                message = f"{file_name!r} ends before this line, which {self._first_file!r} or another file has"
                 raise bad_record(Reason.MALFORMED, message)
-            record[name] = self._value(name, self._features[name], line)
+            record[name] = self._parse_line(name, self._features[name], line)
         return record
 
-    def _value(self, name: str, feature: Feature, line: str) -> Any:
+    def _parse_line(self, name: str, feature: Feature, line: str) -> Any:
         if feature.context:
             return parse_cell(name, feature, line.strip(_BLANK))
         if self._separator is not None:

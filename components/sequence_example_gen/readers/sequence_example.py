@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.components.sequence_example_gen.readers.reader import SAMPLE_SIZE, Item, Reader
+from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 class SequenceExampleReader(Reader):
-    """Reads TFRecord files, plain or compressed.
+    """Reader of TFRecord files, plain or compressed. It takes no options.
 
     The features that the spec names are checked; all others pass, whatever they hold, and no byte of a record is
-    changed. The reader takes no options.
+    changed.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec."""
         Frozen.model_validate(dict(options))
         if renamed := [name for name in spec.features if spec.source(name) != name]:
             raise ValueError(
@@ -31,3 +35,43 @@ class SequenceExampleReader(Reader):
         with source.open() as stream:
             for record in read_tfrecords(stream):
                 yield (None, record) if isinstance(record, bytes) else record
+
+    @classmethod
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields the records with all their features. Whatever is damaged is passed over."""
+        with source.open() as stream:
+            whole = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
+            records = [to_python(parse_example(record)) for record in itertools.islice(whole, SAMPLE_SIZE)]
+        # A step of one value is that value in `to_python`, but not where other steps of the feature are lists.
+        nested = {name for record in records for name, value in record.items() if _has_long_step(value)}
+        for record in records:
+            for name in nested & record.keys():
+                record[name] = [step if isinstance(step, list) else [step] for step in record[name]]
+            yield record
+
+
+def to_python(record: tf.train.SequenceExample) -> dict[str, Any]:
+    """Returns feature name to value, or to a list of one value a step, with text as text.
+
+    Several values of a step, or of a context feature, stand in a list.
+    """
+    context = {name: _to_value(feature) for name, feature in sorted(record.context.feature.items())}
+    sequences = sorted(record.feature_lists.feature_list.items())
+    return context | {name: [_to_value(step) for step in steps.feature] for name, steps in sequences}
+
+
+def list_values(feature: tf.train.Feature) -> list[Any]:
+    """Returns the values of a Feature; none if it has no kind."""
+    kind = feature.WhichOneof("kind")
+    return list(getattr(feature, kind).value) if kind else []
+
+
+def _to_value(feature: tf.train.Feature) -> Any:
+    values = [
+        value.decode(errors="backslashreplace") if isinstance(value, bytes) else value for value in list_values(feature)
+    ]
+    return values[0] if len(values) == 1 else values
+
+
+def _has_long_step(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(step, list) and len(step) > 1 for step in value)

@@ -1,4 +1,10 @@
-"""Running text: one sequence a line, or a window that slides over the whole file; with next-step targets."""
+"""Running text: one sequence a line, or a window that slides over the whole file; with next-step targets.
+
+With `window = 3` and `stride = 2`, the steps `a b c d e f` are cut into::
+
+    a b c        step: a b c    next: b c d    position: 0
+        c d e    step: c d e    next: d e f    position: 2
+"""
 
 from __future__ import annotations
 
@@ -13,19 +19,19 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Re
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 STEP = "step"
-"""The source of a sequence feature that is the text's steps."""
+"""The source of a sequence feature that holds the text's steps."""
 
 NEXT = "next"
-"""The source of a sequence feature that is, at each step, the step after it: what a language model predicts."""
+"""The source of a sequence feature that holds, at each step, the step after it: what a language model predicts."""
 
 POSITION = "position"
-"""The source of a context feature that is the number of the sequence's first step in the file, from 0."""
+"""The source of a context feature that holds the number of the sequence's first step in the file, from 0."""
 
-_BLANKS = re.compile(r"[^ \t\n]+")
+_WORDS = re.compile(r"[^ \t\n]+")
 
 
 class TextOptions(Frozen):
-    """What the reader takes beside the spec.
+    """The options of the format.
 
     Attributes:
       steps: What a step is: a word between spaces and tabs (`whitespace`), a `character`, or a match of `pattern`
@@ -48,67 +54,81 @@ class TextOptions(Frozen):
         if self.stride is not None and self.window is None:
             raise ValueError("`stride` goes with `window`")
         if self.pattern is not None:
-            _compile(self.pattern)
+            _compile_pattern(self.pattern)
         return self
 
 
 class TextReader(Reader):
-    """Reads text.
+    """Reader of text. Its options are those of `TextOptions`.
 
     The `source` of a sequence feature is `step` or `next`, that of a context feature `position`. With a `next`
     feature, a sequence has the steps that have a next one.
     """
 
+    default_spec = SequenceSpec(features={"tokens": Feature(kind="token", source=STEP)})
+
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec and the fields of `TextOptions`."""
         self._options = TextOptions.model_validate(dict(options))
-        self._sources = {name: _source(name, spec.source(name), feature) for name, feature in spec.features.items()}
-        self._ahead = int(NEXT in self._sources.values())
-        self._split = _splitter(self._options)
+        self._sources = {
+            name: _check_source(name, spec.source(name), feature) for name, feature in spec.features.items()
+        }
+        # How many steps a record is made of beyond those that it has: the next step of the last one.
+        self._steps_ahead = 1 if NEXT in self._sources.values() else 0
+        self._split_steps = _make_splitter(self._options)
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record a line, or one a window."""
-        return self._windows(source) if self._options.window else self._lines(source)
+        if self._options.window:
+            return self._read_windows(source, self._options.window)
+        return self._read_lines(source)
 
-    def _lines(self, source: Source) -> Iterator[Item]:
+    def _read_lines(self, source: Source) -> Iterator[Item]:
         position = 0
         for number, line in source.lines():
             if line.strip(" \t"):
-                steps = self._split(line)
-                yield number, self._record(steps, position)
+                steps = self._split_steps(line)
+                yield number, self._make_record(steps, position)
                 position += len(steps)
 
-    def _windows(self, source: Source) -> Iterator[Item]:
-        window = self._options.window or 1
+    def _read_windows(self, source: Source, window: int) -> Iterator[Item]:
         stride = self._options.stride or window
-        size = window + self._ahead
-        buffer: list[str] = []
+        size = window + self._steps_ahead
+        buffer: list[str] = []  # The steps that the next window may need, and the line of each.
         numbers: list[int] = []
-        start = position = 0  # Where the next window begins: in the buffer, and in the file.
+        start = 0  # The step where the next window begins: in the buffer,
+        position = 0  # and in the file.
         for number, line in source.lines(ends=True):
             if damage := source.take_damage():
-                yield damage.reject()
+                yield damage.to_reject()
                 continue
-            steps = self._split(line)
+            steps = self._split_steps(line)
             buffer += steps
             numbers += [number] * len(steps)
             while start + size <= len(buffer):
-                yield numbers[start], self._record(buffer[start : start + size], position)
-                start, position = start + stride, position + stride
+                yield numbers[start], self._make_record(buffer[start : start + size], position)
+                start += stride
+                position += stride
+            # A stride beyond the window may lead to a step that is not read yet.
             done = min(start, len(buffer))
             del buffer[:done], numbers[:done]
             start -= done
-        # One shorter window for what the last whole one did not reach.
-        left = len(buffer) - self._ahead - start
+        # One shorter window takes what the last whole one did not reach. Of the steps from `start` on, it had
+        # `window - stride` already; a file that is shorter than a window had none.
+        left = len(buffer) - self._steps_ahead - start
         if left > 0 and (position == 0 or left > window - stride):
-            yield numbers[start], self._record(buffer[start : start + size], position)
+            yield numbers[start], self._make_record(buffer[start : start + size], position)
 
-    def _record(self, steps: list[str], position: int) -> dict[str, Any]:
-        values = {STEP: steps[: len(steps) - self._ahead], NEXT: steps[1:], POSITION: position}
+    def _make_record(self, steps: list[str], position: int) -> dict[str, Any]:
+        values = {STEP: steps[: len(steps) - self._steps_ahead], NEXT: steps[1:], POSITION: position}
         return {name: values[source] for name, source in self._sources.items()}
 
 
-def _source(name: str, source: str, feature: Feature) -> str:
+def _check_source(name: str, source: str, feature: Feature) -> str:
+    """Returns the source of a feature.
+
+    Raises:
+      ValueError: if text has no such source, or it is not of the feature's kind.
+    """
     allowed = (POSITION,) if feature.context else (STEP, NEXT)
     dtype = "int64" if feature.context else "string"
     if source not in allowed or feature.dtype != dtype:
@@ -117,17 +137,19 @@ def _source(name: str, source: str, feature: Feature) -> str:
     return source
 
 
-def _splitter(options: TextOptions) -> Callable[[str], list[str]]:
+def _make_splitter(options: TextOptions) -> Callable[[str], list[str]]:
+    """Makes the function that cuts text into steps."""
     if options.steps == "character":
         return list
     if options.pattern is None:
-        return _BLANKS.findall
-    pattern = _compile(options.pattern)
+        return _WORDS.findall
+    pattern = _compile_pattern(options.pattern)
     group = min(1, pattern.groups)
+    # A group that takes no part in a match is None.
     return lambda text: [match.group(group) or "" for match in pattern.finditer(text)]
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:

@@ -1,37 +1,50 @@
-"""Time series in the `.ts` files of UEA and sktime: unequal lengths, many dimensions, a class or a target each."""
+"""Time series in the `.ts` files of UEA and sktime: unequal lengths, many dimensions, a class or a target each.
+
+::
+
+    @dimensions 2
+    @classLabel true a b
+    @data
+    1,2,3:7,8,9:a      values [[1, 7], [2, 8], [3, 9]]    label a
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
-from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
+from tfx_sequence.components.sequence_example_gen.readers.reader import SAMPLE_SIZE, Item, Reader, keep_records
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 VALUES = "values"
-"""The source of a vector feature that is all dimensions; a dimension's number is that of a float feature."""
+"""The source of a vector feature that holds all dimensions; a dimension's number is that of a float feature."""
 
 LABEL = "label"
-"""The source of a context feature that is the class label, or the target value."""
+"""The source of a context feature that holds the class label, or the target value."""
 
 _NUMBER = Feature(kind="float")
 
+_SHOWN_LENGTHS = 20
+"""The most lengths of dimensions that a message lists: some data sets have over a thousand dimensions."""
+
 
 class SeriesReader(Reader):
-    """Reads `.ts` files (https://www.aeon-toolkit.org/en/stable/examples/datasets/load_data_from_web.html).
+    """Reader of `.ts` files (https://www.aeon-toolkit.org/en/stable/examples/datasets/load_data_from_web.html).
 
-    A line after `@data` is a record: dimensions between colons, values between commas, the label last. A `?` is a
-    missing value and is read as NaN, so `not_finite` says what becomes of it. The reader takes no options.
+    It takes no options. A line after `@data` is a record: dimensions between colons, values between commas, the label
+    last. A `?` is a missing value and is read as NaN, so `not_finite` says what becomes of it.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec."""
         Frozen.model_validate(dict(options))
-        self._features = {name: (_check(name, spec.source(name), f), f) for name, f in spec.features.items()}
+        self._features = {
+            name: (_check_source(name, spec.source(name), feature), feature) for name, feature in spec.features.items()
+        }
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record a line of data."""
@@ -49,27 +62,42 @@ class SeriesReader(Reader):
             if not line.strip() or line.startswith("#"):
                 continue
             try:
-                yield number, self._record(line, header)
+                yield number, self._make_record(line, header)
             except BadRecordError as error:
                 yield error.reject.at(line=number, excerpt=line)
 
-    def _record(self, line: str, header: _Header) -> dict[str, Any]:
+    @classmethod
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields all dimensions as vectors, and the label if there is one."""
+        values = {VALUES: Feature(kind="vector", width=1)}
+        label = {LABEL: Feature(kind="token", context=True)}
+        items: list[Item] = []
+        for features in (values | label, values):
+            reader = cls(SequenceSpec(features=features), options)
+            items = list(itertools.islice(reader.read(source), SAMPLE_SIZE))
+            if not all(isinstance(item, Reject) for item in items):
+                break
+        return keep_records(items)
+
+    def _make_record(self, line: str, header: _Header) -> dict[str, Any]:
         parts = line.split(":")
         label = parts.pop().strip() if header.labelled else None
         if header.dimensions is not None and len(parts) != header.dimensions:
             message = f"the line has {len(parts)} dimensions, expected {header.dimensions}, as `@dimensions` says"
             raise bad_record(Reason.MALFORMED, message)
-        series = [_numbers(part) for part in parts]
-        if len({len(values) for values in series}) > 1:
-            message = f"the dimensions have {', '.join(str(len(values)) for values in series[:20])} values"
+        series = [_parse_numbers(part) for part in parts]
+        lengths = [len(values) for values in series]
+        if len(set(lengths)) > 1:
+            message = f"the dimensions have {', '.join(map(str, lengths[:_SHOWN_LENGTHS]))} values"
             raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         return {
-            name: _value(name, source, feature, series, label) for name, (source, feature) in self._features.items()
+            name: _take_value(name, source, feature, series, label)
+            for name, (source, feature) in self._features.items()
         }
 
 
 class _Header:
-    """What the lines before the data say."""
+    """The facts that the lines before the data give."""
 
     def __init__(self) -> None:
         self.dimensions: int | None = None
@@ -94,13 +122,19 @@ class _Header:
         return tag == "@data"
 
 
-def _check(name: str, source: str, feature: Feature) -> str:
-    """The source of a feature that can be read from it."""
-    dimension = re.fullmatch("[0-9]+", source, re.ASCII) is not None
+def _check_source(name: str, source: str, feature: Feature) -> str:
+    """Returns the source of a feature.
+
+    Raises:
+      ValueError: if a feature of its kind cannot be read from it.
+    """
     if feature.context:
         fits = source == LABEL and feature.kind != "vector"
+    elif source == VALUES:
+        fits = feature.kind == "vector"
     else:
-        fits = feature.kind == "vector" if source == VALUES else feature.kind == "float" and dimension
+        is_dimension = re.fullmatch("[0-9]+", source, re.ASCII) is not None
+        fits = is_dimension and feature.kind == "float"
     if not fits:
         raise ValueError(
             f"`{name}` is of kind {feature.kind!r} from {source!r}, expected a 'vector' from 'values', a 'float' from "
@@ -109,12 +143,17 @@ def _check(name: str, source: str, feature: Feature) -> str:
     return source
 
 
-def _numbers(text: str) -> list[float]:
+def _parse_numbers(text: str) -> list[float]:
     cells = (cell.strip() for cell in text.split(","))
     return [parse_cell(VALUES, _NUMBER, "nan" if cell == "?" else cell) for cell in cells]
 
 
-def _value(name: str, source: str, feature: Feature, series: list[list[float]], label: str | None) -> Any:
+def _take_value(name: str, source: str, feature: Feature, series: list[list[float]], label: str | None) -> Any:
+    """Returns the value of a feature in a record.
+
+    Raises:
+      BadRecordError: if the dimension or the label is not there, or the label is not of the feature's kind.
+    """
     if source == VALUES:
         return [list(step) for step in zip(*series, strict=True)]
     if source != LABEL:

@@ -5,18 +5,18 @@ from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
-from tfx_sequence.components.sequence_example_gen.ingestion.request import InputFile, Request
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
 
 
 @pytest.fixture
 def make_source(tmp_path):
-    """Makes a Source of bytes, in a file of the given name."""
+    """Makes a Source of bytes."""
 
-    def make(data, name="data.txt"):
-        path = tmp_path / name
+    def make(data, **arguments):
+        path = tmp_path / "data.txt"
         path.write_bytes(data)
-        return Source(str(path))
+        return Source(str(path), **arguments)
 
     return make
 
@@ -26,7 +26,7 @@ def read(make_source):
     """What the records of a file become: `read(data, spec, config)`."""
 
     def read(data, spec, config):
-        return list(FileReader(spec, config).read(make_source(data).path))
+        return list(FileReader(spec, config).read_records(make_source(data).path))
 
     return read
 
@@ -40,7 +40,7 @@ def run(tmp_path):
         folder.mkdir(exist_ok=True)
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        request = Request(
+        request = IngestionRequest(
             spec=spec,
             read=read,
             split=split,
@@ -60,7 +60,7 @@ def records(read):
 
     def records(data, spec, config):
         items = read(data, spec, config)
-        assert all(isinstance(item, Encoded) for item in items), items
+        assert all(isinstance(item, EncodedRecord) for item in items), items
         return [item.record for item in items]
 
     return records

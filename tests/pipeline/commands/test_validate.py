@@ -205,7 +205,7 @@ def test_data_is_compared_with_other_data_and_with_a_schema(corpus, write, run, 
             "the schema is of other features than the data: it has t; the data has x",
         ),
         (["{data}", "--format", "json"], "no record of the format 'json' can be read from"),
-        (["{data}", "--format", "words"], "the features of the format 'words' cannot be found out"),
+        (["{data}", "--format", "words"], "`format` is 'words', expected one of columns, conllu"),
         (
             ["{data}", "--format", "words", "--feature", "t=token"],
             "`format` is 'words', expected one of columns, conllu",

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.reader_package import install_words_reader
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.discovery.discover import NotDiscoveredError, discover
@@ -18,7 +19,7 @@ def found(path, format_, **options):
     read = ReadConfig(format=format_, options=options)
     discovery = discover([str(path)], read)
     reader = FileReader(discovery.spec, read)
-    results = list(reader.rows(str(path), 0) if reader.grouping else reader.read(str(path)))
+    results = list(reader.read_rows(str(path), 0) if reader.grouping else reader.read_records(str(path)))
     assert results
     assert not [result for result in results if isinstance(result, Reject)]
     features = {name: feature.model_dump(exclude_defaults=True) for name, feature in discovery.spec.features.items()}
@@ -278,6 +279,13 @@ def test_file_of_another_format_is_refused(tmp_path, format_, data):
         discover([str(path)], ReadConfig(format=format_, options=options))
 
 
-def test_format_of_a_plug_in_is_not_looked_into():
-    with pytest.raises(ValueError, match="the features of the format 'a:B' cannot be found out; name them"):
+def test_format_of_a_reader_without_a_sample_is_refused(tmp_path):
+    with install_words_reader(tmp_path):
+        for name in ("words", "words_plugin:Words"):
+            with pytest.raises(ValueError, match=f"the features of the format '{name}' cannot be found out; name them"):
+                discover(["x"], ReadConfig(format=name))
+
+
+def test_format_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="`format` is 'a:B', but its class cannot be imported"):
         discover(["x"], ReadConfig(format="a:B"))

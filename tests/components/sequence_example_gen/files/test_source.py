@@ -7,7 +7,6 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_example_gen.files import source as sources
 from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError, find_files
 
@@ -23,16 +22,15 @@ def lines_by_the_rule(text):
 
 
 @pytest.mark.parametrize("block", [1, 2, 5, 1 << 20])
-def test_lines_are_those_of_the_rule_when_blocks_end_anywhere(block, make_source, monkeypatch):
-    monkeypatch.setattr(sources, "_BLOCK", block)
-
+def test_lines_are_those_of_the_rule_when_blocks_end_anywhere(block, make_source):
     @given(TEXTS, st.booleans())
     @RELAXED
     def check(text, bom):
         text = text.lstrip("\ufeff")
-        got = list(make_source(("\ufeff" if bom else "").encode() + text.encode()).lines())
+        data = ("\ufeff" if bom else "").encode() + text.encode()
+        got = list(make_source(data, block_bytes=block).lines())
         assert [line for _, line in got] == lines_by_the_rule(text)
-        whole = "".join(line for _, line in make_source(text.encode()).lines(ends=True))
+        whole = "".join(line for _, line in make_source(text.encode(), block_bytes=block).lines(ends=True))
         assert whole == text.replace("\r\n", "\n").replace("\r", "\n")
         assert [number for number, _ in got] == list(range(1, len(got) + 1))
 
@@ -40,14 +38,12 @@ def test_lines_are_those_of_the_rule_when_blocks_end_anywhere(block, make_source
 
 
 @pytest.mark.parametrize("block", [3, 1 << 20])
-def test_lines_name_the_undecodable_byte_and_go_on(block, make_source, monkeypatch):
-    monkeypatch.setattr(sources, "_BLOCK", block)
-
+def test_lines_name_the_undecodable_byte_and_go_on(block, make_source):
     @given(st.lists(st.binary(max_size=6), max_size=6))
     @RELAXED
     def check(parts):
         data = b"x" + b"\n".join(parts)
-        source = make_source(data)
+        source = make_source(data, block_bytes=block)
         numbers = []
         for number, line in source.lines():
             numbers.append(number)

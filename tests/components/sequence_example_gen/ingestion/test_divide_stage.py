@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import split_features
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import find_split_features
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -103,7 +103,7 @@ def test_stratified_split_does_not_depend_on_the_order_of_reading(run, tmp_path)
 def test_a_split_that_the_spec_has_no_features_for_is_refused(split, drop, message):
     features = {name: feature for name, feature in SPEC.features.items() if name != drop}
     with pytest.raises(ValueError, match=message):
-        split_features(SequenceSpec(features=features), SplitConfig(**split))
+        find_split_features(SequenceSpec(features=features), SplitConfig(**split))
 
 
 @pytest.mark.parametrize("split", [{"by": "index", "features": ("y",)}, {"by": "time", "features": ("y", "day")}])

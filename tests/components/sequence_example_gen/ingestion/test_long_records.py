@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.long_records import Cutter
+from tfx_sequence.components.sequence_example_gen.ingestion.long_records import RecordCutter
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason
@@ -35,8 +35,8 @@ def record(length):
 @given(st.integers(1, 60), st.integers(1, 12), st.integers(0, 11))
 def test_pieces_put_together_are_the_record(length, size, overlap):
     overlap = min(overlap, size - 1)
-    intake = RecordEncoder(SPEC, config(max_length=size, on_long="split", overlap=overlap))
-    pieces = [decode(SPEC, data) for data in intake.take(record(length), "f", 0).pieces]
+    record_encoder = RecordEncoder(SPEC, config(max_length=size, on_long="split", overlap=overlap))
+    pieces = [decode(SPEC, data) for data in record_encoder.encode(record(length), "f", 0).pieces]
     joined = []
     for number, piece in enumerate(pieces):
         assert (piece["parent"], piece["id"], piece["piece"]) == ("r1", "r1", number)
@@ -52,31 +52,31 @@ def test_pieces_put_together_are_the_record(length, size, overlap):
 
 @pytest.mark.parametrize(("length", "want"), [(3, 3), (5, 5), (6, 5), (50, 5)])
 def test_truncate_keeps_the_first_steps(length, want):
-    encoded = RecordEncoder(PLAIN, config(max_length=5, on_long="truncate")).take(record(length), "f", 0)
+    encoded = RecordEncoder(PLAIN, config(max_length=5, on_long="truncate")).encode(record(length), "f", 0)
     (data,) = encoded.pieces
     assert decode(PLAIN, data)["x"] == list(range(want))
-    assert encoded.long == (length > 5)
+    assert encoded.is_long == (length > 5)
 
 
 def test_reject_and_keep_do_as_they_say():
     with pytest.raises(BadRecordError) as error:
-        RecordEncoder(PLAIN, config(max_length=5)).take(record(6), "f", 0)
+        RecordEncoder(PLAIN, config(max_length=5)).encode(record(6), "f", 0)
     assert error.value.reject.reason is Reason.TOO_LONG
-    assert len(RecordEncoder(PLAIN, config(max_length=5, on_long="keep")).take(record(6), "f", 0).pieces) == 1
+    assert len(RecordEncoder(PLAIN, config(max_length=5, on_long="keep")).encode(record(6), "f", 0).pieces) == 1
 
 
 def test_a_record_without_a_key_is_named_by_its_place():
     spec = SPEC.model_copy(update={"features": {k: v for k, v in SPEC.features.items() if k != "id"}})
-    encoded = RecordEncoder(spec, config(max_length=5, on_long="split")).take(record(6), "/data/a.jsonl", 7)
+    encoded = RecordEncoder(spec, config(max_length=5, on_long="split")).encode(record(6), "/data/a.jsonl", 7)
     assert {decode(spec, data)["parent"] for data in encoded.pieces} == {"a.jsonl:7"}
 
 
 def test_a_last_piece_that_is_too_short_rejects_the_record():
     spec = SPEC.model_copy(update={"min_length": 3})
-    intake = RecordEncoder(spec, config(max_length=5, on_long="split"))
-    assert len(intake.take(record(13), "f", 0).pieces) == 3
+    record_encoder = RecordEncoder(spec, config(max_length=5, on_long="split"))
+    assert len(record_encoder.encode(record(13), "f", 0).pieces) == 3
     with pytest.raises(BadRecordError, match="too_short"):
-        intake.take(record(12), "f", 0)
+        record_encoder.encode(record(12), "f", 0)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_cutter_refuses_a_spec_that_does_not_fit(spec, settings, message):
     if isinstance(spec, dict):
         spec = SequenceSpec(features={**PLAIN.features, **spec})
     with pytest.raises(ValueError, match=message):
-        Cutter(spec, config(**settings))
+        RecordCutter(spec, config(**settings))
 
 
 @pytest.mark.parametrize(

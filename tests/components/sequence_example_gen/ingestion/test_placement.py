@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, Placer
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, RecordPlacer
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -21,10 +21,10 @@ SHARES = {"train": 8, "eval": 1, "test": 1}
 
 
 def places(split, write=None, records=RECORDS):
-    intake = RecordEncoder(SPEC, ReadConfig(format="jsonl"))
-    placer = Placer(SPEC, split, write or WriteConfig(), intake.encoder)
-    encoded = (intake.take(record, "file", i) for i, record in enumerate(records))
-    return [place for item in encoded for place, _ in placer.places(item, 0)]
+    record_encoder = RecordEncoder(SPEC, ReadConfig(format="jsonl"))
+    placer = RecordPlacer(SPEC, split, write or WriteConfig(), record_encoder.input_encoder)
+    encoded = (record_encoder.encode(record, "file", i) for i, record in enumerate(records))
+    return [place for item in encoded for place, _ in placer.place_pieces(item, 0)]
 
 
 def test_hash_split_is_sha256_of_the_content_modulo_the_shares():

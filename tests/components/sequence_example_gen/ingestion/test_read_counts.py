@@ -22,7 +22,7 @@ def tally(train, *rejects):
 
 
 def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
-    monkeypatch.setattr(module, "DETAILS", 3)
+    monkeypatch.setattr(module, "MAX_REJECTS", 3)
     parts = [
         tally(1, reject("b", 0), reject("b", 7)),
         tally(2, reject("a", 10)),
@@ -47,7 +47,7 @@ def test_tally_goes_through_json():
 
 
 def test_failure_names_the_first_bad_record_when_none_may_be():
-    failure = tally(9, reject("a", 3)).failure(FAIL, ["train"])
+    failure = tally(9, reject("a", 3)).find_failure(FAIL, ["train"])
     assert isinstance(failure, BadRecordError)
     assert str(failure).startswith("file a, line 4, record 3\nmalformed: broken")
     assert "on_bad_record" in str(failure)
@@ -56,9 +56,9 @@ def test_failure_names_the_first_bad_record_when_none_may_be():
 
 def test_failure_doubts_the_settings_when_no_record_was_good():
     assert "No record was accepted before it; if others are like it, the format, its options or the features" in str(
-        tally(0, reject("a", 0)).failure(FAIL, ["train"])
+        tally(0, reject("a", 0)).find_failure(FAIL, ["train"])
     )
-    failure = ReadCounts(rejected={"malformed": 1}, rejects=(reject("a", 0),)).failure(ALL, ["train"])
+    failure = ReadCounts(rejected={"malformed": 1}, rejects=(reject("a", 0),)).find_failure(ALL, ["train"])
     assert isinstance(failure, EmptySplitError)
     assert "the first reject: file a, line 1" in str(failure)
     assert str(failure).endswith("the format, its options or the features are not those of the data")
@@ -68,13 +68,13 @@ def test_failure_doubts_the_settings_when_no_record_was_good():
 def test_failure_shows_a_reject_when_train_alone_is_empty():
     total = ReadCounts(accepted=1, written={"eval": 1}, rejected={"malformed": 1}, rejects=(reject("a", 0),))
     assert "the split 'train' has no record (train: 0, eval: 1); the first reject: file a, line 1" in str(
-        total.failure(ALL, ["train", "eval"])
+        total.find_failure(ALL, ["train", "eval"])
     )
 
 
 @pytest.mark.parametrize(("good", "fails"), [(9, False), (8, True)])
 def test_failure_counts_when_more_than_the_fraction_is_bad(good, fails):
-    failure = tally(good, reject("a", 3)).failure(REJECT, ["train"])
+    failure = tally(good, reject("a", 3)).find_failure(REJECT, ["train"])
     assert (failure is not None) == fails
     if fails:
         assert "1 of 9 records were rejected (1 malformed), more than the fraction of 0.1" in str(failure)
@@ -89,10 +89,10 @@ def test_failure_counts_when_more_than_the_fraction_is_bad(good, fails):
     ],
 )
 def test_failure_says_which_split_is_empty(written, splits, message):
-    failure = ReadCounts(accepted=sum(written.values()), written=written).failure(FAIL, splits)
+    failure = ReadCounts(accepted=sum(written.values()), written=written).find_failure(FAIL, splits)
     assert isinstance(failure, EmptySplitError)
     assert message in str(failure)
 
 
 def test_no_failure_when_another_split_than_train_is_empty():
-    assert ReadCounts(accepted=1, written={"train": 1}).failure(FAIL, ["train", "eval"]) is None
+    assert ReadCounts(accepted=1, written={"train": 1}).find_failure(FAIL, ["train", "eval"]) is None

@@ -3,8 +3,8 @@ import random
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, Place
-from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merged
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, RecordPlace
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merge_runs
 from tfx_sequence.schemas.records.tfrecords import frame
 
 
@@ -22,17 +22,17 @@ def test_merged_runs_are_sorted_by_key_within_each_group(fan_in, run_bytes, tmp_
             found.setdefault(group, []).append(run)
 
     for (split, group), key, data in records:
-        writer.add(Place(split, group, key), data)
-        if writer.full:
+        writer.add(RecordPlace(split, group, key), data)
+        if writer.is_full:
             spill()
     spill()
     assert len(found) == 6
     for group, some in found.items():
         want = [data for where, _, data in sorted(records, key=lambda record: record[1]) if where == group]
-        assert [framed for _, framed in merged(reversed(some), str(tmp_path))] == want
+        assert [framed for _, framed in merge_runs(reversed(some), str(tmp_path))] == want
 
 
 def test_nothing_is_written_when_nothing_was_added(tmp_path):
     assert list(RunWriter(str(tmp_path)).spill()) == []
-    assert list(merged([], str(tmp_path))) == []
+    assert list(merge_runs([], str(tmp_path))) == []
     assert list(tmp_path.iterdir()) == []

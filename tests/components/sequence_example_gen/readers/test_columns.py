@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.columns import ColumnsReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -105,4 +105,4 @@ def test_the_reader_refuses_what_it_cannot_read(features, options, message):
 def test_anything_is_read_or_rejected_with_a_reason(read, data, separator):
     items = read(data, numbered("0", "-2"), config(separator=separator))
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)

@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.conllu import ConlluReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -26,7 +26,7 @@ def text(*lines):
 
 
 def records(items):
-    assert all(isinstance(item, Encoded) for item in items), items
+    assert all(isinstance(item, EncodedRecord) for item in items), items
     return [item.record for item in items]
 
 
@@ -134,15 +134,15 @@ def test_undecodable_bytes_reject_only_their_sentence_and_name_the_offset(read):
     first = text(row(1, "good"), "")
     bad = row(1, "caf").encode().replace(b"caf", b"caf\xe9")
     items = read(first + bad + b"\n\n" + text(row(1, "last")), SPEC, CONFIG)
-    assert [type(item) for item in items] == [Encoded, Reject, Encoded]
+    assert [type(item) for item in items] == [EncodedRecord, Reject, EncodedRecord]
     assert (items[1].reason, items[1].line, items[1].offset) == (Reason.UNDECODABLE, 3, len(first) + 5)
 
 
 def test_undecodable_bytes_after_the_last_sentence_are_counted(read):
     good, bad = read(text(row(1), "") + b"\xff", SPEC, CONFIG)
-    assert (type(good), bad.reason, bad.line) == (Encoded, Reason.UNDECODABLE, 3)
+    assert (type(good), bad.reason, bad.line) == (EncodedRecord, Reason.UNDECODABLE, 3)
     items = read(text(row(1), "") + b" \n\n\n", SPEC, CONFIG)
-    assert [type(item) for item in items] == [Encoded]
+    assert [type(item) for item in items] == [EncodedRecord]
 
 
 @pytest.mark.parametrize(
@@ -164,4 +164,4 @@ def test_the_reader_refuses_an_option_that_it_does_not_have():
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.json import JsonlReader
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import Reason, Reject
@@ -72,8 +72,8 @@ GOOD = {"name": "s1", "tokens": ["a", "b"], "tags": [1, 2], "v": [[1, 2], [3, 4.
 )
 def test_a_bad_line_is_one_reject_with_reason_and_place(line, reason, message, read):
     good, bad, after = read(f"{json.dumps(GOOD)}\n\n{line}\n{json.dumps(GOOD)}".encode(), SPEC, CONFIG)
-    assert isinstance(good, Encoded)
-    assert isinstance(after, Encoded)
+    assert isinstance(good, EncodedRecord)
+    assert isinstance(after, EncodedRecord)
     assert (bad.reason, bad.line, bad.record) == (reason, 3, 1)
     assert message in bad.message
     assert bad.excerpt
@@ -101,7 +101,7 @@ def test_the_reader_refuses_an_option():
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
 
 
 JSON = ReadConfig(format="json")

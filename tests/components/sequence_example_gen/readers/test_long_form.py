@@ -244,7 +244,7 @@ def test_rows_of_csv_come_out_as_they_went_in(make_source, rows):
     spec = SequenceSpec(features={"item": Feature(kind="token"), "user": Feature(kind="token", context=True)})
     rows = [(user, t, item.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")) for user, t, item in rows]
     config = ReadConfig(format="csv", options={"group_by": ["user"], "order_by": ["t"]})
-    got = FileReader(spec, config).rows(make_source(write_csv(rows, ["user", "t", "item"])).path, 0)
+    got = FileReader(spec, config).read_rows(make_source(write_csv(rows, ["user", "t", "item"])).path, 0)
     assert [tuple(row.cells.values()) for row in got] == [(user, str(t), item) for user, t, item in rows]
 
 
@@ -261,7 +261,7 @@ def test_rows_of_csv_come_out_as_they_went_in(make_source, rows):
     ],
 )
 def test_a_csv_file_that_cannot_be_read_is_one_reject(data, reason, message, make_source):
-    (reject,) = FileReader(SPEC, READ["csv"]).rows(make_source(data).path, 0)
+    (reject,) = FileReader(SPEC, READ["csv"]).read_rows(make_source(data).path, 0)
     assert reject.reason is reason
     assert message in reject.message
 
@@ -269,7 +269,7 @@ def test_a_csv_file_that_cannot_be_read_is_one_reject(data, reason, message, mak
 def test_csv_takes_other_delimiters_and_files_without_header(make_source):
     options = {**OPTIONS, "names": NAMES, "delimiter": "\t"}
     reader = FileReader(SPEC, ReadConfig(format="csv", options=options))
-    (row,) = reader.rows(make_source(b"u\t1\t2\ti\t0\t0\t\n\n").path, 0)
+    (row,) = reader.read_rows(make_source(b"u\t1\t2\ti\t0\t0\t\n\n").path, 0)
     assert (row.line, row.cells["item"], row.cells["t"]) == (1, "i", "2")
 
 
@@ -280,7 +280,7 @@ def test_an_empty_cell_cannot_order_steps():
         text=False,
     )
     with pytest.raises(BadRecordError, match="the column 't', which orders the steps, has an empty cell"):
-        grouping.record([Row(0, 0, None, {"g": "a", "t": None})])
+        grouping.make_record([Row(0, 0, None, {"g": "a", "t": None})])
 
 
 def test_a_bad_row_fails_the_run_with_one_clear_error(run):
@@ -305,7 +305,7 @@ def test_steps_are_ordered_by_numbers_or_else_by_text(cells, want):
     grouping = Grouping(spec, GroupOptions(group_by=("g",), order_by=("t",)), text=True)
     rows = [Row(0, i, i + 2, {"g": "a", "t": cell}) for i, cell in enumerate(cells)]
     for order in (rows, rows[::-1]):
-        assert grouping.record(order)["t"] == want
+        assert grouping.make_record(order)["t"] == want
 
 
 @pytest.mark.parametrize(
@@ -374,13 +374,13 @@ def test_a_file_that_is_not_the_expected_parquet_is_one_reject(data, read):
 def test_damaged_parquet_is_read_or_rejected(make_source, noise, at):
     data = write_parquet(many_rows())
     path = make_source(data[:at] + noise + data[at + len(noise) :]).path
-    assert all(isinstance(item, (Row, Reject)) for item in FileReader(SPEC, READ["parquet"]).rows(path, 0))
+    assert all(isinstance(item, (Row, Reject)) for item in FileReader(SPEC, READ["parquet"]).read_rows(path, 0))
 
 
 @given(st.binary(max_size=80) | st.text('u,1"\n\r', max_size=80).map(str.encode))
 @RELAXED
 def test_any_csv_is_read_or_rejected(make_source, data):
     path = make_source(",".join(NAMES).encode() + b"\n" + data).path
-    items = list(FileReader(SPEC, READ["csv"]).rows(path, 0))
+    items = list(FileReader(SPEC, READ["csv"]).read_rows(path, 0))
     assert items
     assert all(isinstance(item, (Row, Reject)) for item in items)

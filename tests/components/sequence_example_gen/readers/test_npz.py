@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -82,4 +82,4 @@ def test_a_damaged_file_is_read_or_rejected_with_a_reason(read, noise, at):
     data = archive(**arrays([2, 3]))
     items = read(data[:at] + noise + data[at + len(noise) :], SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)

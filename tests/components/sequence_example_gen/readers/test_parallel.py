@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.parallel import ParallelReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -24,7 +24,7 @@ def read(folder, files, config=READ):
     for name, data in files.items():
         (folder / name).write_bytes(data)
     reader = FileReader(SPEC, config)
-    return [item for name in files for item in reader.read(str(folder / name))]
+    return [item for name in files for item in reader.read_records(str(folder / name))]
 
 
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=" \t\r\n\ufeff"), min_size=1, max_size=5)
@@ -47,7 +47,7 @@ def test_lines_come_out_as_they_went_in(tmp_path, rows):
 
 def test_every_line_that_a_file_lacks_is_a_reject(tmp_path):
     items = read(tmp_path, {"seq.in": b"a b\nc\nd\n", "seq.out": b"X Y\nX\n", "label": b"l\n"})
-    assert isinstance(items[0], Encoded)
+    assert isinstance(items[0], EncodedRecord)
     assert [(item.reason, item.line) for item in items[1:]] == [(Reason.MALFORMED, 2), (Reason.MALFORMED, 3)]
     assert "'label' ends before this line" in items[1].message
 
@@ -91,7 +91,7 @@ def test_another_separator_keeps_blanks_within_steps(tmp_path):
 def test_anything_is_read_or_rejected_with_a_reason(tmp_path, first, second, third):
     items = read(tmp_path, {"seq.in": first, "seq.out": second, "label": third})
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_anything_is_read_or_rejected_with_a_reason(tmp_path, first, second, thi
 def test_snips_has_the_documented_counts(split, utterances, tokens, real_data):
     reader = FileReader(SPEC, READ)
     paths = sorted((real_data / "snips_nlu" / split).iterdir())
-    items = [item for path in paths for item in reader.read(str(path))]
+    items = [item for path in paths for item in reader.read_records(str(path))]
     assert len(items) == utterances
     assert sum(len(item.record["tokens"]) for item in items) == tokens
     assert len({item.record["intent"] for item in items}) == 7

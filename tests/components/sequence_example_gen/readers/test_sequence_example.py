@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.sequence_example import SequenceExampleReader
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.rejects import Reason, Reject
@@ -46,17 +46,17 @@ def test_records_pass_unchanged_with_all_that_the_spec_does_not_name(compress, r
 def test_a_record_of_another_spec_is_a_reject(record, reason, read):
     bad, good = read(frame(make_example(record).SerializeToString()) + frame(example()), SPEC, CONFIG)
     assert (bad.reason, bad.record) == (reason, 0)
-    assert isinstance(good, Encoded)
+    assert isinstance(good, EncodedRecord)
 
 
 def test_damaged_data_rejects_one_record_and_a_damaged_header_the_rest(read):
     good = frame(example())
     data = bytearray(good * 3)
     data[len(good) + 20] ^= 1
-    assert [isinstance(item, Encoded) for item in read(bytes(data), SPEC, CONFIG)] == [True, False, True]
+    assert [isinstance(item, EncodedRecord) for item in read(bytes(data), SPEC, CONFIG)] == [True, False, True]
     data[len(good)] ^= 1
     items = read(bytes(data), SPEC, CONFIG)
-    assert [isinstance(item, Encoded) for item in items] == [True, False]
+    assert [isinstance(item, EncodedRecord) for item in items] == [True, False]
     assert (items[1].reason, items[1].offset) == (Reason.UNDECODABLE, len(good))
     (_, cut) = read(good + good[:-2], SPEC, CONFIG)
     assert "the file ends within a record" in cut.message
@@ -79,4 +79,4 @@ def test_anything_is_read_or_rejected_with_a_reason(read, noise, at):
     data = frame(example()) * 2
     items = read(data[:at] + noise + data[at:], SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)

@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.text import TextReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -83,7 +83,11 @@ def test_lines_have_targets_and_positions_too(read):
 
 def test_a_line_that_is_not_utf8_is_left_out_of_the_stream_and_counted(read):
     items = read(b"ab\nc\xffd\nef\n", STEPS, config(steps="character", window=2))
-    assert [item.record["x"] for item in items if isinstance(item, Encoded)] == [["a", "b"], ["\n", "e"], ["f", "\n"]]
+    assert [item.record["x"] for item in items if isinstance(item, EncodedRecord)] == [
+        ["a", "b"],
+        ["\n", "e"],
+        ["f", "\n"],
+    ]
     assert [(item.line, item.offset) for item in items if isinstance(item, Reject)] == [(2, 4)]
 
 
@@ -111,7 +115,7 @@ def test_the_reader_refuses_settings_that_do_not_fit(feature, options, message):
 def test_anything_is_read_or_rejected_with_a_reason(read, data, options):
     items = read(data, NEXT, config(**options))
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
 
 
 def test_tiny_shakespeare_has_the_documented_counts(real_data, records):

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import Encoded
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.ts import SeriesReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -109,7 +109,7 @@ def test_the_reader_refuses_what_it_cannot_read(feature):
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, spec(1), CONFIG)
     assert items
-    assert all(isinstance(item, (Encoded, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
 
 
 @pytest.mark.parametrize(("part", "count", "longest"), [("TRAIN", 270, 26), ("TEST", 370, 29)])
