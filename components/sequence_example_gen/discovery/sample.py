@@ -36,9 +36,10 @@ def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawReco
     problem = ""
     for path in files:
         try:
-            records = list(itertools.islice(reader.sample(Source(path), read.options), SAMPLE_SIZE))
-        except NotImplementedError:
-            raise ValueError(f"the features of the format {read.format!r} cannot be found out; name them") from None
+            sample = reader.sample(Source(path), read.options)
+            if sample is None:
+                raise ValueError(f"the features of the format {read.format!r} cannot be found out; name them")
+            records = list(itertools.islice(sample, SAMPLE_SIZE))
         except BadRecordError as error:
             line = f"line {error.reject.line}: " if error.reject.line else ""
             problem = problem or line + error.reject.message

@@ -35,7 +35,7 @@ FAN_IN = 100
 """The most runs that are read at once: each is an open file, and systems allow as few as 256 of them."""
 
 _RECORD_OVERHEAD = 200
-"""Bytes that Python takes for a record beside its data: its key, the heads of two objects, a pair, its place in a list."""
+"""Bytes that Python takes for a record beside its data: its key, two object heads, a pair, and its place in a list."""
 
 _BUFFER_BYTES = 1 << 18
 """Bytes of each run that are read ahead, so that `FAN_IN` of them take less than the records of one run."""

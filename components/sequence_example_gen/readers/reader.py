@@ -63,16 +63,18 @@ class Reader(Protocol):
         """
 
     @classmethod
-    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the first records of a file as they are, without a spec. A reader need not have this method.
+    def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
+        """Returns the first records of a file as they are, without a spec. A reader need not have this method.
 
         The keys are what the `source` of a feature names. A sequence is a list, and a missing number None or NaN.
 
+        Returns:
+          The records; None if features of the format cannot be discovered.
+
         Raises:
-          BadRecordError: if no record can be read.
-          NotImplementedError: if features of the format cannot be discovered.
+          BadRecordError: if no record can be read, then or while the records are taken.
         """
-        raise NotImplementedError
+        return None
 
 
 def load_reader(name: str) -> type[Reader]:

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import tensorflow as tf
+from support.reader_package import install_words_reader
 
 
 def records_in(folder):
@@ -97,3 +98,13 @@ def test_what_cannot_be_converted_gives_2_or_names_the_record(corpus, run, tmp_p
     assert (code, out) == (1 if "line 1" in message or "missing_feature" in message else 2, "")
     assert message in err.replace("\n", " ")
     assert "Traceback" not in err
+
+
+def test_format_of_an_installed_package_is_converted(run, tmp_path):
+    (tmp_path / "a.words").write_text("a,b\nc\n")
+    arguments = ["--format", "words", "--option", "separator=,", "--feature", "tokens=token"]
+    with install_words_reader(tmp_path):
+        code, out, _ = run("convert", str(tmp_path / "a.words"), str(tmp_path / "out"), *arguments, "--json")
+    assert code == 0
+    assert json.loads(out)["records_accepted"] == 2
+    assert len(records_in(tmp_path / "out")) == 2

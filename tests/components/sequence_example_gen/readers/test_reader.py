@@ -64,5 +64,5 @@ def test_keep_records_raises_the_first_reject_when_there_is_no_record():
 
 
 def test_make_text_spec_allows_columns_of_any_name():
-    spec = make_text_spec(["a b", "", "#"])
-    assert [spec.source(name) for name in spec.features] == ["a b", "", "#"]
+    spec = make_text_spec(["a b", "/", "#"])
+    assert [spec.source(name) for name in spec.features] == ["a b", "/", "#"]
