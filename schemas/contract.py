@@ -33,6 +33,9 @@ LENGTH_BUCKET = "length_bucket"
 
 # Signatures of an exported model.
 
+EXAMPLES_INPUT = "examples"
+"""The tensor of serialized records, string `[B]`, that all signatures but `serve_sequences` take."""
+
 SERVING_DEFAULT = "serving_default"
 """Serialized SequenceExamples, or tf.Examples, to answers."""
 

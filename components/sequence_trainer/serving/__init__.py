@@ -1,1 +1,1 @@
-"""Export of a trained network as a SavedModel with its signatures."""
+"""Export of a trained model as a SavedModel that takes raw records."""

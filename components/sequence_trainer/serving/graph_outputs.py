@@ -1,4 +1,4 @@
-"""What a transform graph returns, as the columns that training reads."""
+"""Converts what a transform graph returns to the columns that training batches are made of."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.schemas.contract import LENGTHS
 
 
-def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, Any]:
-    """The columns that are there, with ids from 1.
+def convert_to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, Any]:
+    """Converts those columns that the graph has returned; their ids start at 1 afterwards.
 
     Args:
       transformed: Name to what the graph returned: dense, ragged or, of stock's sequences, sparse.
-      columns: How they are stored.
+      columns: Name to how training stores it.
 
     Returns:
       Name to `[B]`, `[B, width]`, ragged `[B, (T)]`, `[B, (T), width]` or, for nested columns, `[B, (T), (V)]`.
@@ -26,54 +26,57 @@ def to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) ->
       tf.errors.InvalidArgumentError: when run on records that lack a sequence, such as a label, or have sequences of
         unequal length.
     """
-    found = {
-        name: _context(name, transformed[name], column) if column.context else _steps(name, transformed[name], column)
-        for name, column in columns.items()
-        if name in transformed
-    }
-    return aligned(found)
+    converted: dict[str, Any] = {}
+    for name, column in columns.items():
+        if name in transformed:
+            convert = _convert_context if column.context else _convert_steps
+            converted[name] = convert(name, transformed[name], column)
+    return assert_equal_lengths(converted)
 
 
-def aligned(features: Mapping[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
-    """The same features, once it is known that their sequences go together.
+def assert_equal_lengths(features: Mapping[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
+    """Returns the same features, in a graph that fails if their sequences have unequal lengths.
 
-    A sequence that is too short, such as a label that is not there, would be padded, and its padding taken for values.
+    Without this a sequence that is too short, such as a missing label, would be padded, and its padding taken for
+    values.
 
     Args:
-      features: Name to tensor; those that are ragged are sequences.
-      lengths: `[B]`, how many steps the sequences must have; as many as the first of them if None.
+      features: Name to tensor; the ragged ones are sequences.
+      lengths: The steps that the sequences must have, `[B]`. If None, they must have as many as the first of them.
 
     Raises:
       tf.errors.InvalidArgumentError: when run on sequences of other lengths.
     """
-    steps = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
+    named_lengths = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
     if lengths is not None:
-        steps = [(LENGTHS, lengths), *steps]
-    # The op itself: tf.debugging would put each into a conditional of its own.
+        named_lengths = [(LENGTHS, lengths), *named_lengths]
+    # `tf.debugging.Assert` would put each check into a conditional of its own, hence the op itself.
     checks = [
         tf.raw_ops.Assert(
-            condition=tf.reduce_all(tf.equal(found, steps[0][1])),
-            data=[f"the sequence `{name}` does not have as many steps as `{steps[0][0]}` says"],
+            condition=tf.reduce_all(tf.equal(row_lengths, named_lengths[0][1])),
+            data=[f"the sequence `{name}` does not have as many steps as `{named_lengths[0][0]}` says"],
         )
-        for name, found in steps[1:]
+        for name, row_lengths in named_lengths[1:]
     ]
-    # Eagerly, a check has run and is None.
+    # Outside of a graph a check has already run here, and is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
         return {name: tf.identity(x) for name, x in features.items()}
 
 
-def _context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:
+def _convert_context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:
     shape = [-1] if column.width is None else [-1, column.width]
     return from_one(tf.reshape(value, shape), column.ids, name)
 
 
-def _steps(name: str, value: tf.RaggedTensor | tf.SparseTensor, column: Column) -> tf.RaggedTensor:
+def _convert_steps(name: str, value: tf.RaggedTensor | tf.SparseTensor, column: Column) -> tf.RaggedTensor:
+    """Converts `[B, (T)]`, `[B, (T), width]` or `[B, (T), (V)]` to the shape that the column has in a batch."""
     ragged = tf.RaggedTensor.from_sparse(value) if isinstance(value, tf.SparseTensor) else value
     ragged = ragged.with_row_splits_dtype(tf.int64)
     ragged = ragged.with_flat_values(from_one(ragged.flat_values, column.ids, name))
-    several = ragged.ragged_rank > 1
+    is_ragged_in_steps = ragged.ragged_rank > 1
     if column.nested:
-        return ragged if several else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
+        return ragged if is_ragged_in_steps else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
     values = tf.reshape(ragged.flat_values, [-1] if column.width is None else [-1, column.width])
-    # A step with another number of values would shift all that follow.
-    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=several)
+    # A step with a wrong number of values would shift all steps behind it, which only validation tells. Where steps
+    # cannot differ, it would take time for nothing.
+    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=is_ragged_in_steps)

@@ -1,45 +1,72 @@
-"""Which raw features the outputs of a transform graph are made of."""
+"""Finds the raw features without which a transform graph cannot make what a model needs.
+
+A transform graph leaves out every output that it cannot make from the raw features that it is given. So a raw feature
+can be dropped if all wanted outputs are still made without it::
+
+    the graph makes     words, words_length of `words`;  nothing of `name`;  size of `size`
+    wanted              words, words_length
+    needed              words
+
+A served model then does not require features that it does not use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import tensorflow as tf
 
-Transform = Callable[[dict[str, Any]], Mapping[str, Any]]
-"""A transform graph: it leaves out what is made of features that it is not given."""
+RawFeatures = dict[str, Any]
+"""Name to tensor, ragged tensor or sparse tensor, as a transform graph reads them."""
 
-Parse = Callable[[tf.Tensor, Mapping[str, Any]], dict[str, Any]]
-"""Serialized records `[B]`, and what of them is read, to raw features."""
+F = TypeVar("F")
+"""How one raw feature is described: a Feature of a spec, or a configuration of `tf.io.parse_example`."""
+
+Parse = Callable[[tf.Tensor, Mapping[str, F]], RawFeatures]
+"""Parses these raw features of serialized records, string `[B]`."""
 
 
-def needed(
-    features: Mapping[str, Any], parse: Parse, transform: Transform, outputs: Iterable[str], candidates: Iterable[str]
-) -> dict[str, Any]:
-    """The raw features without those that the outputs can do without. The graph is traced for each candidate.
+class TransformGraph(Protocol):
+    """A transform graph, as `TFTransformOutput.transform_features_layer` returns it."""
+
+    def __call__(self, raw: RawFeatures, /) -> Mapping[str, Any]:
+        """Returns the transformed features, without those that need a raw feature that is not in `raw`."""
+
+
+def select_needed_features(
+    features: Mapping[str, F],
+    parse: Parse[F],
+    transform: TransformGraph,
+    outputs: Iterable[str],
+    candidates: Iterable[str],
+) -> dict[str, F]:
+    """Returns the raw features without those that the outputs can do without.
+
+    The graph is traced once for each candidate.
 
     Args:
-      features: Raw feature to how it is parsed.
-      parse: What parses them.
+      features: Raw feature to its description.
+      parse: Parses them.
       transform: The transform graph.
-      outputs: The transformed features that there must be.
-      candidates: The raw features that may be left out.
+      outputs: The transformed features that must still be made.
+      candidates: The raw features that may be dropped, in the order in which that is tried.
     """
     wanted, kept = set(outputs), dict(features)
-    for name in candidates:
-        rest = {other: feature for other, feature in kept.items() if other != name}
-        if rest and wanted <= _made_of(rest, parse, transform):
+    for candidate in candidates:
+        rest = {name: feature for name, feature in kept.items() if name != candidate}
+        # A parser needs at least one feature.
+        if rest and wanted <= _trace_output_names(rest, parse, transform):
             kept = rest
     return kept
 
 
-def _made_of(features: Mapping[str, Any], parse: Parse, transform: Transform) -> set[str]:
-    """What the transform makes of these raw features."""
-    made: set[str] = set()
+def _trace_output_names(features: Mapping[str, F], parse: Parse[F], transform: TransformGraph) -> set[str]:
+    """Returns the names of the transformed features that the graph makes from these raw ones."""
+    names: set[str] = set()
 
     def trace(examples: tf.Tensor) -> None:
-        made.update(transform(parse(examples, features)))
+        names.update(transform(parse(examples, features)))
 
     tf.function(trace).get_concrete_function(tf.TensorSpec([None], tf.string))
-    return made
+    return names

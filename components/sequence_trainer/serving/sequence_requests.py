@@ -1,4 +1,4 @@
-"""Raw SequenceExamples, as a served model takes them."""
+"""Decodes requests to a model whose transform graph reads SequenceExamples."""
 
 from __future__ import annotations
 
@@ -8,78 +8,94 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
-from tfx_sequence.components.sequence_trainer.serving.graph_outputs import aligned
-from tfx_sequence.components.sequence_trainer.serving.needed_features import Transform, needed
+from tfx_sequence.components.sequence_trainer.serving.graph_outputs import assert_equal_lengths
+from tfx_sequence.components.sequence_trainer.serving.needed_features import (
+    RawFeatures,
+    TransformGraph,
+    select_needed_features,
+)
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-_VALUES: dict[str, Any] = {"string": "", "int64": 0, "float32": 0.0}
+_EMPTY_VALUES: dict[str, Any] = {"string": "", "int64": 0, "float32": 0.0}
 
 
-class RawSequences:
-    """Serialized SequenceExamples, or padded sequences, to what a transform graph reads."""
+class SequenceRequests:
+    """Decodes serialized SequenceExamples, and padded sequences of their features. It is a RequestDecoder.
 
-    def __init__(self, spec: SequenceSpec, labels: Iterable[str], transform: Transform, outputs: Iterable[str]) -> None:
-        """Keeps what is needed.
+    Args:
+      spec: The raw features.
+      labels: The transformed labels. One that has not the name of a raw label is made of inputs.
+      transform: The transform graph.
+      outputs: The transformed features that training reads.
+    """
 
-        Args:
-          spec: The raw features.
-          labels: The transformed labels: those that no raw feature is called after are made of inputs.
-          transform: The transform graph.
-          outputs: The transformed features that training reads.
-        """
+    def __init__(
+        self, spec: SequenceSpec, labels: Iterable[str], transform: TransformGraph, outputs: Iterable[str]
+    ) -> None:
         raw_inputs, raw_labels = spec.with_role("input"), spec.with_role("label")
         everything = {**raw_inputs, **raw_labels, **spec.with_role("weight")}
-        # What keeps its name is used; what does not may be used for another one, or for nothing.
-        doubtful = raw_inputs.keys() - set(outputs)
-        self._all = needed(everything, _parse, transform, outputs, sorted(doubtful))
+        # An input that the graph returns under its own name is needed. Any other may be what an output is made of, or
+        # be for nothing: only tracing the graph without it tells, which takes time.
+        candidates = sorted(raw_inputs.keys() - set(outputs))
+        self._all = select_needed_features(everything, _parse, transform, outputs, candidates)
         self._inputs = {name: feature for name, feature in raw_inputs.items() if name in self._all}
         self._labels = raw_labels if raw_labels.keys() >= set(labels) else self._all
 
-    def inputs(self, examples: tf.Tensor) -> dict[str, Any]:
-        """What inputs are made of."""
+    def decode_inputs(self, examples: tf.Tensor) -> RawFeatures:
+        """Parses the raw features that the model's inputs are made of."""
         return _parse(examples, self._inputs)
 
-    def labels(self, examples: tf.Tensor) -> dict[str, Any]:
-        """What labels are made of."""
+    def decode_labels(self, examples: tf.Tensor) -> RawFeatures:
+        """Parses the raw labels; everything, if a label is made of inputs."""
         return _parse(examples, self._labels)
 
-    def all(self, examples: tf.Tensor) -> dict[str, Any]:
-        """What everything is made of that training reads."""
+    def decode_all(self, examples: tf.Tensor) -> RawFeatures:
+        """Parses the raw features that everything is made of that training reads."""
         return _parse(examples, self._all)
 
     def padded_specs(self) -> dict[str, tf.TensorSpec]:
-        """What `from_padded` takes."""
+        """Returns the tensors that `decode_padded` takes.
+
+        They are `[B, T]`, `[B, T, width]` or, for context, `[B]`, `[B, width]`; a nested feature is `[B, T, V]`, with
+        the number of values in each step, `[B, T]`, beside it.
+        """
         specs = {}
         for name, feature in self._inputs.items():
             shape: list[int | None] = [None] if feature.context else [None, None]
-            shape += [None] if feature.nested else [] if feature.width is None else [feature.width]
-            specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
             if feature.nested:
+                shape.append(None)
                 specs[counts_key(name)] = tf.TensorSpec([None, None], tf.int64, name=counts_key(name))
+            elif feature.width is not None:
+                shape.append(feature.width)
+            specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
 
-    def from_padded(self, features: Mapping[str, tf.Tensor]) -> dict[str, Any]:
-        """What inputs are made of, from padded raw features and their `lengths`."""
-        raw: dict[str, Any] = {}
+    def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
+        """Takes the padding off the tensors of `padded_specs`, by their `lengths`.
+
+        Raises:
+          tf.errors.InvalidArgumentError: when run on a sequence that is shorter than `lengths` says.
+        """
+        raw: RawFeatures = {}
         for name, feature in self._inputs.items():
             if feature.context:
                 raw[name] = features[name]
             elif feature.nested:
-                raw[name] = _to_lists(features[name], features[counts_key(name)], features[LENGTHS])
+                raw[name] = _unpad_nested(features[name], features[counts_key(name)], features[LENGTHS])
             else:
-                raw[name] = _to_steps(features[name], features[LENGTHS])
-        return aligned(raw, features[LENGTHS])
+                raw[name] = _unpad_steps(features[name], features[LENGTHS])
+        return assert_equal_lengths(raw, features[LENGTHS])
 
-    def example(self, length: int) -> bytes:
-        """A serialized record of so many steps, of empty, unseen values."""
+    def make_example(self, length: int) -> bytes:
+        """Serializes a record of `length` steps whose values are all empty or 0."""
         encoder = Encoder(SequenceSpec(features=self._inputs, min_length=0))
-        return encoder.encode({name: _value(feature, length) for name, feature in self._inputs.items()})
+        return encoder.encode({name: _make_value(feature, length) for name, feature in self._inputs.items()})
 
 
-def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, Any]:
-    """Raw features as Transform reads them: sequences `[B, (T), (V)]`, context `[B]` or `[B, width]`."""
+def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> RawFeatures:
+    """Parses raw features as a transform reads them: sequences `[B, (T), (V)]`, context `[B]` or `[B, width]`."""
     context, sequences, _ = tf.io.parse_sequence_example(
         examples,
         context_features={
@@ -93,11 +109,11 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, An
             if not feature.context
         },
     )
-    return aligned({**context, **sequences})
+    return assert_equal_lengths({**context, **sequences})
 
 
-def _to_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """`[B, T]` or `[B, T, width]` to `[B, (T), (V)]`, without the padding."""
+def _unpad_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """Turns `[B, T]` or `[B, T, width]` into `[B, (T), (V)]`, as parsed SequenceExamples are, with V = 1 or `width`."""
     ragged = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
     values = ragged.values
     width = 1 if values.shape.rank == 1 else values.shape[1]
@@ -106,15 +122,15 @@ def _to_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     return ragged.with_values(steps)
 
 
-def _to_lists(padded: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """`[B, T, V]` to `[B, (T), (V)]`, without the padding; `counts`, `[B, T]`, are how many values the steps have."""
+def _unpad_nested(padded: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """Turns `[B, T, V]` into `[B, (T), (V)]`; `counts`, `[B, T]`, are the numbers of values in the steps."""
     steps = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
-    of_steps = tf.RaggedTensor.from_tensor(counts, lengths=lengths, row_splits_dtype=tf.int64).values
-    return steps.with_values(tf.RaggedTensor.from_tensor(steps.values, lengths=of_steps, row_splits_dtype=tf.int64))
+    step_counts = tf.RaggedTensor.from_tensor(counts, lengths=lengths, row_splits_dtype=tf.int64).values
+    return steps.with_values(tf.RaggedTensor.from_tensor(steps.values, lengths=step_counts, row_splits_dtype=tf.int64))
 
 
-def _value(feature: Feature, length: int) -> Any:
-    one = _VALUES[feature.dtype]
+def _make_value(feature: Feature, length: int) -> Any:
+    value = _EMPTY_VALUES[feature.dtype]
     if feature.nested or feature.width is not None:
-        one = [one] * (feature.width or 1)
-    return one if feature.context else [one] * length
+        value = [value] * (feature.width or 1)
+    return value if feature.context else [value] * length

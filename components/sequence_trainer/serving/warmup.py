@@ -1,4 +1,4 @@
-"""The requests that TensorFlow Serving runs before a model takes its first real one.
+"""Writes the requests that TensorFlow Serving runs before a model answers its first real one.
 
 The first call of a signature is slow: tables are filled and functions are optimised. A server that finds requests in
 `assets.extra/tf_serving_warmup_requests`, a TFRecord of PredictionLogs, makes these calls while it still serves the
@@ -13,17 +13,18 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfx_sequence.schemas.contract import SERVING_DEFAULT
+from tfx_sequence.schemas.contract import EXAMPLES_INPUT, SERVING_DEFAULT
 
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
-"""Within a SavedModel."""
+"""The path within a SavedModel. TensorFlow Serving looks for this name."""
 
+# A single step, a short and a longer sequence, each alone and in a small batch: kernels are chosen by such sizes.
 _LENGTHS = (1, 8, 64)
-_BATCHES = (1, 8)
+_BATCH_SIZES = (1, 8)
 
 
 def write_warmup(directory: str, make_example: Callable[[int], bytes]) -> None:
-    """Writes requests of `serving_default` into a SavedModel: of one record and of several, shorter and longer ones.
+    """Writes requests of `serving_default` into a SavedModel.
 
     Args:
       directory: The SavedModel.
@@ -34,12 +35,12 @@ def write_warmup(directory: str, make_example: Callable[[int], bytes]) -> None:
     with tf.io.TFRecordWriter(path) as writer:
         for length in _LENGTHS:
             example = make_example(length)
-            for batch in _BATCHES:
-                writer.write(_request([example] * batch).SerializeToString())
+            for size in _BATCH_SIZES:
+                writer.write(_make_request([example] * size).SerializeToString())
 
 
-def _request(examples: list[bytes]) -> prediction_log_pb2.PredictionLog:
+def _make_request(examples: list[bytes]) -> prediction_log_pb2.PredictionLog:
     log = prediction_log_pb2.PredictionLog()
     log.predict_log.request.model_spec.signature_name = SERVING_DEFAULT
-    log.predict_log.request.inputs["examples"].CopyFrom(tf.make_tensor_proto(examples, tf.string))
+    log.predict_log.request.inputs[EXAMPLES_INPUT].CopyFrom(tf.make_tensor_proto(examples, tf.string))
     return log

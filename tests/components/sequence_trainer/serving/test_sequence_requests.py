@@ -1,4 +1,4 @@
-"""Raw SequenceExamples: padded sequences are what the serialized ones are."""
+"""Requests of SequenceExamples: padded sequences are decoded to what the serialized ones are decoded to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
 from tfx_sequence.components.sequence_trainer.config.checks import unserved_inputs
-from tfx_sequence.components.sequence_trainer.serving.sequence_requests import RawSequences
+from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import decode, encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -30,12 +30,12 @@ SPEC = SequenceSpec(
 )
 
 
-def _raw(spec: SequenceSpec, labels: Iterable[str] = ()) -> RawSequences:
-    """With a transform that leaves everything as it is."""
-    return RawSequences(spec, labels, lambda raw: raw, spec.features)
+def _requests(spec: SequenceSpec, labels: Iterable[str] = ()) -> SequenceRequests:
+    """Makes requests to a transform that leaves everything as it is."""
+    return SequenceRequests(spec, labels, lambda raw: raw, spec.features)
 
 
-RAW = _raw(SPEC)
+REQUESTS = _requests(SPEC)
 
 TEXT = st.sampled_from(["", "a", "ğ"])
 STEP = st.tuples(TEXT, st.lists(TEXT, max_size=3), st.lists(st.sampled_from([0.0, 1.5]), min_size=2, max_size=2))
@@ -72,12 +72,12 @@ def _padded(records: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
 
 @given(RECORDS)
 @settings(max_examples=40)
-def test_padded_sequences_are_read_as_the_serialized_ones(records: list[dict[str, Any]]) -> None:
+def test_padded_sequences_are_decoded_as_the_serialized_ones(records: list[dict[str, Any]]) -> None:
     padded = _padded(records)
-    assert padded.keys() == RAW.padded_specs().keys()
-    assert all(spec.is_compatible_with(padded[name]) for name, spec in RAW.padded_specs().items())
-    expected = RAW.inputs(tf.constant([encode(SPEC, record) for record in records]))
-    found = RAW.from_padded(padded)
+    assert padded.keys() == REQUESTS.padded_specs().keys()
+    assert all(spec.is_compatible_with(padded[name]) for name, spec in REQUESTS.padded_specs().items())
+    expected = REQUESTS.decode_inputs(tf.constant([encode(SPEC, record) for record in records]))
+    found = REQUESTS.decode_padded(padded)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         got = found[name]
@@ -86,20 +86,22 @@ def test_padded_sequences_are_read_as_the_serialized_ones(records: list[dict[str
 
 @pytest.mark.parametrize("in_graph", [False, True])
 def test_sequences_that_do_not_go_together_are_refused_by_name(in_graph: bool) -> None:
-    from_padded, inputs = (tf.function(f) if in_graph else f for f in (RAW.from_padded, RAW.inputs))
+    decode_padded, decode_inputs = (
+        tf.function(f) if in_graph else f for f in (REQUESTS.decode_padded, REQUESTS.decode_inputs)
+    )
     good = _padded([_record([("a", ["b"], [0.0, 0.0])] * 2, "t"), _record([("a", ["b"], [0.0, 0.0])], "t")])
-    from_padded(good)
+    decode_padded(good)
     for name in ("words", "shape"):
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` does not have as many steps as `lengths`"):
-            from_padded({**good, name: good[name][:, :1]})
+            decode_padded({**good, name: good[name][:, :1]})
     other = SequenceSpec(features={**SPEC.features, "words": Feature(kind="token", context=True)}, min_length=0)
     few = tf.train.SequenceExample.FromString(encode(other, {**_record([("a", [], [1.0, 2.0])], "t"), "words": "x"}))
     few.feature_lists.feature_list["words"].SetInParent()
     with pytest.raises(tf.errors.InvalidArgumentError, match="`words` does not have as many steps as `parts`"):
-        inputs(tf.constant([few.SerializeToString()]))
+        decode_inputs(tf.constant([few.SerializeToString()]))
 
 
-def test_inputs_of_which_nothing_is_made_are_not_asked_for() -> None:
+def test_requests_need_no_input_when_nothing_is_made_of_it() -> None:
     spec = SequenceSpec(
         features={
             **SPEC.features,
@@ -113,22 +115,22 @@ def test_inputs_of_which_nothing_is_made_are_not_asked_for() -> None:
         made = {name: raw[name] for name in ("words", "topic", "y") if name in raw}
         return {**made, "shapes": raw["shape"]} if "shape" in raw else made
 
-    raw = RawSequences(spec, ["y"], transform, ["words", "topic", "shapes", "y"])
-    assert set(raw.padded_specs()) == {"words", "shape", "topic", LENGTHS}
-    assert decode(spec.model_copy(update={"features": {"words": spec.features["words"]}}), raw.example(1))
+    requests = SequenceRequests(spec, ["y"], transform, ["words", "topic", "shapes", "y"])
+    assert set(requests.padded_specs()) == {"words", "shape", "topic", LENGTHS}
+    assert decode(spec.model_copy(update={"features": {"words": spec.features["words"]}}), requests.make_example(1))
     record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes", "name": "n", "size": [1.0]}
-    assert set(raw.all(tf.constant([encode(spec, record)]))) == {"words", "shape", "topic", "y"}
+    assert set(requests.decode_all(tf.constant([encode(spec, record)]))) == {"words", "shape", "topic", "y"}
 
 
-def test_labels_may_be_of_the_record_alone() -> None:
+def test_decode_labels_reads_the_labels_alone_when_no_label_is_made_of_inputs() -> None:
     spec = SequenceSpec(features={**SPEC.features, "y": Feature(kind="categorical", role="label", context=True)})
     record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes"}
-    labels = _raw(spec, ["y"]).labels(tf.constant([encode(spec, record)]))
+    labels = _requests(spec, ["y"]).decode_labels(tf.constant([encode(spec, record)]))
     assert {name: value.numpy().tolist() for name, value in labels.items()} == {"y": [b"yes"]}
 
 
-def test_example_is_of_the_length_that_is_asked_for() -> None:
-    record = decode(SPEC, RAW.example(3))
+def test_make_example_has_the_length_that_is_asked_for() -> None:
+    record = decode(SPEC, REQUESTS.make_example(3))
     assert record["words"] == ["", "", ""]
     assert record["parts"] == [[""], [""], [""]]
     assert record["shape"].shape == (3, 2)
@@ -137,11 +139,11 @@ def test_example_is_of_the_length_that_is_asked_for() -> None:
 @pytest.mark.parametrize("name", ["x", "seq.in", "my-words", "2", ".x", "größe", "_x", "x:y", "a,b", "é"])
 def test_inputs_are_refused_when_tensorflow_cannot_serve_them_and_only_then(name: str, tmp_path: Path) -> None:
     spec = SequenceSpec(features={name: Feature(kind="token")})
-    raw = _raw(spec)
+    requests = _requests(spec)
     module = tf.Module()
-    lengths = tf.function(lambda features: {"lengths": raw.from_padded(features)[name].row_lengths()})
+    lengths = tf.function(lambda features: {"lengths": requests.decode_padded(features)[name].row_lengths()})
     try:
-        signature = lengths.get_concrete_function(raw.padded_specs())
+        signature = lengths.get_concrete_function(requests.padded_specs())
         tf.saved_model.save(module, str(tmp_path), signatures={"serve_sequences": signature})
         served = True
     except ValueError:
