@@ -1,9 +1,9 @@
-"""Arguments of components, looked at when a component is made: what is wrong then names the argument."""
+"""Checks of component arguments, made at construction so that errors name the argument."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pydantic
 
@@ -13,62 +13,87 @@ from tfx_sequence.schemas.spec import describe_validation_error
 _M = TypeVar("_M", bound=pydantic.BaseModel)
 
 
-def settings(argument: str, kind: type[_M], given: Any) -> _M:
-    """Settings as they were given, or made of a dict of them.
+class SettingProblem(NamedTuple):
+    """A setting that is allowed by itself and does not fit the data or another setting.
+
+    Attributes:
+      path: The component's argument, which is also the name of the config file's table, and the keys within it:
+        `("model", "heads", "intent", "kind")`, or `("transform", "words")` if `words` can have no settings there.
+      message: What is wrong, and what to do.
+    """
+
+    path: tuple[str, ...]
+    message: str
+
+    @property
+    def key(self) -> str:
+        """The path as one text, such as `model.heads.intent.kind`."""
+        return ".".join(self.path)
+
+
+def parse_settings(argument: str, kind: type[_M], value: Any) -> _M:
+    """Returns settings as they are, or makes them from a dict of their fields.
 
     Raises:
-      TypeError: if they are neither.
+      TypeError: if `value` is neither.
       ValueError: if a field of the dict is unknown or has a value that is not allowed.
     """
-    if isinstance(given, kind):
-        return given
-    if not isinstance(given, Mapping):
-        raise TypeError(f"`{argument}` is {_described(given)}, expected a {kind.__name__} or a dict of its fields")
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"`{argument}` is {_describe(value)}, expected a {kind.__name__} or a dict of its fields")
     try:
-        return kind.model_validate(dict(given))
+        return kind.model_validate(dict(value))
     except pydantic.ValidationError as error:
         raise ValueError(f"`{argument}`: {describe_validation_error(error)}") from None
 
 
-def settings_of_each(argument: str, kind: type[_M], given: Mapping[str, Any] | None) -> dict[str, _M]:
-    """Name to settings; none if there are None.
+def parse_settings_by_name(argument: str, kind: type[_M], values: Mapping[str, Any] | None) -> dict[str, _M]:
+    """Parses a dict of name to settings; an empty dict if `values` is None.
 
     Raises:
-      TypeError: if it is no mapping, or some settings are of another type.
-      ValueError: as in `settings`.
+      TypeError: if `values` is no mapping, or holds something of another type.
+      ValueError: as in `parse_settings`.
     """
-    if given is not None and not isinstance(given, Mapping):
-        raise TypeError(f"`{argument}` is {_described(given)}, expected a dict of names and {kind.__name__}")
-    return {name: settings(f"{argument}[{name!r}]", kind, value) for name, value in (given or {}).items()}
-
-
-def names(argument: str, given: Any) -> list[str]:
-    """A list of names. A text alone would be taken for the list of its letters.
-
-    Raises:
-      TypeError: if it is anything else.
-    """
-    if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        raise TypeError(f"`{argument}` is {_described(given)}, expected a list of names")
-    return list(given)
-
-
-def custom_config(given: Any, taken: Sequence[str]) -> dict[str, Any]:
-    """A `custom_config` without the keys that a component's own arguments are handed on under.
-
-    Raises:
-      TypeError: if it is no dict.
-      ValueError: if it has such a key, whose value would be lost.
-    """
-    if given is None:
+    if values is None:
         return {}
-    if not isinstance(given, Mapping):
-        raise TypeError(f"`custom_config` is {_described(given)}, expected a dict")
-    for key in taken:
-        if key in given:
+    if not isinstance(values, Mapping):
+        raise TypeError(f"`{argument}` is {_describe(values)}, expected a dict of names and {kind.__name__}")
+    return {name: parse_settings(f"{argument}[{name!r}]", kind, value) for name, value in values.items()}
+
+
+def check_names(argument: str, value: Any) -> list[str]:
+    """Returns a list of names. A string alone is refused, as it would count as the list of its letters.
+
+    Raises:
+      TypeError: if `value` is anything but a sequence of strings.
+    """
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_list or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"`{argument}` is {_describe(value)}, expected a list of names")
+    return list(value)
+
+
+def check_custom_config(value: Any, reserved: Sequence[str]) -> dict[str, Any]:
+    """Returns a user's `custom_config`; an empty dict if `value` is None.
+
+    Args:
+      value: What the user gave.
+      reserved: The keys under which the component hands on its own arguments.
+
+    Raises:
+      TypeError: if `value` is no dict.
+      ValueError: if it has a reserved key, whose value would be lost.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"`custom_config` is {_describe(value)}, expected a dict")
+    for key in reserved:
+        if key in value:
             raise ValueError(f"`custom_config` has the key {key!r}; give that as the argument `{key}`")
-    return dict(given)
+    return dict(value)
 
 
-def _described(value: Any) -> str:
+def _describe(value: Any) -> str:
     return f"{abbreviate(value)}, of the type {type(value).__name__}"

@@ -70,8 +70,8 @@ def make_eval_config(
       ValueError: if there is no such metric, or it fits no label, or a threshold is of no figure, or a slice of no
         context feature.
     """
-    thresholds = arguments.settings_of_each("thresholds", Threshold, thresholds)
-    further = arguments.names("metrics", metrics if isinstance(metrics, str) else list(metrics))
+    thresholds = arguments.parse_settings_by_name("thresholds", Threshold, thresholds)
+    further = arguments.check_names("metrics", metrics if isinstance(metrics, str) else list(metrics))
     if isinstance(slices, str):
         raise TypeError(f"`slices` is {slices!r}, expected a list of names")
     slices = [(names,) if isinstance(names, str) else tuple(names) for names in slices]

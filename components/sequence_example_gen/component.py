@@ -79,10 +79,10 @@ class SequenceExampleGen(FileBasedExampleGen):
         input_config: example_gen_pb2.Input | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
     ) -> None:
-        spec = arguments.settings("spec", SequenceSpec, spec)
-        read = arguments.settings("read", ReadConfig, read)
-        split = None if split is None else arguments.settings("split", SplitConfig, split)
-        write = arguments.settings("write", WriteConfig, write or {})
+        spec = arguments.parse_settings("spec", SequenceSpec, spec)
+        read = arguments.parse_settings("read", ReadConfig, read)
+        split = None if split is None else arguments.parse_settings("split", SplitConfig, split)
+        write = arguments.parse_settings("write", WriteConfig, write or {})
         input_config = input_config or artifacts.make_default_input_config()
         split = _choose_split(split, input_config)
         check_settings(spec, read, split)

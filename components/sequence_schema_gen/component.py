@@ -64,7 +64,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
             raise ValueError(
                 "`spec` and `curated` are both given; a curated schema holds its spec, so give one of them"
             )
-        spec = None if spec is None else arguments.settings("spec", SequenceSpec, spec)
+        spec = None if spec is None else arguments.parse_settings("spec", SequenceSpec, spec)
         super().__init__(
             spec=SequenceSchemaGenSpec(
                 statistics=statistics,

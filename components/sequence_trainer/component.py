@@ -70,10 +70,12 @@ class SequenceTrainer(stock.Trainer):
     ):
         if not module_file and not run_fn:
             run_fn = f"{_RUN_FN_MODULE}.run_fn"
+        model_config = arguments.parse_settings("model", ModelConfig, model or {})
+        training_config = arguments.parse_settings("training", TrainingConfig, training or {})
         settings = {
-            contract.MODEL: arguments.settings("model", ModelConfig, model or {}).model_dump(mode="json"),
-            contract.TRAINING: arguments.settings("training", TrainingConfig, training or {}).model_dump(mode="json"),
-            **({} if labels is None else {contract.LABELS: arguments.names("labels", labels)}),
+            contract.MODEL: model_config.model_dump(mode="json"),
+            contract.TRAINING: training_config.model_dump(mode="json"),
+            **({} if labels is None else {contract.LABELS: arguments.check_names("labels", labels)}),
             **({} if state_dir is None else {contract.STATE_DIR: os.fspath(state_dir)}),
         }
         own = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
@@ -87,5 +89,5 @@ class SequenceTrainer(stock.Trainer):
             run_fn=run_fn,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
-            custom_config={**arguments.custom_config(custom_config, own), **settings},
+            custom_config={**arguments.check_custom_config(custom_config, own), **settings},
         )

@@ -5,7 +5,7 @@ from .config import NumberConfig as NumberConfig
 from .config import Settings as Settings
 from .config import TransformConfig as TransformConfig
 from .config import VocabularyConfig as VocabularyConfig
-from .config_checks import Contradiction as Contradiction
+from .config_checks import SettingProblem as SettingProblem
 from .config_checks import contradictions as contradictions
 from .graph.number_features import bucket_ids as bucket_ids
 from .graph.number_features import fill_missing as fill_missing

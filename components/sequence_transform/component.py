@@ -1,4 +1,4 @@
-"""The SequenceTransform component."""
+"""The SequenceTransform component, which replaces stock Transform in a pipeline of sequences."""
 
 from __future__ import annotations
 
@@ -21,24 +21,22 @@ from tfx_sequence.schemas import contract
 _DEFAULT_PREPROCESSING_FN = f"{preprocessing.__name__}.{preprocessing.preprocessing_fn.__name__}"
 
 
-# What a file holds must change the properties, or TFX takes an earlier run's output for the one of a changed file.
-
-
 class SequenceTransform(stock.Transform):
-    """Turns SequenceExamples into SequenceExamples of ids and numbers, with the graph that did it.
+    """Turns SequenceExamples of raw values into SequenceExamples of ids and numbers, and keeps the graph for serving.
 
-    It stands in for stock Transform: the same channels, the same artifacts. What differs: the examples in and out are
-    SequenceExamples; ids start at 1 and 0 is padding; the preprocessing_fn is made from the schema unless one is given.
+    It replaces stock Transform, with the same channels and artifacts. Three things differ: the examples in and out are
+    SequenceExamples; ids start at 1, and 0 is padding; the preprocessing_fn is made from the schema unless one is
+    given.
 
     Args:
       examples: A channel of `Examples` with payload format FORMAT_TF_SEQUENCE_EXAMPLE.
       schema: A channel of `Schema` with TensorRepresentations, as SequenceSchemaGen makes it. Its kinds and roles say
         what becomes of each feature.
       transform: String feature to the settings of its vocabulary: a `VocabularyConfig`, or a dict of its fields.
-      numbers: Number feature to what becomes of it: a `NumberConfig`, or a dict of its fields. Others stay as they are.
-      max_steps: Only so many steps of each sequence are kept, the first ones, at training and at serving alike.
-      output_data_format: What the transformed examples are: FORMAT_TF_SEQUENCE_EXAMPLE, or FORMAT_TF_EXAMPLE, the flat
-        form that stock Transform writes.
+      numbers: Number feature to its settings: a `NumberConfig`, or a dict of its fields. Others stay as they are.
+      max_steps: Keeps this many steps of each sequence, the first ones, at training and at serving alike.
+      output_data_format: The format of the transformed examples: FORMAT_TF_SEQUENCE_EXAMPLE, or FORMAT_TF_EXAMPLE,
+        the flat form that stock Transform writes.
       module_file: As stock has it; replaces the default preprocessing_fn.
       preprocessing_fn: As stock has it; replaces the default preprocessing_fn.
       splits_config: As stock has it: by default `train` is analysed and all splits are transformed.
@@ -50,6 +48,10 @@ class SequenceTransform(stock.Transform):
         added to it, both as JSON.
       disable_statistics: As stock has it.
       stats_options_updater_fn: As stock has it.
+
+    Raises:
+      TypeError: if `transform` or `numbers` is of another type.
+      ValueError: if a setting is not allowed, or `output_data_format` is neither of the two.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -74,16 +76,19 @@ class SequenceTransform(stock.Transform):
         stats_options_updater_fn: str | None = None,
     ):
         settings = Settings(
-            transform=arguments.settings_of_each("transform", VocabularyConfig, transform),
-            numbers=arguments.settings_of_each("numbers", NumberConfig, numbers),
+            transform=arguments.parse_settings_by_name("transform", VocabularyConfig, transform),
+            numbers=arguments.parse_settings_by_name("numbers", NumberConfig, numbers),
             max_steps=max_steps,
             flat=_is_flat(output_data_format),
         )
-        added: dict[str, Any] = {
+        added_config: dict[str, Any] = {
             contract.TRANSFORM_SETTINGS: settings.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
         }
-        if files := _fingerprints(settings.transform):
-            added[contract.TRANSFORM_FILES] = files
+        # TFX reuses the output of a run with the same properties, so these must change when a file does.
+        fingerprints = _fingerprint_files(settings.transform)
+        if fingerprints:
+            added_config[contract.TRANSFORM_FILES] = fingerprints
+        custom_config = arguments.check_custom_config(custom_config, [contract.TRANSFORM_SETTINGS])
         if not module_file and not preprocessing_fn:
             preprocessing_fn = _DEFAULT_PREPROCESSING_FN
         super().__init__(
@@ -96,7 +101,7 @@ class SequenceTransform(stock.Transform):
             materialize=materialize,
             disable_analyzer_cache=disable_analyzer_cache,
             force_tf_compat_v1=force_tf_compat_v1,
-            custom_config={**arguments.custom_config(custom_config, [contract.TRANSFORM_SETTINGS]), **added},
+            custom_config={**custom_config, **added_config},
             disable_statistics=disable_statistics,
             stats_options_updater_fn=stats_options_updater_fn,
         )
@@ -111,18 +116,15 @@ def _is_flat(output_data_format: int) -> bool:
     return output_data_format == example_gen_pb2.FORMAT_TF_EXAMPLE
 
 
-def _fingerprints(vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, str]:
-    """Path to what changes when the file does, for every file that is given."""
-    files = {path: _digest(path) for vocabulary in vocabularies.values() if (path := vocabulary.file)}
-    files |= {path: _version(path) for vocabulary in vocabularies.values() if (path := vocabulary.embeddings)}
-    return dict(sorted(files.items()))
-
-
-def _digest(path: str) -> str:
-    return hashlib.sha256(io_utils.read_bytes_file(path)).hexdigest()
-
-
-def _version(path: str) -> str:
-    # Vectors are gigabytes; ExampleGen tells files apart by this much, too.
-    status = tf.io.gfile.stat(path)
-    return f"{status.length} bytes, modified at {status.mtime_nsec} ns"
+def _fingerprint_files(vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, str]:
+    """Returns a fingerprint of each file that the settings name, by its path."""
+    fingerprints = {}
+    for vocabulary in vocabularies.values():
+        if vocabulary.file:
+            fingerprints[vocabulary.file] = hashlib.sha256(io_utils.read_bytes_file(vocabulary.file)).hexdigest()
+    for vocabulary in vocabularies.values():
+        if vocabulary.embeddings:
+            # Vectors are gigabytes; size and time are what ExampleGen tells its input files apart by, too.
+            status = tf.io.gfile.stat(vocabulary.embeddings)
+            fingerprints[vocabulary.embeddings] = f"{status.length} bytes, modified at {status.mtime_nsec} ns"
+    return dict(sorted(fingerprints.items()))

@@ -1,4 +1,4 @@
-"""Settings of SequenceTransform that do not fit the spec."""
+"""Checks that SequenceTransform's settings fit the features, made before any data is read."""
 
 from __future__ import annotations
 
@@ -6,166 +6,174 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from tfx_sequence.components.arguments import SettingProblem
 from tfx_sequence.components.sequence_transform.config import (
     NumberConfig,
     VocabularyConfig,
+    find_owner,
     has_vocabulary,
-    owner,
 )
-from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-_OF_STEPS = ("characters", "begin", "end", "next", "previous")
+__all__ = ["SettingProblem", "contradictions"]
+
+_NEEDS_STEPS = ("characters", "begin", "end", "next", "previous")
 _NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
-_OF_THE_MISSING = ("fill", "indicator")
+_NEEDS_MISSING = ("fill", "indicator")
 _NOT_FOR_LABELS = (
     *("affixes", "characters", "hash_buckets", "max_size", "min_count"),
     *("begin", "end", "next", "previous", "embeddings"),
 )
 
+_Vocabularies = Mapping[str, VocabularyConfig]
+_Numbers = Mapping[str, NumberConfig]
 
-class Contradiction(Frozen):
-    """A setting that does not fit the spec.
 
-    Attributes:
-      feature: The feature that it is a setting of.
-      setting: Its name; None if the feature can have no settings of this kind at all.
-      message: What is wrong.
+def contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
+    """Yields every setting that does not fit the spec, by its path in the component's arguments.
+
+    Args:
+      spec: The raw features.
+      vocabularies: The argument `transform`: string feature to the settings of its vocabulary.
+      numbers: The argument `numbers`: number feature to its settings.
     """
-
-    feature: str
-    setting: str | None
-    message: str
-
-
-def contradictions(
-    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
-) -> Iterator[Contradiction]:
-    """Every setting that does not fit the spec."""
     for name in vocabularies:
         feature = spec.features.get(name)
         if feature is None:
-            yield _unknown(spec, name)
+            yield _unknown_feature("transform", name, spec)
         elif not has_vocabulary(feature):
-            message = f"only strings that are inputs or labels have a vocabulary; {name} is {_described(feature)}"
-            yield Contradiction(feature=name, setting=None, message=message)
+            message = f"only strings that are inputs or labels have a vocabulary; {name} is {_describe(feature)}"
+            yield SettingProblem(("transform", name), message)
         else:
-            yield from _misplaced(spec, vocabularies, name)
-    yield from _named_twice(spec, vocabularies, numbers)
+            yield from _check_vocabulary(spec, vocabularies, name)
+    yield from _check_output_names(spec, vocabularies, numbers)
     for name, number in numbers.items():
         feature = spec.features.get(name)
         if feature is None:
-            yield _unknown(spec, name)
+            yield _unknown_feature("numbers", name, spec)
         elif feature.dtype == "string" or feature.role != "input":
-            message = f"only numbers that are inputs are scaled or put into buckets; {name} is {_described(feature)}"
-            yield Contradiction(feature=name, setting=None, message=message)
+            message = f"only numbers that are inputs are scaled or put into buckets; {name} is {_describe(feature)}"
+            yield SettingProblem(("numbers", name), message)
         else:
-            yield from _misplaced_numbers(feature, name, number)
+            yield from _check_number(feature, name, number)
 
 
-def _misplaced_numbers(feature: Feature, name: str, number: NumberConfig) -> Iterator[Contradiction]:
+def _check_number(feature: Feature, name: str, number: NumberConfig) -> Iterator[SettingProblem]:
     if number.buckets is not None and feature.width is not None:
-        yield Contradiction(feature=name, setting="buckets", message="not for a vector: it has no rank")
-    for setting in _OF_THE_MISSING:
+        yield SettingProblem(("numbers", name, "buckets"), "not for a vector: it has no rank")
+    for setting in _NEEDS_MISSING:
         if setting in number.model_fields_set and not feature.missing:
             message = f"no number of {name} may be missing; set its `missing` if some may"
-            yield Contradiction(feature=name, setting=setting, message=message)
+            yield SettingProblem(("numbers", name, setting), message)
     if number.fill == "last" and feature.context:
         message = "a context feature has no number before it; set `mean` or a number"
-        yield Contradiction(feature=name, setting="fill", message=message)
+        yield SettingProblem(("numbers", name, "fill"), message)
 
 
-def _misplaced(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str) -> Iterator[Contradiction]:
-    vocabulary = vocabularies[name]
-    for setting in vocabulary.asked_for:
-        if setting in _NOT_FOR_LABELS and spec.features[name].role == "label":
-            message = "not for a label: every label counts, as it is"
-            yield Contradiction(feature=name, setting=setting, message=message)
-        elif setting in _OF_STEPS and spec.features[name].context:
-            message = "not for a context feature: it has no steps"
-            yield Contradiction(feature=name, setting=setting, message=message)
-        elif setting in _NOT_FOR_NESTED and spec.features[name].nested:
-            message = "not for a nested feature: it has any number of values in a step"
-            yield Contradiction(feature=name, setting=setting, message=message)
-        elif setting in ("begin", "end") and (alone := _without(spec, vocabularies, setting)):
-            message = f"{alone} would have fewer steps; all sequence features must be strings that ask for it"
-            yield Contradiction(feature=name, setting=setting, message=message)
-    if vocabulary.file is not None and (taken := _taken(spec, vocabularies, name)):
-        message = f"a file of that name would replace {taken} in the transform graph; rename it"
-        yield Contradiction(feature=name, setting="file", message=message)
+def _check_vocabulary(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> Iterator[SettingProblem]:
+    feature, vocabulary = spec.features[name], vocabularies[name]
+    for setting in vocabulary.requested:
+        message = _why_not(feature, setting)
+        if message is None and setting in ("begin", "end"):
+            shorter = _find_without_step(spec, vocabularies, setting)
+            if shorter is not None:
+                message = f"{shorter} would have fewer steps; all sequence features must be strings that ask for it"
+        if message is not None:
+            yield SettingProblem(("transform", name, setting), message)
+    if vocabulary.file is not None:
+        taken_by = _find_same_file_name(spec, vocabularies, name)
+        if taken_by is not None:
+            message = f"a file of that name would replace {taken_by} in the transform graph; rename it"
+            yield SettingProblem(("transform", name, "file"), message)
     if vocabulary.share is not None:
-        yield from _missharing(spec, vocabularies, name, vocabulary.share)
+        yield from _check_share(spec, vocabularies, name, vocabulary.share)
 
 
-def _missharing(
-    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str, other: str
-) -> Iterator[Contradiction]:
-    shared = [key for key, feature in spec.features.items() if has_vocabulary(feature) and feature.role == "input"]
-    if other not in shared or other == name:
-        message = f"no other string input is called {other!r}; there are {', '.join(shared)}"
-        yield Contradiction(feature=name, setting="share", message=message)
+def _why_not(feature: Feature, setting: str) -> str | None:
+    """Says why a feature of this kind cannot have a setting; None if it can."""
+    if setting in _NOT_FOR_LABELS and feature.role == "label":
+        return "not for a label: every label counts, as it is"
+    if setting in _NEEDS_STEPS and feature.context:
+        return "not for a context feature: it has no steps"
+    if setting in _NOT_FOR_NESTED and feature.nested:
+        return "not for a nested feature: it has any number of values in a step"
+    return None
+
+
+def _check_share(spec: SequenceSpec, vocabularies: _Vocabularies, name: str, other: str) -> Iterator[SettingProblem]:
+    path = ("transform", name, "share")
+    inputs = [key for key, feature in spec.features.items() if has_vocabulary(feature) and feature.role == "input"]
+    if other not in inputs or other == name:
+        yield SettingProblem(path, f"no other string input is called {other!r}; there are {', '.join(inputs)}")
     elif other in vocabularies and vocabularies[other].share is not None:
         message = f"{other} itself takes the vocabulary of {vocabularies[other].share}; name that one"
-        yield Contradiction(feature=name, setting="share", message=message)
+        yield SettingProblem(path, message)
     elif spec.features[name].nested and other in vocabularies:
-        for setting in vocabularies[other].asked_for:
+        for setting in vocabularies[other].requested:
             if setting in _NOT_FOR_NESTED:
                 message = f"{other} sets `{setting}`, which is not for a nested feature, as {name} is"
-                yield Contradiction(feature=name, setting="share", message=message)
+                yield SettingProblem(path, message)
 
 
-def _without(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], setting: str) -> str | None:
-    """A sequence feature that does not get the step of `begin` or `end`, if there is one."""
+def _find_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting: str) -> str | None:
+    """Returns a sequence feature that does not get the step of `begin` or `end`, if there is one."""
     for name, feature in spec.sequence.items():
-        settings = vocabularies.get(owner(name, vocabularies), VocabularyConfig())
+        settings = vocabularies.get(find_owner(name, vocabularies), VocabularyConfig())
         if not has_vocabulary(feature) or feature.role == "label" or not getattr(settings, setting):
             return name
     return None
 
 
-def _named_twice(
-    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
-) -> Iterator[Contradiction]:
-    made = [*_made(spec, vocabularies)]
-    made += [(name, "indicator", f"{name}_missing") for name, number in numbers.items() if number.indicator]
-    counts = Counter([*spec.features, *(name for _, _, name in made)])
-    for feature, setting, name in made:
-        if counts[name] > 1:
-            yield Contradiction(feature=feature, setting=setting, message=f"there is another feature {name!r}")
+def _check_output_names(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
+    """Yields the settings whose outputs have the name of a feature or of another output."""
+    outputs = [*_vocabulary_outputs(spec, vocabularies)]
+    outputs += [
+        (f"{name}_missing", ("numbers", name, "indicator")) for name, number in numbers.items() if number.indicator
+    ]
+    counts = Counter([*spec.features, *(output for output, _ in outputs)])
+    for output, path in outputs:
+        if counts[output] > 1:
+            yield SettingProblem(path, f"there is another feature {output!r}")
 
 
-def _made(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[tuple[str, str, str]]:
-    """What settings make: the feature that they are set for, the setting, the name of what is made."""
+def _vocabulary_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields the name of every further output of the settings of vocabularies, and the setting that asks for it."""
     for name, feature in spec.features.items():
-        first = owner(name, vocabularies)
-        settings = vocabularies.get(first, VocabularyConfig())
-        if has_vocabulary(feature) and feature.role == "input":
+        if not has_vocabulary(feature):
+            continue
+        owner = find_owner(name, vocabularies)
+        settings = vocabularies.get(owner, VocabularyConfig())
+        if feature.role == "input":
             for length in settings.affixes:
-                yield from ((first, "affixes", f"{name}_{end}{length}") for end in ("prefix", "suffix"))
+                yield f"{name}_prefix{length}", ("transform", owner, "affixes")
+                yield f"{name}_suffix{length}", ("transform", owner, "affixes")
             if settings.characters:
-                yield first, "characters", f"{name}_characters"
-        if has_vocabulary(feature) and first == name:
-            for setting in ("next", "previous"):
-                if getattr(settings, setting):
-                    yield name, setting, getattr(settings, setting)
+                yield f"{name}_characters", ("transform", owner, "characters")
+        if owner == name:
+            if settings.next:
+                yield settings.next, ("transform", name, "next")
+            if settings.previous:
+                yield settings.previous, ("transform", name, "previous")
             if settings.frequencies:
-                yield name, "frequencies", f"{name}_frequencies"
+                yield f"{name}_frequencies", ("transform", name, "frequencies")
 
 
-def _taken(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], name: str) -> str | None:
-    """What has the name of the given file already, if anything: the graph keeps all of them in one folder."""
-    given = vocabularies[name].file or ""
-    base = os.path.basename(given)
-    if base in spec.features:
-        return f"the vocabulary of {base}"
-    files = [value.file for value in vocabularies.values() if value.file is not None]
-    return next((file for file in files if file != given and os.path.basename(file) == base), None)
+def _find_same_file_name(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> str | None:
+    """Returns what has the name of the feature's `file` already: the transform graph keeps all files in one folder."""
+    path = vocabularies[name].file or ""
+    file_name = os.path.basename(path)
+    if file_name in spec.features:
+        return f"the vocabulary of {file_name}"
+    for vocabulary in vocabularies.values():
+        other = vocabulary.file
+        if other is not None and other != path and os.path.basename(other) == file_name:
+            return other
+    return None
 
 
-def _unknown(spec: SequenceSpec, name: str) -> Contradiction:
-    return Contradiction(
-        feature=name, setting=None, message=f"no such feature; the features are {', '.join(spec.features)}"
-    )
+def _unknown_feature(table: str, name: str, spec: SequenceSpec) -> SettingProblem:
+    return SettingProblem((table, name), f"no such feature; the features are {', '.join(spec.features)}")
 
 
-def _described(feature: Feature) -> str:
+def _describe(feature: Feature) -> str:
     return f"a {feature.kind} with role {feature.role!r}"

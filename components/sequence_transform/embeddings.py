@@ -1,4 +1,7 @@
-"""Pretrained vectors for the vocabularies of a transform graph; how they are kept stands in `schemas.embeddings`."""
+"""Adds pretrained vectors to a finished transform graph, a row for each id of a vocabulary.
+
+The files that this writes are described in `schemas.embeddings`.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,12 @@ from tfx_sequence.schemas.vocabulary import Vocabulary, unescape, vocabulary_of
 
 
 def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, Coverage]:
-    """Writes the vectors of every vocabulary that asks for some, and how much of each they cover.
+    """Writes the vectors of every vocabulary that sets `embeddings`, and how much of it they cover.
 
     Args:
-      transform_output_dir: A finished transform graph, with vocabularies made by `make_vocabulary`, or given.
-      vocabularies: Their settings, by their names.
+      transform_output_dir: A finished transform graph, with vocabularies that `make_vocabulary` or
+        `given_vocabulary` added.
+      vocabularies: Vocabulary name to its settings.
 
     Returns:
       Feature to coverage, for all features that have vectors.
@@ -34,51 +38,58 @@ def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, Vocab
     coverages: dict[str, Coverage] = {}
     for name, settings in vocabularies.items():
         if settings.embeddings is not None:
-            coverage = _write(graph, transform_output_dir, name, settings.embeddings)
-            coverages |= dict.fromkeys(_sharing(name, vocabularies), coverage)
+            coverage = _write_vectors(graph, transform_output_dir, name, settings.embeddings)
+            coverages |= dict.fromkeys(_find_users(name, vocabularies), coverage)
     if coverages:
         save_coverage(transform_output_dir, coverages)
     return coverages
 
 
-def align(vocabulary: Vocabulary, path: str) -> tuple[Matrix, frozenset[bytes]]:
-    """The vectors of a vocabulary's ids, from a file.
+def align_vectors(vocabulary: Vocabulary, path: str) -> tuple[Matrix, frozenset[bytes]]:
+    """Arranges the vectors of a file by the ids of a vocabulary.
+
+        ids        0 padding   1 "the"   2 "cat"   3 unseen values
+        matrix     0           vector    mean      mean              if the file has "the" and no "cat"
+
+    A value without a vector gets the mean of the vectors that were found: where values are on average. Zeros would be
+    where padding is. Of a word that the file has twice, the first vector counts.
 
     Returns:
-      float32 `[num_ids, D]`, and the entries that the file has. Of a word that stands there twice the first counts.
+      The matrix, float32 `[num_ids, D]`, and the entries of the vocabulary that the file has.
 
     Raises:
-      VectorsError: if it has none of them.
+      VectorsError: if the file has none of them.
     """
-    known = {entry: number for number, entry in enumerate(vocabulary.entries, FIRST_ID + len(vocabulary.symbols))}
+    id_of = {entry: number for number, entry in enumerate(vocabulary.entries, FIRST_ID + len(vocabulary.symbols))}
     matrix: Matrix = np.zeros((0, 0), np.float32)
     found: set[bytes] = set()
-    for word, vector in read_vectors(path, known):
-        if not found:
+    for word, vector in read_vectors(path, id_of):
+        if not found:  # Only the first vector tells the width.
             matrix = np.zeros((vocabulary.num_ids, len(vector)), np.float32)
         if word not in found:
-            matrix[known[word]] = vector
+            matrix[id_of[word]] = vector
             found.add(word)
     if not found:
         raise VectorsError(
-            f"{path} has a vector for none of the {len(known):,} entries of the vocabulary, such as "
+            f"{path} has a vector for none of the {len(id_of):,} entries of the vocabulary, such as "
             f"{', '.join(repr(entry.decode(errors='replace')) for entry in vocabulary.entries[:3])}; is it for another "
             "language, or for lower case (set `lowercase`)?"
         )
-    rows = np.array(sorted(known[word] for word in found))
-    missing = np.ones(len(matrix), bool)
-    missing[rows] = missing[PAD_ID] = False
-    matrix[missing] = matrix[rows].mean(axis=0, dtype=np.float64)
+    found_ids = np.array(sorted(id_of[word] for word in found))
+    is_missing = np.ones(len(matrix), bool)
+    is_missing[found_ids] = is_missing[PAD_ID] = False
+    # In float64, so that the mean does not depend on how many vectors there are.
+    matrix[is_missing] = matrix[found_ids].mean(axis=0, dtype=np.float64)
     return matrix, frozenset(found)
 
 
-def _write(graph: tft.TFTransformOutput, transform_output_dir: str, name: str, path: str) -> Coverage:
+def _write_vectors(graph: tft.TFTransformOutput, transform_output_dir: str, name: str, path: str) -> Coverage:
     vocabulary = vocabulary_of(graph, name)
     if vocabulary is None:
         raise ValueError(f"there are `embeddings` for {name!r}, but the transform graph has no vocabulary of that name")
-    matrix, found = align(vocabulary, path)
+    matrix, found = align_vectors(vocabulary, path)
     save_embeddings(transform_output_dir, name, matrix)
-    counts = _counts(graph, name)
+    counts = _read_counts(graph, name)
     coverage = Coverage(
         vocabulary=name,
         file=path,
@@ -91,16 +102,20 @@ def _write(graph: tft.TFTransformOutput, transform_output_dir: str, name: str, p
     return coverage
 
 
-def _counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | None:
-    """Entry to how often it occurs, if frequencies were asked for."""
+def _read_counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | None:
+    """Reads how often each entry occurs; None without the setting `frequencies`."""
     if graph.vocabulary_file_by_name(frequencies_name(name)) is None:
         return None
     lines: Sequence[bytes] = graph.vocabulary_by_name(frequencies_name(name))
-    return {unescape(entry): int(count) for count, entry in (line.split(b" ", 1) for line in lines)}
+    counts = {}
+    for line in lines:
+        count, entry = line.split(b" ", 1)
+        counts[unescape(entry)] = int(count)
+    return counts
 
 
-def _sharing(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:
-    """The features whose ids are of the vocabulary `name`."""
+def _find_users(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:
+    """Returns the features whose ids are those of the vocabulary `name`."""
     sharing = [other for other, settings in vocabularies.items() if settings.share == name]
-    made = [made for made in (vocabularies[name].next, vocabularies[name].previous) if made is not None]
-    return [name, *sharing, *made]
+    targets = [target for target in (vocabularies[name].next, vocabularies[name].previous) if target is not None]
+    return [name, *sharing, *targets]

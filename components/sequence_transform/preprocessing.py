@@ -1,16 +1,16 @@
-"""The preprocessing_fn made from a spec: raw features in, ids and numbers out.
+"""The default preprocessing_fn, made from a spec: it turns raw features into ids and numbers.
 
     tokens  [B, (T), (1)] strings   ->  tokens          [B, (T)] int64, ids from 1
-                                        tokens_suffix3  [B, (T)] int64, ids from 1 (where affixes are asked for)
-                                        target          [B, (T)] int64 (where `next` asks for it)
-    parts   [B, (T), (V)] strings   ->  parts           [B, (T), (V)] int64, ids from 1 (where the feature is nested)
-    upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary
-    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32, filled in where numbers may be missing
-                                        lpc_missing     [B, (T), D] float32 (where an indicator is asked for)
-    sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features pass as they are)
+                                        tokens_suffix3  [B, (T)] int64, ids from 1 (with the setting `affixes`)
+                                        target          [B, (T)] int64 (with the setting `next`)
+    parts   [B, (T), (V)] strings   ->  parts           [B, (T), (V)] int64, ids from 1 (a nested feature)
+    upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary (a label)
+    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32, with missing numbers filled in
+                                        lpc_missing     [B, (T), D] float32 (with the setting `indicator`)
+    sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features stay as they are)
 
 A user's own preprocessing_fn can call `preprocessing_fn`, which does what the component's arguments say, or
-`preprocess` with settings of its own, and add to what it returns; or use the pieces.
+`preprocess` with settings of its own, and add to the outputs; or it can use the single ops of `graph`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
 from tfx_sequence.components.sequence_transform.config_checks import contradictions
 from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
-from tfx_sequence.components.sequence_transform.graph.number_features import to_numbers
+from tfx_sequence.components.sequence_transform.graph.number_features import transform_numbers
 from tfx_sequence.components.sequence_transform.graph.steps import truncate
-from tfx_sequence.components.sequence_transform.graph.string_features import to_ids
+from tfx_sequence.components.sequence_transform.graph.string_features import transform_strings
 from tfx_sequence.schemas.contract import SEQUENCE_SPEC, TRANSFORM_SETTINGS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.feature import SchemaError
@@ -34,11 +34,11 @@ Tensors = Mapping[str, Any]
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
-    """The default of SequenceTransform, which does what its arguments say.
+    """Transforms all features as the arguments of SequenceTransform say.
 
     Args:
-      inputs: Feature name to tensor as Transform gives it.
-      custom_config: With what SequenceTransform adds to it.
+      inputs: Feature name to tensor, as Transform reads them.
+      custom_config: The `custom_config` with the spec and the settings that SequenceTransform adds to it.
 
     Returns:
       Feature name to tensor, of all features of the schema that a spec can describe.
@@ -63,15 +63,15 @@ def preprocess(
     numbers: Mapping[str, NumberConfig] | None = None,
     max_steps: int | None = None,
 ) -> dict[str, Any]:
-    """Transforms every feature of the spec; see the module's table.
+    """Transforms every feature of the spec, as the table of this module shows.
 
     Args:
-      inputs: Feature name to tensor as Transform gives it.
-      spec: What the features are.
-      vocabularies: String feature to how its vocabulary is made; the defaults for features that are not named.
-      numbers: Number feature to what becomes of it; features that are not named stay as they are,
-        but for numbers that are missing, which the mean stands for.
-      max_steps: Only so many steps of each sequence are kept, the first ones; all if None.
+      inputs: Feature name to tensor, as Transform reads them.
+      spec: The raw features.
+      vocabularies: String feature to the settings of its vocabulary; the defaults for features that are not named.
+      numbers: Number feature to its settings; features that are not named stay as they are, except that the mean
+        replaces missing numbers.
+      max_steps: Keeps this many steps of each sequence, the first ones; all if None.
 
     Returns:
       Feature name to tensor.
@@ -80,14 +80,16 @@ def preprocess(
       ValueError: if a setting does not fit the spec.
     """
     vocabularies, numbers = vocabularies or {}, numbers or {}
-    for wrong in contradictions(spec, vocabularies, numbers):
-        setting = f", `{wrong.setting}`" if wrong.setting else ""
-        raise ValueError(f"the transform settings of {wrong.feature!r}{setting}: {wrong.message}")
-    values = {name: _values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
-    return {**values, **to_numbers(values, spec, numbers), **to_ids(values, spec, vocabularies)}
+    for problem in contradictions(spec, vocabularies, numbers):
+        _, feature_name, *settings = problem.path
+        where = ", ".join([repr(feature_name), *(f"`{setting}`" for setting in settings)])
+        raise ValueError(f"the transform settings of {where}: {problem.message}")
+    values = {name: _shape_values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
+    return {**values, **transform_numbers(values, spec, numbers), **transform_strings(values, spec, vocabularies)}
 
 
-def _values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
+def _shape_values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
+    """Gives the values of a feature the shape `[B]`, `[B, (T)]`, `[B, (T), D]` or, nested, `[B, (T), (V)]`."""
     if feature.context:
         return x
     steps = x if feature.nested else one_value_a_step(x, name, feature.width or 1)
@@ -108,6 +110,7 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     )
     values = x.flat_values
     if width > 1:
-        # The shape depends on the check, so that its message comes before that of a shape that does not fit.
+        # The shape depends on the check, so that its message comes before TensorFlow's about a shape that does not
+        # fit: `checked` is 0, and -1 lets TensorFlow find the size.
         values = tf.reshape(values, tf.stack([checked - 1, width]))
     return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)

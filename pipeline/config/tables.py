@@ -310,20 +310,17 @@ class Config(Frozen):
                     yield Problem(dotted(["features", label, "source"]), message, shown(spec.source(label)))
 
     def _transform_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
-        for wrong in contradictions(spec, self.transform, self.numbers):
-            table = "transform" if wrong.feature in self.transform else "numbers"
-            settings = getattr(self, table)[wrong.feature]
-            if wrong.setting is None:
-                yield Problem(dotted([table, wrong.feature]), wrong.message)
-            else:
-                given = shown(settings.model_dump(mode="json")[wrong.setting])
-                yield Problem(dotted([table, wrong.feature, wrong.setting]), wrong.message, given)
+        for problem in contradictions(spec, self.transform, self.numbers):
+            value: Any = self.model_dump(mode="json")
+            for key in problem.path:
+                value = value[key]
+            yield Problem(dotted([*problem.path]), problem.message, shown(value))
 
     def _model_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
         for name in model_checks.unserved_inputs(spec.with_role("input")):
             yield Problem(dotted(["features", name]), model_checks.NEEDED_NAME)
-        for wrong in model_checks.contradictions(spec, self.model):
-            yield Problem(dotted(["model", *wrong.key.split(".")]), wrong.message)
+        for problem in model_checks.contradictions(spec, self.model):
+            yield Problem(dotted([*problem.path]), problem.message)
         if self.training.window is not None:
             of_record = [name for name, feature in spec.with_role("label").items() if feature.context]
             for message in model_checks.window_problems(self.model, of_record):

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
+from tfx_sequence.components.arguments import SettingProblem
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 _ARGUMENT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
-
-
-class Contradiction(NamedTuple):
-    """A setting that does not fit the features.
-
-    Attributes:
-      key: Its path within the model's settings, such as `heads.intent.kind`.
-      message: What is wrong, and what to do.
-    """
-
-    key: str
-    message: str
 
 
 def is_number(feature: Feature) -> bool:
@@ -29,7 +17,7 @@ def is_number(feature: Feature) -> bool:
     return feature.dtype != "string"
 
 
-def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[Contradiction]:
+def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[SettingProblem]:
     """Every setting that does not fit the features.
 
     Args:
@@ -40,10 +28,11 @@ def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] 
     labels = {name: Feature(kind="categorical", role="label") for name in made} | spec.with_role("label")
     for name, head in config.heads.items():
         if name not in labels:
-            yield Contradiction(f"heads.{name}", f"no label is called {name!r}; the labels are {', '.join(labels)}")
+            message = f"no label is called {name!r}; the labels are {', '.join(labels)}"
+            yield SettingProblem(("model", "heads", name), message)
             continue
         for key, message in _head_problems(spec, labels[name], head, config):
-            yield Contradiction(f"heads.{name}.{key}", message)
+            yield SettingProblem(("model", "heads", name, key), message)
 
 
 def unserved_inputs(names: Iterable[str]) -> list[str]:

@@ -49,8 +49,8 @@ class SequenceModel(keras.Model):
           TaskError: if the settings do not fit the task.
         """
         super().__init__()
-        for wrong in contradictions(task.raw, config, [label.name for label in task.labels]):
-            raise TaskError(f"model.{wrong.key}: {wrong.message}")
+        for problem in contradictions(task.raw, config, [label.name for label in task.labels]):
+            raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)

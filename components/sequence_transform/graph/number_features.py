@@ -17,7 +17,7 @@ from tfx_sequence.schemas.spec import FIRST_ID, SequenceSpec
 _ERROR_OF_A_BUCKET = 0.01
 
 
-def to_numbers(
+def transform_numbers(
     inputs: Mapping[str, Any], spec: SequenceSpec, numbers: Mapping[str, NumberConfig]
 ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     """Transforms the number features of which something is to become, and no others.

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_transform.config import VocabularyConfig, has_vocabulary, owner
+from tfx_sequence.components.sequence_transform.config import VocabularyConfig, find_owner, has_vocabulary
 from tfx_sequence.components.sequence_transform.graph.steps import next_steps, previous_steps, with_first, with_last
 from tfx_sequence.components.sequence_transform.graph.strings import characters, fold_digits, lowercase, prefix, suffix
 from tfx_sequence.components.sequence_transform.graph.unicode_normal_forms import normalize
@@ -26,7 +26,7 @@ from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
 _Strings = Any  # A string tensor `[B]`, or a ragged one `[B, (T)]` or, nested, `[B, (T), (V)]`.
 
 
-def to_ids(
+def transform_strings(
     inputs: Mapping[str, _Strings], spec: SequenceSpec, config: Mapping[str, VocabularyConfig]
 ) -> dict[str, _Strings]:
     """The ids of every string feature that has a vocabulary, and of what its settings derive from it.
@@ -55,7 +55,7 @@ def _by_vocabulary(spec: SequenceSpec, config: Mapping[str, VocabularyConfig]) -
     groups: dict[str, list[str]] = {}
     for name, feature in spec.features.items():
         if has_vocabulary(feature):
-            groups.setdefault(owner(name, config), []).append(name)
+            groups.setdefault(find_owner(name, config), []).append(name)
     return groups
 
 

@@ -268,58 +268,69 @@ def test_file_is_relative_to_the_folder_of_the_config():
 
 
 @pytest.mark.parametrize(
-    ("vocabularies", "numbers", "expected"),
+    ("vocabularies", "numbers", "key", "message"),
     [
-        ({"no": VocabularyConfig()}, {}, ("no", None, "no such feature")),
-        ({"x": VocabularyConfig()}, {}, ("x", None, "x is a float with role 'input'")),
-        ({"id": VocabularyConfig()}, {}, ("id", None, "id is a token with role 'key'")),
-        ({"tags": VocabularyConfig(min_count=2)}, {}, ("tags", "min_count", "not for a label")),
-        ({"tags": VocabularyConfig(hash_buckets=2)}, {}, ("tags", "hash_buckets", "not for a label")),
-        ({"target": VocabularyConfig(share="tags")}, {}, ("target", "share", "no other string input is called 'tags'")),
-        ({"target": VocabularyConfig(share="target")}, {}, ("target", "share", "there are source, target, words")),
+        ({"no": VocabularyConfig()}, {}, "transform.no", "no such feature"),
+        ({"x": VocabularyConfig()}, {}, "transform.x", "x is a float with role 'input'"),
+        ({"id": VocabularyConfig()}, {}, "transform.id", "id is a token with role 'key'"),
+        ({"tags": VocabularyConfig(min_count=2)}, {}, "transform.tags.min_count", "not for a label"),
+        ({"tags": VocabularyConfig(hash_buckets=2)}, {}, "transform.tags.hash_buckets", "not for a label"),
+        (
+            {"target": VocabularyConfig(share="tags")},
+            {},
+            "transform.target.share",
+            "no other string input is called 'tags'",
+        ),
+        ({"target": VocabularyConfig(share="target")}, {}, "transform.target.share", "there are source, target, words"),
         (
             {"words": VocabularyConfig(share="target"), "target": VocabularyConfig(share="source")},
             {},
-            ("words", "share", "target itself takes the vocabulary of source"),
+            "transform.words.share",
+            "target itself takes the vocabulary of source",
         ),
-        ({"words": VocabularyConfig(file="a/source")}, {}, ("words", "file", "replace the vocabulary of source")),
+        ({"words": VocabularyConfig(file="a/source")}, {}, "transform.words.file", "replace the vocabulary of source"),
         (
             {"words": VocabularyConfig(file="a/v.txt"), "source": VocabularyConfig(file="a/v.txt")}
             | {"tags": VocabularyConfig(file="b/v.txt")},
             {},
-            ("tags", "file", "replace a/v.txt"),
+            "transform.tags.file",
+            "replace a/v.txt",
         ),
-        ({}, {"no": NumberConfig(buckets=2)}, ("no", None, "no such feature")),
-        ({}, {"tags": NumberConfig(buckets=2)}, ("tags", None, "only numbers that are inputs")),
-        ({}, {"v": NumberConfig(buckets=2)}, ("v", "buckets", "not for a vector")),
-        ({}, {"v": NumberConfig(fill="last")}, ("v", "fill", "set its `missing`")),
-        ({}, {"x": NumberConfig(indicator=True)}, ("x", "indicator", "set its `missing`")),
-        ({"origin": VocabularyConfig(characters=True)}, {}, ("origin", "characters", "not for a context feature")),
-        ({"origin": VocabularyConfig(next="y")}, {}, ("origin", "next", "not for a context feature")),
-        ({"tags": VocabularyConfig(next="y")}, {}, ("tags", "next", "not for a label")),
-        ({"words": VocabularyConfig(begin=True)}, {}, ("words", "begin", "source would have fewer steps")),
-        ({"words": VocabularyConfig(next="tags")}, {}, ("words", "next", "there is another feature 'tags'")),
+        ({}, {"no": NumberConfig(buckets=2)}, "numbers.no", "no such feature"),
+        ({}, {"tags": NumberConfig(buckets=2)}, "numbers.tags", "only numbers that are inputs"),
+        ({}, {"v": NumberConfig(buckets=2)}, "numbers.v.buckets", "not for a vector"),
+        ({}, {"v": NumberConfig(fill="last")}, "numbers.v.fill", "set its `missing`"),
+        ({}, {"x": NumberConfig(indicator=True)}, "numbers.x.indicator", "set its `missing`"),
+        ({"origin": VocabularyConfig(characters=True)}, {}, "transform.origin.characters", "not for a context feature"),
+        ({"origin": VocabularyConfig(next="y")}, {}, "transform.origin.next", "not for a context feature"),
+        ({"tags": VocabularyConfig(next="y")}, {}, "transform.tags.next", "not for a label"),
+        ({"words": VocabularyConfig(begin=True)}, {}, "transform.words.begin", "source would have fewer steps"),
+        ({"words": VocabularyConfig(next="tags")}, {}, "transform.words.next", "there is another feature 'tags'"),
         (
             {"words": VocabularyConfig(characters=True), "source": VocabularyConfig(previous="words_characters")},
             {},
-            ("source", "previous", "another feature 'words_characters'"),
+            "transform.source.previous",
+            "another feature 'words_characters'",
         ),
     ],
 )
-def test_contradictions_name_feature_and_setting(vocabularies, numbers, expected):
+def test_contradictions_name_the_setting(vocabularies, numbers, key, message):
     origin = Feature(kind="categorical", context=True)
     spec = SPEC.model_copy(update={"features": {**SPEC.features, "origin": origin}})
-    feature, setting, message = expected
-    found = [wrong for wrong in contradictions(spec, vocabularies, numbers) if message in wrong.message]
-    assert (feature, setting) in [(wrong.feature, wrong.setting) for wrong in found]
-    assert len(found) <= 2, "a name that two settings give is wrong in both"
+    problems = [problem for problem in contradictions(spec, vocabularies, numbers) if message in problem.message]
+    assert key in [problem.key for problem in problems]
+    assert len(problems) <= 2, "a name that two settings give is wrong in both"
 
 
 @pytest.mark.parametrize(
-    ("vocabularies", "feature", "setting", "message"),
+    ("vocabularies", "key", "message"),
     [
         *(
-            ({"parts": VocabularyConfig(**asked)}, "parts", name, "not for a nested feature: it has any number of")
+            (
+                {"parts": VocabularyConfig(**asked)},
+                f"transform.parts.{name}",
+                "not for a nested feature: it has any number of",
+            )
             for name, asked in {
                 "affixes": {"affixes": (1,)},
                 "characters": {"characters": True},
@@ -330,20 +341,19 @@ def test_contradictions_name_feature_and_setting(vocabularies, numbers, expected
         ),
         (
             {"parts": VocabularyConfig(share="words"), "words": VocabularyConfig(characters=True)},
-            "parts",
-            "share",
+            "transform.parts.share",
             "words sets `characters`, which is not for a nested feature, as parts is",
         ),
-        ({"notes": VocabularyConfig()}, "notes", None, "only strings that are inputs or labels have a vocabulary"),
+        ({"notes": VocabularyConfig()}, "transform.notes", "only strings that are inputs or labels have a vocabulary"),
     ],
 )
-def test_settings_that_cannot_be_of_a_nested_feature_are_refused(vocabularies, feature, setting, message):
+def test_settings_that_cannot_be_of_a_nested_feature_are_refused(vocabularies, key, message):
     nested = Feature(kind="token", nested=True)
     features = {"words": Feature(kind="token"), "parts": nested, "notes": nested.model_copy(update={"role": "carried"})}
     spec = SequenceSpec(features=features)
-    (wrong,) = contradictions(spec, vocabularies, {})
-    assert (wrong.feature, wrong.setting) == (feature, setting)
-    assert message in wrong.message
+    (problem,) = contradictions(spec, vocabularies, {})
+    assert problem.key == key
+    assert message in problem.message
     fit = {"parts": VocabularyConfig(lowercase=True, min_count=2), "words": VocabularyConfig(share="parts")}
     assert list(contradictions(spec, fit, {})) == []
 

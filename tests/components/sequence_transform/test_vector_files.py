@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_transform import VectorsError
 from tfx_sequence.components.sequence_transform import vector_files as module
-from tfx_sequence.components.sequence_transform.embeddings import align
+from tfx_sequence.components.sequence_transform.embeddings import align_vectors
 from tfx_sequence.components.sequence_transform.vector_files import read_vectors
 from tfx_sequence.schemas.vocabulary import BEGIN, Vocabulary
 
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_named_with_the_place(tmp_path, data, message):
 
 def test_rows_follow_the_ids_and_what_is_missing_is_the_mean(tmp_path):
     path = write(tmp_path, text([(b"b", [1.0, 0.0]), (b"z", [99.0, 99.0]), (b"a", [3.0, 4.0]), (b"b", [7.0, 7.0])]))
-    matrix, found = align(Vocabulary((b"a", b"b", b"c"), symbols=(BEGIN,)), path)
+    matrix, found = align_vectors(Vocabulary((b"a", b"b", b"c"), symbols=(BEGIN,)), path)
     assert found == {b"a", b"b"}
     mean = [2.0, 2.0]
     assert matrix.tolist() == [[0.0, 0.0], mean, [3.0, 4.0], [1.0, 0.0], mean, mean]
@@ -118,4 +118,4 @@ def test_rows_follow_the_ids_and_what_is_missing_is_the_mean(tmp_path):
 
 def test_vectors_of_other_words_are_refused(tmp_path):
     with pytest.raises(VectorsError, match=r"for none of the 2 entries of the vocabulary, such as 'A', 'B'; is it for"):
-        align(Vocabulary((b"A", b"B")), write(tmp_path, text(ROWS)))
+        align_vectors(Vocabulary((b"A", b"B")), write(tmp_path, text(ROWS)))

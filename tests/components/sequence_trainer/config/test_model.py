@@ -109,47 +109,47 @@ def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"heads": {"tag": {}}}, "heads.tag: no label is called 'tag'; the labels are tags, intent, price"),
+        ({"heads": {"tag": {}}}, "model.heads.tag: no label is called 'tag'; the labels are tags, intent, price"),
         (
             {"heads": {"intent": {"kind": "crf"}}},
-            'heads.intent.kind: "crf" needs a label a step, but the label has one a record (context = true)',
+            'model.heads.intent.kind: "crf" needs a label a step, but the label has one a record (context = true)',
         ),
         (
             {"heads": {"tags": {"kind": "regression"}}},
-            "heads.tags.kind: \"regression\" is for numbers, but the label is of kind 'categorical'",
+            "model.heads.tags.kind: \"regression\" is for numbers, but the label is of kind 'categorical'",
         ),
         (
             {"heads": {"price": {"kind": "softmax"}}},
-            "heads.price.kind: \"softmax\" chooses one of a label's values, but the label is of kind 'float'",
+            "model.heads.price.kind: \"softmax\" chooses one of a label's values, but the label is of kind 'float'",
         ),
         (
             {"heads": {"tags": {"pooling": "attention"}}},
-            "heads.tags.pooling: is for a label a record (context = true), but the label has one a step",
+            "model.heads.tags.pooling: is for a label a record (context = true), but the label has one a step",
         ),
         (
             {"heads": {"tags": {"kind": "language_model"}}},
-            'heads.tags.kind: "language_model" needs bidirectional = false: the backward reading sees the step to '
-            "predict",
+            'model.heads.tags.kind: "language_model" needs bidirectional = false: the backward reading sees the step '
+            "to predict",
         ),
         (
             {"bidirectional": False, "heads": {"tags": {"kind": "language_model", "tied": "pitch"}}},
-            "heads.tags.tied: no input of ids a step is called 'pitch'; there are tokens",
+            "model.heads.tags.tied: no input of ids a step is called 'pitch'; there are tokens",
         ),
         (
             {"heads": {"price": {"label_smoothing": 0.1}}},
-            "heads.price.label_smoothing: is for a label's values, but the label is of kind 'float'",
+            "model.heads.price.label_smoothing: is for a label's values, but the label is of kind 'float'",
         ),
         (
             {"heads": {"price": {"sampled": 9}}},
-            "heads.price.sampled: is for a label's values, but the label is of kind 'float'",
+            "model.heads.price.sampled: is for a label's values, but the label is of kind 'float'",
         ),
     ],
 )
 def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
     settings: dict[str, Any], problem: str
 ) -> None:
-    found = contradictions(SPEC, ModelConfig.model_validate(settings))
-    assert [f"{wrong.key}: {wrong.message}" for wrong in found] == [problem]
+    problems = contradictions(SPEC, ModelConfig.model_validate(settings))
+    assert [f"{found.key}: {found.message}" for found in problems] == [problem]
 
 
 def test_window_problems_name_what_needs_whole_sequences() -> None:

@@ -175,9 +175,9 @@ def test_a_number_needs_no_analysis():
 
 def test_settings_that_do_not_fit_are_named():
     number = {"age": NumberConfig(fill="last")}
-    (wrong,) = contradictions(SPEC, {}, number)
-    assert (wrong.feature, wrong.setting) == ("age", "fill")
-    assert "has no number before it" in wrong.message
+    (problem,) = contradictions(SPEC, {}, number)
+    assert problem.path == ("numbers", "age", "fill")
+    assert "has no number before it" in problem.message
     taken = SPEC.model_copy(update={"features": {**SPEC.features, "x_missing": Feature(kind="float")}})
-    (wrong,) = contradictions(taken, {}, {"x": NumberConfig(indicator=True)})
-    assert (wrong.feature, wrong.setting, wrong.message) == ("x", "indicator", "there is another feature 'x_missing'")
+    (problem,) = contradictions(taken, {}, {"x": NumberConfig(indicator=True)})
+    assert problem == (("numbers", "x", "indicator"), "there is another feature 'x_missing'")
