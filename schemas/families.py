@@ -1,7 +1,7 @@
-"""Families of interchangeable parts: readers, cells, heads, metrics, rules.
+"""Tables of interchangeable parts: readers, cells, heads, metrics, record rules.
 
-A family is one table. A row is a name, as configs have it, the class that it stands for, and the facts that must be
-known before that class is imported. An installed package adds a row by an entry point of the family's group::
+A family is one table. A row maps a name, as configs have it, to a class, and holds the facts that must be known before
+that class is imported. An installed package adds a row by an entry point of the family's group::
 
     [project.entry-points."tfx_sequence.cells"]
     my_cell = "my_package.cells:MyCell"
@@ -39,29 +39,27 @@ class UnknownMemberError(ValueError):
 class Family(Generic[R]):
     """A table of interchangeable parts, to which installed packages add.
 
-    Attributes:
+    Args:
       group: The entry-point group whose members belong to the family too.
       rows: Name to row, of the members that this package brings.
+      make_row: Makes the row of a class from elsewhere, of which nothing but `module:Class` is known.
+
+    Attributes:
+      group: As given.
+      rows: As given.
     """
 
     def __init__(self, group: str, rows: Mapping[str, R], make_row: Callable[[str], R]) -> None:
-        """Takes the table.
-
-        Args:
-          group: The entry-point group.
-          rows: Name to row.
-          make_row: Makes the row of a class from elsewhere, of which nothing but `module:Class` is known.
-        """
         self.group = group
         self.rows = dict(rows)
         self._make_row = make_row
 
     def names(self) -> list[str]:
-        """The names of all members, those that installed packages add included, sorted."""
-        return sorted({*self.rows, *_find_entry_points(self.group)})
+        """Returns the names of all members, those of installed packages too, sorted."""
+        return sorted({*self.rows, *_read_entry_points(self.group, tuple(sys.path))})
 
     def row(self, name: str) -> R:
-        """Finds a member. A name with a colon is a class as `module:Class`.
+        """Returns the row of a member. A name with a colon is a class from elsewhere, as `module:Class`.
 
         Raises:
           UnknownMemberError: if there is no such member; the message begins with the name.
@@ -69,7 +67,7 @@ class Family(Generic[R]):
         if name in self.rows:
             return self.rows[name]
         # Entry points come last: to look through all installed packages takes time.
-        target = name if ":" in name else _find_entry_points(self.group).get(name)
+        target = name if ":" in name else _read_entry_points(self.group, tuple(sys.path)).get(name)
         if target is None:
             raise UnknownMemberError(
                 f"{name!r}, expected one of {', '.join(self.names())}, or a class as 'module:Class'"
@@ -89,12 +87,7 @@ class Family(Generic[R]):
             raise UnknownMemberError(f"{name!r}, but its class cannot be imported: {error}") from error
 
 
-def _find_entry_points(group: str) -> dict[str, str]:
-    """Returns name to `module:Class`, of all installed packages."""
-    return _look_through_packages(group, tuple(sys.path))
-
-
 @functools.cache
-def _look_through_packages(group: str, path: tuple[str, ...]) -> dict[str, str]:
-    # Another path may have other packages on it, so it is a key of the cache.
+def _read_entry_points(group: str, path: tuple[str, ...]) -> dict[str, str]:
+    """Returns name to `module:Class`, of all packages on `path`, which is `sys.path`: it tells when to look again."""
     return {point.name: point.value for point in importlib.metadata.entry_points(group=group)}

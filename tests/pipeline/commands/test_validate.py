@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from support.entry_points import install_entry_points
 
 LOADING = [
     "Loading TensorFlow ...",
@@ -165,6 +166,18 @@ def test_records_of_train_are_found_again(corpus, write, run):
     report = json.loads(run("validate", corpus, "--json")[1])
     assert report["splits"]["test"]["in_train"] == 0.5
     assert report["features"]["id"]["role"] == "carried"
+
+
+def test_rule_of_an_installed_package_is_reported(run, tmp_path, monkeypatch):
+    install_entry_points(tmp_path, "tfx_sequence.rules", too_many_urls="support.own_rules:TooManyUrls")
+    monkeypatch.syspath_prepend(tmp_path)
+    lines = [{"words": [f"w{n}", "http://a"] + ["http://b"] * (n == 3)} for n in range(9)]
+    data = tmp_path / "train.jsonl"
+    data.write_text("\n".join(map(json.dumps, lines)))
+    code, out, _ = run("validate", str(data), "--feature", "words=token")
+    assert code == 1
+    assert "ERROR  train: words: Too many urls\n    1 of 9 records: record 3 of " in out
+    assert "`words` has 2 URLs" in out
 
 
 def test_feature_that_few_records_have_is_a_warning(corpus, write, run):
