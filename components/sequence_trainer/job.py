@@ -24,8 +24,8 @@ from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
-from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
-from tfx_sequence.components.sequence_trainer.training.warm_start import files_of
+from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
+from tfx_sequence.components.sequence_trainer.training.warm_start import list_weight_files
 from tfx_sequence.schemas import contract
 
 
@@ -131,8 +131,8 @@ class Job:
         own_code = [self.training.model_fn, *self.model.own_code]
         sources = [_source(name) for name in own_code if name is not None]
         settings = (self.model, self.training, self.task, sources)
-        base = files_of(self.base_model) if self.base_model else []
-        return Checkpoint(folder, fingerprint([*self.train_files, *self.eval_files, *base], settings))
+        base = list_weight_files(self.base_model) if self.base_model else []
+        return Checkpoint(folder, compute_fingerprint([*self.train_files, *self.eval_files, *base], settings))
 
     def _batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")

@@ -12,8 +12,8 @@ from tfx_sequence.components.sequence_trainer.serving.serving_model import Servi
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.components.sequence_trainer.training.training_report import progress
-from tfx_sequence.components.sequence_trainer.training.warm_start import start_from
-from tfx_sequence.components.sequence_trainer.training.weight_index import places_of, write_index
+from tfx_sequence.components.sequence_trainer.training.warm_start import take_exported_weights
+from tfx_sequence.components.sequence_trainer.training.weight_index import read_axis_values, write_weight_index
 from tfx_sequence.schemas.contract import STATE_DIR
 
 STATE_FOLDER = "state"
@@ -38,15 +38,15 @@ def run_fn(fn_args: FnArgs) -> None:
     with job.strategy().scope():
         model = job.make_model()
         train = job.train_batches()
-        values = places_of(job.task, job.transform_output)
+        values = read_axis_values(job.task, job.transform_output)
         if job.base_model is not None:
             build(model, train)
-            progress.info("Warm start: %s", start_from(job.base_model, model, values))
+            progress.info("Warm start: %s", take_exported_weights(job.base_model, model, values))
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, saved)
         trainer.fit(train, job.eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)
     ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
-    write_index(fn_args.serving_model_dir, model, values)
+    write_weight_index(fn_args.serving_model_dir, model, values)
     saved.remove()
 
 

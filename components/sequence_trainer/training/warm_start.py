@@ -1,14 +1,15 @@
-"""A training that starts from the weights of a model that was exported before.
+"""Starts a training from the weights of a model that was exported before, though its vocabularies may have changed.
 
-Rows that are of values, as those of an embedding are, are moved by value, whatever their ids have become::
+Along an axis that is indexed by values, such as the rows of an embedding, weights are moved by value, whatever the ids
+of the values have become::
 
-    the exported model      the new one
-    1  the                  1  the           has row 1
-    2  cat                  2  mat           has row 4: what "mat" was to the exported model
-    3  sat                  3  cat           has row 2
-    4  [OOV]                4  [OOV]         has row 4
+    id   exported model    new model     takes the row
+    1    the               the           1
+    2    cat               mat           4, for the exported model took "mat" for an unseen value
+    3    sat               cat           2
+    4    [OOV]             [OOV]         4
 
-The optimizer starts anew, and so does the schedule of the learning rate.
+What is gone, here "sat", is dropped. The optimizer and the schedule of the learning rate start anew.
 """
 
 from __future__ import annotations
@@ -25,38 +26,39 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.model.value_axes import Axes
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
     WEIGHTS_FILE,
+    AxisValues,
     ExportedWeights,
     NamedWeight,
-    Values,
-    named_weights,
+    name_weights,
 )
 from tfx_sequence.schemas.vocabulary import OOV
 
-_NAMES = 8
-"""So many weights are named in a message."""
+_MAX_LISTED = 8  # More names would make the line of the log unreadable.
 
 
-class _Unlike(Exception):
-    """Why a weight cannot be taken."""
+class _MismatchError(Exception):
+    """A weight that cannot be taken. The message says why, to stand behind the weight's name."""
 
 
-def files_of(directory: str) -> list[str]:
-    """The files of a SavedModel that its weights depend on."""
-    found = tf.io.gfile.glob(os.path.join(directory, "variables", "*"))
-    return sorted([*found, *tf.io.gfile.glob(os.path.join(directory, WEIGHTS_FILE))])
+def list_weight_files(directory: str) -> list[str]:
+    """Returns the files of a SavedModel that its weights depend on."""
+    variables = tf.io.gfile.glob(os.path.join(directory, "variables", "*"))
+    index = tf.io.gfile.glob(os.path.join(directory, WEIGHTS_FILE))
+    return sorted([*variables, *index])
 
 
-def start_from(directory: str, model: keras.Model, values: Values) -> str:
+def take_exported_weights(directory: str, model: keras.Model, values: AxisValues) -> str:
     """Gives a model the weights of an exported one, as far as they fit.
 
-    A weight is taken if the exported model has one of its name and as long along each axis, or of values of the same
-    feature, by which it is then moved. A new value of an input gets what unseen values had; a new value of a label
-    keeps its start. Rows of values that are not trained, such as frozen pretrained vectors, stay.
+    A weight is taken if the exported model has one of its name, and each axis either is as long there or is indexed by
+    values of the same feature, by which it is then moved. A new value of an input gets what unseen values had; a new
+    value of a label keeps its start. Weights that are indexed by values and not trained, such as frozen pretrained
+    vectors, stay.
 
     Args:
       directory: The SavedModel, as SequenceTrainer exports it.
       model: The model, built.
-      values: What its vocabularies hold, as `places_of` gives it.
+      values: The values of its vocabularies, as `read_axis_values` returns them.
 
     Returns:
       One line: what was taken, in part, and not.
@@ -65,66 +67,92 @@ def start_from(directory: str, model: keras.Model, values: Values) -> str:
         exported = ExportedWeights(directory)
     except FileNotFoundError as error:
         return f"no weight is taken from {directory}: {error}"
-    weights = list(named_weights(model, values))
+    weights = list(name_weights(model, values))
     in_part: list[str] = []
-    left: list[str] = []
+    not_taken: list[str] = []
     for weight in weights:
         try:
-            weight.variable.assign(_moved(weight, values, exported))
-        except _Unlike as reason:
-            left.append(f"{weight.name} ({reason})")
+            weight.variable.assign(_compute_start(weight, values, exported))
+        except _MismatchError as reason:
+            not_taken.append(f"{weight.name} ({reason})")
         else:
-            in_part += _unknown(weight, values, exported.values)
-    parts = [f"{len(weights) - len(left)} of {len(weights)} weights are taken from {directory}"]
-    parts += [f"in part: {_listed(in_part)}"] if in_part else []
-    parts += [f"not taken: {_listed(left)}"] if left else []
+            in_part += _describe_new_values(weight, values, exported.values)
+    parts = [f"{len(weights) - len(not_taken)} of {len(weights)} weights are taken from {directory}"]
+    if in_part:
+        parts.append(f"in part: {_join_names(in_part)}")
+    if not_taken:
+        parts.append(f"not taken: {_join_names(not_taken)}")
     return "; ".join(parts)
 
 
-def _moved(weight: NamedWeight, values: Values, exported: ExportedWeights) -> npt.NDArray[Any]:
-    """What the weight is with all that it has of the exported one."""
+def _compute_start(weight: NamedWeight, values: AxisValues, exported: ExportedWeights) -> npt.NDArray[Any]:
+    """Returns the weight with everything that it can take from the exported one.
+
+    Raises:
+      _MismatchError: if it can take nothing.
+    """
     if any(weight.axes) and not weight.variable.trainable:
-        raise _Unlike("is not trained")
+        raise _MismatchError("is not trained")
     found = exported.get(weight.name)
     if found is None:
-        raise _Unlike("is not there")
+        raise _MismatchError("is not there")
     old_axes, old = found
     if weight.axes != old_axes:
-        raise _Unlike(f"is of {_of(old_axes)} there, of {_of(weight.axes)} here")
-    moved: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
-    if any(moved.shape[place] != old.shape[place] for place, axis in enumerate(weight.axes) if axis is None):
-        raise _Unlike(f"has the shape {list(old.shape)} there, {list(moved.shape)} here")
-    # An embedding has a row for each value.
-    embedding = len(weight.axes) == 2 and weight.axes[0] is not None and weight.axes[1] is None
-    moves = [
-        (range(size), range(size)) if axis is None else _moves(values[axis], exported.values[axis], embedding)
-        for axis, size in zip(weight.axes, moved.shape, strict=True)
-    ]
-    moved[np.ix_(*(to for to, _ in moves))] = old[np.ix_(*(of for _, of in moves))]
-    return moved
+        raise _MismatchError(f"is of {_join_features(old_axes)} there, of {_join_features(weight.axes)} here")
+    start: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
+    if any(start.shape[axis] != old.shape[axis] for axis, feature in enumerate(weight.axes) if feature is None):
+        raise _MismatchError(f"has the shape {list(old.shape)} there, {list(start.shape)} here")
+    # Only an embedding, a table with a row for each value, has learnt anything of unseen values.
+    is_embedding = len(weight.axes) == 2 and weight.axes[0] is not None and weight.axes[1] is None
+    targets: list[Sequence[int]] = []
+    sources: list[Sequence[int]] = []
+    for feature, size in zip(weight.axes, start.shape, strict=True):
+        if feature is None:
+            targets.append(range(size))
+            sources.append(range(size))
+        else:
+            target, source = _match_values(values[feature], exported.values[feature], is_embedding)
+            targets.append(target)
+            sources.append(source)
+    start[np.ix_(*targets)] = old[np.ix_(*sources)]
+    return start
 
 
-def _moves(new: Sequence[str], old: Sequence[str], unseen: bool) -> tuple[Sequence[int], Sequence[int]]:
-    """Places whose value is in both, and where it is in the old; if `unseen`, all others have that of unseen values."""
-    of = {value: place for place, value in enumerate(old)}
-    fallback = of.get(OOV) if unseen else None
-    found = {place: of.get(value, fallback) for place, value in enumerate(new)}
-    moves = {to: place for to, place in found.items() if place is not None}
-    return list(moves), list(moves.values())
+def _match_values(new: Sequence[str], old: Sequence[str], take_unseen: bool) -> tuple[Sequence[int], Sequence[int]]:
+    """Matches the indices of an axis with those of the exported one, by their values.
+
+    ::
+
+        old  [PAD] =a =b [OOV]      new  [PAD] =c =b [OOV]      (0 2 3), (0 2 3)
+                                    with `take_unseen`          (0 1 2 3), (0 3 2 3)
+
+    Args:
+      new: The values of the axis.
+      old: The values of the exported one.
+      take_unseen: Whether new values are matched with what unseen values had.
+
+    Returns:
+      Indices of the axis, and for each the index of the exported one.
+    """
+    old_indices = {value: index for index, value in enumerate(old)}
+    fallback = old_indices.get(OOV) if take_unseen else None
+    matches = {index: old_indices.get(value, fallback) for index, value in enumerate(new)}
+    matched = {index: old_index for index, old_index in matches.items() if old_index is not None}
+    return list(matched), list(matched.values())
 
 
-def _unknown(weight: NamedWeight, values: Values, old: Values) -> Iterator[str]:
-    """A text for each feature of the weight that has new values."""
-    for feature in dict.fromkeys(axis for axis in weight.axes if axis is not None):
-        known = len(set(values[feature]).intersection(old[feature]))
+def _describe_new_values(weight: NamedWeight, values: AxisValues, old_values: AxisValues) -> Iterator[str]:
+    """Yields a text for each feature of the weight that has values which the exported model does not have."""
+    for feature in dict.fromkeys(feature for feature in weight.axes if feature is not None):
+        known = len(set(values[feature]).intersection(old_values[feature]))
         if known < len(values[feature]):
             yield f"{weight.name} ({known} of {len(values[feature])} values of {feature})"
 
 
-def _of(axes: Axes) -> str:
-    return " and ".join(dict.fromkeys(axis for axis in axes if axis is not None)) or "no values"
+def _join_features(axes: Axes) -> str:
+    return " and ".join(dict.fromkeys(feature for feature in axes if feature is not None)) or "no values"
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return ", ".join(names[:_NAMES]) + more
+def _join_names(names: list[str]) -> str:
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more

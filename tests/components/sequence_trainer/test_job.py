@@ -17,7 +17,7 @@ from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.training.fingerprint import fingerprint
+from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 
 
 @pytest.fixture
@@ -64,8 +64,11 @@ def test_fingerprint_counts_the_files_in_their_order(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_text(name)
     files = [str(tmp_path / name) for name in "ab"]
-    assert fingerprint(files, []) == fingerprint(files, [])
-    assert len({fingerprint(files, []), fingerprint(files[::-1], []), fingerprint(files[:1], [])}) == 3
+    assert compute_fingerprint(files, []) == compute_fingerprint(files, [])
+    assert (
+        len({compute_fingerprint(files, []), compute_fingerprint(files[::-1], []), compute_fingerprint(files[:1], [])})
+        == 3
+    )
 
 
 def test_make_model_calls_the_function_that_is_named(job: Job) -> None:

@@ -16,29 +16,29 @@ from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
-from tfx_sequence.components.sequence_trainer.training.warm_start import files_of, start_from
+from tfx_sequence.components.sequence_trainer.training.warm_start import list_weight_files, take_exported_weights
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
-    Values,
-    named_weights,
-    places_of,
-    write_index,
+    AxisValues,
+    name_weights,
+    read_axis_values,
+    write_weight_index,
 )
 
 CONFIG = MODEL.model_copy(update={"layers": 2, "heads": {"tags": HeadConfig(kind="crf")}})
-OLD: Values = {
+OLD: AxisValues = {
     "tokens": ["[PAD]", "=a", "=b", "=c", "=d", "[OOV]"],
     "tags": ["=A", "=B", "=C", "=D"],
     "intent": ["=x", "=y"],
 }
 # Other ids, a new one of each, and one that is gone.
-NEW: Values = {
+NEW: AxisValues = {
     "tokens": ["[PAD]", "=new", "=c", "=a", "=[OOV]", "=b", "[OOV]"],
     "tags": ["=C", "=A", "=E", "=B", "=F"],
     "intent": ["=y", "=x"],
 }
 
 
-def task_of(values: Values) -> SequenceTask:
+def task_of(values: AxisValues) -> SequenceTask:
     tokens, pitch = TASK.inputs
     classes = {name: tuple(value[1:].encode() for value in values[name]) for name in ("tags", "intent")}
     return dataclasses.replace(
@@ -48,7 +48,7 @@ def task_of(values: Values) -> SequenceTask:
     )
 
 
-def built(values: Values, config: ModelConfig = CONFIG, **change: Any) -> keras.Model:
+def built(values: AxisValues, config: ModelConfig = CONFIG, **change: Any) -> keras.Model:
     """A model whose weights are all different from those of any other."""
     model = SequenceModel(dataclasses.replace(task_of(values), **change), config)
     build(model, batches())
@@ -57,12 +57,12 @@ def built(values: Values, config: ModelConfig = CONFIG, **change: Any) -> keras.
     return model
 
 
-def export(folder: Path, model: keras.Model, values: Values) -> str:
+def export(folder: Path, model: keras.Model, values: AxisValues) -> str:
     """As ServingModel keeps variables."""
     module = tf.Module()
     module._weights = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(folder))
-    write_index(str(folder), model, values)
+    write_weight_index(str(folder), model, values)
     return str(folder)
 
 
@@ -76,25 +76,27 @@ def exported(old: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> str:
     return export(tmp_path_factory.mktemp("warm_start") / "model", old, OLD)
 
 
-def weights(model: keras.Model, values: Values) -> dict[str, np.ndarray]:
+def weights(model: keras.Model, values: AxisValues) -> dict[str, np.ndarray]:
     """By name, without the path."""
     return {
         "/".join(weight.name.split("/")[-2:]): tf.convert_to_tensor(weight.variable).numpy()
-        for weight in named_weights(model, values)
+        for weight in name_weights(model, values)
     }
 
 
-def test_start_from_takes_all_weights_when_nothing_has_changed(old: keras.Model, exported: str) -> None:
+def test_take_exported_weights_takes_all_when_nothing_has_changed(old: keras.Model, exported: str) -> None:
     model = built(OLD)
-    assert start_from(exported, model, OLD) == f"14 of 14 weights are taken from {exported}"
+    assert take_exported_weights(exported, model, OLD) == f"14 of 14 weights are taken from {exported}"
     for before, after in zip(old.weights, model.weights, strict=True):
         np.testing.assert_array_equal(after.numpy(), before.numpy())
 
 
-def test_start_from_moves_rows_by_value_when_vocabularies_have_changed(old: keras.Model, exported: str) -> None:
+def test_take_exported_weights_moves_rows_by_value_when_vocabularies_have_changed(
+    old: keras.Model, exported: str
+) -> None:
     model = built(NEW)
     start = weights(model, NEW)
-    line = start_from(exported, model, NEW)
+    line = take_exported_weights(exported, model, NEW)
     before, after = weights(old, OLD), weights(model, NEW)
 
     rows = dict(zip(OLD["tokens"], before["embed_tokens/embeddings"], strict=True))
@@ -128,11 +130,11 @@ def test_start_from_moves_rows_by_value_when_vocabularies_have_changed(old: kera
     assert "intent" not in line
 
 
-def test_start_from_says_what_does_not_fit_and_leaves_it(exported: str) -> None:
+def test_take_exported_weights_says_what_does_not_fit_and_leaves_it(exported: str) -> None:
     config = CONFIG.model_copy(update={"units": 5, "layers": 3})
     model = built(OLD, config)
     start = [weight.numpy() for weight in model.weights]
-    line = start_from(exported, model, OLD)
+    line = take_exported_weights(exported, model, OLD)
     # The embedding, the biases and the transitions do not see how many units there are.
     changed = [not np.array_equal(weight.numpy(), before) for weight, before in zip(model.weights, start, strict=True)]
     assert sum(changed) == 6
@@ -141,29 +143,29 @@ def test_start_from_says_what_does_not_fit_and_leaves_it(exported: str) -> None:
     assert line.endswith("more")
 
 
-def test_start_from_says_what_is_of_other_values_or_not_there(exported: str) -> None:
+def test_take_exported_weights_says_what_is_of_other_values_or_not_there(exported: str) -> None:
     values = {name: each for name, each in OLD.items() if name != "tokens"}
     model = built(OLD, CONFIG.model_copy(update={"layers": 3}))
-    line = start_from(exported, model, values)
+    line = take_exported_weights(exported, model, values)
     assert line.startswith("13 of 17 weights are taken")
     assert "inputs/embed_tokens/embeddings (is of tokens there, of no values here)" in line
     assert "recurrent/dynamic_rnn/lstm_cell/kernel#3 (is not there)" in line
 
 
-def test_start_from_leaves_vectors_that_are_not_trained(exported: str) -> None:
+def test_take_exported_weights_leaves_vectors_that_are_not_trained(exported: str) -> None:
     vectors = np.ones([len(OLD["tokens"]), 4], "float32")
     config = CONFIG.model_copy(update={"freeze_pretrained": True})
     model = built(OLD, config, embeddings={"tokens": vectors})
     start = weights(model, OLD)["embed_tokens/embeddings"]
-    assert "not taken: inputs/embed_tokens/embeddings (is not trained)" in start_from(exported, model, OLD)
+    assert "not taken: inputs/embed_tokens/embeddings (is not trained)" in take_exported_weights(exported, model, OLD)
     np.testing.assert_array_equal(weights(model, OLD)["embed_tokens/embeddings"], start)
 
 
-def test_start_from_takes_nothing_from_a_model_of_others(tmp_path: Path) -> None:
+def test_take_exported_weights_takes_nothing_when_the_model_has_no_index(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     model = built(OLD)
     start = [weight.numpy() for weight in model.weights]
-    line = start_from(str(tmp_path), model, OLD)
+    line = take_exported_weights(str(tmp_path), model, OLD)
     assert line.startswith(f"no weight is taken from {tmp_path}: there is no assets.extra/weights.json")
     for before, weight in zip(start, model.weights, strict=True):
         np.testing.assert_array_equal(weight.numpy(), before)
@@ -176,7 +178,7 @@ def test_labels_whose_names_end_in_numbers_are_not_mixed_up(tmp_path: Path) -> N
     model = built(OLD, MODEL, labels=labels)
     directory = export(tmp_path / "model", model, both)
     second = built(OLD, MODEL, labels=labels[1:])
-    start_from(directory, second, both)
+    take_exported_weights(directory, second, both)
     np.testing.assert_array_equal(
         weights(second, both)["logits/kernel"], tf.convert_to_tensor(model.heads["tag_2"].weights[0]).numpy()
     )
@@ -207,16 +209,16 @@ class Graph:
         (FromZero(unseen=None), ["[PAD]", "=\\b", "=the", "=\\0", "[OOV]", "[OOV]"], ["=A", "=B"]),
     ],
 )
-def test_places_are_named_by_what_their_ids_are_of(ids: Any, tokens: list[str], tags: list[str]) -> None:
+def test_read_axis_values_names_each_id(ids: Any, tokens: list[str], tags: list[str]) -> None:
     columns = {name: column._replace(ids=ids) for name, column in TASK.columns.items()}
     inputs = (dataclasses.replace(TASK.inputs[0], num_ids=6), TASK.inputs[1])
     labels = (dataclasses.replace(TASK.labels[0], classes=(b"A", b"B")), TASK.labels[1])
     task = dataclasses.replace(TASK, columns=columns, inputs=inputs, labels=labels)
-    assert places_of(task, Graph()) == {"tokens": tokens, "tags": tags}
+    assert read_axis_values(task, Graph()) == {"tokens": tokens, "tags": tags}
 
 
-def test_files_of_a_model_tell_it_from_another(exported: str) -> None:
-    assert [Path(file).name for file in files_of(exported)] == [
+def test_list_weight_files_lists_the_variables_and_the_index(exported: str) -> None:
+    assert [Path(file).name for file in list_weight_files(exported)] == [
         "weights.json",
         "variables.data-00000-of-00001",
         "variables.index",

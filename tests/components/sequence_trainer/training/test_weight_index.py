@@ -22,7 +22,7 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, H
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
-from tfx_sequence.components.sequence_trainer.training.weight_index import named_weights
+from tfx_sequence.components.sequence_trainer.training.weight_index import name_weights
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -103,7 +103,7 @@ def _named(case: str) -> list[list[Any]]:
         settings |= BLOCKS
     model = SequenceModel(TASK, ModelConfig.model_validate(settings), seed=1)
     model(BATCH)
-    return [[weight.name, *weight.axes] for weight in named_weights(model, VALUES)]
+    return [[weight.name, *weight.axes] for weight in name_weights(model, VALUES)]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -116,7 +116,7 @@ def test_axes_as_long_as_there_are_values_are_not_taken_for_theirs_when_the_head
     settings = {**SMALL, "units": 2, "heads": {"intent": {"pooling": "attention"}}}
     model = SequenceModel(TASK, ModelConfig.model_validate(settings), seed=1)
     model(BATCH)
-    axes = {weight.name: weight.axes for weight in named_weights(model, VALUES)}
+    axes = {weight.name: weight.axes for weight in name_weights(model, VALUES)}
     assert axes["head_intent/pooled/attention_pooling/kernel"] == (None, None)
     assert axes["head_intent/logits/kernel"] == (None, "intent")
 
