@@ -1,4 +1,4 @@
-"""Which epoch is the best."""
+"""Scores epochs, so that training can tell the best one."""
 
 from __future__ import annotations
 
@@ -8,33 +8,49 @@ from collections.abc import Iterable, Mapping
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
 
-_LESS_IS_BETTER = ("loss", "perplexity", "bits_per_step", "cross_entropy", "mae", "rmse")
-"""How the names of such metrics end."""
-
 
 class Monitor:
-    """Turns an epoch's metrics into one number, which is higher for a better model."""
+    """Turns an epoch's metrics into one number, which is higher for a better model.
+
+    Args:
+      heads: The metrics of each label's head.
+      monitor: The metric that decides; if None, the sum of those that the heads watch.
+
+    Raises:
+      TaskError: if no metric has the name, or its class does not say whether more of it is better.
+    """
 
     def __init__(self, heads: Iterable[HeadMetrics], monitor: str | None) -> None:
-        """Checks the name.
-
-        Args:
-          heads: The metrics of each label's head.
-          monitor: The metric that is watched; if None, what each head watches, added up.
-
-        Raises:
-          TaskError: if no metric has the name.
-        """
         heads = list(heads)
-        names = ["loss", *(name for head in heads for name in head.result())]
-        if monitor is not None and monitor not in names:
-            raise TaskError(f"training.monitor is {monitor!r}, but the metrics are {names}")
-        self._signs = {head.watched: 1 if head.more_is_better else -1 for head in heads}
-        if monitor is not None:
-            by_name = -1 if monitor.endswith(_LESS_IS_BETTER) else 1
-            self._signs = {monitor: self._signs.get(monitor, by_name)}
+        if monitor is None:
+            self._signs = {head.watched: _sign(head.more_is_better) for head in heads}
+        else:
+            self._signs = {monitor: _sign(_look_up_direction(heads, monitor))}
 
     def score(self, metrics: Mapping[str, float]) -> float:
-        """The watched metrics added up, those that are better when low with a minus; NaN is worse than all else."""
+        """Adds up the monitored metrics, those that are better when low with a minus.
+
+        NaN becomes minus infinity: worse than any number.
+        """
         score = sum(sign * metrics[name] for name, sign in self._signs.items())
         return -math.inf if math.isnan(score) else score
+
+
+def _sign(more_is_better: bool) -> int:
+    return 1 if more_is_better else -1
+
+
+def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:
+    """Returns whether more of a metric is better."""
+    names = ["loss", *(result for head in heads for result in head.result())]
+    if name not in names:
+        raise TaskError(f"training.monitor is {name!r}, but the metrics are {names}")
+    directions = {"loss": False}
+    for head in heads:
+        directions |= head.directions()
+    if name not in directions:
+        raise TaskError(
+            f"training.monitor is {name!r}, but the class of that metric does not say whether more of it is better: "
+            "give it an attribute `more_is_better`"
+        )
+    return directions[name]

@@ -68,11 +68,24 @@ class HeadMetrics(abc.ABC):
 
     def result(self) -> dict[str, float]:
         """`<label>_<metric>` to its value so far; `<label>_<metric>_<key>` for a metric of several values."""
-        figures: dict[str, float] = {}
+        return {name: value for figures in self._figures().values() for name, value in figures.items()}
+
+    def directions(self) -> dict[str, bool]:
+        """Returns for each name in `result` whether more is better, if its metric's class or this one says so."""
+        directions: dict[str, bool] = {}
+        for name, figures in self._figures().items():
+            more_is_better = getattr(self.metrics[name], "more_is_better", None)
+            if more_is_better is not None:
+                directions |= dict.fromkeys(figures, more_is_better)
+        return directions | {self.watched: self.more_is_better}
+
+    def _figures(self) -> dict[str, dict[str, float]]:
+        """Returns for each metric its values so far, under their names in `result`."""
+        figures: dict[str, dict[str, float]] = {}
         for name, metric in self.metrics.items():
             value = metric.result()
             parts = {f"_{key}": part for key, part in value.items()} if isinstance(value, dict) else {"": value}
-            figures |= {f"{self.label.name}_{name}{key}": float(part) for key, part in parts.items()}
+            figures[name] = {f"{self.label.name}_{name}{key}": float(part) for key, part in parts.items()}
         return figures
 
     def reset(self) -> None:

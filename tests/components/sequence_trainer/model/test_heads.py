@@ -264,3 +264,10 @@ def test_class_weights_name_the_key_when_the_label_has_no_such_value() -> None:
     message = r"model\.heads\.intent\.class_weights: the label has no value 'z'; its values are x, y"
     with pytest.raises(TaskError, match=message):
         SoftmaxHead(INTENT, HeadConfig(class_weights={"z": 2}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metrics_of_a_head_say_for_each_result_which_way_is_better(kind: str) -> None:
+    metrics = _head(kind).new_metrics()
+    assert metrics.directions().keys() == metrics.result().keys()
+    assert metrics.directions()[metrics.watched] == metrics.more_is_better
