@@ -15,7 +15,7 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
-from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
+from tfx_sequence.components.sequence_trainer.training.step import make_training_step
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -48,7 +48,7 @@ def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     spec = batches.epoch().element_spec
     model(next(iter(batches.epoch())))
     optimizer = make_optimizer(config, model)
-    step = TrainingStep(model, optimizer, WeightAverages(model.trainable_variables, 0.0), config, spec)
+    step = make_training_step(model, optimizer, WeightAverages(model.trainable_variables, 0.0), config, spec)
 
     def steps() -> Iterator[tuple[int, int]]:
         epoch = 0

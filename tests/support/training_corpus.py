@@ -22,7 +22,8 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
-from tfx_sequence.components.sequence_trainer.training.trainer import Outcome, Trainer
+from tfx_sequence.components.sequence_trainer.training.state import Outcome
+from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(
@@ -79,16 +80,16 @@ def batches(seed: int | None = 1, batch_tokens: int = 32, **settings: Any) -> Se
 
 
 def new_trainer(
-    folder: str, saved: Checkpoint | None = None, network: ModelConfig | None = None, **settings: Any
+    folder: str, checkpoint: Checkpoint | None = None, network: ModelConfig | None = None, **settings: Any
 ) -> tuple[keras.Model, Trainer]:
     config = TrainingConfig(**{"epochs": 3, "learning_rate": 0.02, **settings})
     keras.utils.set_random_seed(config.seed)
     model = SequenceModel(TASK, network or MODEL, seed=config.seed)
-    return model, Trainer(model, TASK, config, folder, saved)
+    return model, Trainer(model, TASK, config, folder, checkpoint)
 
 
-def train(folder: str, saved: Checkpoint | None = None, **settings: Any) -> tuple[keras.Model, Outcome]:
-    model, trainer = new_trainer(folder, saved, **settings)
+def train(folder: str, checkpoint: Checkpoint | None = None, **settings: Any) -> tuple[keras.Model, Outcome]:
+    model, trainer = new_trainer(folder, checkpoint, **settings)
     return model, trainer.fit(batches(), batches(seed=None))
 
 

@@ -1,1 +1,1 @@
-"""The training loop: updates, early stopping, checkpoints, warm starts."""
+"""The training loop: weight updates, early stopping, checkpoints and warm starts."""

@@ -1,4 +1,4 @@
-"""Where a training stands: all that its next batch depends on, besides the weights."""
+"""What a training knows about its course: everything that its next batch depends on besides the model's variables."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy.typing as npt
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training came to.
+    """How good the model was after an epoch.
 
     Attributes:
-      epoch: The epoch, from 1, whose weights the model has.
-      metrics: On the eval split with those weights: `loss`, and the metrics of each label's head.
-      score: The watched metrics as one number, higher for a better model.
+      epoch: The epoch, from 1.
+      metrics: `loss` and the metrics of each label's head, on the eval split.
+      score: The monitored metrics as one number, higher for a better model.
     """
 
     epoch: int
     metrics: dict[str, float]
     score: float
 
-    def better_than(self, other: Outcome) -> bool:
-        """Whether it scores higher, or the same with less loss: an F1 may stay 0 for epochs while a model learns."""
+    def is_better_than(self, other: Outcome) -> bool:
+        """Returns whether the score is higher, or is equal with less loss.
+
+        The loss breaks ties because an F1 may stay 0 for epochs while a model learns.
+        """
         return (self.score, -self.metrics["loss"]) > (other.score, -other.metrics["loss"])
 
 
 @dataclass
 class EpochSums:
-    """What the batches of an epoch came to so far.
+    """Sums over those batches of an epoch that are done.
 
     Attributes:
-      batches: How many there were.
+      batches: The number of batches.
       loss: The sum of the updates' losses.
-      updates: How many updates of the weights.
+      updates: The number of updates of the weights.
       tokens: Real steps.
       computed: Steps with their padding.
-      seconds: How long they took.
+      seconds: How long the batches took.
     """
 
     batches: int = 0
@@ -46,8 +51,8 @@ class EpochSums:
     computed: int = 0
     seconds: float = 0.0
 
-    def figures(self) -> dict[str, float]:
-        """The mean loss, real steps a second, and the share of the computed steps that are real."""
+    def compute_figures(self) -> dict[str, float]:
+        """Computes the mean loss, real steps a second, and the share of the computed steps that are real."""
         return {
             "loss": self.loss / max(1, self.updates),
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
@@ -57,15 +62,16 @@ class EpochSums:
 
 @dataclass
 class TrainingState:
-    """Where a training stands.
+    """How far a training is, and what it has come to.
 
     Attributes:
       epoch: The epoch that is being trained, from 1.
       step: Updates of the weights so far.
-      seconds: What they took, and the evaluations too.
+      seconds: How long updates and evaluations took.
       worse_epochs: Epochs that were not the best when they ended.
-      best: The best epoch so far.
-      sums: What this epoch came to so far.
+      best: The best epoch so far; None within the first.
+      best_weights: The model's weights after the best epoch, or their averages.
+      sums: Sums over the batches of this epoch.
       history: The figures of each epoch that has ended.
     """
 
@@ -74,15 +80,19 @@ class TrainingState:
     seconds: float = 0.0
     worse_epochs: int = 0
     best: Outcome | None = None
+    best_weights: list[npt.NDArray[Any]] = field(default_factory=list)
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[dict[str, float]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Numbers, texts, lists and dicts of them."""
-        return dataclasses.asdict(self)
+        """Returns everything but the weights as numbers, texts, and lists and dicts of them."""
+        numbers = dataclasses.asdict(dataclasses.replace(self, best_weights=[]))
+        del numbers["best_weights"]
+        return numbers
 
     @classmethod
-    def from_json(cls, numbers: dict[str, Any]) -> TrainingState:
-        """What `to_json` was made of."""
-        best = numbers["best"]
-        return cls(**{**numbers, "best": best and Outcome(**best), "sums": EpochSums(**numbers["sums"])})
+    def from_json(cls, numbers: dict[str, Any], best_weights: list[npt.NDArray[Any]]) -> TrainingState:
+        """Makes the state again from what `to_json` has returned, and the weights."""
+        best = None if numbers["best"] is None else Outcome(**numbers["best"])
+        sums = EpochSums(**numbers["sums"])
+        return cls(**{**numbers, "best": best, "best_weights": best_weights, "sums": sums})

@@ -1,9 +1,18 @@
-"""One update of the weights, from one batch, from several that are added up, or from one on each device."""
+"""Updates a model's weights: from one batch, from several that are added up, or from one batch on each device.
+
+However many batches an update is made of, and however many windows a batch is cut into, it is the update of one large
+batch. A head's loss is a sum and a normaliser, and these are added up over all parts before the one division::
+
+    loss of a head  =  sum of its totals  /  sum of its normalisers         over batches, windows and devices
+
+The mean of the parts' means would be another number, in which a step of a short part weighs more.
+"""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,181 +21,254 @@ from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.rnn.windows import cut_windows
+from tfx_sequence.components.sequence_trainer.training.batch_parts import (
+    BatchParts,
+    BatchSpec,
+    BatchWindows,
+    WholeBatches,
+)
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
-from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
 Gradients = list[tf.Tensor]
 
 
-class TrainingStep:
-    """Updates a model's weights.
+class StepResult(NamedTuple):
+    """What an update came to.
 
-    However many batches an update is made of, and however many windows a batch, each head's sums and normalisers are
-    added up over them and divided once: the update is that of one large batch.
+    Attributes:
+      loss: The loss before the update.
+      is_finite: Whether the loss and the gradient are finite.
     """
 
-    def __init__(self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: Any) -> None:
-        """Takes a built model.
+    loss: float
+    is_finite: bool
 
-        Args:
-          model: Has `heads`, as SequenceModel does; and its `window`, to be trained in windows.
-          optimizer: Built for the model's weights.
-          averages: Follow the weights.
-          config: The settings.
-          spec: What the batches look like.
-        """
+
+def make_training_step(
+    model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+) -> TrainingStep:
+    """Makes the training step that the settings and the `tf.distribute` strategy in scope ask for.
+
+    Args:
+      model: A built model with `heads`, as SequenceModel has them; to be trained in windows, a SequenceModel.
+      optimizer: Built for the model's weights.
+      averages: Averages of the weights.
+      config: The settings.
+      spec: What the batches look like.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return ReplicatedStep(model, optimizer, averages, config, spec)
+    if config.window is not None:
+        windows = BatchWindows(model, spec, config.window, config.loss)
+        return AccumulatedStep(model, optimizer, averages, config, windows)
+    if config.accumulate > 1:
+        return AccumulatedStep(model, optimizer, averages, config, WholeBatches(model, spec))
+    return SingleStep(model, optimizer, averages, config, spec)
+
+
+class TrainingStep(abc.ABC):
+    """Updates the weights of a built model, and their averages, once each time it is called.
+
+    Attributes:
+      batches_per_update: How many batches an update takes.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, batches_per_update: int
+    ) -> None:
+        self.batches_per_update = batches_per_update
         self._model = model
         self._optimizer = optimizer
         self._averages = averages
         self._config = config
-        self._scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        self._scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         self._variables = [variable.value for variable in model.trainable_variables]
-        self._strategy = tf.distribute.get_strategy()
-        self.group = config.accumulate * self._strategy.num_replicas_in_sync
-        """How many batches an update takes."""
-        if self._strategy.num_replicas_in_sync > 1:
-            signature = [[spec] * self.group, tf.TensorSpec([self.group], tf.float32)]
-            self._replicas = _traced(self._on_replicas, signature)
-        elif config.accumulate > 1 or config.window is not None:
-            self._sums = [[tf.Variable(tf.zeros_like(v)) for v in self._variables] for _ in model.heads]
-            self._parts = tf.Variable(tf.zeros([len(model.heads), 2]))
-            self._add = _traced(self._add_part, [spec] if config.window is None else self._of_windows(spec))
-            self._divide = _traced(self._divide_sums, [])
-        else:
-            self._single = _traced(self._one_batch, [spec])
 
-    def __call__(self, batches: Sequence[Batch]) -> tuple[float, bool]:
+    def __call__(self, batches: Sequence[Batch]) -> StepResult:
         """Makes one update.
 
         Args:
-          batches: Up to `group` of them.
-
-        Returns:
-          The loss, and whether it and the gradient are finite.
+          batches: At least one, and at most `batches_per_update`.
         """
-        if self._strategy.num_replicas_in_sync > 1:
-            missing = self.group - len(batches)
-            weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
-            loss, norm = self._replicas([*batches, *[batches[0]] * missing], weights)
-        elif self._config.accumulate > 1 or self._config.window is not None:
-            for batch in batches:
-                self._add_batch(batch)
-            loss, norm = self._divide()
-        else:
-            loss, norm = self._single(batches[0])
-        # A loss scale that is too large gives infinite gradients now and then; its optimizer passes over them.
-        figures = [loss] if self._scales else [loss, norm]
-        return float(loss), bool(tf.reduce_all(tf.math.is_finite(figures)))
+        loss, norm = self._update(batches)
+        # A loss scale that is too large gives infinite gradients now and then, and its optimizer passes over them: only
+        # the loss tells whether something is wrong.
+        numbers = [loss] if self._scales_loss else [loss, norm]
+        return StepResult(float(loss), bool(tf.reduce_all(tf.math.is_finite(numbers))))
 
-    def _losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
-        """The loss of each head."""
+    @abc.abstractmethod
+    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Makes one update. Returns the loss and the norm of the gradient, scalars."""
+
+    def _compute_losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
+        """Computes the loss of each head."""
         heads = self._model.heads.items()
         return [head.loss(outputs[name], batch, self._config.loss, training=True) for name, head in heads]
 
-    def _gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> Gradients:
-        """The gradient of each weight, dense: rows of a table that several steps read are added up."""
-        found = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return [tf.convert_to_tensor(gradient) for gradient in found]
+    def _compute_gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> Gradients:
+        """Computes the gradient of each weight, dense: rows of a table that several steps read are added up."""
+        gradients = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _one_batch(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            loss = tf.add_n([part.value for part in self._losses(self._model(batch, training=True), batch)])
-            scaled = self._optimizer.scale_loss(loss)
-        return loss, self._apply(self._gradients(tape, scaled))
+    def _apply(self, gradients: Gradients, replicas: int = 1) -> tf.Tensor:
+        """Clips the gradients, and updates the weights and their averages.
 
-    def _add_batch(self, batch: Batch) -> None:
-        """Adds a batch to the sums: at once, or window by window."""
-        if self._config.window is None:
-            self._add(batch)
-            return
-        lengths = batch[LENGTHS]
-        by_step = {name: value for name, value in batch.items() if name in self._by_step}
-        states = self._model.first_states(tf.size(lengths))
-        for steps, within in cut_windows(by_step, lengths, self._config.window):
-            window = {**batch, **steps, LENGTHS: tf.cast(within, lengths.dtype)}
-            if self._config.loss == "sequence_mean":
-                # A sequence's mean is that of its windows' means, each weighted by its share of the steps.
-                window[WINDOW_SHARE] = tf.math.divide_no_nan(tf.cast(within, tf.float32), tf.cast(lengths, tf.float32))
-            states = self._add(window, states)
+        Args:
+          gradients: The gradient of each weight, times the loss scale if the optimizer has one.
+          replicas: How many replicas apply these same gradients together.
 
-    def _of_windows(self, spec: Mapping[str, tf.TensorSpec]) -> list[Any]:
-        """What a window and the states before it look like."""
-        # Of what has steps, the second axis has no fixed size.
-        self._by_step = {name for name, each in spec.items() if each.shape.rank > 1 and each.shape[1] is None}
-        share = {WINDOW_SHARE: tf.TensorSpec([None], tf.float32)} if self._config.loss == "sequence_mean" else {}
-        states = self._model.first_states(1)
-        return [
-            {**spec, **share},
-            tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), states),
-        ]
-
-    def _add_part(self, batch: Batch, states: Nest = None) -> Nest:
-        """Adds a batch or, with the states before it, a window. Returns the states after it.
-
-        The tape begins with the window, so gradients stop there.
+        Returns:
+          The global norm of the gradients, before it was clipped and without the loss scale.
         """
-        with tf.GradientTape(persistent=len(self._model.heads) > 1) as tape:
-            if states is None:
-                outputs = self._model(batch, training=True)
-            else:
-                outputs, states = self._model.window(batch, states, training=True)
-            parts = self._losses(outputs, batch)
-            scaled = [self._optimizer.scale_loss(part.total) for part in parts]
-        for sums, total in zip(self._sums, scaled, strict=True):
-            for variable, gradient in zip(sums, self._gradients(tape, total), strict=True):
-                variable.assign_add(gradient)
-        self._parts.assign_add(tf.convert_to_tensor(parts))
-        return states
-
-    def _divide_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
-        parts = [LossParts(*tf.unstack(part)) for part in tf.unstack(self._parts)]
-        divisors = [LossParts(tf.ones([]), part.normaliser).value for part in parts]
-        gradients = [
-            tf.add_n([divisor * total for divisor, total in zip(divisors, totals, strict=True)])
-            for totals in zip(*self._sums, strict=True)
-        ]
-        loss, norm = tf.add_n([part.value for part in parts]), self._apply(gradients)
-        for variable in [self._parts, *(each for sums in self._sums for each in sums)]:
-            variable.assign(tf.zeros_like(variable))
-        return loss, norm
-
-    def _on_replicas(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, norm = self._strategy.run(self._on_replica, args=(batches, weights))
-        return self._strategy.experimental_local_results(loss)[0], self._strategy.experimental_local_results(norm)[0]
-
-    def _on_replica(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The batch of this replica; a weight of 0 stands for none."""
-        context = tf.distribute.get_replica_context()
-        # Each replica is traced by itself, so its number is a constant.
-        replica = int(tf.get_static_value(context.replica_id_in_sync_group))
-        batch, weight = batches[replica], weights[replica]
-        with tf.GradientTape() as tape:
-            parts = self._losses(self._model(batch, training=True), batch)
-            normalisers = tf.unstack(context.all_reduce("SUM", weight * tf.stack([part.normaliser for part in parts])))
-            whole = [LossParts(weight * part.total, by) for part, by in zip(parts, normalisers, strict=True)]
-            loss = tf.add_n([part.value for part in whole])
-            scaled = self._optimizer.scale_loss(loss)
-        gradients = context.all_reduce("SUM", self._gradients(tape, scaled))
-        return context.all_reduce("SUM", loss), self._apply(gradients)
-
-    def _apply(self, gradients: Gradients) -> tf.Tensor:
-        """Clips the gradients and updates the weights. Returns the global norm before it."""
         scale = self._optimizer.scale_loss(tf.ones([]))
-        if self._scales:
+        if self._scales_loss:
             gradients = [gradient / scale for gradient in gradients]
         gradients, norm = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        # The optimizer takes the scale away, and adds up the gradients of the replicas, which are all the sum already.
-        replicas = self._strategy.num_replicas_in_sync
-        if self._scales or replicas > 1:
+        # The optimizer divides by the loss scale itself, and adds up what the replicas apply: both are undone before.
+        if self._scales_loss or replicas > 1:
             gradients = [gradient * (scale / replicas) for gradient in gradients]
         self._optimizer.apply(gradients)
         self._averages.update()
         return norm
 
 
-def _traced(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
-    """The function as a graph. It is traced now, so that the first step's time is not that of tracing."""
+class SingleStep(TrainingStep):
+    """Makes an update from one whole batch.
+
+    Args:
+      model: The model.
+      optimizer: Built for the model's weights.
+      averages: Averages of the weights.
+      config: The settings.
+      spec: What the batches look like.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+    ) -> None:
+        super().__init__(model, optimizer, averages, config, batches_per_update=1)
+        self._update_traced = _trace(self._update_from_batch, [spec])
+
+    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._update_traced(batches[0])
+
+    def _update_from_batch(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            parts = self._compute_losses(self._model(batch, training=True), batch)
+            loss = tf.add_n([part.value for part in parts])
+            scaled = self._optimizer.scale_loss(loss)
+        return loss, self._apply(self._compute_gradients(tape, scaled))
+
+
+class AccumulatedStep(TrainingStep):
+    """Makes an update from several batches, or from windows of batches, one after another on one device.
+
+    The normalisers are known only after the last part, so gradients of totals are added up, for each head by itself::
+
+        head 1: sums of gradients G1, total T1, normaliser N1        loss     = T1 / N1 + T2 / N2
+        head 2: sums of gradients G2, total T2, normaliser N2        gradient = G1 / N1 + G2 / N2
+
+    Args:
+      model: The model.
+      optimizer: Built for the model's weights.
+      averages: Averages of the weights.
+      config: The settings.
+      parts: Cuts batches into parts.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, parts: BatchParts
+    ) -> None:
+        super().__init__(model, optimizer, averages, config, batches_per_update=config.accumulate)
+        self._parts = parts
+        self._gradient_sums = [[tf.Variable(tf.zeros_like(v)) for v in self._variables] for _ in model.heads]
+        self._loss_sums = tf.Variable(tf.zeros([len(model.heads), 2]))  # The total and the normaliser of each head.
+        self._add_traced = _trace(self._add_part, parts.signature)
+        self._apply_sums_traced = _trace(self._apply_sums, [])
+
+    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+        for batch in batches:
+            self._parts.add_parts(batch, self._add_traced)
+        return self._apply_sums_traced()
+
+    def _add_part(self, part: Batch, states: Nest = None) -> Nest:
+        """Adds the gradients, totals and normalisers of a part to the sums. Returns the states after it."""
+        # The tape begins with the part, so gradients stop there.
+        with tf.GradientTape(persistent=len(self._model.heads) > 1) as tape:
+            outputs, states = self._parts.run_model(part, states)
+            losses = self._compute_losses(outputs, part)
+            scaled_totals = [self._optimizer.scale_loss(loss.total) for loss in losses]
+        for sums, total in zip(self._gradient_sums, scaled_totals, strict=True):
+            for variable, gradient in zip(sums, self._compute_gradients(tape, total), strict=True):
+                variable.assign_add(gradient)
+        self._loss_sums.assign_add(tf.convert_to_tensor(losses))
+        return states
+
+    def _apply_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Divides the sums, updates the weights, and sets the sums back to 0."""
+        losses = [LossParts(*tf.unstack(sums)) for sums in tf.unstack(self._loss_sums)]
+        # 1 / normaliser, or 1 where a loss is divided by nothing.
+        factors = [LossParts(tf.ones([]), loss.normaliser).value for loss in losses]
+        gradients = []
+        for sums_of_heads in zip(*self._gradient_sums, strict=True):
+            gradients.append(tf.add_n([factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]))
+        loss = tf.add_n([loss.value for loss in losses])
+        norm = self._apply(gradients)
+        for variable in [self._loss_sums, *(variable for sums in self._gradient_sums for variable in sums)]:
+            variable.assign(tf.zeros_like(variable))
+        return loss, norm
+
+
+class ReplicatedStep(TrainingStep):
+    """Makes an update from one batch on each device of the strategy in whose scope it is made.
+
+    Args:
+      model: The model, made in that scope.
+      optimizer: Built for the model's weights.
+      averages: Averages of the weights.
+      config: The settings.
+      spec: What the batches look like.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+    ) -> None:
+        self._strategy = tf.distribute.get_strategy()
+        replicas = self._strategy.num_replicas_in_sync
+        super().__init__(model, optimizer, averages, config, batches_per_update=replicas)
+        signature = [[spec] * replicas, tf.TensorSpec([replicas], tf.float32)]
+        self._update_traced = _trace(self._update_on_replicas, signature)
+
+    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+        # The last update of an epoch may have fewer batches than there are replicas. The others then get a batch too,
+        # for all must take part, but with a weight of 0.
+        missing = self.batches_per_update - len(batches)
+        weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
+        return self._update_traced([*batches, *[batches[0]] * missing], weights)
+
+    def _update_on_replicas(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        results = self._strategy.run(self._update_on_replica, args=(batches, weights))
+        # All replicas return the same numbers.
+        loss, norm = (self._strategy.experimental_local_results(result)[0] for result in results)
+        return loss, norm
+
+    def _update_on_replica(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        context = tf.distribute.get_replica_context()
+        # Each replica is traced by itself, so its number is a constant.
+        replica = int(tf.get_static_value(context.replica_id_in_sync_group))
+        batch, weight = batches[replica], weights[replica]
+        with tf.GradientTape() as tape:
+            parts = self._compute_losses(self._model(batch, training=True), batch)
+            normalisers = tf.unstack(context.all_reduce("SUM", weight * tf.stack([part.normaliser for part in parts])))
+            shares = [LossParts(weight * part.total, whole) for part, whole in zip(parts, normalisers, strict=True)]
+            loss = tf.add_n([share.value for share in shares])
+            scaled = self._optimizer.scale_loss(loss)
+        gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
+        return context.all_reduce("SUM", loss), self._apply(gradients, self._strategy.num_replicas_in_sync)
+
+
+def _trace(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
+    """Turns a function into a graph now, so that the first step's time does not include tracing."""
     graph = tf.function(function, input_signature=signature)
     graph.get_concrete_function()
     return graph

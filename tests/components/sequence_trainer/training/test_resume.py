@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -13,11 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from support import programs
-from support.training_corpus import EVERYTHING, batches, new_trainer, train
+from support.training_corpus import EVERYTHING, TASK, batches, new_trainer, records, train
 
-from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, Checkpoint
-from tfx_sequence.components.sequence_trainer.training.trainer import Outcome
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
+from tfx_sequence.components.sequence_trainer.training.state import Outcome
 
 
 class Killed(BaseException):
@@ -34,10 +35,18 @@ class Dying(Checkpoint):
     def save(self, *args: Any) -> None:
         self._left -= 1
         if self._left < 0 and self._torn:
-            Path(self._file + ".unfinished").write_bytes(b"PK half of it")
+            Path(self.directory, "state.npz.unfinished").write_bytes(b"PK half of it")
         if self._left < 0:
             raise Killed
         super().save(*args)
+
+
+class NeverRead(SequenceBatches):
+    """Data of which training may read nothing but what the batches look like."""
+
+    def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
+        assert number == 0, "an epoch is trained"
+        return super().epoch(number, start)
 
 
 @pytest.fixture(scope="module")
@@ -81,47 +90,17 @@ def test_training_starts_anew_when_the_state_is_of_another_model(
 
 
 def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
-    undisturbed: tuple[keras.Model, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: tuple[keras.Model, Outcome], tmp_path: Path
 ) -> None:
     saved = Checkpoint(str(tmp_path / "state"), "key")
     settings = {**EVERYTHING, "epochs": 1}
     first, outcome = train(str(tmp_path), saved, **settings)
     model, trainer = new_trainer(str(tmp_path), saved, **settings)
-    monkeypatch.setattr(trainer, "_update", None)
-    assert trainer.fit(batches(), batches(seed=None)) == outcome
+    untouched = NeverRead(records(), TASK.columns, batch_tokens=32, seed=1)
+    assert trainer.fit(untouched, batches(seed=None)) == outcome
     np.testing.assert_array_equal(model.get_weights()[0], first.get_weights()[0])
     saved.remove()
     assert not (tmp_path / "state" / "key").exists()
-
-
-def test_saved_state_gives_back_what_was_saved(tmp_path: Path) -> None:
-    saved = Checkpoint(str(tmp_path), "key")
-    assert saved.load() is None
-    arrays = {"variables": [np.arange(3, dtype="uint32"), np.float32(2)], "best": [np.ones([2, 2])]}
-    saved.save({"epoch": 3, "loss": 0.1}, arrays)
-    saved.save({"epoch": 4, "loss": 0.1}, arrays)
-    numbers, loaded = saved.load()
-    assert numbers == {"epoch": 4, "loss": 0.1}
-    assert loaded["variables"][0].dtype == np.uint32
-    for name, group in arrays.items():
-        for before, after in zip(group, loaded[name], strict=True):
-            np.testing.assert_array_equal(after, before)
-
-
-def test_saved_state_is_none_when_it_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    saved = Checkpoint(str(tmp_path), "key")
-    saved.save({}, {})
-    (tmp_path / "key" / "state.npz").write_bytes(b"PK no zip at all")
-    assert saved.load() is None
-    assert "cannot be read; training starts from the beginning" in caplog.text
-
-
-def test_saved_states_of_other_trainings_are_bounded(tmp_path: Path) -> None:
-    for number in range(KEPT_STATES + 3):
-        Checkpoint(str(tmp_path), f"key{number}").save({}, {"variables": [np.zeros(1)]})
-        os.utime(tmp_path / f"key{number}", (number, number))
-    kept = {f"key{number}" for number in range(3, KEPT_STATES + 3)}
-    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""TrainingStep and WeightAverages: however an update's batches are cut, it is the update of one large batch."""
+"""Training steps: however an update's batches are cut, it is the update of one large batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.training_corpus import SILENT, TASK, batches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
-from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
+from tfx_sequence.components.sequence_trainer.training.step import make_training_step
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 
 SETTINGS: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.5, "clip_norm": 1e3}
@@ -57,7 +57,7 @@ def update(groups: list[list[dict[str, tf.Tensor]]], **settings: Any) -> tuple[l
     model = _model(groups[0][0])
     averages = WeightAverages(model.trainable_variables, config.average)
     spec = batches(count=3).epoch().element_spec
-    step = TrainingStep(model, make_optimizer(config, model), averages, config, spec)
+    step = make_training_step(model, make_optimizer(config, model), averages, config, spec)
     losses = [step(group)[0] for group in groups]
     return losses, [tf.convert_to_tensor(weight).numpy() for weight in model.trainable_variables]
 
@@ -89,7 +89,7 @@ def test_step_clips_the_global_norm_of_the_gradient(whole: dict[str, tf.Tensor])
 def test_step_tells_that_the_loss_is_not_finite(whole: dict[str, tf.Tensor]) -> None:
     config, model = TrainingConfig(**SETTINGS), _model(whole)
     spec = batches(count=3).epoch().element_spec
-    step = TrainingStep(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
+    step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
     assert step([whole])[1]
     bad = {**whole, "pitch": whole["pitch"] * np.nan}
     assert not step([bad])[1]
@@ -108,31 +108,6 @@ def test_step_in_half_precision_is_close_to_that_in_full(whole: dict[str, tf.Ten
     for full, half in zip(expected[1], got[1], strict=True):
         assert half.dtype == np.float32
         np.testing.assert_allclose(half, full, atol=2e-2)
-
-
-def test_averages_follow_the_weights_and_stand_in_for_them_for_a_while() -> None:
-    weight = keras.Variable(np.zeros(2, "float32"))
-    averages = WeightAverages([weight], decay=0.5)
-    expected, value = 0.0, 0.0
-    for t in range(12):
-        value += 1.0
-        weight.assign([value, -value])
-        averages.update()
-        decay = min(0.5, (1 + t) / (10 + t))
-        expected = decay * expected + (1 - decay) * value
-    with averages.in_place():
-        np.testing.assert_allclose(weight.numpy(), [expected, -expected], rtol=1e-6)
-    assert weight.numpy().tolist() == [12, -12]
-
-
-def test_weight_decay_spares_vectors() -> None:
-    model = keras.Sequential([keras.layers.Dense(3, bias_initializer="ones")])
-    model.build((None, 2))
-    kernel, bias = (weight.numpy() for weight in model.trainable_variables)
-    optimizer = make_optimizer(TrainingConfig(weight_decay=0.1, learning_rate=0.5, optimizer="sgd"), model)
-    optimizer.apply([tf.zeros_like(kernel), tf.zeros_like(bias)])
-    np.testing.assert_allclose(model.trainable_variables[0].numpy(), kernel * (1 - 0.5 * 0.1), rtol=1e-6)
-    np.testing.assert_array_equal(model.trainable_variables[1].numpy(), bias)
 
 
 @pytest.mark.slow

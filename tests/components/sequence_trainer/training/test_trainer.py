@@ -1,13 +1,16 @@
-"""SequenceModel and Trainer: what padding, batching and chance may and may not change."""
+"""A model and its training: what padding, batching and chance may and may not change."""
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import training_corpus
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
@@ -18,7 +21,9 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_lo
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
+from tfx_sequence.schemas.contract import PROGRESS_LOGGER
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 LENGTHS = np.array([5, 1, 3])
@@ -187,7 +192,7 @@ def test_two_trainings_with_one_seed_give_equal_weights(trained: tuple, tmp_path
 
 
 def test_training_stops_when_patience_is_over(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="tfx_sequence.progress"):
+    with caplog.at_level(logging.INFO, logger=PROGRESS_LOGGER):
         # A step of 1e-12 changes no float32 weight enough to change the accuracy.
         _, _, _, epoch = _trained(str(tmp_path), learning_rate=1e-12, patience=2, epochs=30)
     figures = [record.progress for record in caplog.records if "batch" not in record.progress]
@@ -202,3 +207,29 @@ def test_training_stops_with_advice_when_the_loss_is_not_finite(tmp_path) -> Non
     message = r"the loss or its gradient is not finite \(the loss is nan\) in epoch 1, batch 0: either the inputs hold"
     with pytest.raises(TaskError, match=message):
         trainer.fit(broken, broken)
+
+
+def test_training_names_the_records_of_a_batch_whose_loss_is_not_finite(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(tmp_path / "state"), "key")
+    _, trainer = training_corpus.new_trainer(str(tmp_path), checkpoint)
+    path = tmp_path / "state" / "key" / "bad_batch.json"
+    with pytest.raises(TaskError) as raised:
+        trainer.fit(training_corpus.batches(bad=17), training_corpus.batches(seed=None))
+    assert str(raised.value).startswith("the loss or its gradient is not finite (the loss is ")
+    assert str(raised.value).endswith(f"The batch's records are listed in {path}")
+    written = json.loads(path.read_text())
+    expected = training_corpus.batches().records(1, written["batch"]).tolist()
+    assert [record["record"] for record in written["records"]] == expected
+    assert 17 in expected
+    for record in written["records"]:
+        assert record["context"]["id"] == [f"record {record['record']}"]
+        assert record["not_finite"] == (["pitch"] if record["record"] == 17 else [])
+
+
+def test_training_refuses_a_schedule_when_its_end_is_not_known(tmp_path: Path) -> None:
+    _, trainer = training_corpus.new_trainer(str(tmp_path), schedule="cosine")
+    streamed = SequenceBatches(
+        training_corpus.records(), training_corpus.TASK.columns, batch_tokens=32, seed=1, memory_limit=1
+    )
+    with pytest.raises(TaskError, match="schedule = 'cosine' needs"):
+        trainer.fit(streamed, training_corpus.batches(seed=None))

@@ -7,10 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import pydantic
 import pytest
 import tensorflow as tf
-from support.training_corpus import SILENT, TASK, batches, new_trainer
+from support.training_corpus import SILENT, TASK, new_trainer, records
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
@@ -19,7 +18,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_lo
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
-from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
+from tfx_sequence.components.sequence_trainer.training.step import make_training_step
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 
@@ -39,8 +38,7 @@ RATE = 0.5
 @pytest.fixture(scope="module")
 def data() -> SequenceBatches:
     """20 records of 1 to 7 steps, one batch."""
-    corpus = batches(seed=None, batch_tokens=1000, count=20)
-    return SequenceBatches(corpus._records, STEPS_TASK.columns, batch_tokens=1000)
+    return SequenceBatches(records(count=20), STEPS_TASK.columns, batch_tokens=1000)
 
 
 def _model(batch: dict[str, tf.Tensor], **settings: Any) -> SequenceModel:
@@ -57,7 +55,7 @@ def _update(
     config = TrainingConfig(optimizer="sgd", momentum=0, learning_rate=RATE, clip_norm=1e6, **settings)
     before = [weight.numpy() for weight in model.trainable_variables]
     averages = WeightAverages(model.trainable_variables, 0.0)
-    step = TrainingStep(model, make_optimizer(config, model), averages, config, data.epoch().element_spec)
+    step = make_training_step(model, make_optimizer(config, model), averages, config, data.epoch().element_spec)
     losses = [step(group)[0] for group in groups]
     after = [weight.numpy() for weight in model.trainable_variables]
     return losses, [(start - end) / RATE for start, end in zip(before, after, strict=True)]
@@ -76,7 +74,7 @@ def _truncated(model: SequenceModel, batch: dict[str, tf.Tensor], window: int, l
                 outputs.append(tf.where((step < lengths)[:, None], output, 0.0))
             outputs = tf.stack(outputs, 1)
             x = x + outputs if number and model.settings.shortcut else outputs
-        value = sequence_loss(model.heads["tags"]._dense(x), batch["tags"], lengths, reduction=loss).value
+        value = sequence_loss(model.heads["tags"].logits(x), batch["tags"], lengths, reduction=loss).value
     gradients = tape.gradient(value, model.trainable_variables)
     return float(value), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
@@ -129,7 +127,7 @@ def test_records_count_by_their_weight_in_windows_too(data: SequenceBatches) -> 
     model = SequenceModel(dataclasses.replace(STEPS_TASK, weight="importance"), SILENT, seed=1)
     means = sequence_loss_by_example(model(batch)["tags"], batch["tags"], batch["lengths"])
     config, spec = TrainingConfig(window=3), {**data.epoch().element_spec, "importance": tf.TensorSpec([None])}
-    step = TrainingStep(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
+    step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
     assert step([batch])[0] == pytest.approx(np.average(means, weights=batch["importance"]), rel=1e-5)
 
 
@@ -154,16 +152,3 @@ def test_windows_are_refused_when_the_model_carries_no_states(tmp_path: Any) -> 
     message = r"^training\.window: needs a SequenceModel, which carries its states on, not Model"
     with pytest.raises(TaskError, match=message):
         Trainer(keras.Model(), STEPS_TASK, TrainingConfig(window=3), str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("settings", "key", "message"),
-    [
-        ({"devices": "all"}, "devices", "= 'all' does not go with window = 3"),
-        ({"model_fn": "a:b"}, "model_fn", "does not go with window: only our own model carries its states on"),
-    ],
-)
-def test_window_is_refused_with_other_settings(settings: dict[str, Any], key: str, message: str) -> None:
-    with pytest.raises(pydantic.ValidationError) as raised:
-        TrainingConfig(window=3, **settings)
-    assert [(error["loc"], error["msg"]) for error in raised.value.errors()] == [((key,), f"Value error, {message}")]
