@@ -18,7 +18,7 @@ from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 
 
 class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """Stock ExampleValidator's channels, and those that it lacks."""
+    """The channels of stock ExampleValidator, and optional ones for examples and other statistics."""
 
     PARAMETERS = {  # noqa: RUF012  (TFX's own form)
         standard_component_specs.EXCLUDE_SPLITS_KEY: ExecutionParameter(type=str),
@@ -37,7 +37,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
     """Validates SequenceExamples and their statistics against a schema, and stops the pipeline where they fail.
 
     It stands in for stock ExampleValidator: the same inputs `statistics` and `schema`, the same output `anomalies`.
-    Stock records anomalies and lets the pipeline go on; this component fails, after all of them are written. Given the
+    Stock writes anomalies and lets the pipeline go on; this component fails after it has written all of them. Given the
     examples, it also finds what statistics do not show (tokens and labels of unequal length, a step without a value,
     a broken span, a key used twice, ...) and names the records.
 
@@ -75,7 +75,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
         if fail_on not in get_args(FailOn):
             raise ValueError(f"`fail_on` is {fail_on!r}, expected one of {', '.join(map(repr, get_args(FailOn)))}")
         check_severities(severities or {})
-        optional = {
+        optional_inputs = {
             executor.EXAMPLES_KEY: examples,
             executor.BASELINE_KEY: baseline_statistics,
             executor.SERVING_KEY: serving_statistics,
@@ -88,6 +88,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
                 fail_on=fail_on,
                 severities=json.dumps(dict(severities or {}), sort_keys=True),
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
-                **{key: channel for key, channel in optional.items() if channel is not None},
+                # TFX takes the value None for a channel of the wrong type.
+                **{key: channel for key, channel in optional_inputs.items() if channel is not None},
             )
         )

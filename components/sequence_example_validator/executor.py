@@ -1,4 +1,4 @@
-"""The adapter between TFX's artifacts and the validation, with the verdict at its end."""
+"""The executor of SequenceExampleValidator: artifacts in, anomalies out, and an error if they are severe enough."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import os
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+from tensorflow_metadata.proto.v0.schema_pb2 import Schema
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
@@ -18,7 +20,7 @@ from tfx.utils import io_utils, json_utils, writer_utils
 from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
-from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
+from tfx_sequence.components.sequence_example_validator.split_anomalies import SplitStatistics, validate_split
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import parse_schema
@@ -30,18 +32,18 @@ FAIL_ON_KEY = "fail_on"
 SEVERITIES_KEY = "severities"
 
 RECORDS_FILE = "records.json"
-"""Beside stock's file of anomalies in each split: what was found in the records, as `FindingCounts` in JSON."""
+"""The findings in the records of a split, `FindingCounts` in JSON, beside stock's file of anomalies."""
 
 _Inputs = dict[str, list[types.Artifact]]
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Reads ExampleStatistics, a Schema and what else is given; writes ExampleAnomalies in stock's form."""
+    """Reads ExampleStatistics, a Schema and the optional inputs, and writes ExampleAnomalies as stock does."""
 
     def Do(
         self, input_dict: _Inputs, output_dict: _Inputs, exec_properties: dict[str, Any]
     ) -> execution_result_pb2.ExecutorOutput:
-        """Validates each split, writes all that was found, then fails where `fail_on` says so.
+        """Validates each split, writes all anomalies, then fails if one is at least as severe as `fail_on`.
 
         Raises:
           ValueError: if `exclude_splits` names a split that the statistics do not have, or the examples are not
@@ -50,57 +52,57 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           ExamplesInvalidError: if an anomaly is at least as severe as `fail_on`.
         """
         statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
-        splits = _splits(statistics, exec_properties[standard_component_specs.EXCLUDE_SPLITS_KEY])
+        splits = _list_splits(statistics, exec_properties[standard_component_specs.EXCLUDE_SPLITS_KEY])
         schema = _read_schema(input_dict[standard_component_specs.SCHEMA_KEY])
+        severities = json.loads(exec_properties[SEVERITIES_KEY])
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.ANOMALIES_KEY])
         output.split_names = artifact_utils.encode_split_names(splits)
         output.span = statistics.span
-        tallies = self._check_records(input_dict.get(EXAMPLES_KEY) or [], splits, schema, output)
-        found = {
-            split: validate_split(
-                Statistics(
-                    _load(statistics, split),
-                    baseline=_load_other(input_dict, BASELINE_KEY, split),
-                    serving=_load_other(input_dict, SERVING_KEY, split),
-                ),
-                schema,
-                tallies.get(split),
-                json.loads(exec_properties[SEVERITIES_KEY]),
+        findings = self._check_records(input_dict.get(EXAMPLES_KEY) or [], splits, schema, output)
+        anomalies = {}
+        for split in splits:
+            split_statistics = SplitStatistics(
+                artifacts.load_statistics(statistics, split),
+                baseline=_load_other_statistics(input_dict, BASELINE_KEY, split),
+                serving=_load_other_statistics(input_dict, SERVING_KEY, split),
             )
-            for split in splits
-        }
-        _write(found, output)
-        if failures := verdict.describe_failures(found, exec_properties[FAIL_ON_KEY]):
-            raise verdict.ExamplesInvalidError(verdict.message(failures, self._keep(found, output.uri)))
+            anomalies[split] = validate_split(split_statistics, schema, findings.get(split), severities)
+        _write_anomalies(anomalies, output)
+        if failures := verdict.describe_failures(anomalies, exec_properties[FAIL_ON_KEY]):
+            folder = self._write_lasting_copy(anomalies) or output.uri
+            raise verdict.ExamplesInvalidError(verdict.write_message(failures, folder))
         result = execution_result_pb2.ExecutorOutput()
         result.output_artifacts[standard_component_specs.ANOMALIES_KEY].artifacts.append(output.mlmd_artifact)
         return result
 
     def _check_records(
-        self, examples: list[types.Artifact], splits: list[str], schema: schema_pb2.Schema, output: types.Artifact
+        self, examples: list[types.Artifact], splits: list[str], schema: Schema, output: types.Artifact
     ) -> dict[str, FindingCounts]:
+        """Checks the records of the splits; returns nothing if there are no examples to check."""
         if not examples:
             return {}
-        files = [file for artifact in examples for file in _files(artifact, splits)]
+        files = [file for artifact in examples for file in _list_files(artifact, splits)]
         outputs = {split: os.path.join(artifact_utils.get_split_uri([output], split), RECORDS_FILE) for split in splits}
         for path in outputs.values():
             fileio.makedirs(os.path.dirname(path))
         return check_files(files, schema, outputs, self._make_beam_pipeline)
 
-    def _keep(self, found: dict[str, anomalies_pb2.Anomalies], uri: str) -> str:
-        """Writes the anomalies as text to where they outlive the failure; gives the folder.
+    def _write_lasting_copy(self, anomalies: dict[str, Anomalies]) -> str | None:
+        """Writes the anomalies as text to a folder that outlives a failure.
 
         A launcher removes the outputs of an execution that raises, but not its stateful working directory.
+
+        Returns:
+          The folder; None if the executor runs without a launcher.
         """
         folder: str | None = self._context.stateful_working_dir if self._context else None
-        if not folder:
-            return uri
-        for split, anomalies in found.items():
-            io_utils.write_pbtxt_file(os.path.join(folder, f"{split}.pbtxt"), anomalies)
+        if folder:
+            for split, anomalies_of_split in anomalies.items():
+                io_utils.write_pbtxt_file(os.path.join(folder, f"{split}.pbtxt"), anomalies_of_split)
         return folder
 
 
-def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
+def _list_splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
     splits: list[str] = artifact_utils.decode_split_names(statistics.split_names)
     excluded = json_utils.loads(excluded_json)
     if unknown := sorted(set(excluded) - set(splits)):
@@ -108,21 +110,17 @@ def _splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
     return [split for split in splits if split not in excluded]
 
 
-def _read_schema(schemas: list[types.Artifact]) -> schema_pb2.Schema:
+def _read_schema(schemas: list[types.Artifact]) -> Schema:
     path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(schemas))
     with fileio.open(path, "rb") as file:
         schema = parse_schema(file.read(), path)
-    # A schema that does not describe sequences would find nothing but "New column" in every one of them.
+    # By a schema that does not describe sequences, every feature of theirs would be a "New column" and no more.
     from_schema(schema)
     return schema
 
 
-def _load(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    return artifacts.load_statistics(statistics, split)
-
-
-def _load_other(inputs: _Inputs, key: str, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
-    """The statistics to compare a split with: those of the split of its name, or of the only split there is."""
+def _load_other_statistics(inputs: _Inputs, key: str, split: str) -> DatasetFeatureStatisticsList | None:
+    """Loads the statistics to compare a split with: those of the split of its name, or of the only split."""
     if not inputs.get(key):
         return None
     statistics = artifact_utils.get_single_instance(inputs[key])
@@ -132,33 +130,33 @@ def _load_other(inputs: _Inputs, key: str, split: str) -> statistics_pb2.Dataset
             f"the split {split!r} has nothing to be compared with: `{key}` have the splits {splits}. Exclude it, or "
             "give statistics that have it, or that have one split only"
         )
-    return _load(statistics, split if split in splits else splits[0])
+    return artifacts.load_statistics(statistics, split if split in splits else splits[0])
 
 
-def _files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile]:
-    given = artifacts.get_payload_format(examples)
-    if given != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
-        name = example_gen_pb2.PayloadFormat.Name(given)
+def _list_files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile]:
+    payload_format = artifacts.get_payload_format(examples)
+    if payload_format != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
+        name = example_gen_pb2.PayloadFormat.Name(payload_format)
         raise ValueError(
             f"SequenceExampleValidator reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {examples.uri} are marked "
             f"{name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
         )
-    has = artifact_utils.decode_split_names(examples.split_names)
-    if missing := [split for split in splits if split not in has]:
+    splits_of_examples = artifact_utils.decode_split_names(examples.split_names)
+    if missing := [split for split in splits if split not in splits_of_examples]:
         raise ValueError(f"the statistics have the splits {splits}, but the examples in {examples.uri} lack {missing}")
-    return [
-        ExampleFile(split, path)
-        for split in splits
-        for path in sorted(fileio.glob(os.path.join(artifact_utils.get_split_uri([examples], split), "*")))
-    ]
+    files = []
+    for split in splits:
+        pattern = os.path.join(artifact_utils.get_split_uri([examples], split), "*")
+        files += [ExampleFile(split, path) for path in sorted(fileio.glob(pattern))]
+    return files
 
 
-def _write(found: dict[str, anomalies_pb2.Anomalies], output: types.Artifact) -> None:
-    """Writes one file a split, and the property that says which splits are clean, as stock does."""
+def _write_anomalies(anomalies: dict[str, Anomalies], output: types.Artifact) -> None:
+    """Writes a file for each split, and the property that says which splits have no anomaly, as stock does."""
     blessed = {}
-    for split, anomalies in found.items():
+    for split, anomalies_of_split in anomalies.items():
         folder = artifact_utils.get_split_uri([output], split)
-        writer_utils.write_anomalies(os.path.join(folder, artifacts.ANOMALIES_FILE), anomalies)
-        clean = not anomalies.anomaly_info and not anomalies.HasField("dataset_anomaly_info")
-        blessed[split] = artifacts.BLESSED_VALUE if clean else artifacts.NOT_BLESSED_VALUE
+        writer_utils.write_anomalies(os.path.join(folder, artifacts.ANOMALIES_FILE), anomalies_of_split)
+        is_clean = not anomalies_of_split.anomaly_info and not anomalies_of_split.HasField("dataset_anomaly_info")
+        blessed[split] = artifacts.BLESSED_VALUE if is_clean else artifacts.NOT_BLESSED_VALUE
     output.set_json_value_custom_property(artifacts.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)

@@ -1,21 +1,22 @@
-"""Whether sequences have become longer or shorter: drift from a baseline, skew between training and serving.
+"""Checks whether sequences have become longer or shorter: drift from a baseline, skew between training and serving.
 
-TFDV compares the values of features. How many steps a record has it only counts, in a histogram of ten buckets with
-about the same number of records in each, which is enough to compare two distributions by::
+TFDV compares the values of features. Of the number of steps it only keeps a histogram, whose ten buckets hold about
+equally many records. That is enough to compare two distributions by the Kolmogorov-Smirnov distance::
 
     KS(p, q) = max over lengths x of |P(length <= x) - Q(length <= x)|
 
-the Kolmogorov-Smirnov distance. Within a bucket lengths are taken as spread evenly, so a distance is exact to about the
-share of one bucket.
+Within a bucket lengths are taken as spread evenly, so a distance is exact to about the share of one bucket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_reason
 from tfx_sequence.components.sequence_example_validator.severity import LENGTH_DRIFT, LENGTH_SKEW, LEVELS
@@ -25,73 +26,96 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 _Floats = npt.NDArray[np.float64]
 
 
-def compare_lengths(
-    anomalies: anomalies_pb2.Anomalies,
+class LengthHistogram(NamedTuple):
+    """The lengths of records in buckets.
+
+    Attributes:
+      low: The lowest length of each bucket, `[K]`.
+      high: The highest length of each bucket, `[K]`.
+      records: The number of records in each bucket, `[K]`.
+    """
+
+    low: _Floats
+    high: _Floats
+    records: _Floats
+
+    def share_up_to(self, length: float) -> float:
+        """Estimates the share of records with at most `length` steps."""
+        width = np.where(self.high > self.low, self.high - self.low, 1.0)
+        share_of_bucket = np.where(self.high > self.low, (length - self.low) / width, length >= self.low)
+        within = np.clip(share_of_bucket, 0.0, 1.0)
+        return float((within * self.records).sum() / self.records.sum())
+
+
+def add_length_anomalies(
+    anomalies: Anomalies,
     spec: SequenceSpec,
-    current: statistics_pb2.DatasetFeatureStatisticsList,
-    baseline: statistics_pb2.DatasetFeatureStatisticsList | None,
-    serving: statistics_pb2.DatasetFeatureStatisticsList | None,
+    current: DatasetFeatureStatisticsList,
+    baseline: DatasetFeatureStatisticsList | None,
+    serving: DatasetFeatureStatisticsList | None,
     severities: Mapping[str, str],
 ) -> None:
-    """Adds an anomaly where the lengths of records differ by more than the spec allows."""
-    for what, other, most, rule in (
-        ("the baseline", baseline, spec.length_drift, LENGTH_DRIFT),
-        ("serving", serving, spec.length_skew, LENGTH_SKEW),
+    """Adds an anomaly where the lengths of records differ by more than the spec allows.
+
+    Args:
+      anomalies: The anomalies of a split; changed in place.
+      spec: Has the thresholds.
+      current: The statistics of the split.
+      baseline: The statistics of data that the split should be like, if there are any.
+      serving: The statistics of what the model is asked, if there are any.
+      severities: Rule to severity; `error` for a rule that is not there.
+    """
+    for rule, other_name, other, threshold in (
+        (LENGTH_DRIFT, "the baseline", baseline, spec.length_drift),
+        (LENGTH_SKEW, "serving", serving, spec.length_skew),
     ):
         severity = severities.get(rule, "error")
-        if other is None or most is None or severity == "off":
+        if other is None or threshold is None or severity == "off":
             continue
-        name = next(iter(spec.sequence))
-        ours, theirs = length_histogram(current, name), length_histogram(other, name)
+        # Of sequence features any one tells the length: that all have it is another rule.
+        feature = next(iter(spec.sequence))
+        ours = read_length_histogram(current, feature)
+        theirs = read_length_histogram(other, feature)
         if ours is None or theirs is None:
             continue  # Without the feature there is an anomaly already, in the statistics that lack it.
-        distance, length = ks_distance(ours, theirs)
-        if distance > most:
-            reason = anomalies_pb2.AnomalyInfo.Reason(
-                type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
-                short_description=f"Lengths differ from {what}",
+        distance, length = measure_ks_distance(ours, theirs)
+        if distance > threshold:
+            our_share, their_share = ours.share_up_to(length), theirs.share_up_to(length)
+            reason = AnomalyInfo.Reason(
+                type=AnomalyInfo.CUSTOM_VALIDATION,
+                short_description=f"Lengths differ from {other_name}",
                 description=(
-                    f"The Kolmogorov-Smirnov distance between the lengths of these records and those of {what} is "
-                    f"{distance:.3f}, above the threshold {most:g}: {_share(ours, length):.0%} of these records have "
-                    f"at most {length:g} steps, and {_share(theirs, length):.0%} of those of {what}."
+                    f"The Kolmogorov-Smirnov distance between the lengths of these records and those of {other_name} "
+                    f"is {distance:.3f}, above the threshold {threshold:g}: {our_share:.0%} of these records have at "
+                    f"most {length:g} steps, and {their_share:.0%} of those of {other_name}."
                 ),
             )
             add_reason(anomalies, (SEQUENCE,), LEVELS[severity], reason)
 
 
-def length_histogram(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str
-) -> tuple[_Floats, _Floats, _Floats] | None:
-    """The lowest length, the highest and the number of records of each bucket, all `[K]`; None if there is no record.
-
-    Args:
-      statistics: Of the records.
-      name: A sequence feature.
-    """
-    for feature in (feature for data in statistics.datasets for feature in data.features):
-        if list(feature.path.step) == [SEQUENCE, name]:
-            stats = getattr(feature, feature.WhichOneof("stats"))
-            buckets = stats.common_stats.num_values_histogram.buckets
-            if buckets:
-                rows = [(bucket.low_value, bucket.high_value, bucket.sample_count) for bucket in buckets]
-                low, high, count = np.array(rows, np.float64).T
-                return low, high, count
+def read_length_histogram(statistics: DatasetFeatureStatisticsList, feature: str) -> LengthHistogram | None:
+    """Reads the lengths of a sequence feature; None if no record has it."""
+    path = [SEQUENCE, feature]
+    for data in statistics.datasets:
+        for proto in data.features:
+            if list(proto.path.step) == path:
+                # Numbers and strings have their common statistics in different fields.
+                stats = getattr(proto, proto.WhichOneof("stats"))
+                buckets = stats.common_stats.num_values_histogram.buckets
+                if buckets:
+                    rows = [(bucket.low_value, bucket.high_value, bucket.sample_count) for bucket in buckets]
+                    return LengthHistogram(*np.array(rows, np.float64).T)
     return None
 
 
-def ks_distance(
-    ours: tuple[_Floats, _Floats, _Floats], theirs: tuple[_Floats, _Floats, _Floats]
-) -> tuple[float, float]:
-    """The distance of two histograms, and the length at which they differ most."""
-    lengths = np.unique(np.concatenate([*ours[:2], *theirs[:2]]))
-    differences = [abs(_share(ours, length) - _share(theirs, length)) for length in lengths]
+def measure_ks_distance(ours: LengthHistogram, theirs: LengthHistogram) -> tuple[float, float]:
+    """Measures the distance of two histograms.
+
+    Returns:
+      The distance, and the length at which the histograms differ most.
+    """
+    # Between the bounds of buckets the shares are linear, so the greatest difference is at a bound.
+    lengths = np.unique(np.concatenate([ours.low, ours.high, theirs.low, theirs.high]))
+    differences = [abs(ours.share_up_to(length) - theirs.share_up_to(length)) for length in lengths]
     most = int(np.argmax(differences))
     return float(differences[most]), float(lengths[most])
-
-
-def _share(histogram: tuple[_Floats, _Floats, _Floats], length: float) -> float:
-    """The share of records with at most `length` steps."""
-    low, high, count = histogram
-    width = np.where(high > low, high - low, 1.0)
-    within = np.clip(np.where(high > low, (length - low) / width, length >= low), 0.0, 1.0)
-    return float((within * count).sum() / count.sum())

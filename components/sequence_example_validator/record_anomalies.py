@@ -1,4 +1,4 @@
-"""What record checks found, as anomalies beside TFDV's."""
+"""The findings of record checks as anomalies, beside those that TFDV found."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.severity import LEVELS, write_reasons
+from tfx_sequence.components.sequence_example_validator.severity import LEVELS, set_reasons
 from tfx_sequence.schemas.checks.findings import FindingCounts, FindingGroup
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
-def add_records(
-    anomalies: anomalies_pb2.Anomalies, tally: FindingCounts, spec: SequenceSpec, severities: Mapping[str, str]
+def add_record_anomalies(
+    anomalies: anomalies_pb2.Anomalies, findings: FindingCounts, spec: SequenceSpec, severities: Mapping[str, str]
 ) -> None:
-    """Adds to `anomalies` what was found in a split's records.
+    """Adds the findings in a split's records to its anomalies.
 
     Args:
-      anomalies: What TFDV found in the split.
-      tally: What the record checks found in it.
+      anomalies: What TFDV found in the split; changed in place.
+      findings: What the record checks found in it.
       spec: Tells context features from sequence features.
-      severities: Rule to severity; `error` where none is given.
+      severities: Rule to severity; `error` for a rule that is not there.
     """
-    for group in tally.groups:
+    for group in findings.groups:
         severity = severities.get(str(group.reason), "error")
         if severity != "off":
-            add_reason(anomalies, _path(group.feature, spec), LEVELS[severity], _reason(group, tally.records))
+            reason = _make_reason(group, findings.records)
+            add_reason(anomalies, _make_path(group.feature, spec), LEVELS[severity], reason)
 
 
 def add_reason(
@@ -36,44 +37,47 @@ def add_reason(
     severity: int,
     reason: anomalies_pb2.AnomalyInfo.Reason,
 ) -> None:
-    """Adds a reason to the anomaly at `path`, which is made if there is none; it is as severe as its worst reason."""
-    info = _info(anomalies, path)
+    """Adds a reason to the anomaly at `path`, which then is at least as severe as the reason.
+
+    The anomaly is made if there is none.
+    """
+    info = _find_or_add_anomaly(anomalies, path)
     info.severity = max(info.severity, severity)
-    write_reasons(info, [*info.reason, reason])
+    set_reasons(info, [*info.reason, reason])
 
 
-def _path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:
+def _make_path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:
+    # A finding without a feature is about the record as a whole.
     if not feature:
         return (SEQUENCE,)
     return (feature,) if feature in spec.context else (SEQUENCE, feature)
 
 
-def _info(anomalies: anomalies_pb2.Anomalies, path: tuple[str, ...]) -> anomalies_pb2.AnomalyInfo:
-    """The anomaly of a feature, which TFDV may have found already."""
+def _find_or_add_anomaly(anomalies: anomalies_pb2.Anomalies, path: tuple[str, ...]) -> anomalies_pb2.AnomalyInfo:
     for info in anomalies.anomaly_info.values():
         if tuple(info.path.step) == path:
             return info
-    info = anomalies.anomaly_info[_key(path)]
+    info = anomalies.anomaly_info[_join_path(path)]
     info.path.step.extend(path)
     return info
 
 
-def _key(path: tuple[str, ...]) -> str:
-    """A path as TFDV writes it: steps are joined by dots, and one that could be misread stands in quotes."""
+def _join_path(path: tuple[str, ...]) -> str:
+    """Joins the steps of a path by dots, as TFDV does: a step that could be misread stands in quotes."""
     return ".".join(f"'{step}'" if set(step) & set(".()'") else step for step in path)
 
 
-def _reason(group: FindingGroup, records: int) -> anomalies_pb2.AnomalyInfo.Reason:
-    shown = "; ".join(f"{_place(reject)}: {reject.message}" for reject in group.named)
+def _make_reason(group: FindingGroup, records: int) -> anomalies_pb2.AnomalyInfo.Reason:
+    named = "; ".join(f"{_describe_record(reject)}: {reject.message}" for reject in group.named)
     more = f"; and {group.count - len(group.named)} more" if group.count > len(group.named) else ""
     return anomalies_pb2.AnomalyInfo.Reason(
         type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
         short_description=str(group.reason).replace("_", " ").capitalize(),
-        description=f"{group.count} of {records} records: {shown}{more}.",
+        description=f"{group.count} of {records} records: {named}{more}.",
     )
 
 
-def _place(reject: Reject) -> str:
-    name = f"{reject.key!r}, " if reject.key is not None else ""
+def _describe_record(reject: Reject) -> str:
+    key = f"{reject.key!r}, " if reject.key is not None else ""
     file = (reject.file or "").rpartition("/")[2]
-    return f"{name}record {reject.record} of {file}"
+    return f"{key}record {reject.record} of {file}"

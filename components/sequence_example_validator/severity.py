@@ -1,4 +1,4 @@
-"""How severe an anomaly is, rule by rule."""
+"""The severity of an anomaly: each rule is an error, a warning, or off."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tfx_sequence.schemas.records.rejects import Reason
 Severity = Literal["error", "warning", "off"]
 
 LEVELS = {"error": anomalies_pb2.AnomalyInfo.ERROR, "warning": anomalies_pb2.AnomalyInfo.WARNING}
-"""Severities as they stand in an anomaly. The higher the number, the more severe."""
+"""Severities as they stand in an anomaly. The greater number is the more severe."""
 
 LENGTH_DRIFT, LENGTH_SKEW = "length_drift", "length_skew"
-"""The rules for lengths that differ from the baseline's, and from serving's."""
+"""The rules for lengths that differ from those of the baseline, and from those of serving."""
 
 _STOCK_RULES = frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
 
 
-def our_rules() -> set[str]:
-    """Returns the names of our own rules: the reasons of record checks, those of installed packages too, and drift."""
+def list_own_rules() -> set[str]:
+    """Lists the rules that TFDV does not have: the reasons of record checks, and the rules for lengths."""
     return {*map(str, Reason), *RULES.names(), LENGTH_DRIFT, LENGTH_SKEW}
 
 
 def check_severities(severities: Mapping[str, str]) -> None:
-    """Raises if a rule or a severity is unknown.
+    """Checks that every rule, ours or TFDV's, and every severity is known.
 
     Raises:
-      ValueError: naming it, and what is known.
+      ValueError: if one is not; the message names it, and those that are known.
     """
     for rule, severity in severities.items():
-        if rule not in our_rules() | _STOCK_RULES:
-            known = ", ".join(sorted(our_rules()))
+        if rule not in list_own_rules() | _STOCK_RULES:
+            known = ", ".join(sorted(list_own_rules()))
             raise ValueError(
                 f"`severities` names {rule!r}, expected one of our rules ({known}) or a name of "
                 "tensorflow_metadata's AnomalyInfo.Type, such as SCHEMA_NEW_COLUMN"
@@ -47,31 +47,42 @@ def check_severities(severities: Mapping[str, str]) -> None:
 
 
 def apply_severities(anomalies: anomalies_pb2.Anomalies, severities: Mapping[str, str]) -> None:
-    """Gives TFDV's anomalies the severities of their types, in place; anomalies that are off are taken out."""
-    for path in list(anomalies.anomaly_info):
-        if not _judge(anomalies.anomaly_info[path], severities):
-            del anomalies.anomaly_info[path]
-    if anomalies.HasField("dataset_anomaly_info") and not _judge(anomalies.dataset_anomaly_info, severities):
+    """Gives TFDV's anomalies the severities of their types, in place, and removes those that are off."""
+    for key in list(anomalies.anomaly_info):
+        if not _apply_to_anomaly(anomalies.anomaly_info[key], severities):
+            del anomalies.anomaly_info[key]
+    if anomalies.HasField("dataset_anomaly_info") and not _apply_to_anomaly(anomalies.dataset_anomaly_info, severities):
         anomalies.ClearField("dataset_anomaly_info")
 
 
-def _judge(info: anomalies_pb2.AnomalyInfo, severities: Mapping[str, str]) -> bool:
-    """Sets the severity of an anomaly to that of its most severe reason; False if all of its reasons are off."""
-    given = [severities.get(anomalies_pb2.AnomalyInfo.Type.Name(reason.type)) for reason in info.reason]
-    if not any(given):
+def set_reasons(info: anomalies_pb2.AnomalyInfo, reasons: list[anomalies_pb2.AnomalyInfo.Reason]) -> None:
+    """Sets the reasons of an anomaly, and its descriptions to those of the reasons, as TFDV does."""
+    # The reasons may be those of the anomaly itself, which are lost when its list is emptied.
+    copies = [anomalies_pb2.AnomalyInfo.Reason.FromString(reason.SerializeToString()) for reason in reasons]
+    del info.reason[:]
+    info.reason.extend(copies)
+    info.short_description = copies[0].short_description if len(copies) == 1 else "Multiple errors"
+    info.description = " ".join(reason.description.strip() for reason in copies)
+
+
+def _apply_to_anomaly(info: anomalies_pb2.AnomalyInfo, severities: Mapping[str, str]) -> bool:
+    """Makes an anomaly as severe as its most severe reason, without reasons that are off.
+
+    Returns:
+      False if all of its reasons are off.
+    """
+    severity_by_reason = [severities.get(anomalies_pb2.AnomalyInfo.Type.Name(reason.type)) for reason in info.reason]
+    # TFDV's own severity stays where nobody asked for another one.
+    if not any(severity_by_reason):
         return True
-    kept = [(reason, severity) for reason, severity in zip(info.reason, given, strict=True) if severity != "off"]
+    kept = []
+    levels = []
+    for reason, severity in zip(info.reason, severity_by_reason, strict=True):
+        if severity != "off":
+            kept.append(reason)
+            levels.append(LEVELS[severity] if severity else info.severity)
     if not kept:
         return False
-    info.severity = max(LEVELS[severity] if severity else info.severity for _, severity in kept)
-    write_reasons(info, [reason for reason, _ in kept])
+    info.severity = max(levels)
+    set_reasons(info, kept)
     return True
-
-
-def write_reasons(info: anomalies_pb2.AnomalyInfo, reasons: list[anomalies_pb2.AnomalyInfo.Reason]) -> None:
-    """Sets the reasons of an anomaly, and its descriptions to theirs, as TFDV does."""
-    kept = [anomalies_pb2.AnomalyInfo.Reason.FromString(reason.SerializeToString()) for reason in reasons]
-    del info.reason[:]
-    info.reason.extend(kept)
-    info.short_description = kept[0].short_description if len(kept) == 1 else "Multiple errors"
-    info.description = " ".join(reason.description.strip() for reason in kept)

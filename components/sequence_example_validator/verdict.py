@@ -1,54 +1,56 @@
-"""What anomalies mean for the pipeline: which of them stop it, and what the person is told."""
+"""Decides which anomalies stop the pipeline, and tells the person what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 
 from tfx_sequence.components.sequence_example_validator.severity import LEVELS
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 FailOn = Literal["error", "warning", "never"]
 
-_SHOWN = 20
+_SHOWN_FAILURES = 20
+"""As many as fit a terminal; all of them are in a file."""
 
 
 class ExamplesInvalidError(ValueError):
-    """Examples that do not keep their schema."""
+    """Examples do not keep their schema."""
 
 
-def describe_failures(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on: FailOn) -> list[str]:
-    """One line for each anomaly that is at least as severe as `fail_on`, in the order of the splits.
+def describe_failures(anomalies: Mapping[str, Anomalies], fail_on: FailOn) -> list[str]:
+    """Describes the anomalies that are at least as severe as `fail_on`, a line each, in the order of the splits.
 
     Args:
-      anomalies: Split name to what TFDV found in it.
-      fail_on: The least severity that counts; with `never` nothing does.
+      anomalies: Split name to its anomalies.
+      fail_on: The least severity of a failure; with `never` there are no failures.
     """
     if fail_on == "never":
         return []
     lines = []
-    for split, found in anomalies.items():
-        about = [(_place(key, info), info) for key, info in sorted(found.anomaly_info.items())]
-        if found.HasField("dataset_anomaly_info"):
-            about.append(("the dataset", found.dataset_anomaly_info))
-        for place, info in about:
-            # ERROR is the higher number; an anomaly whose severity is not given is an error.
-            if info.severity >= LEVELS[fail_on] or info.severity == anomalies_pb2.AnomalyInfo.UNKNOWN:
+    for split, anomalies_of_split in anomalies.items():
+        by_key = sorted(anomalies_of_split.anomaly_info.items())
+        named = [(_name_place(key, info), info) for key, info in by_key]
+        if anomalies_of_split.HasField("dataset_anomaly_info"):
+            named.append(("the dataset", anomalies_of_split.dataset_anomaly_info))
+        for place, info in named:
+            # ERROR is the greater number. An anomaly without a severity is an error.
+            if info.severity >= LEVELS[fail_on] or info.severity == AnomalyInfo.UNKNOWN:
                 lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
     return lines
 
 
-def message(failures: Sequence[str], folder: str) -> str:
-    """What the person is told.
+def write_message(failures: Sequence[str], folder: str) -> str:
+    """Writes the message of an `ExamplesInvalidError`.
 
     Args:
-      failures: What `describe_failures` gave.
-      folder: Where all anomalies stand in full.
+      failures: The lines of `describe_failures`.
+      folder: The folder that holds all anomalies in full.
     """
-    shown = "\n".join(f"  - {line}" for line in failures[:_SHOWN])
-    more = f"\n  ... and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+    shown = "\n".join(f"  - {line}" for line in failures[:_SHOWN_FAILURES])
+    more = f"\n  ... and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
     count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
     return (
         f"the examples do not keep their schema ({count}):\n{shown}{more}\n"
@@ -56,7 +58,7 @@ def message(failures: Sequence[str], folder: str) -> str:
     )
 
 
-def _place(key: str, info: anomalies_pb2.AnomalyInfo) -> str:
-    """What people call what TFDV calls `##SEQUENCE##.upos`."""
+def _name_place(key: str, info: AnomalyInfo) -> str:
+    """Names what an anomaly is about: TFDV calls a sequence feature `##SEQUENCE##.upos`."""
     name = info.path.step[-1] if info.path.step else key.removeprefix(f"{SEQUENCE}.")
     return "the feature lists" if name == SEQUENCE else f"feature {name!r}"

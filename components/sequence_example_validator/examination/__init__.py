@@ -1,1 +1,1 @@
-"""The examination of a data set on its own, without a pipeline."""
+"""Examines a data set on its own, without a pipeline: what is in it, and what is wrong with it."""

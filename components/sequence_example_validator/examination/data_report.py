@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it, as values that go through JSON."""
+"""The report of an examination: what is in a data set, and what is wrong with it. All of it can be written as JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class ValuesReport(Frozen):
     """The values of a string feature that is an input or a label.
 
     Attributes:
-      count: How many there are.
-      distinct: How many different ones there are.
-      top: Those that are among the 20 most frequent of some split, with their numbers in this one.
-      unseen: The share of them that train does not have; None for train itself, or where there is no train.
-      unseen_top: The most frequent of those.
+      count: The number of values.
+      distinct: The number of different values.
+      top: The values that are among the 20 most frequent of some split, with their counts in this one.
+      unseen: The share of values that train does not have; None for train itself, or where there is no train.
+      unseen_top: The most frequent of the values that train does not have.
     """
 
     count: int
@@ -26,19 +26,19 @@ class ValuesReport(Frozen):
 
 
 class NumbersReport(Frozen):
-    """The values of a number feature that is an input or a label; of a vector, all of its numbers together.
+    """The values of a number feature that is an input or a label; if it is a vector, all of its numbers together.
 
-    The statistics are None where there is no number, or where they are infinite. Where there are many numbers, TFDV
-    estimates the median and the histogram.
+    A statistic is None where there is no number, or where it is infinite. Where there are many numbers, TFDV estimates
+    the median and the histogram.
 
     Attributes:
-      count: How many there are, without those that are missing.
+      count: The number of numbers, without those that are missing.
       missing: The share of numbers that are missing (NaN).
-      min: The least.
+      min: The least number.
       median: The median.
       mean: The mean.
-      max: The greatest.
-      deviation: The standard deviation, of the numbers as the whole population.
+      max: The greatest number.
+      deviation: The standard deviation, with the numbers as the whole population.
       histogram: Ranges of equal width: from, to, about how many; empty where there is no number.
     """
 
@@ -53,19 +53,20 @@ class NumbersReport(Frozen):
 
 
 class SplitReport(Frozen):
-    """What is in a split.
+    """The contents of a split.
 
     Attributes:
-      records: How many there are.
-      steps: How many steps they have in all.
+      records: The number of records.
+      steps: The number of steps of all records.
       lengths: Name of a quantile to a number of steps.
       histogram: The lengths in ranges of equal width: from, to (both included), records.
-      padding: The share of padded steps in batches: `random` order, and `by_length`, which bucketing comes near.
+      padding: The share of padded steps in batches: in `random` order, and sorted `by_length`, to which bucketing comes
+        near.
       missing: Feature name to the share of records that lack it, where some do.
       values: Name of a string feature to its values.
       numbers: Name of a number feature to its values.
-      repeated: The share of records that hold the same, but for keys, as another one of the split before them.
-      in_train: The share of records that hold the same as one of train; None for train, or where there is no train.
+      repeated: The share of records that hold the same inputs and labels as a record of the split before them.
+      in_train: The share of records that hold the same as a record of train; None for train, or if there is no train.
       distances: Feature name, or `##SEQUENCE##` for the lengths, to how far the split is from its baseline, 0 to 1, by
         the measures of the schema's thresholds; empty without a baseline.
     """
@@ -84,14 +85,14 @@ class SplitReport(Frozen):
 
 
 class AnomalyReport(Frozen):
-    """Something that is wrong with a split.
+    """An anomaly of a split.
 
     Attributes:
       split: The split.
-      feature: Where; `##SEQUENCE##` for the record as a whole, and empty for the data set.
+      feature: The feature that is wrong; `##SEQUENCE##` for the record as a whole, and empty for the data set.
       severity: `ERROR` or `WARNING`.
-      what: In a word or two.
-      description: In full, with records named.
+      what: A description of a word or two.
+      description: The full description, with records named.
     """
 
     split: str
@@ -102,13 +103,13 @@ class AnomalyReport(Frozen):
 
 
 class DataReport(Frozen):
-    """A data set.
+    """The report of a data set.
 
     Attributes:
       features: What the schema says of each feature.
-      batch_size: The records of a batch, where padding is spoken of.
+      batch_size: The records of a batch, for the share of padding.
       splits: Split name to what is in it.
-      anomalies: What is wrong, by split and feature.
+      anomalies: The anomalies, by split and feature.
       failures: The anomalies that are severe enough to fail for, a line each.
     """
 

@@ -1,19 +1,21 @@
-"""Looks at a data set on its own, without a TFX pipeline."""
+"""Examines a data set on its own, without a TFX pipeline."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
+from tensorflow_metadata.proto.v0.schema_pb2 import Schema
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
 from tfx_sequence.components.sequence_example_validator.examination.data_report import AnomalyReport, DataReport
 from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examination.distances import measure_distances
-from tfx_sequence.components.sequence_example_validator.examination.number_reports import number_reports
-from tfx_sequence.components.sequence_example_validator.examination.split_reports import describe_splits
+from tfx_sequence.components.sequence_example_validator.examination.number_reports import report_numbers
+from tfx_sequence.components.sequence_example_validator.examination.split_reports import report_splits
 from tfx_sequence.components.sequence_example_validator.severity import check_severities
-from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
+from tfx_sequence.components.sequence_example_validator.split_anomalies import SplitStatistics, validate_split
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn, describe_failures
 from tfx_sequence.schemas.checks.arrow_columns import feature_names
@@ -28,59 +30,91 @@ from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 def examine(
     splits: Mapping[str, Sequence[str]],
-    schema: schema_pb2.Schema,
-    baseline: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList] | None = None,
+    schema: Schema,
+    baseline: Mapping[str, DatasetFeatureStatisticsList] | None = None,
     fail_on: FailOn = "error",
     severities: Mapping[str, str] | None = None,
     batch_size: int = 32,
-    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList] | None = None,
+    statistics: Mapping[str, DatasetFeatureStatisticsList] | None = None,
 ) -> DataReport:
-    """Looks at every record of a data set, and at its statistics.
+    """Examines every record of a data set, and its statistics.
 
     Args:
-      splits: Split name to TFRecord files, as `find_splits` gives them.
-      schema: What the records should be; `infer_schema` makes one of what `compute_statistics` gives for train.
+      splits: Split name to TFRecord files, as `find_splits` returns them.
+      schema: What the records should be; `infer_schema` makes one of what `compute_statistics` returns for train.
       baseline: Split name to the statistics of what the split should be like.
       fail_on: The least severity of a failure.
       severities: Rule to severity; see `SequenceExampleValidator`.
-      batch_size: The records of a batch, for what is said of padding.
+      batch_size: The records of a batch, for the share of padding.
       statistics: Split name to its own statistics, where they are known already.
 
     Raises:
-      SchemaError: if the schema is not one of sequences, or is one of other features than the data has.
+      SchemaError: if the schema is not one of sequences, or has other features than the data.
       ValueError: if a rule or severity is unknown.
     """
-    check_severities(severities or {})
+    severities = severities or {}
+    baseline = baseline or {}
+    known_statistics = statistics or {}
+    check_severities(severities)
     checker = RecordChecker(schema)
     profiles = {split: Profile(checker.spec) for split in splits}
-    tallies = _check(splits, checker, profiles)
-    _refuse_others(splits, profiles)
-    known = {
-        split: (statistics or {}).get(split) or compute_statistics(paths, schema) for split, paths in splits.items()
-    }
-    usual = baseline or {}
-    found = {
-        split: validate_split(Statistics(known[split], usual.get(split)), schema, tallies[split], severities or {})
-        for split in splits
-    }
-    distances = {split: measure_distances(schema, known[split], usual[split]) for split in splits if split in usual}
-    numbers = {split: number_reports(known[split], checker.spec) for split in splits}
+    findings = _check_records(splits, checker, profiles)
+    _check_that_schema_fits(splits, profiles)
+    anomalies = {}
+    numbers = {}
+    distances = {}
+    for split, paths in splits.items():
+        current = known_statistics.get(split) or compute_statistics(paths, schema)
+        compared = SplitStatistics(current, baseline.get(split))
+        anomalies[split] = validate_split(compared, schema, findings[split], severities)
+        numbers[split] = report_numbers(current, checker.spec)
+        if split in baseline:
+            distances[split] = measure_distances(schema, current, baseline[split])
     return DataReport(
         features=checker.spec.features,
         batch_size=batch_size,
-        splits=describe_splits(profiles, numbers, batch_size, distances),
-        anomalies=tuple(report for split in found for report in _anomalies(split, found[split])),
-        failures=tuple(describe_failures(found, fail_on)),
+        splits=report_splits(profiles, numbers, batch_size, distances),
+        anomalies=tuple(report for split in splits for report in _report_anomalies(split, anomalies[split])),
+        failures=tuple(describe_failures(anomalies, fail_on)),
     )
 
 
-def _refuse_others(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, Profile]) -> None:
-    """Raises if there are records, and none of them has any feature of the schema."""
+def _check_records(
+    splits: Mapping[str, Sequence[str]], checker: RecordChecker, profiles: Mapping[str, Profile]
+) -> dict[str, FindingCounts]:
+    """Reads every record once: checks it, counts it in its split's profile, and notes its key."""
+    findings: dict[str, list[FindingCounts]] = {split: [] for split in splits}
+    index = KeyIndex()
+    for split, path in ((split, path) for split, paths in splits.items() for path in paths):
+        position = 0
+        try:
+            for records in read_batches(path):
+                checked = checker.check(records, path, position)
+                position += len(records)
+                findings[split].append(checked.findings)
+                for columns in checked.columns:
+                    profiles[split].add(columns)
+                for key, record in checked.keys:
+                    index.add(key, Use(split, path, record))
+        except BadRecordError as error:
+            findings[split].append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
+    key_feature = checker.key_features[0] if checker.key_features else ""
+    for split, repeated in index.find_repeated(key_feature):
+        findings[split].append(repeated)
+    return {split: FindingCounts.sum(parts) for split, parts in findings.items()}
+
+
+def _check_that_schema_fits(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, Profile]) -> None:
+    """Checks that some record has some feature of the schema, if there are records.
+
+    Otherwise the schema is of other data, and to list all that is wrong would not say so.
+    """
     present = sum((profile.present for profile in profiles.values()), Counter[str]())
-    read = [split for split, profile in profiles.items() if profile.records]
-    if present.total() or not read:
+    splits_with_records = [split for split, profile in profiles.items() if profile.records]
+    if present.total() or not splits_with_records:
         return
-    records = next(records for path in splits[read[0]] for records in read_batches(path))
+    paths = splits[splits_with_records[0]]
+    records = next(records for path in paths for records in read_batches(path))
     _, batch = next(iter(BatchDecoder().decode(records)))
     names = [] if isinstance(batch, Reject) else feature_names(batch)
     wanted = ", ".join(next(iter(profiles.values())).present)
@@ -89,41 +123,18 @@ def _refuse_others(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, P
     )
 
 
-def _check(
-    splits: Mapping[str, Sequence[str]], checker: RecordChecker, profiles: Mapping[str, Profile]
-) -> dict[str, FindingCounts]:
-    """Reads every record once: checks it, counts it in, and notes its key."""
-    tallies: dict[str, list[FindingCounts]] = {split: [] for split in splits}
-    index = KeyIndex()
-    for split, path in ((split, path) for split, paths in splits.items() for path in paths):
-        position = 0
-        try:
-            for records in read_batches(path):
-                checked = checker.check(records, path, position)
-                position += len(records)
-                tallies[split].append(checked.findings)
-                for columns in checked.columns:
-                    profiles[split].add(columns)
-                for key, record in checked.keys:
-                    index.add(key, Use(split, path, record))
-        except BadRecordError as error:
-            tallies[split].append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
-    for split, tally in index.find_repeated(checker.key_features[0] if checker.key_features else ""):
-        tallies[split].append(tally)
-    return {split: FindingCounts.sum(found) for split, found in tallies.items()}
-
-
-def _anomalies(split: str, found: anomalies_pb2.Anomalies) -> list[AnomalyReport]:
-    about = [(info.path.step[-1] if info.path.step else key, info) for key, info in sorted(found.anomaly_info.items())]
-    if found.HasField("dataset_anomaly_info"):
-        about.append(("", found.dataset_anomaly_info))
+def _report_anomalies(split: str, anomalies: Anomalies) -> list[AnomalyReport]:
+    by_key = sorted(anomalies.anomaly_info.items())
+    by_feature = [(info.path.step[-1] if info.path.step else key, info) for key, info in by_key]
+    if anomalies.HasField("dataset_anomaly_info"):
+        by_feature.append(("", anomalies.dataset_anomaly_info))
     return [
         AnomalyReport(
             split=split,
             feature=feature,
-            severity=anomalies_pb2.AnomalyInfo.Severity.Name(info.severity),
+            severity=AnomalyInfo.Severity.Name(info.severity),
             what=info.short_description,
             description=info.description,
         )
-        for feature, info in about
+        for feature, info in by_feature
     ]

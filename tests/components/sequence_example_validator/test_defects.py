@@ -31,7 +31,7 @@ from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchD
 from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
-from tfx_sequence.components.sequence_example_validator.split_anomalies import Statistics, validate_split
+from tfx_sequence.components.sequence_example_validator.split_anomalies import SplitStatistics, validate_split
 from tfx_sequence.components.sequence_schema_gen import infer_schema
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.records.examples import Encoder
@@ -343,11 +343,11 @@ def changed_since(schema: schema_pb2.Schema) -> Iterator[tuple[str, Outcome]]:
         stock = tfdv.validate_statistics(now, schema)
         yield (
             f"{what} that drift from the span before",
-            Outcome(stock, validate_split(Statistics(now, baseline=usual), schema, None, {})),
+            Outcome(stock, validate_split(SplitStatistics(now, baseline=usual), schema, None, {})),
         )
         yield (
             f"{what} that differ between training and serving",
-            Outcome(stock, validate_split(Statistics(now, serving=usual), schema, None, {})),
+            Outcome(stock, validate_split(SplitStatistics(now, serving=usual), schema, None, {})),
         )
 
 
@@ -355,7 +355,7 @@ def outcome(records: list[Any], tally: FindingCounts, schema: schema_pb2.Schema)
     stock = stock_says(records, schema)
     # Where StatisticsGen fails the pipeline ends; what the record checks say is what they say of the files alone.
     seen = BASE if isinstance(stock, str) else records
-    return Outcome(stock, validate_split(Statistics(statistics(seen)), schema, tally, {}))
+    return Outcome(stock, validate_split(SplitStatistics(statistics(seen)), schema, tally, {}))
 
 
 def rows(outcomes: dict[str, Outcome]) -> Iterator[str]:
@@ -414,9 +414,9 @@ def test_defect_of_a_whole_data_set_is_found(outcomes: dict[str, Outcome], name:
 
 
 def test_split_without_records_is_found() -> None:
-    found = validate_split(Statistics(statistics([])), make_schema(), FindingCounts(), {})
+    found = validate_split(SplitStatistics(statistics([])), make_schema(), FindingCounts(), {})
     assert found.dataset_anomaly_info.description == "The split has no record at all."
-    off = validate_split(Statistics(statistics([])), make_schema(), FindingCounts(), {"NO_DATA_IN_SPAN": "off"})
+    off = validate_split(SplitStatistics(statistics([])), make_schema(), FindingCounts(), {"NO_DATA_IN_SPAN": "off"})
     assert not off.HasField("dataset_anomaly_info")
 
 
@@ -433,7 +433,7 @@ def test_treebank_itself_is_clean(tmp_path: pathlib.Path) -> None:
     schema = infer_schema({"train": seen}, spec)
     found = check_files([ExampleFile("train", path)], schema, {"train": f"{path}.json"}, make_pipeline)
     assert found["train"] == FindingCounts(records=4851)
-    same = Statistics(seen, baseline=seen, serving=seen)
+    same = SplitStatistics(seen, baseline=seen, serving=seen)
     anomalies = validate_split(same, schema, found["train"], {})
     assert not anomalies.anomaly_info
     assert not anomalies.HasField("dataset_anomaly_info")

@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.record_anomalies import add_records
+from tfx_sequence.components.sequence_example_validator.record_anomalies import add_record_anomalies
 from tfx_sequence.schemas.checks.findings import FindingCounts, FindingGroup
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -26,7 +26,7 @@ def group(reason, feature, count=1, named=1):
 
 def merged(*groups, text="", severities=None):
     anomalies = text_format.Parse(text, anomalies_pb2.Anomalies())
-    add_records(anomalies, FindingCounts(records=50, groups=groups), SPEC, severities or {})
+    add_record_anomalies(anomalies, FindingCounts(records=50, groups=groups), SPEC, severities or {})
     return anomalies
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_example_validator import tfrecord_batches
-from tfx_sequence.components.sequence_example_validator.examination import data_statistics
 from tfx_sequence.components.sequence_example_validator.examination.data_report import DataReport, NumbersReport
 from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examination.examine import examine
@@ -34,7 +32,7 @@ def make_schema():
 
 @pytest.fixture
 def write(tmp_path, make_example):
-    """Writes records, given as key, tokens and tags, or as bytes, to the file of a split."""
+    """Writes records, given as key, tokens and tags, or as bytes, to a file named for the split."""
 
     def to_file(split, *records):
         path = str(tmp_path / f"{split}.gz")
@@ -234,21 +232,22 @@ def test_split_without_records_is_an_anomaly(write):
     assert report.splits["train"].lengths["max"] == 0
 
 
-def test_statistics_are_the_same_when_there_is_much_data(write, monkeypatch):
-    paths = write("train", *TRAIN, ("4", "a b b", "X X Y"))["train"]
-    few = compute_statistics(paths, make_schema())
-    monkeypatch.setattr(data_statistics, "_TOGETHER", 0)
-    monkeypatch.setattr(tfrecord_batches, "_BATCH", 1)
-    much = compute_statistics(paths, make_schema())
-    few, much = ({tuple(feature.path.step): feature for feature in found.datasets[0].features} for found in (few, much))
-    assert few == much
+def features_by_path(statistics):
+    return {tuple(feature.path.step): feature for feature in statistics.datasets[0].features}
 
 
-@pytest.mark.parametrize("together", [0, 1 << 20])
-def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, monkeypatch, together):
-    monkeypatch.setattr(data_statistics, "_TOGETHER", together)
+def test_statistics_are_the_same_when_there_is_much_data(write):
+    records = *TRAIN, ("4", "a b b", "X X Y")
+    together = compute_statistics(write("train", *records)["train"], make_schema())
+    files = [path for record in records for path in write(f"file {record[0]}", record)[f"file {record[0]}"]]
+    apart = compute_statistics(files, make_schema(), batch_bytes=0)
+    assert features_by_path(together) == features_by_path(apart)
+
+
+@pytest.mark.parametrize("batch_bytes", [0, 1 << 20])
+def test_statistics_of_records_that_disagree_need_a_schema(write, make_example, batch_bytes):
     numbers = make_example({"id": "9"}, {"tokens": [1], "tags": ["X"]})
     paths = write("train", *TRAIN, numbers)["train"]
     with pytest.raises(SchemaError, match="the records do not agree on the types of their features"):
-        compute_statistics(paths, None)
+        compute_statistics(paths, None, batch_bytes=batch_bytes)
     assert compute_statistics(paths, make_schema()).datasets[0].num_examples == 3
