@@ -1,11 +1,11 @@
-"""Two ways to show a run: live on a terminal, and as plain lines anywhere else."""
+"""Shows the progress of a run: updated in place on a terminal, as plain lines anywhere else."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import rich.console
@@ -14,10 +14,17 @@ import rich.spinner
 import rich.table
 import rich.text
 
-from tfx_sequence.pipeline.runs.progress import Display, Numbers, Status, epoch_text, time_text, within_epoch
+from tfx_sequence.pipeline.runs.progress import (
+    Display,
+    Status,
+    TrainingProgress,
+    format_progress,
+    format_seconds,
+    is_within_epoch,
+)
 
 _LINE_SECONDS = 30.0
-"""So often a plain display writes a line within an epoch."""
+"""The least time between two lines about one epoch: seldom enough for a log, often enough to see that it goes on."""
 
 _MARKS: dict[Status, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -29,20 +36,20 @@ _MARKS: dict[Status, tuple[str, str]] = {
 }
 
 
-def display_on(stream: TextIO) -> Display:
-    """The display that fits `stream`: live if it is a terminal that can move its cursor, plain lines if not."""
-    live = stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-    return LiveDisplay(stream) if live else PlainDisplay(stream)
+def make_display(stream: TextIO) -> Display:
+    """Returns a LiveDisplay if `stream` is a terminal that can move its cursor, a PlainDisplay if not."""
+    can_move_cursor = stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return LiveDisplay(stream) if can_move_cursor else PlainDisplay(stream)
 
 
 class PlainDisplay:
-    """One line for each thing that happens."""
+    """A display that writes one line to `stream` for each event."""
 
-    def __init__(self, stream: TextIO) -> None:
-        """Writes to `stream`."""
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
+        self._clock = clock
         self._component = ""
-        self._told = time.monotonic()
+        self._last_line_at = clock()
 
     def __enter__(self) -> PlainDisplay:
         """Starts nothing."""
@@ -51,33 +58,36 @@ class PlainDisplay:
     def __exit__(self, *exception: object) -> None:
         """Ends nothing."""
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Writes the text."""
         print(text, file=self._stream, flush=True)
 
-    def planned(self, components: Sequence[str]) -> None:
-        """Writes how many there are."""
-        self.say(f"{len(components)} components to run")
+    def show_plan(self, components: Sequence[str]) -> None:
+        """Writes how many components there are."""
+        self.show_message(f"{len(components)} components to run")
 
-    def started(self, component: str) -> None:
-        """Writes that it runs."""
+    def show_start(self, component: str) -> None:
+        """Writes that the component runs."""
         self._component = component
-        self.say(f"{component}: running")
+        self.show_message(f"{component}: running")
 
-    def ended(self, component: str, status: Status, seconds: float) -> None:
-        """Writes how it ended, and how long it took."""
-        self.say(f"{component}: {status} ({time_text(seconds)})")
+    def show_end(self, component: str, status: Status, seconds: float) -> None:
+        """Writes how the component ended, and how long it took."""
+        self.show_message(f"{component}: {status} ({format_seconds(seconds)})")
 
-    def trained(self, numbers: Numbers) -> None:
-        """Writes the numbers of the epoch; of one that goes on only now and then."""
-        if within_epoch(numbers) and time.monotonic() - self._told < _LINE_SECONDS:
+    def show_training(self, progress: TrainingProgress) -> None:
+        """Writes the numbers of an epoch at its end, and every 30 seconds while it goes on."""
+        now = self._clock()
+        if is_within_epoch(progress) and now - self._last_line_at < _LINE_SECONDS:
             return
-        self._told = time.monotonic()
-        self.say(f"{self._component}: {epoch_text(numbers)}")
+        self._last_line_at = now
+        self.show_message(f"{self._component}: {format_progress(progress)}")
 
 
 @dataclasses.dataclass
 class _Row:
+    """One component of the table; `since` is when it started, `seconds` how long it took once it has ended."""
+
     status: Status = "pending"
     since: float = 0.0
     seconds: float = 0.0
@@ -85,10 +95,9 @@ class _Row:
 
 
 class LiveDisplay:
-    """A list of the components that is kept up to date in place."""
+    """A table of the components on `stream`, a terminal, that is kept up to date in place."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Draws on `stream`, a terminal."""
         self._rows: dict[str, _Row] = {}
         self._running = _Row()
         self._spinner = rich.spinner.Spinner("dots", style="cyan")
@@ -108,7 +117,7 @@ class LiveDisplay:
         self._live.stop()
 
     def __rich__(self) -> rich.console.RenderableType:
-        """The picture of this moment."""
+        """Draws the present state; rich calls this several times a second."""
         if not self._rows:
             return self._spinner if self._spinner.text else ""
         table = rich.table.Table.grid(padding=(0, 2))
@@ -118,35 +127,39 @@ class LiveDisplay:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
         for component, row in self._rows.items():
-            mark, style = _MARKS[row.status]
-            running = row.status == "running"
-            seconds = time.monotonic() - row.since if running else row.seconds
-            table.add_row(
-                self._spinner if running else rich.text.Text(mark, style),
-                rich.text.Text(component, "bold" if running else style if row.status == "failed" else ""),
-                rich.text.Text(row.status, style),
-                "" if row.status == "pending" else time_text(seconds),
-                rich.text.Text(row.note, "dim"),
-            )
+            table.add_row(*self._draw_cells(component, row))
         return table
 
-    def say(self, text: str) -> None:
+    def _draw_cells(self, component: str, row: _Row) -> list[rich.console.RenderableType]:
+        mark, style = _MARKS[row.status]
+        is_running = row.status == "running"
+        name_style = {"running": "bold", "failed": style}.get(row.status, "")
+        seconds = time.monotonic() - row.since if is_running else row.seconds
+        return [
+            self._spinner if is_running else rich.text.Text(mark, style),
+            rich.text.Text(component, name_style),
+            rich.text.Text(row.status, style),
+            "" if row.status == "pending" else format_seconds(seconds),
+            rich.text.Text(row.note, "dim"),
+        ]
+
+    def show_message(self, text: str) -> None:
         """Shows the text beside a spinner, until there are components to show."""
         self._spinner.text = text
 
-    def planned(self, components: Sequence[str]) -> None:
-        """Lists them."""
+    def show_plan(self, components: Sequence[str]) -> None:
+        """Lists the components."""
         self._spinner.text = ""
         self._rows = {component: _Row() for component in components}
 
-    def started(self, component: str) -> None:
-        """Starts its clock."""
+    def show_start(self, component: str) -> None:
+        """Starts the clock of the component."""
         self._running = self._rows[component] = _Row("running", since=time.monotonic())
 
-    def ended(self, component: str, status: Status, seconds: float) -> None:
-        """Stops its clock. What was noted of its training stays."""
+    def show_end(self, component: str, status: Status, seconds: float) -> None:
+        """Stops the clock of the component, and keeps the last note about its training."""
         self._rows[component] = _Row(status, seconds=seconds, note=self._running.note)
 
-    def trained(self, numbers: Numbers) -> None:
-        """Notes the numbers of the epoch, or of what there is of it."""
-        self._running.note = epoch_text(numbers)
+    def show_training(self, progress: TrainingProgress) -> None:
+        """Notes the numbers of the epoch beside the component that runs."""
+        self._running.note = format_progress(progress)

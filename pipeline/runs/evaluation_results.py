@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, from the artifact that it wrote."""
+"""Reads metrics and their confidence intervals from an evaluation artifact."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ METRICS_FILE = "metrics.json"
 
 
 def read_metrics(evaluation_uri: str) -> dict[str, Any]:
-    """Reads the metrics that an evaluation came to.
+    """Reads the metrics of an evaluation.
 
     Args:
       evaluation_uri: The folder of the evaluation artifact, with a `metrics.json` or with what TFX's Evaluator writes.
 
     Returns:
-      What `metrics.json` holds; or for TFX's Evaluator, metric name to value over the whole evaluation, not its slices.
+      The content of `metrics.json`; or for TFX's Evaluator, metric name to value over the whole evaluation, without its
+      slices.
 
     Raises:
       ValueError: if the folder holds neither.
@@ -27,7 +28,7 @@ def read_metrics(evaluation_uri: str) -> dict[str, Any]:
     if file.is_file():
         metrics: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return metrics
-    values = {name: _number(value) for name, value in _tfma_values(evaluation_uri)}
+    values = {name: _parse_number(value) for name, value in _read_tfma_values(evaluation_uri)}
     return {name: number for name, number in values.items() if number is not None}
 
 
@@ -45,20 +46,21 @@ def read_intervals(evaluation_uri: str) -> dict[str, tuple[float, float]]:
     """
     if (pathlib.Path(evaluation_uri) / METRICS_FILE).is_file():
         return {}
-    return {
-        name: (float(bounded["lowerBound"]), float(bounded["upperBound"]))
-        for name, value in _tfma_values(evaluation_uri)
-        if (bounded := value.get("boundedValue"))
-    }
+    intervals = {}
+    for name, value in _read_tfma_values(evaluation_uri):
+        bounds = value.get("boundedValue")
+        if bounds:
+            intervals[name] = (float(bounds["lowerBound"]), float(bounds["upperBound"]))
+    return intervals
 
 
-def _tfma_values(evaluation_uri: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The metrics over the whole evaluation, each as TFMA's JSON has it."""
+def _read_tfma_values(evaluation_uri: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the metrics over the whole evaluation, each value as a dict of TFMA's JSON."""
     import tensorflow_model_analysis as tfma
 
-    # TFMA takes a folder without an evaluation for an evaluation of nothing. A slice's key is a tuple of column and
-    # value; that of the whole is the empty tuple.
+    # A slice's key is a tuple of (column, value) pairs; the key of the whole evaluation is the empty tuple.
     whole = [outputs for key, outputs in tfma.load_eval_result(evaluation_uri).slicing_metrics if not key]
+    # Of a folder without an evaluation TFMA loads an empty one, without an error.
     if not whole:
         raise ValueError(f"{evaluation_uri} holds no evaluation: neither {METRICS_FILE} nor metrics of TFMA")
     for outputs in whole:
@@ -67,7 +69,8 @@ def _tfma_values(evaluation_uri: str) -> Iterator[tuple[str, Mapping[str, Any]]]
                 yield from metrics.items()
 
 
-def _number(value: Mapping[str, Any]) -> float | None:
-    """The value itself, with confidence intervals or without; None if it is no number. NaN comes as text."""
+def _parse_number(value: Mapping[str, Any]) -> float | None:
+    """Returns a metric's value, which lies elsewhere if it has a confidence interval; None if it is no number."""
+    # NaN comes as text, which float() reads.
     number = value.get("doubleValue", value.get("boundedValue", {}).get("value"))
     return None if number is None else float(number)

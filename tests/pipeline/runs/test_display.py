@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from tfx_sequence.pipeline.runs.display import LiveDisplay, PlainDisplay, display_on
-from tfx_sequence.pipeline.runs.progress import epoch_text, number_text, time_text
+from tfx_sequence.pipeline.runs.display import LiveDisplay, PlainDisplay, make_display
+from tfx_sequence.pipeline.runs.progress import format_number, format_progress, format_seconds
 
 EPOCH = {"epoch": 3, "epochs": 20, "loss": 0.41213, "eval_accuracy": 0.9, "tokens_per_second": 12345.6}
 
@@ -16,13 +16,13 @@ class Terminal(io.StringIO):
 
 def show(display):
     with display:
-        display.say("Loading ...")
-        display.planned(["Read", "Train", "Push"])
-        display.started("Read")
-        display.ended("Read", "reused", 0.04)
-        display.started("Train")
-        display.trained(EPOCH)
-        display.ended("Train", "failed", 75)
+        display.show_message("Loading ...")
+        display.show_plan(["Read", "Train", "Push"])
+        display.show_start("Read")
+        display.show_end("Read", "reused", 0.04)
+        display.show_start("Train")
+        display.show_training(EPOCH)
+        display.show_end("Train", "failed", 75)
 
 
 def test_plain_display_writes_a_line_for_each_event():
@@ -59,7 +59,7 @@ def test_live_display_shows_the_cursor_again_when_interrupted(monkeypatch):
 
     def interrupted():
         with LiveDisplay(stream) as display:
-            display.say("Loading ...")
+            display.show_message("Loading ...")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -77,7 +77,7 @@ def test_live_display_shows_the_cursor_again_when_interrupted(monkeypatch):
 )
 def test_display_is_live_only_when_the_stream_is_a_terminal(monkeypatch, stream, term, expected):
     monkeypatch.setenv("TERM", term)
-    assert isinstance(display_on(stream), expected)
+    assert isinstance(make_display(stream), expected)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_display_is_live_only_when_the_stream_is_a_terminal(monkeypatch, stream,
     ],
 )
 def test_number_text_fits_the_kind_of_number(value, expected):
-    assert number_text(value) == expected
+    assert format_number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,26 +101,25 @@ def test_number_text_fits_the_kind_of_number(value, expected):
     [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1:00 min"), (185.4, "3:05 min"), (3600, "60:00 min")],
 )
 def test_time_text_reads_well_at_any_length(seconds, expected):
-    assert time_text(seconds) == expected
+    assert format_seconds(seconds) == expected
 
 
 def test_epoch_text_tells_only_the_epoch_when_nothing_was_measured():
-    assert epoch_text({"epoch": 1, "epochs": 2}) == "epoch 1/2"
+    assert format_progress({"epoch": 1, "epochs": 2}) == "epoch 1/2"
 
 
 def test_epoch_text_tells_how_far_the_epoch_is_and_what_is_left():
     numbers = {"epoch": 1, "epochs": 2, "batch": 30, "batches": 400, "loss": 0.5, "seconds_left": 65.0}
-    assert epoch_text(numbers) == "epoch 1/2  batch 30/400  loss 0.5000  1:05 min left"
+    assert format_progress(numbers) == "epoch 1/2  batch 30/400  loss 0.5000  1:05 min left"
     del numbers["batches"], numbers["seconds_left"]
-    assert epoch_text(numbers) == "epoch 1/2  batch 30  loss 0.5000"
+    assert format_progress(numbers) == "epoch 1/2  batch 30  loss 0.5000"
 
 
-def test_plain_display_writes_a_line_within_an_epoch_only_now_and_then(monkeypatch):
+def test_plain_display_writes_a_line_within_an_epoch_only_now_and_then():
     now = 100.0
-    monkeypatch.setattr("tfx_sequence.pipeline.runs.display.time.monotonic", lambda: now)
     stream = io.StringIO()
-    display = PlainDisplay(stream)
+    display = PlainDisplay(stream, clock=lambda: now)
     for batch in range(1, 9):
         now += 10
-        display.trained({"epoch": 1, "epochs": 2, "batch": batch})
+        display.show_training({"epoch": 1, "epochs": 2, "batch": batch})
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["3", "6"]

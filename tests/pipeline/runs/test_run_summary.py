@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from tfx_sequence.pipeline.config.toml_file import load_config
-from tfx_sequence.pipeline.runs.run_summary import RunReport, flat, near
+from tfx_sequence.pipeline.runs.run_summary import RunReport, flatten_metrics, shorten_path
 from tfx_sequence.pipeline.runs.runner import ComponentResult, OutputArtifact, RunResult
 
 
@@ -65,7 +65,7 @@ def test_report_has_all_its_parts(config_file):
         "Finished in 1:02 min; 1 of 2 components reused",
         "Places\n"
         "  model      not pushed: the evaluation did not bless it\n"
-        f"  artifacts  {near(str(config_file.parent / 'runs' / 'tiny' / 'artifacts'))}\n"
+        f"  artifacts  {shorten_path(str(config_file.parent / 'runs' / 'tiny' / 'artifacts'))}\n"
         "  log        /log",
     ]
 
@@ -108,17 +108,17 @@ def test_report_is_empty_when_there_was_no_run():
     }
 
 
-def test_flat_gives_paths_and_numbers_only():
-    assert list(flat({"test": {"accuracy": 0.5, "by": {"NOUN": 1}}, "note": "text"})) == [
+def test_flatten_metrics_gives_paths_and_numbers_only():
+    assert list(flatten_metrics({"test": {"accuracy": 0.5, "by": {"NOUN": 1}}, "note": "text"})) == [
         ("test.accuracy", 0.5),
         ("test.by.NOUN", 1),
     ]
 
 
 @pytest.mark.parametrize(("path", "expected"), [("a/b", os.path.join("a", "b")), ("../c", None), ("", ".")])
-def test_near_is_relative_only_when_the_path_is_below(tmp_path, monkeypatch, path, expected):
+def test_shorten_path_is_relative_only_when_the_path_is_below(tmp_path, monkeypatch, path, expected):
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
     whole = str((pathlib.Path(here) / path).resolve())
-    assert near(whole) == (expected or whole)
+    assert shorten_path(whole) == (expected or whole)

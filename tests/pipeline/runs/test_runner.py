@@ -18,20 +18,20 @@ class Recorder:
     def __exit__(self, *exception):
         pass
 
-    def say(self, text):
+    def show_message(self, text):
         self.events.append(("say", text))
 
-    def planned(self, components):
+    def show_plan(self, components):
         self.events.append(("planned", *components))
 
-    def started(self, component):
+    def show_start(self, component):
         self.events.append(("started", component))
 
-    def ended(self, component, status, seconds):
+    def show_end(self, component, status, seconds):
         assert seconds >= 0
         self.events.append(("ended", component, status))
 
-    def trained(self, numbers):
+    def show_training(self, numbers):
         self.events.append(("trained", numbers["epoch"]))
 
 

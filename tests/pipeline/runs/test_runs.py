@@ -28,8 +28,8 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.pipeline.runs import runner
-from tfx_sequence.pipeline.runs.display import display_on
-from tfx_sequence.pipeline.runs.run_summary import Report
+from tfx_sequence.pipeline.runs.display import make_display
+from tfx_sequence.pipeline.runs.run_summary import RunReport
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ class Run(NamedTuple):
 
     folder: Path
     result: runner.RunResult
-    report: Report
+    report: RunReport
     eval_losses: list[float]
     said: list[str]
 
@@ -159,12 +159,12 @@ def _run(folder: Path, text: str) -> Run:
     for logger in loggers:
         logger.addHandler(log)
         logger.setLevel(logging.INFO)
-    with display_on(io.StringIO()) as display:
+    with make_display(io.StringIO()) as display:
         result = runner.run(create_pipeline(config), display)
     for logger in loggers:
         logger.removeHandler(log)
     assert result.error is None, result.error
-    return Run(folder, result, Report(config, result), log.eval_losses, log.said)
+    return Run(folder, result, RunReport(config, result), log.eval_losses, log.said)
 
 
 @pytest.fixture(scope="module")
