@@ -1,4 +1,4 @@
-"""What is wrong with a config, in the words of the file that it was written in."""
+"""Says what is wrong with a config in the words of the file: keys as TOML writes them, not paths of Python."""
 
 from __future__ import annotations
 
@@ -6,133 +6,142 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import pydantic
 
+_MAX_VALUE_LENGTH = 200
+"""Characters of a value in a message: enough to find it in the file, and little enough for a terminal."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a config.
+    """One thing that is wrong with a config.
 
     Attributes:
       key: The key's path as TOML writes it, such as `training.epochs`; empty for the file as a whole.
       message: What is allowed there, or what to do.
-      given: The value as TOML or JSON would write it; None where showing it would not help.
+      value: The value as TOML or JSON would write it; None where showing it would not help.
     """
 
     key: str
     message: str
-    given: str | None = None
+    value: str | None = None
 
     def __str__(self) -> str:
-        """One line: `training.epochs = 0: must be greater than or equal to 1`."""
-        subject = self.key if self.given is None else f"{self.key} = {self.given}"
+        """Returns one line: `training.epochs = 0: must be greater than or equal to 1`."""
+        subject = self.key if self.value is None else f"{self.key} = {self.value}"
         return f"{subject}: {self.message}" if subject else self.message
 
 
 class ConfigError(ValueError):
-    """A config file that cannot be used. Its message names the file and lists every problem, one a line."""
+    """A config file cannot be used. The message names the file and lists every problem, one a line."""
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
-        """Lists `problems` under the name of `file`."""
         super().__init__(file, problems)
         self.file = file
         self.problems = problems
 
     def __str__(self) -> str:
-        """The file, then its problems: on the same line if there is only one."""
+        """Returns the file and its problems, on the same line if there is only one."""
         if len(self.problems) == 1:
             return f"{self.file}: {self.problems[0]}"
         return "\n  ".join([f"{self.file}: {len(self.problems)} problems", *map(str, self.problems)])
 
 
-class Contradictions(ValueError):
-    """Settings that are each allowed and do not go together. Raised within pydantic, which keeps it in `ctx`."""
+class ContradictionError(ValueError):
+    """Settings that are each allowed do not go together. Raised within pydantic, which keeps it in `ctx`."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        """Holds all of them."""
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
 
 
-def problems_in(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> Iterator[Problem]:
-    """Puts pydantic's errors about `model` into the words of the file."""
+def translate_errors(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> Iterator[Problem]:
+    """Yields pydantic's errors about `model` in the words of the file."""
     for detail in error.errors(include_url=False):
-        reason = detail.get("ctx", {}).get("error")
-        if isinstance(reason, Contradictions):
-            yield from reason.problems
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, ContradictionError):
+            yield from cause.problems
         else:
-            yield _problem(detail, model)
+            yield _translate_error(detail, model)
 
 
-def _problem(detail: Mapping[str, Any], model: type[pydantic.BaseModel]) -> Problem:
-    # pydantic marks an error about a table's key, not its value, by this last item.
-    location = [item for item in detail["loc"] if item != "[key]"]
-    key = dotted(location)
-    if detail["type"] == "missing":
-        return Problem(key, "required, but not given")
-    if detail["type"] == "extra_forbidden":
-        return Problem(key, _unknown(location, model))
-    message = re.sub(r"^(Input|String|Value|Dictionary|Tuple) should ", "must ", detail["msg"])
-    message = (
-        message.removeprefix("Value error, ").replace("an object", "a table").replace("a valid dictionary", "a table")
-    )
-    return Problem(key, message, shown(detail["input"]) if location == list(detail["loc"]) else None)
-
-
-def dotted(location: list[str | int]) -> str:
-    """A path as TOML writes it: `transform.tokens.affixes[1]`, with quotes where a bare key cannot stand."""
-    parts = (f"[{item}]" if isinstance(item, int) else f".{_bare_or_quoted(item)}" for item in location)
+def format_key(path: Sequence[str | int]) -> str:
+    """Formats a path as TOML writes it: `transform.tokens.affixes[1]`, with quotes where a bare key cannot stand."""
+    parts = (f"[{item}]" if isinstance(item, int) else f".{_quote_if_needed(item)}" for item in path)
     return "".join(parts).removeprefix(".")
 
 
-def shown(value: Any) -> str | None:
-    """A value as TOML writes it, cut at 200 characters; None for a table, whose keys the message names."""
+def format_value(value: Any) -> str | None:
+    """Formats a value as TOML writes it, cut at 200 characters; None for a table, whose keys the message names."""
     if isinstance(value, Mapping | pydantic.BaseModel):
         return None
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[: _MAX_VALUE_LENGTH - 3]}..."
 
 
-def _bare_or_quoted(key: str) -> str:
+def _translate_error(detail: Mapping[str, Any], model: type[pydantic.BaseModel]) -> Problem:
+    # pydantic ends the path of an error about a table's key, not its value, with "[key]".
+    path = [item for item in detail["loc"] if item != "[key]"]
+    is_about_value = len(path) == len(detail["loc"])
+    key = format_key(path)
+    if detail["type"] == "missing":
+        return Problem(key, "required, but not given")
+    if detail["type"] == "extra_forbidden":
+        return Problem(key, _suggest_keys(path, model))
+    return Problem(key, _translate_message(detail["msg"]), format_value(detail["input"]) if is_about_value else None)
+
+
+def _translate_message(message: str) -> str:
+    """Puts a message of pydantic into the words of TOML: `Input should be an object` -> `must be a table`."""
+    message = re.sub(r"^(Input|String|Value|Dictionary|Tuple) should ", "must ", message)
+    message = message.removeprefix("Value error, ")
+    return message.replace("an object", "a table").replace("a valid dictionary", "a table")
+
+
+def _quote_if_needed(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def _unknown(location: list[str | int], model: type[pydantic.BaseModel]) -> str:
-    key = str(location[-1])
-    known = list(_table(model, location[:-1]).model_fields)
-    near = difflib.get_close_matches(key, known) or [path for path in _paths(model) if path.endswith(f".{key}")]
-    if near:
-        return f"unknown key; did you mean {' or '.join(near)}?"
+def _suggest_keys(path: Sequence[str | int], model: type[pydantic.BaseModel]) -> str:
+    """Suggests a key of like spelling in the same table, or else one of the same name in another table."""
+    key = str(path[-1])
+    known = list(_find_table(model, path[:-1]).model_fields)
+    candidates = difflib.get_close_matches(key, known) or [
+        other for other in _list_keys(model) if other.endswith(f".{key}")
+    ]
+    if candidates:
+        return f"unknown key; did you mean {' or '.join(candidates)}?"
     return f"unknown key; the keys here are {', '.join(known)}"
 
 
-def _table(model: type[pydantic.BaseModel], location: list[str | int]) -> type[pydantic.BaseModel]:
-    """The model of the table at `location`, found through fields, optional fields and tables of tables."""
-    for item in location:
+def _find_table(model: type[pydantic.BaseModel], path: Sequence[str | int]) -> type[pydantic.BaseModel]:
+    """Returns the model of the table at `path`, found through fields, optional fields and tables of tables."""
+    for item in path:
         field = model.model_fields.get(str(item))
-        # In a table of tables the item is a name that the user chose: the model stays.
-        model = model if field is None else next(_models(field.annotation), model)
+        # In a table of tables, such as `features`, the item is a name that the user chose: the model stays.
+        if field is not None:
+            model = next(_find_models(field.annotation), model)
     return model
 
 
-def _models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
-    """The models that an annotation names: `X`, `X | None`, `dict[str, X]`."""
+def _find_models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
+    """Yields the models that an annotation names: `X`, `X | None`, `dict[str, X]`."""
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models(argument)
+        yield from _find_models(argument)
 
 
-def _paths(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every key that a file may have, as a path; a name that the user chooses is `<name>`."""
+def _list_keys(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yields the path of every key that a file may have; a name that the user chooses is `<name>`."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
-        inner = next(_models(field.annotation), None)
+        inner = next(_find_models(field.annotation), None)
         if inner is None:
             yield path
         else:
-            named = ".<name>" if "dict" in str(field.annotation) else ""
-            yield from _paths(inner, f"{path}{named}.")
+            any_name = ".<name>" if "dict" in str(field.annotation) else ""
+            yield from _list_keys(inner, f"{path}{any_name}.")

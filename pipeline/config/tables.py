@@ -1,6 +1,6 @@
-"""The settings of a whole pipeline, as typed values. `config_file` reads them from TOML.
+"""Defines the config of a whole pipeline as typed values; `toml_file` reads them from TOML.
 
-Each field is a table of the file, and each table is the settings of one component, under the component's own names::
+Each field of `Config` is a table of the file. Most tables are the settings of one component, under its own names::
 
     [pipeline] -> PipelineConfig      [transform.<feature>] -> VocabularyConfig
     [data]     -> DataConfig          [numbers.<feature>]   -> NumberConfig
@@ -13,56 +13,49 @@ Each field is a table of the file, and each table is the settings of one compone
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pydantic
 
-from tfx_sequence.components.sequence_evaluator.config_checks import (
-    find_metric_problems,
-    find_slice_problems,
-    find_threshold_problems,
-)
-from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
-from tfx_sequence.components.sequence_trainer.config import checks as model_checks
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.config.tuning import TuningConfig
-from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig, transformed_spec
-from tfx_sequence.components.sequence_transform.config_checks import contradictions
-from tfx_sequence.pipeline.config.data_folder import data_folder, is_package
-from tfx_sequence.pipeline.config.problems import Contradictions, Problem, dotted, problems_in, shown
+from tfx_sequence.components.sequence_transform.config import NumberConfig, TransformConfig
+from tfx_sequence.pipeline.config.checks import find_contradictions
+from tfx_sequence.pipeline.config.data_folder import is_package, resolve_data_folder
+from tfx_sequence.pipeline.config.problems import ContradictionError
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 FOLDER = "folder"
-"""The key of the validation context that names the folder which relative paths are relative to."""
+"""The key of the validation context that holds the folder which relative paths are relative to."""
 
 
-def _absolute(path: str, info: pydantic.ValidationInfo) -> str:
+def _make_absolute(path: str, info: pydantic.ValidationInfo) -> str:
+    # Neither a package's data nor a bucket is relative to any folder.
     if is_package(path) or "://" in path:
         return path
     base = pathlib.Path((info.context or {}).get(FOLDER, "."))
     return str((base / pathlib.Path(path).expanduser()).absolute().resolve())
 
 
-def _globs(files: Any) -> Any:
+def _check_patterns(files: Any) -> Any:
     if isinstance(files, str):
         return files
-    if isinstance(files, dict) and files and all(isinstance(glob, str) for glob in files.values()):
+    if isinstance(files, dict) and files and all(isinstance(pattern, str) for pattern in files.values()):
         return files
     raise ValueError('must be one pattern such as "*.conllu", or a table of a pattern for each split')
 
 
-def _known_rules(severities: dict[str, Severity]) -> dict[str, Severity]:
+def _check_rules(severities: dict[str, Severity]) -> dict[str, Severity]:
     check_severities(severities)
     return severities
 
 
-_Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_absolute)]
+_Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_make_absolute)]
 _Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
@@ -86,14 +79,14 @@ class PipelineConfig(Frozen):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _default_root(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "root" not in given:
-            return {**given, "root": f"runs/{given.get('name')}"}
-        return given
+    def _set_default_root(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "root" not in values:
+            return {**values, "root": f"runs/{values.get('name')}"}
+        return values
 
     @property
     def artifacts_dir(self) -> str:
-        """Where components write: TFX's pipeline root."""
+        """The folder of artifacts, which is TFX's pipeline root."""
         return f"{self.root}/artifacts"
 
     @property
@@ -103,12 +96,12 @@ class PipelineConfig(Frozen):
 
     @property
     def logs_dir(self) -> str:
-        """Where runs log."""
+        """The folder of logs, one file a run."""
         return f"{self.root}/logs"
 
     @property
     def beam_args(self) -> list[str]:
-        """What Beam is told.
+        """The arguments of Beam.
 
         The runner is named by its class: newer versions of Beam take `DirectRunner` to mean Prism, a binary that they
         download, and errors would then come back as text.
@@ -117,7 +110,7 @@ class PipelineConfig(Frozen):
             "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
             f"--direct_running_mode={'in_memory' if self.workers == 1 else 'multi_processing'}",
             f"--direct_num_workers={self.workers}",
-            # No container is used. TFX packs itself for every component, in seconds, unless something like this is set.
+            # No container is used, but unless one is named, TFX packs itself for every component, which takes seconds.
             "--sdk_container_image=none",
         ]
 
@@ -142,7 +135,7 @@ class DataConfig(ReadConfig):
     """
 
     input: _Path
-    files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_globs)]
+    files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_check_patterns)]
     split: DataSplitConfig = DataSplitConfig()
     write: WriteConfig = WriteConfig()
 
@@ -153,12 +146,31 @@ class DataConfig(ReadConfig):
         Raises:
           ValueError: if it is in a Python package that is not installed, or has no such folder.
         """
-        return data_folder(self.input)
+        return resolve_data_folder(self.input)
+
+    @property
+    def is_given_in_splits(self) -> bool:
+        """Whether `files` has a pattern for each split; if not, records are divided by `split`."""
+        return not isinstance(self.files, str)
+
+    def name_patterns(self, undivided: str) -> dict[str, str]:
+        """Returns split name to pattern; one pattern, of records that are yet to be divided, is named `undivided`."""
+        return {undivided: self.files} if isinstance(self.files, str) else self.files
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in order."""
-        return tuple(self.split.shares if isinstance(self.files, str) else self.files)
+        return tuple(self.files if self.is_given_in_splits else self.split.shares)
+
+    @property
+    def split_config(self) -> SplitConfig | None:
+        """How records are divided; None if they come in splits."""
+        return None if self.is_given_in_splits else self.split
+
+    @property
+    def read_config(self) -> ReadConfig:
+        """The settings of the reader alone."""
+        return ReadConfig(**{name: getattr(self, name) for name in ReadConfig.model_fields})
 
 
 class LengthConfig(Frozen):
@@ -189,7 +201,7 @@ class ValidationConfig(Frozen):
     """
 
     fail_on: FailOn = "error"
-    severities: Annotated[dict[str, Severity], pydantic.AfterValidator(_known_rules)] = pydantic.Field(
+    severities: Annotated[dict[str, Severity], pydantic.AfterValidator(_check_rules)] = pydantic.Field(
         default_factory=dict
     )
 
@@ -205,8 +217,8 @@ class PipelineTrainingConfig(TrainingConfig):
     warm_start: bool = False
 
     @property
-    def of_trainer(self) -> TrainingConfig:
-        """What the trainer itself is told."""
+    def trainer_config(self) -> TrainingConfig:
+        """The settings of the trainer itself, which takes the model to start from as an input."""
         return TrainingConfig(**self.model_dump(exclude={"warm_start"}))
 
 
@@ -266,27 +278,15 @@ class Config(Frozen):
     serving: ServingConfig = ServingConfig()
 
     @pydantic.model_validator(mode="after")
-    def _check(self) -> Config:
-        try:
-            spec = self.spec
-        except pydantic.ValidationError as error:
-            problems = [*_spec_problems(error), *self._split_problems()]
-        else:
-            transformed = transformed_spec(spec, self.transform)
-            problems = [
-                *self._role_problems(spec, transformed),
-                *self._transform_problems(spec),
-                *self._model_problems(transformed),
-                *self._split_problems(),
-                *self._evaluation_problems(transformed),
-            ]
+    def _refuse_contradictions(self) -> Config:
+        problems = tuple(find_contradictions(self))
         if problems:
-            raise Contradictions(tuple(problems))
+            raise ContradictionError(problems)
         return self
 
     @property
     def spec(self) -> SequenceSpec:
-        """What a record is."""
+        """The features of a record, and how long it may be."""
         return SequenceSpec(features=self.features, **self.sequence.model_dump(exclude={"max_steps"}))
 
     @property
@@ -295,72 +295,6 @@ class Config(Frozen):
         return self.serving.dir or f"{self.pipeline.root}/serving"
 
     def to_toml(self) -> dict[str, Any]:
-        """The settings as tables that TOML can write, defaults left out; reading them gives an equal config."""
+        """Returns the settings as tables that TOML can write, without defaults; reading them gives an equal config."""
         tables: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         return tables
-
-    def _role_problems(self, spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Problem]:
-        for role in ("input", "label"):
-            if not transformed.with_role(role):
-                yield Problem("features", f'at least one feature must have role = "{role}"; none has')
-        for label, feature in spec.with_role("label").items():
-            for name, other in spec.with_role("input").items():
-                if (spec.source(name), other.context) == (spec.source(label), feature.context):
-                    message = f"what is to be predicted cannot be an input too, and {name} is"
-                    yield Problem(dotted(["features", label, "source"]), message, shown(spec.source(label)))
-
-    def _transform_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
-        for problem in contradictions(spec, self.transform, self.numbers):
-            value: Any = self.model_dump(mode="json")
-            for key in problem.path:
-                value = value[key]
-            yield Problem(dotted([*problem.path]), problem.message, shown(value))
-
-    def _model_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
-        for name in model_checks.unserved_inputs(spec.with_role("input")):
-            yield Problem(dotted(["features", name]), model_checks.NEEDED_NAME)
-        for problem in model_checks.contradictions(spec, self.model):
-            yield Problem(dotted([*problem.path]), problem.message)
-        if self.training.window is not None:
-            of_record = [name for name, feature in spec.with_role("label").items() if feature.context]
-            for message in model_checks.window_problems(self.model, of_record):
-                yield Problem("training.window", message, shown(self.training.window))
-
-    def _split_problems(self) -> Iterator[Problem]:
-        splits = self.data.splits
-        given = not isinstance(self.data.files, str)
-        if given and "split" in self.data.model_fields_set:
-            yield Problem("data.split", "goes with one pattern in data.files; data.files already names the splits")
-        for name in ("train", "eval"):
-            if name not in splits:
-                where = "data.files" if given else "data.split.shares"
-                yield Problem(where, f"there must be a split {name!r}; there are {', '.join(splits)}")
-        for key, named in (("evaluation.splits", self.evaluation.splits), ("serving.infer", self.serving.infer)):
-            for name in named:
-                if name not in splits:
-                    yield Problem(key, f"no split {name!r}; there are {', '.join(splits)}", shown(named))
-        for name in self.data.split.features:
-            if name not in self.features:
-                value = shown(self.data.split.features)
-                message = f"no feature {name!r}; there are {', '.join(self.features)}"
-                yield Problem("data.split.features", message, value)
-
-    def _evaluation_problems(self, spec: SequenceSpec) -> Iterator[Problem]:
-        further = self.evaluation.metrics
-        problems = list(find_metric_problems(spec, further))
-        for _, message in problems:
-            yield Problem("evaluation.metrics", message, shown(further))
-        # The figures of a metric that cannot be used are not known, so thresholds of them cannot be judged.
-        if not problems:
-            for name, message in find_threshold_problems(
-                list_metrics(spec, further=further), self.evaluation.thresholds
-            ):
-                yield Problem(dotted(["evaluation", "thresholds", name]), message)
-        for _, message in find_slice_problems(spec, self.evaluation.slices):
-            yield Problem("evaluation.slices", message, shown(self.evaluation.slices))
-
-
-def _spec_problems(error: pydantic.ValidationError) -> Iterator[Problem]:
-    for problem in problems_in(error, SequenceSpec):
-        table = "sequence." if problem.key in LengthConfig.model_fields else ""
-        yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.given)

@@ -1,4 +1,4 @@
-"""Configs as TOML files."""
+"""Reads a config from a TOML file, and checks that its input is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
-from tfx_sequence.pipeline.config.problems import ConfigError, Problem, dotted, problems_in, shown
+from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_key, format_value, translate_errors
 from tfx_sequence.pipeline.config.tables import FOLDER, Config, DataConfig
 
 if sys.version_info >= (3, 11):
@@ -35,24 +35,26 @@ def load_config(path: str | os.PathLike[str]) -> Config:
       ConfigError: if the file cannot be read or holds anything that is not allowed, or if input files are missing.
     """
     config = read_config(path)
-    if problems := tuple(_missing_input(config.data)) or tuple(_misread_input(config)):
+    problems = tuple(_check_input_files(config.data)) or tuple(_check_reader(config))
+    if problems:
         raise ConfigError(os.fspath(path), problems)
     return config
 
 
 def read_config(path: str | os.PathLike[str]) -> Config:
-    """Reads a config whose input files are of no concern; otherwise what `load_config` does."""
+    """Reads a config as `load_config` does, but without a look at its input files."""
     file = os.fspath(path)
-    # Strict: `epochs = "20"` and `epochs = true` are mistakes. Through JSON, where a list may become a tuple.
-    text = json.dumps(_read_toml(file), default=str)
+    # Strict, for `epochs = "20"` and `epochs = true` are mistakes. Through JSON, for only there strict pydantic lets a
+    # list be a tuple.
+    text = json.dumps(_parse_toml(file), default=str)
     folder = str(pathlib.Path(file).absolute().parent)
     try:
         return Config.model_validate_json(text, strict=True, context={FOLDER: folder})
     except pydantic.ValidationError as error:
-        raise ConfigError(file, tuple(problems_in(error, Config))) from None
+        raise ConfigError(file, tuple(translate_errors(error, Config))) from None
 
 
-def _read_toml(file: str) -> dict[str, Any]:
+def _parse_toml(file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(pathlib.Path(file).read_text(encoding="utf-8"))
     except OSError as error:
@@ -63,29 +65,29 @@ def _read_toml(file: str) -> dict[str, Any]:
         raise ConfigError(file, (Problem("", f"not TOML: {error}"),)) from None
 
 
-def _missing_input(data: DataConfig) -> Iterator[Problem]:
+def _check_input_files(data: DataConfig) -> Iterator[Problem]:
     try:
         folder = data.folder
     except ValueError as error:
-        yield Problem("data.input", str(error), shown(data.input))
+        yield Problem("data.input", str(error), format_value(data.input))
         return
     if "://" in folder:
+        # A bucket is looked at once the run begins: here nothing may wait for a network.
         return
     if not os.path.isdir(folder):
-        yield Problem("data.input", "there is no such folder", shown(folder))
+        yield Problem("data.input", "there is no such folder", format_value(folder))
         return
-    patterns = {"": data.files} if isinstance(data.files, str) else data.files
-    for split, pattern in patterns.items():
+    for split, pattern in data.name_patterns("").items():
         if not glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True):
-            key = dotted(["data", "files", split] if split else ["data", "files"])
-            yield Problem(key, f"no file in {folder} matches", shown(pattern))
+            path = ["data", "files", split] if split else ["data", "files"]
+            yield Problem(format_key(path), f"no file in {folder} matches", format_value(pattern))
 
 
-def _misread_input(config: Config) -> Iterator[Problem]:
-    """What the reader of the format does not take."""
+def _check_reader(config: Config) -> Iterator[Problem]:
+    """Checks that the reader of the format takes the options and the features."""
     if ":" in config.data.format:
-        return  # What a project brings with it can be imported once the run begins.
+        return  # A reader of the project's own can be imported only once the run begins.
     try:
-        check_settings(config.spec, config.data, config.data.split if isinstance(config.data.files, str) else None)
+        check_settings(config.spec, config.data, config.data.split_config)
     except ValueError as error:
         yield Problem("data", str(error))

@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from tfx_sequence.pipeline.config.data_folder import data_folder
+from tfx_sequence.pipeline.config.data_folder import resolve_data_folder
 
 
 @pytest.fixture
@@ -25,26 +25,26 @@ def distribution(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("folder", ["corpora/web", "corpora", "data", "data/deep", "data/deep/er", "data/"])
 def test_data_folder_finds_the_folder_when_the_distribution_is_installed(distribution, folder):
-    assert pathlib.Path(data_folder(f"package:corpora/{folder}")) == distribution / folder
+    assert pathlib.Path(resolve_data_folder(f"package:corpora/{folder}")) == distribution / folder
 
 
 def test_data_folder_gives_a_plain_folder_as_it_is():
-    assert data_folder("/some/where") == "/some/where"
+    assert resolve_data_folder("/some/where") == "/some/where"
 
 
 @pytest.mark.parametrize("folder", ["dat", "dataset.txt", "web"])
 def test_data_folder_says_so_when_the_distribution_has_no_such_folder(distribution, folder):
     message = rf"^the Python package 'corpora' is installed, but has no folder '{folder}' among its files$"
     with pytest.raises(ValueError, match=message):
-        data_folder(f"package:corpora/{folder}")
+        resolve_data_folder(f"package:corpora/{folder}")
 
 
 def test_data_folder_says_what_to_install_when_the_distribution_is_missing():
     with pytest.raises(ValueError, match=r"^the Python package 'no-such' is not installed; .*: pip install no-such$"):
-        data_folder("package:no-such/data")
+        resolve_data_folder("package:no-such/data")
 
 
 @pytest.mark.parametrize("name", ["package:", "package:corpora", "package:/data", "package:corpora/"])
 def test_data_folder_says_the_form_when_it_is_wrong(name):
     with pytest.raises(ValueError, match=r"^must have the form package:<distribution>/<folder>, but is "):
-        data_folder(name)
+        resolve_data_folder(name)

@@ -1,0 +1,128 @@
+"""Finds settings of a config that are each allowed, yet contradict each other across tables.
+
+pydantic checks each table by itself; here is what needs more than one of them. What a component can check by itself
+stands with the component, and is told here in the words of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pydantic
+
+from tfx_sequence.components.sequence_evaluator.config_checks import (
+    find_metric_problems,
+    find_slice_problems,
+    find_threshold_problems,
+)
+from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
+from tfx_sequence.components.sequence_trainer.config import checks as model_checks
+from tfx_sequence.components.sequence_transform.config import transformed_spec
+from tfx_sequence.components.sequence_transform.config_checks import contradictions as transform_contradictions
+from tfx_sequence.pipeline.config.problems import Problem, format_key, format_value, translate_errors
+from tfx_sequence.schemas.spec import SequenceSpec
+
+if TYPE_CHECKING:
+    from tfx_sequence.pipeline.config.tables import Config
+
+_REQUIRED_SPLITS = ("train", "eval")
+"""The trainer trains on the one, and judges each epoch by the other."""
+
+
+def find_contradictions(config: Config) -> Iterator[Problem]:
+    """Yields all contradictions of a config, table by table."""
+    try:
+        spec = config.spec
+    except pydantic.ValidationError as error:
+        # Without a spec, most other checks have nothing to check against.
+        yield from _translate_spec_errors(error, config)
+        yield from _check_splits(config)
+        return
+    transformed = transformed_spec(spec, config.transform)
+    yield from _check_roles(spec, transformed)
+    yield from _check_transform(config, spec)
+    yield from _check_model(config, transformed)
+    yield from _check_splits(config)
+    yield from _check_evaluation(config, transformed)
+
+
+def _translate_spec_errors(error: pydantic.ValidationError, config: Config) -> Iterator[Problem]:
+    """Yields errors about a SequenceSpec, which a config holds in two tables: `features` and `sequence`."""
+    for problem in translate_errors(error, SequenceSpec):
+        table = "sequence." if problem.key in type(config.sequence).model_fields else ""
+        yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.value)
+
+
+def _check_roles(spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Problem]:
+    """Checks that there is something to predict, something to predict it from, and that the two differ."""
+    for role in ("input", "label"):
+        if not transformed.with_role(role):
+            yield Problem("features", f'at least one feature must have role = "{role}"; none has')
+    for label, label_feature in spec.with_role("label").items():
+        for name, feature in spec.with_role("input").items():
+            if spec.source(name) == spec.source(label) and feature.context == label_feature.context:
+                key = format_key(["features", label, "source"])
+                message = f"what is to be predicted cannot be an input too, and {name} is"
+                yield Problem(key, message, format_value(spec.source(label)))
+
+
+def _check_transform(config: Config, spec: SequenceSpec) -> Iterator[Problem]:
+    """Checks that the settings of `transform` and `numbers` fit the features that they are for."""
+    for wrong in transform_contradictions(spec, config.transform, config.numbers):
+        in_transform = wrong.feature in config.transform
+        table = "transform" if in_transform else "numbers"
+        settings = config.transform[wrong.feature] if in_transform else config.numbers[wrong.feature]
+        if wrong.setting is None:
+            yield Problem(format_key([table, wrong.feature]), wrong.message)
+        else:
+            value = format_value(settings.model_dump(mode="json")[wrong.setting])
+            yield Problem(format_key([table, wrong.feature, wrong.setting]), wrong.message, value)
+
+
+def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]:
+    """Checks that the model fits the transformed features, and that training in windows fits the model."""
+    for name in model_checks.unserved_inputs(transformed.with_role("input")):
+        yield Problem(format_key(["features", name]), model_checks.NEEDED_NAME)
+    for wrong in model_checks.contradictions(transformed, config.model):
+        yield Problem(format_key(["model", *wrong.key.split(".")]), wrong.message)
+    window = config.training.window
+    if window is not None:
+        context_labels = [name for name, feature in transformed.with_role("label").items() if feature.context]
+        for message in model_checks.window_problems(config.model, context_labels):
+            yield Problem("training.window", message, format_value(window))
+
+
+def _check_splits(config: Config) -> Iterator[Problem]:
+    """Checks that splits and features which other tables name do exist."""
+    splits = config.data.splits
+    if config.data.is_given_in_splits and "split" in config.data.model_fields_set:
+        yield Problem("data.split", "goes with one pattern in data.files; data.files already names the splits")
+    for name in _REQUIRED_SPLITS:
+        if name not in splits:
+            key = "data.files" if config.data.is_given_in_splits else "data.split.shares"
+            yield Problem(key, f"there must be a split {name!r}; there are {', '.join(splits)}")
+    uses = {"evaluation.splits": config.evaluation.splits, "serving.infer": config.serving.infer}
+    for key, names in uses.items():
+        for name in names:
+            if name not in splits:
+                yield Problem(key, f"no split {name!r}; there are {', '.join(splits)}", format_value(names))
+    for name in config.data.split.features:
+        if name not in config.features:
+            message = f"no feature {name!r}; there are {', '.join(config.features)}"
+            yield Problem("data.split.features", message, format_value(config.data.split.features))
+
+
+def _check_evaluation(config: Config, transformed: SequenceSpec) -> Iterator[Problem]:
+    """Checks that metrics fit the labels, that thresholds name figures, and that slices name features."""
+    evaluation = config.evaluation
+    metric_problems = list(find_metric_problems(transformed, evaluation.metrics))
+    for _, message in metric_problems:
+        yield Problem("evaluation.metrics", message, format_value(evaluation.metrics))
+    # The figures of a metric that cannot be used are not known, so thresholds of them cannot be judged.
+    if not metric_problems:
+        metrics = list_metrics(transformed, further=evaluation.metrics)
+        for name, message in find_threshold_problems(metrics, evaluation.thresholds):
+            yield Problem(format_key(["evaluation", "thresholds", name]), message)
+    for _, message in find_slice_problems(transformed, evaluation.slices):
+        yield Problem("evaluation.slices", message, format_value(evaluation.slices))
