@@ -1,1 +1,1 @@
-"""Asking a pushed model about text or files."""
+"""Asking a pushed model about text, or about files of records."""

@@ -1,4 +1,4 @@
-"""Answers for files of records, by Beam: file by file, each in its own order."""
+"""Writes a model's answers for files of records with Beam: file by file, each in its own order."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.pipeline.prediction.answers import FORMS, Answered, Joiner
+from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord, PieceJoiner
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import SequenceSpec
 
-_BATCHES = 8
-"""So many batches of the file are answered together, some thousand records: enough to find others of like length."""
+_READ_BATCHES = 8
+"""Batches of a file that are answered together, some thousand records: enough to find others of like length."""
 
 
-class _File(NamedTuple):
-    """What is read, and what is written of it."""
+class _FilePair(NamedTuple):
+    """A file of records, and the file of the answers about them."""
 
     records: str
     answers: str
@@ -31,7 +31,7 @@ def predict_files(
     splits: Mapping[str, Sequence[str]],
     spec: SequenceSpec,
     output: str,
-    form: str,
+    answer_format: str,
     make_pipeline: Callable[[], AbstractContextManager[Any]],
 ) -> list[str]:
     """Writes the model's answers for every record.
@@ -39,61 +39,65 @@ def predict_files(
     Args:
       model: A SavedModel, or a serving folder.
       splits: Split name to TFRecord files of SequenceExamples that keep the spec, in order.
-      spec: What the records are: the model's inputs, and whatever else is to come out beside the answers.
-      output: The folder to write to; `<split>-00000-of-00001.<form>` for each file.
-      form: One of `FORMS`.
+      spec: The features of the records: the model's inputs, and whatever else is to come out beside the answers.
+      output: The folder to write to; `<split>-00000-of-00001.<suffix>` for each file.
+      answer_format: One of `ANSWER_FORMATS`.
       make_pipeline: Makes the Beam pipeline.
 
     Returns:
       The files that were written, in the order of those that were read.
     """
-    ending = FORMS[form].ending
-    files = [
-        _File(path, file_system.join(output, f"{split}-{number:05d}-of-{len(paths):05d}.{ending}"))
-        for split, paths in splits.items()
-        for number, path in enumerate(paths)
-    ]
-    file_system.make_folder(output)
+    suffix = ANSWER_FORMATS[answer_format].suffix
+    pairs = []
+    for split, paths in splits.items():
+        for index, path in enumerate(paths):
+            name = f"{split}-{index:05d}-of-{len(paths):05d}.{suffix}"
+            pairs.append(_FilePair(path, storage.join(output, name)))
+    storage.make_folder(output)
     with make_pipeline() as pipeline:
         _ = (
             pipeline
-            | "Files" >> beam.Create(files)
+            | "Files" >> beam.Create(pairs)
             | "Spread" >> beam.Reshuffle()
-            | "Predict" >> beam.ParDo(_PredictFile(model, spec, form))
+            | "Predict" >> beam.ParDo(_PredictFile(model, spec, answer_format))
         )
-    return [file.answers for file in files]
+    return [pair.answers for pair in pairs]
 
 
 class _PredictFile(beam.DoFn):
-    """Takes files. Gives nothing: what it writes stands beside."""
+    """Writes the answers for each pair of files that it gets; its output collection is empty."""
 
-    def __init__(self, model: str, spec: SequenceSpec, form: str) -> None:
+    def __init__(self, model: str, spec: SequenceSpec, answer_format: str) -> None:
         self._path = model
         self._spec = spec
-        self._form = form
+        self._answer_format = answer_format
 
     def setup(self) -> None:
-        from tfx_sequence.pipeline.prediction.record_model import FileModel
+        # Imported late, for a worker that only reads files needs no TensorFlow.
+        from tfx_sequence.pipeline.prediction.record_model import RecordModel
 
-        self._model = FileModel(self._path)
+        self._model = RecordModel(self._path)
 
-    def process(self, file: _File) -> None:
+    def process(self, pair: _FilePair) -> None:
         # A file that is not whole has another name.
-        unfinished = f"{file.answers}.unfinished"
-        answered = Joiner(self._spec).join(self._answered(file.records))
-        with file_system.create_file(unfinished) as stream:
-            for each in answered:
-                stream.write(FORMS[self._form].write(each))
-        file_system.rename(unfinished, file.answers)
+        unfinished = f"{pair.answers}.unfinished"
+        format_record = ANSWER_FORMATS[self._answer_format].format_record
+        records = PieceJoiner(self._spec).join(self._answer_records(pair.records))
+        with storage.create_file(unfinished) as stream:
+            for record in records:
+                stream.write(format_record(record))
+        storage.rename(unfinished, pair.answers)
 
-    def _answered(self, path: str) -> Iterator[Answered]:
+    def _answer_records(self, path: str) -> Iterator[AnsweredRecord]:
+        sequence, context = tuple(self._spec.sequence), tuple(self._spec.context)
         batches = read_batches(path)
-        while records := [record for batch in itertools.islice(batches, _BATCHES) for record in batch]:
-            values = [decode(self._spec, record) for record in records]
-            steps, context = tuple(self._spec.sequence), tuple(self._spec.context)
-            lengths = [len(each[steps[0]]) for each in values]
-            for each, answer in zip(values, self._model.answer(records, lengths), strict=True):
-                yield Answered(
-                    {name: each[name] for name in context} | {name: answer[name] for name in self._model.per_record},
-                    {name: each[name] for name in steps} | {name: answer[name] for name in self._model.per_step},
-                )
+        while records := list(itertools.chain.from_iterable(itertools.islice(batches, _READ_BATCHES))):
+            decoded = [decode(self._spec, record) for record in records]
+            lengths = [len(values[sequence[0]]) for values in decoded]
+            answers = self._model.answer(records, lengths)
+            for values, answer in zip(decoded, answers, strict=True):
+                record_context = {name: values[name] for name in context}
+                record_context |= {name: answer[name] for name in self._model.per_record}
+                steps = {name: values[name] for name in sequence}
+                steps |= {name: answer[name] for name in self._model.per_step}
+                yield AnsweredRecord(record_context, steps)

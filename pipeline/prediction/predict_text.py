@@ -1,89 +1,75 @@
-"""The command `predict`: tags sentences from its arguments or from standard input."""
+"""Labels sentences from the command line or standard input: the command `predict` without files."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
-import tempfile
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, TextIO
 
-from tfx_sequence.pipeline.prediction.text_model import ModelError, Tagger, Tags, find_model
-from tfx_sequence.pipeline.terminal.explain import explain
-from tfx_sequence.pipeline.terminal.quiet import Streams, noise_to
+from tfx_sequence.pipeline.prediction.saved_model import find_model
+from tfx_sequence.pipeline.prediction.text_model import SentenceLabels, TextModel
+from tfx_sequence.pipeline.terminal.quiet import Streams
+from tfx_sequence.pipeline.terminal.session import run_in_session
 from tfx_sequence.schemas.contract import SCORE_SUFFIX
 
-CHUNK = 4096
-"""Sentences that are read before they are tagged together: enough to fill batches of like length."""
+CHUNK_SIZE = 4096
+"""Sentences that are read before they are labelled together: enough to fill batches of like length."""
+
+MODEL_FAILED = 1
+"""The exit code if the model itself fails, and not what it is asked."""
 
 
 class TextError(ValueError):
-    """Text that cannot be read."""
+    """Text cannot be read."""
 
 
-def predict(model: str, texts: Sequence[str], as_json: bool) -> int:
-    """Tags sentences and writes the result to standard output.
+def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: int = CHUNK_SIZE) -> int:
+    """Labels sentences and writes the result to standard output.
 
     Args:
       model: A SavedModel, or a serving folder.
       texts: Sentences, tokens separated by white space; if there are none, the lines of standard input.
       as_json: Write a JSON object a sentence in place of a token and its labels a line.
+      chunk_size: Sentences that are read before they are labelled together.
 
     Returns:
-      The exit code: 0, or 2 if the model or the text cannot be used.
+      The exit code: 0; 1 if the model fails; 2 if the model or the text cannot be used; 130 if Ctrl-C ended it.
     """
-    handle, log = tempfile.mkstemp(prefix="tfx-sequence-predict-", suffix=".log")
-    os.close(handle)
-    with noise_to(log) as streams:
-        code = _predict(model, texts, as_json, streams)
-        if code == 1:
-            print(f"What TensorFlow wrote: {log}", file=streams.err)
-    if code != 1:
-        os.remove(log)
-    return code
+    is_interactive = not texts and sys.stdin.isatty()
 
-
-def _predict(model: str, texts: Sequence[str], as_json: bool, streams: Streams) -> int:
-    try:
-        path = find_model(model)
-        sentences = _arguments(texts) if texts else _lines(sys.stdin.buffer, streams.err)
+    def work(streams: Streams) -> int:
+        text_model = TextModel(find_model(model))
+        if is_interactive:
+            print("Type a sentence a line, with spaces between its tokens; end with Ctrl-D.", file=streams.err)
+        sentences = _split_arguments(texts) if texts else _read_lines(sys.stdin.buffer)
         # A person at the keyboard gets each answer at once.
-        chunk = 1 if not texts and sys.stdin.isatty() else CHUNK
-        _tag(Tagger(path), sentences, chunk, as_json, streams.out)
-    except (ModelError, TextError) as error:
-        print(f"tfx-sequence: {error}", file=streams.err)
-        return 2
-    except BrokenPipeError:
-        # Whoever read the output has read enough; what is still in the buffer must go somewhere.
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), streams.out.fileno())
-    except Exception as error:
-        traceback.print_exc()
-        print(f"tfx-sequence: {explain(error)}", file=streams.err)
-        return 1
-    return 0
+        while chunk := list(itertools.islice(sentences, 1 if is_interactive else chunk_size)):
+            _write_labels(text_model, chunk, as_json, streams.out)
+        return 0
+
+    # An error is no JSON object on standard output here: each object there is a sentence.
+    return run_in_session("predict", False, work, MODEL_FAILED)
 
 
-def _tag(tagger: Tagger, sentences: Iterable[list[str]], chunk: int, as_json: bool, out: TextIO) -> None:
-    sentences = iter(sentences)
-    while some := list(itertools.islice(sentences, chunk)):
-        tagged = zip(some, tagger.tag(some), strict=True)
-        out.write("".join(_json(tagger.feature, *pair) if as_json else _columns(*pair) for pair in tagged))
+def _write_labels(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
+    labelled = zip(sentences, model.label(sentences), strict=True)
+    if as_json:
+        out.write("".join(_format_json(model.feature, tokens, labels) for tokens, labels in labelled))
+    else:
+        out.write("".join(_format_columns(tokens, labels) for tokens, labels in labelled))
 
 
-def _arguments(texts: Sequence[str]) -> Iterator[list[str]]:
+def _split_arguments(texts: Sequence[str]) -> Iterator[list[str]]:
     for number, text in enumerate(texts, start=1):
+        # Python keeps bytes of an argument that are not UTF-8 as these lone surrogates.
         if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
             raise TextError(f"sentence {number} of the command line: not UTF-8 text")
         yield text.split()
 
 
-def _lines(stdin: BinaryIO, err: TextIO) -> Iterator[list[str]]:
-    if sys.stdin.isatty():
-        print("Type a sentence a line, with spaces between its tokens; end with Ctrl-D.", file=err)
+def _read_lines(stdin: BinaryIO) -> Iterator[list[str]]:
     for number, line in enumerate(stdin, start=1):
         try:
             yield line.decode("utf-8").split()
@@ -91,11 +77,11 @@ def _lines(stdin: BinaryIO, err: TextIO) -> Iterator[list[str]]:
             raise TextError(f"standard input, line {number}: not UTF-8 text, at byte {error.start}") from None
 
 
-def _columns(tokens: Sequence[str], tags: Tags) -> str:
-    rows = zip(tokens, *tags.labels.values(), strict=True)
+def _format_columns(tokens: Sequence[str], labels: SentenceLabels) -> str:
+    rows = zip(tokens, *labels.labels.values(), strict=True)
     return "".join("\t".join(row) + "\n" for row in rows) + "\n"
 
 
-def _json(feature: str, tokens: Sequence[str], tags: Tags) -> str:
-    scores = {f"{name}{SCORE_SUFFIX}": values for name, values in tags.scores.items()}
-    return json.dumps({feature: tokens, **tags.labels, **scores}, ensure_ascii=False) + "\n"
+def _format_json(feature: str, tokens: Sequence[str], labels: SentenceLabels) -> str:
+    scores = {f"{name}{SCORE_SUFFIX}": values for name, values in labels.scores.items()}
+    return json.dumps({feature: tokens, **labels.labels, **scores}, ensure_ascii=False) + "\n"

@@ -1,1 +1,1 @@
-"""What commands share: tables, exit codes, quiet libraries, readable errors."""
+"""Helpers that all commands share: tables, exit codes, quiet libraries, readable errors."""

@@ -1,4 +1,4 @@
-"""What every command that looks at data does alike: noise goes to a log, errors become one line and an exit code."""
+"""Runs the work of a command: noise goes to a log, an error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -9,64 +9,75 @@ import traceback
 from collections.abc import Callable
 
 from tfx_sequence.pipeline.terminal.explain import explain
-from tfx_sequence.pipeline.terminal.quiet import Streams, noise_to
+from tfx_sequence.pipeline.terminal.quiet import Streams, redirect_noise
 
 COULD_NOT_RUN = 2
-"""The exit code when there is no answer; 0 and 1 are answers."""
+"""The exit code of a command that has no answer; 0 and 1 are answers."""
 
 INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 
 
 class CommandError(ValueError):
-    """A command cannot do what it was asked to."""
+    """A command cannot do what it was asked to do."""
 
 
-def in_session(command: str, as_json: bool, work: Callable[[Streams], int]) -> int:
+def run_in_session(
+    command: str, as_json: bool, work: Callable[[Streams], int], unexpected_code: int = COULD_NOT_RUN
+) -> int:
     """Does the work of a command.
 
     Args:
       command: Its name.
-      as_json: Whether standard output is to be one JSON object, also for an error.
-      work: Takes the real standard output and standard error, and gives the exit code.
+      as_json: Whether standard output is for JSON, also for that of an error.
+      work: Takes the real standard output and standard error, and returns the exit code.
+      unexpected_code: The exit code if `work` raises an error that is not one of this project.
 
     Returns:
-      The exit code: that of `work`; 2 if it raised; 130 if Ctrl-C ended it.
+      The exit code: that of `work`; 2, or `unexpected_code`, if it raised; 130 if Ctrl-C ended it.
     """
     handle, log = tempfile.mkstemp(prefix=f"tfx-sequence-{command}-", suffix=".log")
     os.close(handle)
-    expected = True
-    with noise_to(log) as streams:
+    keep_log = False
+    with redirect_noise(log) as streams:
         try:
             code = work(streams)
         except KeyboardInterrupt:
-            code = tell("interrupted", as_json, streams, INTERRUPTED)
+            code = report_failure("interrupted", as_json, streams, INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read the output has read enough; what is still in the buffer must go somewhere.
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), streams.out.fileno())
+            _discard_output(streams)
             code = 0
         except Exception as error:
+            # This goes to the log, for standard error is redirected.
             traceback.print_exc()
-            expected = _is_expected(error)
-            place = "" if expected else f" (what was logged: {log})"
-            code = tell(f"{_one_line(explain(error))}{place}", as_json, streams, COULD_NOT_RUN)
-    if expected:
+            message = _join_lines(explain(error))
+            # An error of this project, or one about a file, says all by itself.
+            if not (_is_own(error) or isinstance(error, OSError)):
+                keep_log = True
+                message += f" (what was logged: {log})"
+            code = report_failure(message, as_json, streams, COULD_NOT_RUN if _is_own(error) else unexpected_code)
+    if not keep_log:
         os.remove(log)
     return code
 
 
-def tell(message: str, as_json: bool, streams: Streams, code: int) -> int:
-    """Says why there is no result, on standard error and, if asked for, as JSON; returns the exit code."""
+def report_failure(message: str, as_json: bool, streams: Streams, code: int) -> int:
+    """Writes why there is no result to standard error and, if asked for, as JSON; returns the exit code."""
     print(f"tfx-sequence: {message}", file=streams.err)
     if as_json:
         print(json.dumps({"error": message}, ensure_ascii=False), file=streams.out)
     return code
 
 
-def _is_expected(error: Exception) -> bool:
-    """Whether the message says all that there is to say: it is one of ours, or about a file."""
-    return type(error).__module__.startswith("tfx_sequence.") or isinstance(error, OSError)
+def _discard_output(streams: Streams) -> None:
+    """Drops what is still to be written: the reader of the output, such as `head`, has read enough and is gone."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), streams.out.fileno())
 
 
-def _one_line(text: str) -> str:
+def _is_own(error: Exception) -> bool:
+    return type(error).__module__.startswith("tfx_sequence.")
+
+
+def _join_lines(text: str) -> str:
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())

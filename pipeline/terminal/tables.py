@@ -1,4 +1,4 @@
-"""Plain tables and numbers for a terminal, and for a pipe, where lines do not wrap."""
+"""Draws plain tables and formats numbers, for a terminal and for a pipe, where lines do not wrap."""
 
 from __future__ import annotations
 
@@ -9,33 +9,42 @@ import rich.console
 import rich.table
 import rich.text
 
-_WIDE = 10_000
+_PIPE_WIDTH = 10_000
+"""Wider than any line: a program that reads a pipe wants each row on one line."""
 
 
-def console_on(stream: TextIO) -> rich.console.Console:
-    """A console that writes to `stream`: as wide as the terminal, or as its lines if it is none."""
-    return rich.console.Console(
-        file=stream, highlight=False, soft_wrap=False, width=None if stream.isatty() else _WIDE, emoji=False
-    )
+def make_console(stream: TextIO) -> rich.console.Console:
+    """Returns a console that writes to `stream`, as wide as the terminal, or without wrapping if it is none."""
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return rich.console.Console(file=stream, highlight=False, soft_wrap=False, width=width, emoji=False)
 
 
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> rich.table.Table:
-    """A table: to the left stand the first column, one without a name, and all if they are not `numbers`."""
+def make_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> rich.table.Table:
+    """Lays out a table.
+
+    Args:
+      head: The names of the columns.
+      rows: The cells, as long as `head` each.
+      numbers: Whether columns are aligned to the right, save for the first one and those without a name.
+    """
     table = rich.table.Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for number, name in enumerate(head):
-        table.add_column(
-            rich.text.Text(name), justify="right" if numbers and number and name else "left", overflow="fold"
-        )
+    for index, name in enumerate(head):
+        is_right = numbers and index > 0 and name != ""
+        table.add_column(rich.text.Text(name), justify="right" if is_right else "left", overflow="fold")
     for row in rows:
+        # As Text, or rich would read `[...]` in a cell as markup.
         table.add_row(*map(rich.text.Text, row))
     return table
 
 
-def bar(part: int, most: int, width: int = 40) -> str:
-    """A bar as long as `part` is of `most`; never empty where there is something."""
-    return "█" * max(round(width * part / most), 1 if part else 0) if most else ""
+def draw_bar(part: int, most: int, width: int = 40) -> str:
+    """Draws a bar of `width` blocks for `most`, in proportion for `part`; of at least one block if `part` is not 0."""
+    if not most:
+        return ""
+    least = 1 if part else 0
+    return "█" * max(round(width * part / most), least)
 
 
-def percent(share: float) -> str:
-    """`12.3 %`; `< 0.1 %` for what is there all the same."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+def format_percent(share: float) -> str:
+    """Formats a share as `12.3 %`; one too small for that as `< 0.1 %`, so that it is not taken for none."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

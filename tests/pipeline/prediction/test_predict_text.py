@@ -10,6 +10,7 @@ import tensorflow as tf
 from support.tiny_model import LengthModel, save
 
 from tfx_sequence.pipeline.cli import main
+from tfx_sequence.pipeline.prediction.predict_text import predict_text
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,10 @@ def test_predict_writes_an_object_a_sentence_when_asked_for_json(serving, capfd,
     assert json.loads(second) == {"tokens": [], "upos": [], "upos_score": []}
 
 
-def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin, monkeypatch):
-    monkeypatch.setattr("tfx_sequence.pipeline.prediction.predict_text.CHUNK", 7)
+def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin):
     sentences = [["x" * (1 + i % 5)] * (i % 4) for i in range(100)]
     stdin("".join(" ".join(sentence) + "\n" for sentence in sentences).encode())
-    assert main(["predict", "--json", serving]) == 0
+    assert predict_text(serving, [], as_json=True, chunk_size=7) == 0
     tagged = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["tokens"] for line in tagged] == sentences
     assert [line["upos"] for line in tagged] == [[f"L{len(token)}" for token in sentence] for sentence in sentences]
@@ -86,7 +86,7 @@ def test_predict_keeps_the_log_when_the_model_itself_fails(tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("tfx-sequence: InvalidArgumentError: ")
-    log = err.rpartition("What TensorFlow wrote: ")[2].strip()
+    log = err.rpartition("(what was logged: ")[2].strip().removesuffix(")")
     with open(log, encoding="utf-8") as file:
         assert "Traceback" in file.read()
     os.remove(log)

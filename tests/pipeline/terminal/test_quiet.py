@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tfx_sequence.pipeline.terminal.quiet import noise_to
+from tfx_sequence.pipeline.terminal.quiet import redirect_noise
 
 
 def make_noise():
@@ -24,7 +24,7 @@ NOISE = {"python out", "python err", "descriptor out", "descriptor err", "c out"
 
 def test_noise_goes_to_the_log_and_words_to_the_streams(tmp_path, capfd):
     log = tmp_path / "log"
-    with noise_to(str(log)) as streams:
+    with redirect_noise(str(log)) as streams:
         make_noise()
         print("for the person", file=streams.out)
         print("to the person", file=streams.err)
@@ -40,7 +40,7 @@ def test_noise_leaves_things_as_they_were_when_the_block_raises(tmp_path, capfd)
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
 
     def interrupted():
-        with noise_to(str(tmp_path / "log")):
+        with redirect_noise(str(tmp_path / "log")):
             print("hidden")
             raise KeyboardInterrupt
 
@@ -55,7 +55,7 @@ def test_noise_leaves_things_as_they_were_when_the_block_raises(tmp_path, capfd)
 def test_noise_is_appended_when_the_log_is_there(tmp_path):
     log = tmp_path / "log"
     for word in ("one", "two"):
-        with noise_to(str(log)):
+        with redirect_noise(str(log)):
             os.write(1, word.encode())
     assert log.read_text() == "onetwo"
 
@@ -68,6 +68,6 @@ def test_noise_writes_words_when_the_stream_cannot_encode_them(tmp_path, capfd, 
             pass
 
     monkeypatch.setattr(sys, "stdout", Ascii())
-    with noise_to(str(tmp_path / "log")) as streams:
+    with redirect_noise(str(tmp_path / "log")) as streams:
         print("öyle", file=streams.out)
     assert capfd.readouterr().out == "\\xf6yle\n"
