@@ -1,4 +1,4 @@
-"""`tfx-sequence convert`: TFRecord files of SequenceExamples without a pipeline."""
+"""The command `convert`: writes TFRecord files of SequenceExamples without a pipeline."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
-from tfx_sequence.pipeline.terminal.session import in_session, tell
+from tfx_sequence.pipeline.terminal.session import report_failure, run_in_session
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
-    from tfx_sequence.pipeline.datasets.dataset import Data
+    from tfx_sequence.pipeline.datasets.dataset import Dataset
     from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -30,9 +30,12 @@ _ADVICE = (
     "data is with --format, --option and --feature."
 )
 
+_BAD_RECORDS = 1
+"""The exit code if bad records kept the command from writing any."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command."""
     parser.add_argument(
         "input", metavar="INPUT", nargs="*", help="a file, a folder or a pattern; see --config for none"
     )
@@ -49,78 +52,92 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Converts; returns the exit code."""
-    return in_session("convert", arguments.json, lambda streams: _convert(arguments, streams))
+    """Converts data; returns the exit code."""
+    return run_in_session("convert", arguments.json, lambda streams: _convert(arguments, streams))
 
 
 def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
-    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.pipeline.runs.display import make_display
 
-    data = _with_settings(read_data_arguments(arguments, arguments.input), arguments)
-    with display_on(streams.err) as display:
-        display.say("Loading Apache Beam ...")
+    dataset = _apply_arguments(read_data_arguments(arguments, arguments.input), arguments)
+    with make_display(streams.err) as display:
+        display.show_message("Loading Apache Beam ...")
         from tfx_sequence.components.sequence_example_gen.conversion import convert
-        from tfx_sequence.pipeline.datasets.dataset_records import describe_records
+        from tfx_sequence.pipeline.datasets.dataset_records import find_features
         from tfx_sequence.schemas.records.rejects import BadRecordError
 
-        spec, left_out = describe_records(data)
-        files = sum(map(len, data.splits.values()))
-        display.say(f"Converting {files} {'file' if files == 1 else 'files'} ...")
+        spec, left_out = find_features(dataset)
+        file_count = len(dataset.files)
+        display.show_message(f"Converting {file_count} {'file' if file_count == 1 else 'files'} ...")
         try:
-            tally = convert(
-                _patterns(data), arguments.output, spec=spec, read=data.read, split=data.split, write=data.write
+            counts = convert(
+                _choose_input(dataset),
+                arguments.output,
+                spec=spec,
+                read=dataset.read,
+                split=dataset.split,
+                write=dataset.write,
             )
         except BadRecordError as error:
-            message = str(error) if data.read.on_bad_record == "reject" else f"{error.reject}\n{_ADVICE}"
-            return tell(message, arguments.json, streams, 1)
-    report = {**tally.counts, "rejected": tally.rejected, "written": tally.written, "left_out": left_out}
+            # Where bad records are left out, the error is about too many of them, and says what to do.
+            is_about_share = dataset.read.on_bad_record == "reject"
+            message = str(error) if is_about_share else f"{error.reject}\n{_ADVICE}"
+            return report_failure(message, arguments.json, streams, _BAD_RECORDS)
     if arguments.json:
+        report = {**counts.counts, "rejected": counts.rejected, "written": counts.written, "left_out": left_out}
         print(json.dumps(report, ensure_ascii=False), file=streams.out)
     else:
-        _print(spec, tally, left_out, streams)
+        _print_report(spec, counts, left_out, streams.out)
     return 0
 
 
-def _with_settings(data: Data, arguments: argparse.Namespace) -> Data:
-    """The data, read and written as the arguments say where they say it."""
+def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset:
+    """Returns the data set with the settings that arguments give in place of a config's."""
     from tfx_sequence.components.sequence_example_gen.config import ReadConfig, WriteConfig
-    from tfx_sequence.pipeline.datasets.dataset import made
+    from tfx_sequence.pipeline.datasets.dataset import build_setting
 
-    read, write = data.read, data.write
+    read, write = dataset.read, dataset.write
     if arguments.max_reject_fraction is not None:
-        given = {"on_bad_record": "reject", "max_reject_fraction": arguments.max_reject_fraction}
-        read = made(ReadConfig, "--max-reject-fraction", **(read.model_dump() | given))
+        values = {**read.model_dump(), "on_bad_record": "reject", "max_reject_fraction": arguments.max_reject_fraction}
+        read = build_setting(ReadConfig, "--max-reject-fraction", **values)
     if arguments.shards is not None:
-        write = made(WriteConfig, "--shards", **(write.model_dump() | {"num_shards": arguments.shards}))
-    return dataclasses.replace(data, read=read, write=write)
+        values = {**write.model_dump(), "num_shards": arguments.shards}
+        write = build_setting(WriteConfig, "--shards", **values)
+    return dataclasses.replace(dataset, read=read, write=write)
 
 
-def _patterns(data: Data) -> Any:
-    """Files by split if they come so, with train among the splits, or else all of them."""
+def _choose_input(dataset: Dataset) -> dict[str, list[str]] | list[str]:
+    """Returns the files by split if they come in splits, with train among them, or else all of them as one list."""
     from tfx_sequence.pipeline.datasets.dataset import TRAIN
 
-    if not data.split and len(data.splits) > 1 and TRAIN in data.splits:
-        return data.splits
-    return data.files
+    if not dataset.split and len(dataset.splits) > 1 and TRAIN in dataset.splits:
+        return dataset.splits
+    return dataset.files
 
 
-def _print(spec: SequenceSpec, tally: ReadCounts, left_out: Mapping[str, str], streams: Streams) -> None:
+def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) -> None:
     from tfx_sequence.pipeline.datasets.dataset import train_first
-    from tfx_sequence.pipeline.datasets.text_report import describe
+    from tfx_sequence.pipeline.datasets.text_report import describe_feature
 
-    counts = tally.counts
+    totals = counts.counts
     print(
-        f"read {counts['records_read']:,}, accepted {counts['records_accepted']:,}, "
-        f"rejected {counts['records_rejected']:,}",
-        file=streams.out,
+        f"read {totals['records_read']:,}, accepted {totals['records_accepted']:,}, "
+        f"rejected {totals['records_rejected']:,}",
+        file=out,
     )
-    for title, rows in (
-        ("Written", {split: f"{count:,}" for split, count in sorted(tally.written.items(), key=train_first)}),
-        ("Rejected", {reason: f"{count:,}" for reason, count in tally.rejected.items()}),
-        ("Features", {name: describe(feature) for name, feature in spec.features.items()}),
-        ("Left out", left_out),
-    ):
-        if rows:
-            width = max(map(len, rows))
-            print(title, *(f"  {name:<{width}}  {text}" for name, text in rows.items()), sep="\n", file=streams.out)
+    written = sorted(counts.written.items(), key=train_first)
+    _print_block("Written", {split: f"{count:,}" for split, count in written}, out)
+    _print_block("Rejected", {reason: f"{count:,}" for reason, count in counts.rejected.items()}, out)
+    _print_block("Features", {name: describe_feature(feature) for name, feature in spec.features.items()}, out)
+    _print_block("Left out", left_out, out)
+
+
+def _print_block(title: str, lines: Mapping[str, str], out: TextIO) -> None:
+    """Prints a title above lines of a name and a text, aligned; nothing if there are no lines."""
+    if not lines:
+        return
+    width = max(map(len, lines))
+    print(title, file=out)
+    for name, text in lines.items():
+        print(f"  {name:<{width}}  {text}", file=out)

@@ -1,4 +1,4 @@
-"""`tfx-sequence inspect`: what TFRecord files of SequenceExamples hold."""
+"""The command `inspect`: shows the content of TFRecord files of SequenceExamples."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.terminal.session import in_session
+from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
+    import rich.console
+
     from tfx_sequence.components.sequence_example_gen.discovery.inspect import Inspection
     from tfx_sequence.pipeline.terminal.quiet import Streams
 
@@ -18,66 +20,86 @@ DESCRIPTION = (
     "0, or 1 if some of it is damaged, or 2 if it cannot be read."
 )
 
+_MAX_REJECTS = 10
+"""Damaged places that are printed; --json has all of them."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command."""
     parser.add_argument("path", metavar="PATH", help="a file, a pattern, a folder, or that of an Examples artifact")
     parser.add_argument("--records", metavar="N", type=int, default=3, help="how many records to show (3)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Shows it; returns the exit code."""
-    return in_session("inspect", arguments.json, lambda streams: _inspect(arguments, streams))
+    """Shows the content of the files; returns the exit code."""
+    return run_in_session("inspect", arguments.json, lambda streams: _inspect(arguments, streams))
 
 
 def _inspect(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
-    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.pipeline.runs.display import make_display
+    from tfx_sequence.pipeline.terminal.tables import make_console
 
+    # Raises if there is no file, before TensorFlow is loaded.
     find_splits(arguments.path)
-    with display_on(streams.err) as display:
-        display.say("Loading TensorFlow ...")
+    with make_display(streams.err) as display:
+        display.show_message("Loading TensorFlow ...")
         from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 
-        found = inspect(arguments.path, arguments.records)
+        inspection = inspect(arguments.path, arguments.records)
     if arguments.json:
-        print(found.model_dump_json(), file=streams.out)
+        print(inspection.model_dump_json(), file=streams.out)
     else:
-        _print(found, streams)
-    return 1 if found.damage else 0
+        _print_inspection(inspection, make_console(streams.out))
+    return 1 if inspection.damage else 0
 
 
-def _print(found: Inspection, streams: Streams) -> None:
-    from tfx_sequence.pipeline.terminal.tables import bar, console_on, grid
-
-    console = console_on(streams.out)
-    files = "1 file" if len(found.files) == 1 else f"{len(found.files):,} files"
-    console.print(f"{files}, {found.records:,} records, {found.steps:,} steps\n")
-    rows = (
-        [
-            feature.name,
-            "context" if feature.context else "sequence",
-            " and ".join(feature.dtypes) or "no value",
-            f"{feature.records:,}",
-            f"{feature.values:,}",
-            f"{feature.shortest:,}"
-            if feature.shortest == feature.longest
-            else f"{feature.shortest:,} - {feature.longest:,}",
-        ]
-        for feature in found.features
-    )
-    console.print(grid(["feature", "in", "type", "records", "values", "values in a step"], rows))
-    histogram = found.histogram()
-    most = max((count for _, _, count in histogram), default=0)
+def _print_inspection(inspection: Inspection, console: rich.console.Console) -> None:
+    file_count = len(inspection.files)
+    files = "1 file" if file_count == 1 else f"{file_count:,} files"
+    console.print(f"{files}, {inspection.records:,} records, {inspection.steps:,} steps\n")
+    _print_features(inspection, console)
     console.print()
-    lengths = ([f"{low} - {high}" if low < high else str(low), f"{n:,}", bar(n, most)] for low, high, n in histogram)
-    console.print(grid(["steps", "records", ""], lengths))
-    if found.unequal:
-        console.print(f"\n{found.unequal:,} records have sequence features of different lengths", style="yellow")
-    for record in found.first:
+    _print_lengths(inspection, console)
+    if inspection.unequal:
+        console.print(f"\n{inspection.unequal:,} records have sequence features of different lengths", style="yellow")
+    for record in inspection.first:
         console.print()
         for name, value in record.items():
             console.print(f"{name}: {json.dumps(value, ensure_ascii=False)}", markup=False)
-    for reject in found.damage[:10]:
+    for reject in inspection.damage[:_MAX_REJECTS]:
         console.print(f"\n{reject}", style="red", markup=False)
+
+
+def _print_features(inspection: Inspection, console: rich.console.Console) -> None:
+    from tfx_sequence.pipeline.terminal.tables import make_table
+
+    rows = []
+    for feature in inspection.features:
+        values_in_step = f"{feature.shortest:,}"
+        if feature.longest != feature.shortest:
+            values_in_step += f" - {feature.longest:,}"
+        rows.append(
+            [
+                feature.name,
+                "context" if feature.context else "sequence",
+                " and ".join(feature.dtypes) or "no value",
+                f"{feature.records:,}",
+                f"{feature.values:,}",
+                values_in_step,
+            ]
+        )
+    console.print(make_table(["feature", "in", "type", "records", "values", "values in a step"], rows))
+
+
+def _print_lengths(inspection: Inspection, console: rich.console.Console) -> None:
+    from tfx_sequence.pipeline.terminal.tables import draw_bar, make_table
+
+    histogram = inspection.histogram()
+    most = max((count for _, _, count in histogram), default=0)
+    rows = []
+    for low, high, count in histogram:
+        steps = f"{low} - {high}" if low < high else str(low)
+        rows.append([steps, f"{count:,}", draw_bar(count, most)])
+    console.print(make_table(["steps", "records", ""], rows))

@@ -1,4 +1,4 @@
-"""`tfx-sequence predict`: what a model says, of sentences or of files."""
+"""The command `predict`: asks a model about sentences or files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
-from tfx_sequence.pipeline.terminal.session import CommandError, in_session
+from tfx_sequence.pipeline.terminal.session import CommandError, run_in_session
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
-    from tfx_sequence.pipeline.datasets.dataset import Data
+    from tfx_sequence.pipeline.datasets.dataset import Dataset
     from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -25,8 +25,12 @@ DESCRIPTION = (
 )
 
 
+_TRAINING_ROLES = ("label", "weight")
+"""Roles of features that only training needs."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="a SavedModel, or a serving folder with versions of it")
     parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence, spaces between its tokens; if none: stdin")
     parser.add_argument("--json", action="store_true", help="JSON on stdout: an object a sentence, or one about files")
@@ -49,81 +53,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Asks the model; returns the exit code."""
-    if not (arguments.input or arguments.output or arguments.config):
-        from tfx_sequence.pipeline.prediction.predict_text import predict
+    if arguments.input or arguments.output or arguments.config:
+        return run_in_session("predict", arguments.json, lambda streams: _predict_files(arguments, streams))
+    from tfx_sequence.pipeline.prediction.predict_text import predict_text
 
-        return predict(arguments.model, arguments.text, arguments.json)
-    return in_session("predict", arguments.json, lambda streams: _predict_files(arguments, streams))
+    return predict_text(arguments.model, arguments.text, arguments.json)
 
 
 def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
-    from tfx_sequence.pipeline.prediction.text_model import find_model
-    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.pipeline.prediction.saved_model import find_model
+    from tfx_sequence.pipeline.runs.display import make_display
 
     if arguments.text:
         raise CommandError(f"there are both sentences ({arguments.text[0]!r}) and files; give the one or the other")
     if not arguments.output:
         raise CommandError("files need a folder for the answers: --output FOLDER")
+    # Raises if there is no model, before TensorFlow is loaded.
     find_model(arguments.model)
-    data = read_data_arguments(arguments, arguments.input)
-    with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
-        display.say("Loading TensorFlow and the model ...")
+    dataset = read_data_arguments(arguments, arguments.input)
+    with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
+        display.show_message("Loading TensorFlow and the model ...")
         import apache_beam as beam
 
         from tfx_sequence.components.sequence_example_gen.files import file_system
         from tfx_sequence.pipeline.prediction.predict_files import predict_files
-        from tfx_sequence.pipeline.prediction.record_model import FileModel
+        from tfx_sequence.pipeline.prediction.record_model import RecordModel
 
         if file_system.match(file_system.join(arguments.output, "*")):
             raise CommandError(f"the output folder {arguments.output!r} is not empty; name a new one, or empty it")
-        spec = _spec(FileModel(arguments.model).inputs, data.spec, arguments.model)
-        display.say("Reading ...")
-        tally, splits = _records(data, spec, arguments, folder)
-        display.say(f"Asking about {tally.counts['records_accepted']:,} records ...")
+        spec = _choose_features(RecordModel(arguments.model).inputs, dataset.spec, arguments.model)
+        display.show_message("Reading ...")
+        counts, splits = _convert_in_order(dataset, spec, arguments, folder)
+        display.show_message(f"Asking about {counts.counts['records_accepted']:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
     if arguments.json:
-        print(json.dumps({**tally.counts, "rejected": tally.rejected, "files": files}), file=streams.out)
+        print(json.dumps({**counts.counts, "rejected": counts.rejected, "files": files}), file=streams.out)
     else:
         print(*files, sep="\n", file=streams.out)
-        for reason, count in tally.rejected.items():
+        for reason, count in counts.rejected.items():
             print(f"tfx-sequence: {count:,} records rejected: {reason}", file=streams.err)
-    return 1 if tally.rejected else 0
+    return 1 if counts.rejected else 0
 
 
-def _spec(inputs: SequenceSpec, given: SequenceSpec | None, model: str) -> SequenceSpec:
-    """What is read of a record: what the model needs, and what else somebody has described, save for the labels."""
-    if given is None:
+def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model: str) -> SequenceSpec:
+    """Returns the features to read of a record.
+
+    They are those that the model needs, and others that somebody has described, but for labels and weights, which new
+    data need not have.
+    """
+    if described is None:
         return inputs
-    kept = {name: feature for name, feature in given.features.items() if feature.role not in ("label", "weight")}
-    missing = [name for name in inputs.features if name not in kept]
+    features = {name: feature for name, feature in described.features.items() if feature.role not in _TRAINING_ROLES}
+    missing = [name for name in inputs.features if name not in features]
     if missing:
         raise CommandError(
             f"the model in {model} reads {', '.join(inputs.features)}, but among the features that were given there is "
             f"no {missing[0]!r}"
         )
-    return given.model_copy(update={"features": kept, "min_length": 0})
+    return described.model_copy(update={"features": features, "min_length": 0})
 
 
-def _records(
-    data: Data, spec: SequenceSpec, arguments: argparse.Namespace, folder: str
+def _convert_in_order(
+    dataset: Dataset, spec: SequenceSpec, arguments: argparse.Namespace, folder: str
 ) -> tuple[ReadCounts, dict[str, list[str]]]:
-    """The data as TFRecord files in the order of reading, and what became of its records."""
+    """Writes the data as TFRecord files in the order of reading; returns counts of records, and split name to files."""
     from tfx_sequence.components.sequence_example_gen.config import WriteConfig
     from tfx_sequence.components.sequence_example_gen.conversion import convert
     from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
-    from tfx_sequence.pipeline.datasets.dataset import made
-    from tfx_sequence.pipeline.datasets.dataset_records import describe_records
+    from tfx_sequence.pipeline.datasets.dataset import build_setting
+    from tfx_sequence.pipeline.datasets.dataset_records import find_features, reject_all_bad_records
 
-    describe_records(dataclasses.replace(data, spec=spec))
-    if data.read.on_long == "split" and arguments.shards > 1:
+    # Raises if the reader does not take the features.
+    find_features(dataclasses.replace(dataset, spec=spec))
+    # The pieces of a record must lie in one file to be joined again, and shards would spread them.
+    if dataset.read.on_long == "split" and arguments.shards > 1:
         raise CommandError("--shards goes with whole records only, but the config cuts long ones (on_long = 'split')")
-    tally = convert(
-        data.splits,
+    counts = convert(
+        dataset.splits,
         folder,
         spec=spec,
-        read=data.read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0}),
-        # For a moment only, in the order that the records come in.
-        write=made(WriteConfig, "--shards", num_shards=arguments.shards, shuffle=False, compression_level=1),
+        read=reject_all_bad_records(dataset.read),
+        # The files are read once and thrown away, so their size does not matter.
+        write=build_setting(WriteConfig, "--shards", num_shards=arguments.shards, shuffle=False, compression_level=1),
     )
-    return tally, find_splits(folder)
+    return counts, find_splits(folder)

@@ -1,4 +1,4 @@
-"""`tfx-sequence run`: the pipeline of a config."""
+"""The command `run`: runs the pipeline of a config."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DESCRIPTION = "Run the pipeline of a config."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command."""
     parser.add_argument("config", metavar="CONFIG", help="a TOML file; see docs/configuration.md")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
 

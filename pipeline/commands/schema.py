@@ -1,4 +1,4 @@
-"""`tfx-sequence schema`: schemas inferred, compared and shown."""
+"""The command `schema`: infers, compares and shows schemas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
-from tfx_sequence.pipeline.terminal.session import in_session
+from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.terminal.quiet import Streams
@@ -18,7 +18,7 @@ DESCRIPTION = "Infer, compare and show schemas of sequences."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command, which has a subcommand for each action."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "Write the schema of some data: of train if there is such a split, or else of all."
     infer = actions.add_parser("infer", help="the schema of some data", description=text)
@@ -43,27 +43,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Does what is asked; returns the exit code."""
-    return in_session("schema", arguments.json, lambda streams: arguments.work(arguments, streams))
+    """Does the action; returns the exit code."""
+    return run_in_session("schema", arguments.json, lambda streams: arguments.work(arguments, streams))
 
 
 def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
     from tfx_sequence.pipeline.datasets.schema_files import check_folder
-    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.pipeline.runs.display import make_display
 
     if arguments.output:
         check_folder(arguments.output)
-    data = read_data_arguments(arguments, arguments.data)
-    with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
-        display.say("Loading TensorFlow ...")
-        from tfx_sequence.pipeline.datasets.dataset_records import as_records
-        from tfx_sequence.pipeline.datasets.schema_files import infer, write_schema
+    dataset = read_data_arguments(arguments, arguments.data)
+    with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
+        display.show_message("Loading TensorFlow ...")
+        from tfx_sequence.pipeline.datasets.dataset_records import convert_to_records
+        from tfx_sequence.pipeline.datasets.schema_files import infer_schema_of_files, write_schema
 
-        display.say("Reading the data ...")
-        records = as_records(data, folder)
-        display.say("Inferring a schema ...")
-        schema, _ = infer(records.splits, records.spec)
+        display.show_message("Reading the data ...")
+        records = convert_to_records(dataset, folder)
+        display.show_message("Inferring a schema ...")
+        schema, _ = infer_schema_of_files(records.splits, records.spec)
     for name, reason in records.left_out.items():
         print(f"left out: {name!r} {reason}", file=streams.err)
     write_schema(schema, arguments.output, streams.out)

@@ -1,4 +1,4 @@
-"""`tfx-sequence validate`: what is in data, and what is wrong with it, without a pipeline."""
+"""The command `validate`: shows what is in data, and what is wrong with it, without a pipeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
-from tfx_sequence.pipeline.terminal.session import in_session
+from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.terminal.quiet import Streams
@@ -21,7 +21,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says what the command takes."""
+    """Adds the arguments of the command."""
     parser.add_argument("data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; see --config for none")
     parser.add_argument("--schema", metavar="FILE", help="what the data should be; if not given, what train is")
     parser.add_argument("--against", metavar="DATA", help="data that it should be like, described in the same way")
@@ -35,32 +35,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Looks at the data; returns the exit code."""
-    return in_session("validate", arguments.json, lambda streams: _validate(arguments, streams))
+    """Validates the data; returns the exit code."""
+    return run_in_session("validate", arguments.json, lambda streams: _validate(arguments, streams))
 
 
 def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
     from tfx_sequence.pipeline.datasets.schema_files import check_folder, read_schema
-    from tfx_sequence.pipeline.runs.display import display_on
+    from tfx_sequence.pipeline.runs.display import make_display
     from tfx_sequence.schemas.tfmd.convert import from_schema
 
     if arguments.html:
         check_folder(arguments.html)
     schema = read_schema(arguments.schema) if arguments.schema else None
     spec = from_schema(schema) if schema else None
-    data = read_data_arguments(arguments, arguments.data, spec)
-    against = read_data_arguments(arguments, [arguments.against], spec) if arguments.against else None
-    with display_on(streams.err) as display, tempfile.TemporaryDirectory() as folder:
-        display.say("Loading TensorFlow ...")
+    dataset = read_data_arguments(arguments, arguments.data, spec)
+    baseline = read_data_arguments(arguments, [arguments.against], spec) if arguments.against else None
+    with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
+        display.show_message("Loading TensorFlow ...")
         from tfx_sequence.pipeline.datasets.validation import validate
 
-        report = validate(data, against, schema, arguments.fail_on, arguments.batch_size, folder, display.say)
+        report = validate(
+            dataset,
+            baseline,
+            schema,
+            fail_on=arguments.fail_on,
+            batch_size=arguments.batch_size,
+            folder=folder,
+            show_message=display.show_message,
+        )
     if arguments.html:
-        from tfx_sequence.pipeline.datasets.html_report import to_html
+        from tfx_sequence.pipeline.datasets.html_report import render_html
         from tfx_sequence.pipeline.datasets.schema_files import write_text
 
-        write_text(arguments.html, to_html(report, title=" ".join(arguments.data) or arguments.config))
+        write_text(arguments.html, render_html(report, title=" ".join(arguments.data) or arguments.config))
     if arguments.json:
         print(report.model_dump_json(), file=streams.out)
     else:

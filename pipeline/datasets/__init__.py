@@ -1,1 +1,1 @@
-"""Validating, describing and converting a data set without a pipeline."""
+"""Looking at, describing and converting a data set without a pipeline."""

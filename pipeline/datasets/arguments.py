@@ -1,4 +1,4 @@
-"""How data is described on the command line, by all commands alike."""
+"""Defines the command-line arguments by which all commands describe data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Says how data is described; the files themselves are arguments of the command."""
+    """Adds the arguments that describe data; the files themselves are arguments of each command."""
     group = parser.add_argument_group("what the data is")
     group.add_argument(
         "--format",
@@ -20,7 +20,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a feature, with the keys of docs/configuration.md, such as tags=categorical,role=label,source=upos; may "
-        "be repeated; if none is given, what the data holds",
+        "be repeated; if none is given, the features are found in the data",
     )
     group.add_argument(
         "--option",

@@ -1,6 +1,7 @@
-"""The data that a command looks at: which files, of which format, and what a record is.
+"""Finds the data that a command looks at: which files, in which format, with which features.
 
-All commands take it alike. A format that the files' names tell, and features that the data tells, need not be given.
+All commands take data in the same way. The names of the files tell the format, and the data tells its features, unless
+arguments or a config say them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
@@ -30,18 +31,34 @@ else:
 
 TRAIN = "train"
 
+RECORDS_FORMAT = "sequence_example"
+"""The format of data that need not be converted: TFRecord files of SequenceExamples."""
+
+_FORMATS_BY_SUFFIX = {
+    ".conllu": "conllu",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".npz": "npz",
+    ".parquet": "parquet",
+    ".ts": "ts",
+}
+_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zst")
+
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Dataset:
     """Files, and how to read them.
 
     Attributes:
       splits: Split name to files.
-      read: The format, and how it is read.
-      spec: What a record is; None if nobody has said it.
-      split: How the records of the one split that there is are divided; not at all if None.
+      read: The settings of the reader, its format among them.
+      spec: The features of a record; None if they are for the data to tell.
+      split: How the records of the only split are divided over others; None if they are not.
       write: How records are written.
-      severities: Rule to severity, where it is not an error.
+      severities: Rule to severity, for rules that are not to be an error.
     """
 
     splits: dict[str, list[str]]
@@ -53,84 +70,118 @@ class Data:
 
     @property
     def files(self) -> list[str]:
-        """All files, those of train first, for they are to say what the data is."""
+        """All files, those of train first, for discovery looks at the first ones."""
         return [path for _, paths in sorted(self.splits.items(), key=train_first) for path in paths]
 
 
-def train_first(named: tuple[str, Any]) -> tuple[bool, str]:
-    """The key that splits, as pairs of name and anything, are sorted by: train, and then by name."""
-    return named[0] != TRAIN, named[0]
+def train_first(item: tuple[str, Any]) -> tuple[bool, str]:
+    """Returns the key that sorts (split name, value) pairs: train comes first, the others by name."""
+    split, _ = item
+    return split != TRAIN, split
 
 
-def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: SequenceSpec | None = None) -> Data:
-    """What the arguments say, as far as can be known without opening the data.
+def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: SequenceSpec | None = None) -> Dataset:
+    """Reads what the arguments say about data, without opening the data.
 
     Args:
-      arguments: Those of `data_arguments`.
-      paths: Files, folders and patterns; if none, what the config names.
-      spec: What a record is, if the arguments do not say it.
+      arguments: Parsed arguments, with those of `add_data_arguments`.
+      paths: Files, folders and patterns; if there are none, those that the config names.
+      spec: The features of a record, if the arguments do not say them.
 
     Raises:
-      CommandError: if they contradict each other, or there is nothing to read.
+      CommandError: if arguments contradict each other, or there is nothing to read.
       ConfigError: if there is a config that cannot be used.
       NoDataError: if there is no file.
     """
-    features = dict(map(_feature, arguments.feature))
-    options = dict(map(_option, arguments.option))
+    features = dict(map(_parse_feature, arguments.feature))
+    options = dict(map(_parse_option, arguments.option))
     if arguments.config:
         if features or options or arguments.format:
             raise CommandError(
                 "--config says what --format, --feature and --option would say; give the one or the others"
             )
-        return _of_config(arguments.config, paths)
+        return _read_config_data(arguments.config, paths)
     if not paths:
         raise CommandError("no data is named; give files or folders, or --config with a config that names them")
-    by_folder = bool(arguments.format) and find_row(arguments.format).by_folder
-    splits = find_splits(*paths, by_folder=by_folder)
-    name = arguments.format or _format(path for files in splits.values() for path in files)
-    given = made(SequenceSpec, "--feature", features=features) if features else spec
-    return Data(
-        splits=_of_format(splits, name),
-        read=made(ReadConfig, "--option", format=name, options=options),
-        spec=given,
+    splits = _find_splits(paths, arguments.format)
+    format_name = arguments.format or _guess_format(path for files in splits.values() for path in files)
+    return Dataset(
+        splits=_keep_files_of_format(splits, format_name),
+        read=build_setting(ReadConfig, "--option", format=format_name, options=options),
+        spec=build_setting(SequenceSpec, "--feature", features=features) if features else spec,
     )
 
 
-def _of_config(path: str, paths: list[str]) -> Data:
+def build_setting(model: type[_Model], argument: str, **values: Any) -> _Model:
+    """Builds a setting from values of the command line.
+
+    Args:
+      model: The class of the setting.
+      argument: The argument that the values came by, for the error message.
+      **values: The values.
+
+    Raises:
+      CommandError: if a value is not allowed.
+    """
+    try:
+        return model(**values)
+    except pydantic.ValidationError as error:
+        raise CommandError(f"{argument}: {describe_validation_error(error)}") from None
+
+
+def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
+    """Reads data as a config says: the files in `paths`, or, if there are none, those of the config."""
     from tfx_sequence.pipeline.config.own_code import make_importable
     from tfx_sequence.pipeline.config.toml_file import load_config, read_config
 
     # The config is checked as a whole, and may name metrics of the project's own.
-    make_importable(os.path.dirname(os.path.abspath(path)))
-    config = read_config(path) if paths else load_config(path)
-    read = ReadConfig(**{name: getattr(config.data, name) for name in ReadConfig.model_fields})
+    make_importable(os.path.dirname(os.path.abspath(config_path)))
     if paths:
-        files, split = _of_format(find_splits(*paths, by_folder=find_row(read.format).by_folder), read.format), None
+        # The config's own input may be missing: it is not looked at.
+        config = read_config(config_path)
+        splits = _keep_files_of_format(_find_splits(paths, config.data.format), config.data.format)
+        split_config = None
     else:
-        files, split = _files(config)
-    return Data(files, read, config.spec, split, config.data.write, config.validation.severities)
+        config = load_config(config_path)
+        splits = _find_config_splits(config)
+        split_config = config.data.split_config
+    return Dataset(
+        splits, config.data.read_config, config.spec, split_config, config.data.write, config.validation.severities
+    )
 
 
-def _files(config: Config) -> tuple[dict[str, list[str]], SplitConfig | None]:
-    """The config's own files by split, and how they are divided if they are not."""
-    patterns = config.data.files
-    by_split = {"all": patterns} if isinstance(patterns, str) else patterns
-    found = {name: find_splits(os.path.join(config.data.folder, pattern)) for name, pattern in by_split.items()}
-    files = {name: [path for paths in splits.values() for path in paths] for name, splits in found.items()}
-    return files, config.data.split if isinstance(patterns, str) else None
+def _find_splits(paths: list[str], format_name: str | None) -> dict[str, list[str]]:
+    # A parallel corpus has files such as seq.in and seq.out: their names are features, and their folders are splits.
+    return find_splits(*paths, by_folder=format_name == "parallel")
 
 
-def _feature(text: str) -> tuple[str, Feature]:
+def _find_config_splits(config: Config) -> dict[str, list[str]]:
+    """Returns the config's own files by split; those that are yet to be divided are under `all`."""
+    splits = {}
+    for name, pattern in config.data.name_patterns("all").items():
+        found = find_splits(os.path.join(config.data.folder, pattern))
+        # The config says of which split the files are, not their names.
+        splits[name] = [path for files in found.values() for path in files]
+    return splits
+
+
+def _parse_feature(text: str) -> tuple[str, Feature]:
+    """Parses `NAME=KIND` or `NAME=KIND,KEY=VALUE,...`."""
     name, equals, rest = text.partition("=")
     kind, *settings = rest.split(",")
-    pairs = [setting.partition("=") for setting in settings]
-    if not (name and equals) or not all(key and middle for key, middle, _ in pairs):
+    values = {}
+    is_complete = bool(name and equals)
+    for setting in settings:
+        key, setting_equals, value = setting.partition("=")
+        is_complete = is_complete and bool(key and setting_equals)
+        values[key] = value
+    if not is_complete:
         raise CommandError(f"--feature {text}: expected NAME=KIND, or NAME=KIND,KEY=VALUE,...")
-    return name, made(Feature, f"--feature {text}", kind=kind, **{key: value for key, _, value in pairs})
+    return name, build_setting(Feature, f"--feature {text}", kind=kind, **values)
 
 
-def _option(text: str) -> tuple[str, Any]:
-    """A key, and a value as TOML has it; what is no TOML is text, and with commas a list of texts."""
+def _parse_option(text: str) -> tuple[str, Any]:
+    """Parses `KEY=VALUE`, with a value as TOML has it; what is not TOML is text, and with commas a list of texts."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise CommandError(f"--option {text}: expected KEY=VALUE")
@@ -140,23 +191,26 @@ def _option(text: str) -> tuple[str, Any]:
         return key, value.split(",") if "," in value.strip(",") else value
 
 
-def made(model: Any, what: str, **values: Any) -> Any:
-    """A value of a model; what is wrong is said of the argument `what`."""
-    try:
-        return model(**values)
-    except pydantic.ValidationError as error:
-        raise CommandError(f"{what}: {describe_validation_error(error)}") from None
-
-
-def _format(paths: Iterable[str]) -> str:
-    """The one format that names of files tell."""
-    formats = {format_ for format_ in map(tell_format, paths) if format_}
+def _guess_format(paths: Iterable[str]) -> str:
+    """Returns the one format that the names of files tell."""
+    formats = {_FORMATS_BY_SUFFIX[suffix] for suffix in map(_strip_to_suffix, paths) if suffix in _FORMATS_BY_SUFFIX}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
-    return formats.pop() if formats else SEQUENCE_EXAMPLE
+    return formats.pop() if formats else RECORDS_FORMAT
 
 
-def _of_format(splits: dict[str, list[str]], name: str) -> dict[str, list[str]]:
-    """The files whose names are those of the format, if any are; what else lies beside them is not data."""
-    kept = {split: [path for path in paths if tell_format(path) == name] for split, paths in splits.items()}
-    return {split: paths for split, paths in kept.items() if paths} if any(kept.values()) else splits
+def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dict[str, list[str]]:
+    """Drops files beside the data, such as a README: those without the format's suffix, if any file has it."""
+    suffixes = [suffix for suffix, name in _FORMATS_BY_SUFFIX.items() if name == format_name]
+    kept = {}
+    for split, paths in splits.items():
+        files = [path for path in paths if _strip_to_suffix(path) in suffixes]
+        if files:
+            kept[split] = files
+    return kept or splits
+
+
+def _strip_to_suffix(path: str) -> str:
+    """Returns the suffix that tells the format: `.jsonl` of `a.jsonl.gz`."""
+    stem, suffix = os.path.splitext(path.lower())
+    return os.path.splitext(stem)[1] if suffix in _COMPRESSED_SUFFIXES else suffix

@@ -1,74 +1,79 @@
-"""The data of a command as TFRecord files of SequenceExamples, and what is known of it."""
+"""Turns a data set of any format into TFRecord files of SequenceExamples."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 
-from tfx_sequence.components.sequence_example_gen.config import WriteConfig
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.components.sequence_example_gen.discovery.discover import Discovery, discover
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
 from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
-from tfx_sequence.pipeline.datasets.dataset import Data
+from tfx_sequence.pipeline.datasets.dataset import RECORDS_FORMAT, Dataset
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
-def describe_records(data: Data) -> Discovery:
-    """What a record is: what somebody has said, or what the data says; and that its reader takes it so.
+def find_features(dataset: Dataset) -> Discovery:
+    """Returns the features of a data set, given or else found in the data, and checks that its reader takes them.
 
     Raises:
-      CommandError: if the options or the features are not those of the format.
-      NotDiscoveredError: if the data does not say what a record is.
+      CommandError: if the options or the features do not fit the format.
+      NotDiscoveredError: if the data does not tell its features.
     """
     try:
-        found = discover(data.files, data.read) if data.spec is None else Discovery(data.spec, {})
-        make_reader(data.read, found.spec)
+        discovery = Discovery(dataset.spec, {}) if dataset.spec else discover(dataset.files, dataset.read)
+        make_reader(dataset.read, discovery.spec)
     except ValueError as error:
+        # Subclasses, such as NotDiscoveredError, have a message for the command line already.
         if type(error) is not ValueError:
             raise
         raise CommandError(str(error)) from None
-    return found
+    return discovery
+
+
+def reject_all_bad_records(read: ReadConfig) -> ReadConfig:
+    """Returns settings by which no number of bad records ends the reading: they are left out and counted."""
+    return read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0})
 
 
 @dataclasses.dataclass(frozen=True)
-class Records:
-    """TFRecord files.
+class RecordFiles:
+    """A data set as TFRecord files of SequenceExamples.
 
     Attributes:
       splits: Split name to files.
-      spec: What a record is; None if it is for the files to say.
-      tally: What became of the records of other files that they were made from; None if they are the data itself.
+      spec: The features of a record; None if they are for the files to tell.
+      counts: How many records of the original files were read and rejected; None if these are the original files.
       left_out: Name of a feature that the data has but the files have not, to the reason.
     """
 
     splits: Mapping[str, list[str]]
     spec: SequenceSpec | None = None
-    tally: ReadCounts | None = None
+    counts: ReadCounts | None = None
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def as_records(data: Data, folder: str) -> Records:
-    """The data as TFRecord files, which are written if it is of another format; bad records are left out and counted.
+def convert_to_records(dataset: Dataset, folder: str) -> RecordFiles:
+    """Writes a data set as TFRecord files, unless it is such files; bad records are left out and counted.
 
     Args:
-      data: The data.
+      dataset: The data set.
       folder: An empty folder to write to.
     """
-    if data.read.format == SEQUENCE_EXAMPLE and not data.split:
-        return Records(data.splits, data.spec)
-    spec, left_out = describe_records(data)
-    read = data.read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0})
-    tally = convert(
-        next(iter(data.splits.values())) if data.split else data.splits,
+    if dataset.read.format == RECORDS_FORMAT and not dataset.split:
+        return RecordFiles(dataset.splits, dataset.spec)
+    spec, left_out = find_features(dataset)
+    counts = convert(
+        dataset.files if dataset.split else dataset.splits,
         folder,
         spec=spec,
-        read=read,
-        split=data.split,
-        # For a moment only: the order does not matter, nor does the size.
+        read=reject_all_bad_records(dataset.read),
+        split=dataset.split,
+        # The files are read once and thrown away, so neither their order nor their size matters.
         write=WriteConfig(shuffle=False, compression_level=1),
     )
-    return Records(find_splits(folder), spec, tally, left_out)
+    return RecordFiles(find_splits(folder), spec, counts, left_out)

@@ -1,4 +1,4 @@
-"""A report on data as one HTML page that needs nothing else: no script, no network."""
+"""Renders a report on data as one HTML page that needs nothing else: no script, no network."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
     NumbersReport,
     ValuesReport,
 )
-from tfx_sequence.pipeline.datasets.svg import bars
+from tfx_sequence.pipeline.datasets.svg import draw_bars
 from tfx_sequence.pipeline.datasets.text_report import (
-    describe,
-    number,
-    number_rows,
-    numbers_by_feature,
-    overview,
-    place_of,
-    shown_values,
-    unseen_lines,
-    value_rows,
-    values_by_feature,
+    describe_feature,
+    describe_unseen_values,
+    format_anomaly_place,
+    format_statistic,
+    group_numbers_by_feature,
+    group_values_by_feature,
+    make_number_rows,
+    make_overview_rows,
+    make_value_rows,
+    select_top_values,
 )
 
-_PLOTTED = 20
+_PLOTTED_VALUES = 20
+"""Bars of one plot: as many as fit on a screen, and as many values as a report counts."""
+
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: .5em 0 1em }
@@ -36,71 +38,82 @@ svg text { font: 12px system-ui, sans-serif; fill: #222 }
 """
 
 
-def to_html(report: DataReport, title: str) -> str:
-    """The page: what is wrong, what the splits hold, how long records are, and the values of features.
+def render_html(report: DataReport, title: str) -> str:
+    """Returns the page: the anomalies, the splits, the lengths of records, and the values of features.
 
     Args:
       report: The report.
       title: The page's title.
     """
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        "<h2>What is wrong</h2>",
-        _anomalies(report),
-        "<h2>What there is</h2>",
-        _table(["", *report.splits], overview(report)),
-        "<h2>Lengths</h2>",
-        *(f"<h3>{html.escape(split)}</h3>{_lengths(found.histogram)}" for split, found in report.splits.items()),
-        *_features(report),
-    ]
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    body = "\n".join(
+        [
+            f"<h1>{html.escape(title)}</h1>",
+            "<h2>What is wrong</h2>",
+            _render_anomalies(report),
+            "<h2>What there is</h2>",
+            _render_table(["", *report.splits], make_overview_rows(report)),
+            "<h2>Lengths</h2>",
+            *_render_lengths(report),
+            *_render_features(report),
+        ]
     )
+    head = f'<head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style></head>'
+    return f'<!DOCTYPE html>\n<html lang="en">{head}\n<body>\n{body}\n</body></html>\n'
 
 
-def _anomalies(report: DataReport) -> str:
+def _render_anomalies(report: DataReport) -> str:
     if not report.anomalies:
         return "<p>Nothing.</p>"
-    rows = (
-        f'<tr><td class="{anomaly.severity}">{anomaly.severity}</td><td>{html.escape(place_of(anomaly) + anomaly.what)}'
-        f"</td><td>{html.escape(anomaly.description)}</td></tr>"
-        for anomaly in report.anomalies
-    )
+    rows = []
+    for anomaly in report.anomalies:
+        summary = html.escape(format_anomaly_place(anomaly) + anomaly.what)
+        description = html.escape(anomaly.description)
+        rows.append(
+            f'<tr><td class="{anomaly.severity}">{anomaly.severity}</td><td>{summary}</td><td>{description}</td></tr>'
+        )
     return f'<table class="text">{"".join(rows)}</table>'
 
 
-def _lengths(histogram: Iterable[tuple[int, int, int]]) -> str:
-    ranges = list(histogram)
-    labels = [str(low) if low == high else f"{low} - {high}" for low, high, _ in ranges]
-    counts = [count for _, _, count in ranges]
-    return bars(labels, {"records": counts}, {"records": sum(counts)})
+def _render_lengths(report: DataReport) -> Iterator[str]:
+    for split, content in report.splits.items():
+        labels = [str(low) if low == high else f"{low} - {high}" for low, high, _ in content.histogram]
+        counts = [count for _, _, count in content.histogram]
+        plot = draw_bars(labels, {"records": counts}, {"records": sum(counts)})
+        yield f"<h3>{html.escape(split)}</h3>{plot}"
 
 
-def _features(report: DataReport) -> Iterator[str]:
-    values, numbers = values_by_feature(report), numbers_by_feature(report)
-    for name in (name for name in report.features if name in values or name in numbers):
-        yield f"<h2>{html.escape(name)}</h2><p>{html.escape(describe(report.features[name]))}</p>"
-        yield from _numbers(numbers[name]) if name in numbers else _values(values[name])
+def _render_features(report: DataReport) -> Iterator[str]:
+    values, numbers = group_values_by_feature(report), group_numbers_by_feature(report)
+    for name, feature in report.features.items():
+        if name in values or name in numbers:
+            yield f"<h2>{html.escape(name)}</h2><p>{html.escape(describe_feature(feature))}</p>"
+        if name in numbers:
+            yield from _render_numbers(numbers[name])
+        elif name in values:
+            yield from _render_values(values[name])
 
 
-def _values(columns: Mapping[str, ValuesReport]) -> Iterator[str]:
-    values = shown_values(columns, _PLOTTED)
-    counts = {split: [found.top.get(value, 0) for value in values] for split, found in columns.items()}
-    yield bars(values, counts, {split: found.count for split, found in columns.items()})
-    yield _table(["", *columns], value_rows(columns, top=0))
-    yield from (f"<p>{html.escape(line)}</p>" for line in unseen_lines(columns))
+def _render_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
+    shown = select_top_values(values_by_split, _PLOTTED_VALUES)
+    counts = {split: [values.top.get(value, 0) for value in shown] for split, values in values_by_split.items()}
+    yield draw_bars(shown, counts, {split: values.count for split, values in values_by_split.items()})
+    # The plot has the counts of values.
+    yield _render_table(["", *values_by_split], make_value_rows(values_by_split, top=0))
+    for line in describe_unseen_values(values_by_split):
+        yield f"<p>{html.escape(line)}</p>"
 
 
-def _numbers(columns: Mapping[str, NumbersReport]) -> Iterator[str]:
-    yield _table(["", *columns], number_rows(columns))
-    for split, found in columns.items():
-        labels = [f"{number(low)} .. {number(high)}" for low, high, _ in found.histogram]
-        counts = [round(count) for _, _, count in found.histogram]
-        yield f"<h3>{html.escape(split)}</h3>{bars(labels, {'numbers': counts}, {'numbers': found.count})}"
+def _render_numbers(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[str]:
+    yield _render_table(["", *numbers_by_split], make_number_rows(numbers_by_split))
+    for split, numbers in numbers_by_split.items():
+        labels = [f"{format_statistic(low)} .. {format_statistic(high)}" for low, high, _ in numbers.histogram]
+        counts = [round(count) for _, _, count in numbers.histogram]
+        plot = draw_bars(labels, {"numbers": counts}, {"numbers": numbers.count})
+        yield f"<h3>{html.escape(split)}</h3>{plot}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{cells}</tr>{body}</table>"
+def _render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["".join(f"<th>{html.escape(name)}</th>" for name in head)]
+    for row in rows:
+        lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in row))
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -1,7 +1,8 @@
-"""Schemas as files: read, written, and inferred where there is none."""
+"""Reads and writes schemas as files, and infers a schema for data that has none."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, TextIO
 from google.protobuf import text_format
 
 from tfx_sequence.pipeline.datasets.dataset import TRAIN
-from tfx_sequence.pipeline.datasets.text_report import describe
+from tfx_sequence.pipeline.datasets.text_report import describe_feature
 from tfx_sequence.pipeline.terminal.session import CommandError
-from tfx_sequence.pipeline.terminal.tables import console_on, grid
+from tfx_sequence.pipeline.terminal.tables import make_console, make_table
 from tfx_sequence.schemas.contract import SCHEMA_FILE
 from tfx_sequence.schemas.records.rejects import BadRecordError
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema, read_domain
@@ -22,11 +23,12 @@ from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema, r
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-_SHOWN = 8
+_MAX_VALUES = 8
+"""Values of a domain that are printed: they are to show what kind of values it holds."""
 
 
 def read_schema(path: str) -> schema_pb2.Schema:
-    """Reads a `schema.pbtxt`, or that of the folder of a Schema artifact, and sees that it is one of sequences.
+    """Reads a `schema.pbtxt`, or that of the folder of a Schema artifact, and checks that it is one of sequences.
 
     Raises:
       CommandError: if there is no such file.
@@ -46,40 +48,43 @@ def read_schema(path: str) -> schema_pb2.Schema:
     return schema
 
 
-def infer(
+def infer_schema_of_files(
     splits: Mapping[str, list[str]], spec: SequenceSpec | None
 ) -> tuple[schema_pb2.Schema, dict[str, statistics_pb2.DatasetFeatureStatisticsList]]:
-    """A schema of train, or of all splits if there is no train; and the statistics of the splits that it is of.
+    """Infers a schema from the split train, or from all splits if there is no train.
 
     Args:
       splits: Split name to TFRecord files.
-      spec: What a record is, if that is known.
+      spec: The features of a record, if they are known.
+
+    Returns:
+      The schema, and split name to statistics of the splits that it was inferred from.
 
     Raises:
       CommandError: if no record can be read.
-      SchemaError: if the records do not agree on what they are, or are not what the spec says.
+      SchemaError: if the records do not agree on their features, or are not as the spec says.
     """
     from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
     from tfx_sequence.components.sequence_schema_gen import infer_schema
 
-    counted = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
+    used = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
     try:
-        statistics = {split: compute_statistics(paths, None) for split, paths in counted.items()}
+        statistics = {split: compute_statistics(paths, None) for split, paths in used.items()}
     except SchemaError as error:
         if spec:
             raise
-        raise SchemaError(f"{error}. {_mixed_types(counted)}") from error
+        raise SchemaError(f"{error}. {_describe_mixed_types(used)}") from error
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
-        raise CommandError(f"there is no record to make a schema from{_damage(counted)}")
-    spec = spec or _from_data(infer_schema(statistics), statistics)
+        raise CommandError(f"there is no record to make a schema from{_describe_damage(used)}")
+    spec = spec or _infer_spec(infer_schema(statistics), statistics)
     return infer_schema(statistics, spec), statistics
 
 
-def _damage(splits: Mapping[str, list[str]]) -> str:
-    """The first thing that is wrong with files of which nothing can be read."""
+def _describe_damage(splits: Mapping[str, list[str]]) -> str:
+    """Returns the first fault of files that hold no readable record."""
     from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 
-    for path in (path for paths in splits.values() for path in paths):
+    for path in itertools.chain.from_iterable(splits.values()):
         try:
             next(read_batches(path), None)
         except BadRecordError as error:
@@ -87,41 +92,47 @@ def _damage(splits: Mapping[str, list[str]]) -> str:
     return ""
 
 
-def _mixed_types(splits: Mapping[str, list[str]]) -> str:
-    """Which features are of several types."""
+def _describe_mixed_types(splits: Mapping[str, list[str]]) -> str:
+    """Returns the names of the features that hold values of several types."""
     from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 
-    types: dict[str, set[str]] = {}
-    for path in (path for paths in splits.values() for path in paths):
+    types_by_feature: dict[str, set[str]] = {}
+    for path in itertools.chain.from_iterable(splits.values()):
         for feature in inspect(path, first=0).features:
-            types.setdefault(feature.name, set()).update(feature.dtypes)
-    mixed = (f"`{name}` holds {' and '.join(sorted(found))}" for name, found in types.items() if len(found) > 1)
+            types_by_feature.setdefault(feature.name, set()).update(feature.dtypes)
+    mixed = []
+    for name, types in types_by_feature.items():
+        if len(types) > 1:
+            mixed.append(f"`{name}` holds {' and '.join(sorted(types))}")
     return "; ".join(mixed)
 
 
-def _from_data(
+def _infer_spec(
     schema: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> SequenceSpec:
-    """The spec of a schema, and what only the data says of it.
+    """Returns the spec of a schema, with what only the data tells.
 
-    Names of records, which are all different, are carried along, not used: otherwise no record would be the same as
-    another one. And numbers may be missing where some are NaN.
+    A name that no two records share is carried along, not used as an input: otherwise no record could be the same as
+    another one. And a number may be missing where some are NaN.
     """
     spec = from_schema(schema)
-    seen = [data for split in statistics.values() for data in split.datasets]
+    datasets = [data for split in statistics.values() for data in split.datasets]
     features = {}
     for name, feature in spec.features.items():
-        if feature.context and feature.dtype == "string" and all(_all_different(data, name) for data in seen):
+        is_context_text = feature.context and feature.dtype == "string"
+        if is_context_text and all(_is_different_in_each_record(data, name) for data in datasets):
             feature = feature.model_copy(update={"role": "carried"})
-        if feature.can_be_missing and any(_has_nan(data, name) for data in seen):
+        if feature.can_be_missing and any(_has_nan(data, name) for data in datasets):
             feature = feature.model_copy(update={"missing": True})
         features[name] = feature
     return spec.model_copy(update={"features": features})
 
 
-def _all_different(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
-    unique = next((proto.string_stats.unique for proto in data.features if list(proto.path.step) == [name]), 0)
-    return unique == data.num_examples > 1
+def _is_different_in_each_record(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
+    for proto in data.features:
+        if list(proto.path.step) == [name]:
+            return bool(proto.string_stats.unique == data.num_examples > 1)
+    return False
 
 
 def _has_nan(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
@@ -131,7 +142,7 @@ def _has_nan(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
 
 
 def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) -> None:
-    """Writes a schema as text to a file, or to a stream.
+    """Writes a schema as text to a file, or to `stream` if `path` is None.
 
     Raises:
       CommandError: if the file cannot be written.
@@ -144,7 +155,7 @@ def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) ->
 
 
 def check_folder(path: str) -> None:
-    """Sees that a file can be made, before work that takes long.
+    """Checks that a file can be made, before work that takes long.
 
     Raises:
       CommandError: if its folder does not exist.
@@ -168,35 +179,40 @@ def write_text(path: str, text: str) -> None:
 
 
 def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
-    """Writes what a schema says, feature by feature."""
+    """Prints what a schema says, feature by feature."""
     spec = from_schema(schema)
-    console = console_on(stream)
+    console = make_console(stream)
     most = "or more" if spec.max_length is None else f"to {spec.max_length:,}"
     console.print(f"records of {spec.min_length:,} {most} steps")
-    for what, distance in (("the baseline", spec.length_drift), ("serving", spec.length_skew)):
+    for other, distance in (("the baseline", spec.length_drift), ("serving", spec.length_skew)):
         if distance is not None:
-            console.print(f"lengths at most {distance:g} from those of {what}")
+            console.print(f"lengths at most {distance:g} from those of {other}")
     rows = []
     for proto in list_feature_protos(schema):
         feature = spec.features.get(proto.name)
-        rows.append([proto.name, *(_cells(schema, proto, feature) if feature else ["as TFDV has it", "", "", ""])])
+        if feature is None:
+            # A stock schema may hold features that no sequence feature stands for.
+            rows.append([proto.name, "as TFDV has it", "", "", ""])
+        else:
+            drift, skew = _format_threshold(feature.drift), _format_threshold(feature.skew)
+            rows.append([proto.name, describe_feature(feature), _describe_domain(schema, proto), drift, skew])
     console.print()
-    console.print(grid(["feature", "kind, role", "values", "drift", "skew"], rows, numbers=False))
+    console.print(make_table(["feature", "kind, role", "values", "drift", "skew"], rows, numbers=False))
 
 
-def _cells(schema: schema_pb2.Schema, proto: schema_pb2.Feature, feature: Feature) -> list[str]:
-    distances = ["" if distance is None else f"{distance:g}" for distance in (feature.drift, feature.skew)]
-    return [describe(feature), _values(schema, proto), *distances]
+def _format_threshold(distance: float | None) -> str:
+    return "" if distance is None else f"{distance:g}"
 
 
-def _values(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> str:
-    """What values a feature may have, if not any."""
+def _describe_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> str:
+    """Returns the values that a feature may have; empty if it may have any."""
     values = read_domain(schema, proto)
     if values is not None:
-        more = ", ..." if len(values) > _SHOWN else ""
-        return f"{len(values):,}: {', '.join(map(repr, values[:_SHOWN]))}{more}"
+        more = ", ..." if len(values) > _MAX_VALUES else ""
+        return f"{len(values):,}: {', '.join(map(repr, values[:_MAX_VALUES]))}{more}"
     for domain in (proto.int_domain, proto.float_domain):
         if domain.HasField("min") or domain.HasField("max"):
-            low, high = (f"{getattr(domain, end):g}" if domain.HasField(end) else "" for end in ("min", "max"))
+            low = f"{domain.min:g}" if domain.HasField("min") else ""
+            high = f"{domain.max:g}" if domain.HasField("max") else ""
             return f"{low} .. {high}"
     return ""

@@ -1,4 +1,4 @@
-"""A report on data for a terminal."""
+"""Prints a report on data to a terminal, and makes the rows of its tables for other forms too."""
 
 from __future__ import annotations
 
@@ -15,29 +15,33 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
     SplitReport,
     ValuesReport,
 )
-from tfx_sequence.pipeline.terminal.tables import console_on, grid, percent
+from tfx_sequence.pipeline.terminal.tables import format_percent, make_console, make_table
 from tfx_sequence.schemas.spec import Feature
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
-_TOP = {"token": 8, "categorical": 20}
-_NONE = "-"
-_WHOLE = 1e15
+_TOP_VALUES = {"token": 8, "categorical": 20}
+"""Kind to how many of the most frequent values are shown: most of a label's values, an impression of the words."""
+
+_NOTHING = "-"
+_MAX_WHOLE_NUMBER = 1e15
+"""Below this, a float that is a whole number is exact, and shown in full."""
 
 
 def print_report(report: DataReport, stream: TextIO) -> None:
-    """Writes the report: what is in the splits, side by side, then the values of features, then what is wrong."""
-    console = console_on(stream)
-    console.print(grid(["", *report.splits], overview(report)))
-    values, numbers = values_by_feature(report), numbers_by_feature(report)
-    for name in (name for name in report.features if name in values or name in numbers):
-        console.print(rich.text.Text(f"\n{name} ({describe(report.features[name])})", "bold"))
+    """Prints the splits side by side, then the values of each feature, then the anomalies."""
+    console = make_console(stream)
+    console.print(make_table(["", *report.splits], make_overview_rows(report)))
+    values, numbers = group_values_by_feature(report), group_numbers_by_feature(report)
+    for name, feature in report.features.items():
+        if name in values or name in numbers:
+            console.print(rich.text.Text(f"\n{name} ({describe_feature(feature)})", "bold"))
         if name in numbers:
-            console.print(grid(["", *numbers[name]], number_rows(numbers[name])))
-            continue
-        columns = values[name]
-        console.print(grid(["", *columns], value_rows(columns, _TOP[report.features[name].kind])))
-        for line in unseen_lines(columns):
-            console.print(rich.text.Text(line, "dim"))
+            console.print(make_table(["", *numbers[name]], make_number_rows(numbers[name])))
+        elif name in values:
+            rows = make_value_rows(values[name], _TOP_VALUES[feature.kind])
+            console.print(make_table(["", *values[name]], rows))
+            for line in describe_unseen_values(values[name]):
+                console.print(rich.text.Text(line, "dim"))
     console.print(rich.text.Text("\nWhat is wrong", "bold"))
     if not report.anomalies:
         console.print("nothing", style="green")
@@ -45,111 +49,123 @@ def print_report(report: DataReport, stream: TextIO) -> None:
         _print_anomaly(anomaly, console)
 
 
-def overview(report: DataReport) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: what it holds in numbers."""
+def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
+    """Yields rows of a table with a column a split: counts, lengths, padding, repeated and missing values."""
     splits = list(report.splits.values())
-
-    def row(name: str, *cells: str) -> list[str]:
-        return [name, *cells]
-
-    yield row("records", *(f"{split.records:,}" for split in splits))
-    yield row("steps", *(f"{split.steps:,}" for split in splits))
-    for name in splits[0].lengths if splits else ():
-        yield row(f"length, {name}", *(f"{split.lengths[name]:,}" for split in splits))
-    for how, what in (("random", "in random order"), ("by_length", "sorted by length")):
-        name = f"padding in batches of {report.batch_size}, {what}"
-        yield row(name, *(percent(split.padding[how]) for split in splits))
-    yield row("the same as another record of the split", *(percent(split.repeated) for split in splits))
+    yield ["records", *(f"{split.records:,}" for split in splits)]
+    yield ["steps", *(f"{split.steps:,}" for split in splits)]
+    for quantile in splits[0].lengths if splits else ():
+        yield [f"length, {quantile}", *(f"{split.lengths[quantile]:,}" for split in splits)]
+    for key, order in (("random", "in random order"), ("by_length", "sorted by length")):
+        title = f"padding in batches of {report.batch_size}, {order}"
+        yield [title, *(format_percent(split.padding[key]) for split in splits)]
+    yield ["the same as another record of the split", *(format_percent(split.repeated) for split in splits)]
     if any(split.in_train is not None for split in splits):
-        yield row("the same as a record of train", *(_share(split.in_train) for split in splits))
-    for feature in {name: None for split in splits for name in split.missing}:
-        yield row(f"without {feature}", *(percent(split.missing.get(feature, 0)) for split in splits))
-    for place in {name: None for split in splits for name in split.distances}:
-        what = "lengths" if place == SEQUENCE else place
-        yield row(f"distance from the baseline, {what}", *(_distance(split, place) for split in splits))
+        yield ["the same as a record of train", *(_format_share(split.in_train) for split in splits)]
+    # dict.fromkeys keeps each name once, in order.
+    for feature in dict.fromkeys(name for split in splits for name in split.missing):
+        yield [f"without {feature}", *(format_percent(split.missing.get(feature, 0)) for split in splits)]
+    for key in dict.fromkeys(name for split in splits for name in split.distances):
+        compared = "lengths" if key == SEQUENCE else key
+        yield [f"distance from the baseline, {compared}", *(_format_distance(split, key) for split in splits)]
 
 
-def values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
-    """Feature name to split name to values."""
-    names = {name: None for split in report.splits.values() for name in split.values}
-    return {name: {split: found.values[name] for split, found in report.splits.items()} for name in names}
+def group_values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
+    """Returns feature name to split name to values; the report has splits outside and features inside."""
+    names = dict.fromkeys(name for split in report.splits.values() for name in split.values)
+    return {name: {split: content.values[name] for split, content in report.splits.items()} for name in names}
 
 
-def numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
-    """Feature name to split name to numbers."""
-    names = {name: None for split in report.splits.values() for name in split.numbers}
-    return {name: {split: found.numbers[name] for split, found in report.splits.items()} for name in names}
+def group_numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
+    """Returns feature name to split name to numbers; the report has splits outside and features inside."""
+    names = dict.fromkeys(name for split in report.splits.values() for name in split.numbers)
+    return {name: {split: content.numbers[name] for split, content in report.splits.items()} for name in names}
 
 
-def number_rows(columns: Mapping[str, NumbersReport]) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: how many numbers, and how they are spread."""
-    found = list(columns.values())
-    yield ["numbers", *(f"{numbers.count:,}" for numbers in found)]
-    if any(numbers.missing for numbers in found):
-        yield ["missing", *(percent(numbers.missing) for numbers in found)]
-    for name in ("min", "median", "mean", "max"):
-        yield [name, *(number(getattr(numbers, name)) for numbers in found)]
-    yield ["standard deviation", *(number(numbers.deviation) for numbers in found)]
+def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[list[str]]:
+    """Yields rows of a table with a column a split: how many numbers there are, and how they are spread."""
+    columns = list(numbers_by_split.values())
+    yield ["numbers", *(f"{numbers.count:,}" for numbers in columns)]
+    if any(numbers.missing for numbers in columns):
+        yield ["missing", *(format_percent(numbers.missing) for numbers in columns)]
+    yield ["min", *(format_statistic(numbers.min) for numbers in columns)]
+    yield ["median", *(format_statistic(numbers.median) for numbers in columns)]
+    yield ["mean", *(format_statistic(numbers.mean) for numbers in columns)]
+    yield ["max", *(format_statistic(numbers.max) for numbers in columns)]
+    yield ["standard deviation", *(format_statistic(numbers.deviation) for numbers in columns)]
 
 
-def value_rows(columns: Mapping[str, ValuesReport], top: int) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: how many values, and how often the most frequent ones."""
-    found = list(columns.values())
-    yield ["different values", *(f"{values.distinct:,}" for values in found)]
-    if any(values.unseen is not None for values in found):
-        yield ["not seen in train", *(_share(values.unseen) for values in found)]
-    for value in shown_values(columns, top):
-        yield [repr(value), *(f"{values.top[value]:,}" if value in values.top else _NONE for values in found)]
+def make_value_rows(values_by_split: Mapping[str, ValuesReport], top: int) -> Iterator[list[str]]:
+    """Yields rows of a table with a column a split: how many values there are, and the counts of the `top` ones."""
+    columns = list(values_by_split.values())
+    yield ["different values", *(f"{values.distinct:,}" for values in columns)]
+    if any(values.unseen is not None for values in columns):
+        yield ["not seen in train", *(_format_share(values.unseen) for values in columns)]
+    for value in select_top_values(values_by_split, top):
+        yield [repr(value), *(f"{values.top[value]:,}" if value in values.top else _NOTHING for values in columns)]
 
 
-def shown_values(columns: Mapping[str, ValuesReport], top: int) -> list[str]:
-    """The most frequent values, by the split that has most of each; none if no value is there twice, as with names."""
-    most: dict[str, int] = {}
-    for values in columns.values():
+def select_top_values(values_by_split: Mapping[str, ValuesReport], top: int) -> list[str]:
+    """Returns the most frequent values, each counted in the split that has most of it.
+
+    If no value is there twice, as with names of records, none is worth showing: the list is empty.
+    """
+    largest_counts: dict[str, int] = {}
+    for values in values_by_split.values():
         for value, count in values.top.items():
-            most[value] = max(count, most.get(value, 0))
-    if max(most.values(), default=0) <= 1:
+            largest_counts[value] = max(count, largest_counts.get(value, 0))
+    if max(largest_counts.values(), default=0) <= 1:
         return []
-    return sorted(most, key=lambda value: (-most[value], value))[:top]
+    return sorted(largest_counts, key=lambda value: (-largest_counts[value], value))[:top]
 
 
-def number(value: float | None) -> str:
-    """A number to five digits, and a whole one, as counts and times are, to all of them."""
+def format_statistic(value: float | None) -> str:
+    """Formats a number to five digits, and a whole one, such as a count or a time, in full."""
     if value is None:
-        return _NONE
-    return f"{value:,.0f}" if value.is_integer() and abs(value) < _WHOLE else f"{value:.5g}"
+        return _NOTHING
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < _MAX_WHOLE_NUMBER else f"{value:.5g}"
 
 
-def describe(feature: Feature) -> str:
-    """A feature's kind, and what it is for: `categorical, label, BIO`."""
+def describe_feature(feature: Feature) -> str:
+    """Returns a feature's kind, role and other properties: `categorical, label, BIO`."""
     parts = [f"{feature.kind} {feature.width}" if feature.width else feature.kind, feature.role]
-    also = (("context", feature.context), ("nested", feature.nested), ("may be missing", feature.missing))
-    parts += [what for what, is_so in also if is_so]
-    return ", ".join([*parts, *([feature.spans] if feature.spans else [])])
+    if feature.context:
+        parts.append("context")
+    if feature.nested:
+        parts.append("nested")
+    if feature.missing:
+        parts.append("may be missing")
+    if feature.spans:
+        parts.append(feature.spans)
+    return ", ".join(parts)
 
 
-def unseen_lines(columns: Mapping[str, ValuesReport]) -> Iterator[str]:
+def describe_unseen_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
     """Yields a line for each split that has values that train has not: the most frequent of them."""
-    for split, values in columns.items():
-        if values.unseen_top and shown_values(columns, top=1):
-            yield f"only in {split}: {', '.join(f'{value!r} {count:,}' for value, count in values.unseen_top.items())}"
+    if not select_top_values(values_by_split, top=1):
+        return
+    for split, values in values_by_split.items():
+        if values.unseen_top:
+            counts = ", ".join(f"{value!r} {count:,}" for value, count in values.unseen_top.items())
+            yield f"only in {split}: {counts}"
 
 
-def _print_anomaly(anomaly: AnomalyReport, console: rich.console.Console) -> None:
-    line = rich.text.Text(anomaly.severity, "red" if anomaly.severity == "ERROR" else "yellow")
-    line.append(f"  {place_of(anomaly)}{anomaly.what}", "bold").append(f"\n    {anomaly.description}", "none")
-    console.print(line)
-
-
-def place_of(anomaly: AnomalyReport) -> str:
-    """The split and the feature of an anomaly, as the beginning of a line."""
+def format_anomaly_place(anomaly: AnomalyReport) -> str:
+    """Returns the split and the feature of an anomaly as the beginning of a line: `train: tags: `."""
     feature = "" if anomaly.feature == SEQUENCE else anomaly.feature
     return "".join(f"{part}: " for part in (anomaly.split, feature) if part)
 
 
-def _share(share: float | None) -> str:
-    return _NONE if share is None else percent(share)
+def _print_anomaly(anomaly: AnomalyReport, console: rich.console.Console) -> None:
+    line = rich.text.Text(anomaly.severity, "red" if anomaly.severity == "ERROR" else "yellow")
+    line.append(f"  {format_anomaly_place(anomaly)}{anomaly.what}", "bold")
+    line.append(f"\n    {anomaly.description}", "none")
+    console.print(line)
 
 
-def _distance(split: SplitReport, place: str) -> str:
-    return f"{split.distances[place]:.3f}" if place in split.distances else _NONE
+def _format_share(share: float | None) -> str:
+    return _NOTHING if share is None else format_percent(share)
+
+
+def _format_distance(split: SplitReport, key: str) -> str:
+    return f"{split.distances[key]:.3f}" if key in split.distances else _NOTHING

@@ -1,4 +1,4 @@
-"""A look at data of any format: read, compared with its schema and with other data, reported."""
+"""Validates data of any format: reads it, compares it with a schema and with other data, and reports."""
 
 from __future__ import annotations
 
@@ -13,86 +13,83 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
 from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examination.examine import examine
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
-from tfx_sequence.pipeline.datasets.dataset import Data, train_first
-from tfx_sequence.pipeline.datasets.dataset_records import Records, as_records
-from tfx_sequence.pipeline.datasets.schema_files import infer
+from tfx_sequence.pipeline.datasets.dataset import Dataset, train_first
+from tfx_sequence.pipeline.datasets.dataset_records import RecordFiles, convert_to_records
+from tfx_sequence.pipeline.datasets.schema_files import infer_schema_of_files
 from tfx_sequence.schemas.records.rejects import Reject
-from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
-_NAMED = 5
+_NAMED_REJECTS = 5
+"""Bad records that an anomaly names, of those that are bad for one reason; the rest are counted."""
+
+_FAILING_SEVERITIES: dict[FailOn, tuple[str, ...]] = {
+    "error": ("ERROR",),
+    "warning": ("ERROR", "WARNING"),
+    "never": (),
+}
 
 _Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
+"""Split name to statistics."""
 
 
 def validate(
-    data: Data,
-    against: Data | None,
+    dataset: Dataset,
+    baseline: Dataset | None,
     schema: schema_pb2.Schema | None,
     fail_on: FailOn,
     batch_size: int,
     folder: str,
-    say: Callable[[str], None],
+    show_message: Callable[[str], None],
 ) -> DataReport:
-    """Looks at data.
+    """Validates a data set.
 
     Args:
-      data: The data.
-      against: What it should be like; None if that is not known.
-      schema: What its records should be; what those of train are if None.
+      dataset: The data set.
+      baseline: Data that it should be like; None if there is none.
+      schema: The schema that its records should keep; inferred from train if None.
       fail_on: The least severity that counts as a failure.
-      batch_size: Records in a batch, for what is said of padding.
+      batch_size: Records in a batch, for the share of padding.
       folder: An empty folder for files that are not TFRecords.
-      say: Told what goes on.
+      show_message: Called with what goes on.
     """
-    say("Reading the data ...")
-    records = as_records(data, os.path.join(folder, "data"))
+    show_message("Reading the data ...")
+    records = convert_to_records(dataset, os.path.join(folder, "data"))
     statistics: _Statistics = {}
     if schema is None:
-        say("Inferring a schema ...")
-        schema, statistics = _schema(records)
-    baseline = None
-    if against:
-        say("Reading the data to compare with ...")
-        baseline = _baseline(against, records.spec, schema, records.splits, os.path.join(folder, "against"))
-    say("Looking at every record ...")
+        show_message("Inferring a schema ...")
+        schema, statistics = _infer_schema(records)
+    baseline_statistics = None
+    if baseline:
+        show_message("Reading the data to compare with ...")
+        baseline = dataclasses.replace(baseline, spec=baseline.spec or records.spec)
+        baseline_records = convert_to_records(baseline, os.path.join(folder, "against"))
+        baseline_statistics = _compute_baseline(baseline_records, schema, records.splits)
+    show_message("Looking at every record ...")
     report = examine(
         records.splits,
         schema,
-        baseline,
+        baseline_statistics,
         fail_on=fail_on,
-        severities=data.severities,
+        severities=dataset.severities,
         batch_size=batch_size,
         statistics=statistics,
     )
-    found = [*_rejects(records.tally, data.severities), *_left_out(records.left_out)]
-    counted = {"error": ("ERROR",), "warning": ("ERROR", "WARNING"), "never": ()}[fail_on]
-    failures = [f"{anomaly.what}: {anomaly.description}" for anomaly in found if anomaly.severity in counted]
-    return report.model_copy(
-        update={
-            "splits": dict(sorted(report.splits.items(), key=train_first)),
-            "anomalies": (*found, *report.anomalies),
-            "failures": (*failures, *report.failures),
-        }
-    )
+    return _add_reading_anomalies(report, records, dataset.severities, fail_on)
 
 
-def _schema(records: Records) -> tuple[schema_pb2.Schema, _Statistics]:
-    """What train is; if its records do not agree on that, what they were said to be."""
+def _infer_schema(records: RecordFiles) -> tuple[schema_pb2.Schema, _Statistics]:
+    """Infers a schema; if the records do not agree on one, it is that of the features as they were given."""
     try:
-        return infer(records.splits, records.spec)
+        return infer_schema_of_files(records.splits, records.spec)
     except SchemaError:
         if records.spec is None:
             raise
         return to_schema(records.spec), {}
 
 
-def _baseline(
-    against: Data, spec: SequenceSpec | None, schema: schema_pb2.Schema, splits: Mapping[str, list[str]], folder: str
-) -> _Statistics:
-    """The statistics that each split is compared with: those of the split of its name, or of the only one there is."""
-    records = as_records(dataclasses.replace(against, spec=against.spec or spec), folder)
+def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: Mapping[str, list[str]]) -> _Statistics:
+    """Computes the statistics that each split is compared with: of the split of its name, or of the only one."""
     statistics = {split: compute_statistics(paths, schema) for split, paths in records.splits.items()}
     if len(statistics) == 1:
         (only,) = statistics.values()
@@ -100,38 +97,54 @@ def _baseline(
     return statistics
 
 
-def _rejects(tally: ReadCounts | None, severities: Mapping[str, str]) -> Iterator[AnomalyReport]:
-    """The records that could not be read, reason by reason."""
-    if tally is None:
+def _add_reading_anomalies(
+    report: DataReport, records: RecordFiles, severities: Mapping[str, str], fail_on: FailOn
+) -> DataReport:
+    """Puts what was wrong in reading before what is wrong with the records that could be read."""
+    anomalies = [*_report_rejects(records.counts, severities), *_report_left_out(records.left_out)]
+    failures = []
+    for anomaly in anomalies:
+        if anomaly.severity in _FAILING_SEVERITIES[fail_on]:
+            failures.append(f"{anomaly.what}: {anomaly.description}")
+    return report.model_copy(
+        update={
+            "splits": dict(sorted(report.splits.items(), key=train_first)),
+            "anomalies": (*anomalies, *report.anomalies),
+            "failures": (*failures, *report.failures),
+        }
+    )
+
+
+def _report_rejects(counts: ReadCounts | None, severities: Mapping[str, str]) -> Iterator[AnomalyReport]:
+    """Yields an anomaly for each reason by which records were rejected."""
+    if counts is None:
         return
-    for reason, count in sorted(tally.rejected.items()):
+    for reason, count in sorted(counts.rejected.items()):
         severity = severities.get(reason, "error")
         if severity == "off":
             continue
-        named = [reject for reject in tally.rejects if str(reject.reason) == reason][:_NAMED]
+        named = [reject for reject in counts.rejects if str(reject.reason) == reason][:_NAMED_REJECTS]
+        examples = "; ".join(f"{_format_place(reject)}: {reject.message}" for reject in named)
         more = f"; and {count - len(named)} more" if count > len(named) else ""
-        shown = "; ".join(f"{_place(reject)}: {reject.message}" for reject in named)
         yield AnomalyReport(
             split="",
             feature="",
             severity=severity.upper(),
             what=f"Rejected: {reason.replace('_', ' ')}",
-            description=f"{count} of {tally.counts['records_read']} records: {shown}{more}.",
+            description=f"{count} of {counts.counts['records_read']} records: {examples}{more}.",
         )
 
 
-def _place(reject: Reject) -> str:
-    """Where a record is: `train.jsonl, line 3`."""
+def _format_place(reject: Reject) -> str:
+    """Returns the file and the position of a record: `train.jsonl, line 3`."""
     file = (reject.file or "").rpartition("/")[2]
-    if reject.line is not None:
-        return f"{file}, line {reject.line}"
-    for what, number in (("record", reject.record), ("row", reject.row)):
+    for unit, number in (("line", reject.line), ("record", reject.record), ("row", reject.row)):
         if number is not None:
-            return f"{file}, {what} {number}"
+            return f"{file}, {unit} {number}"
     return file
 
 
-def _left_out(left_out: Mapping[str, str]) -> Iterator[AnomalyReport]:
+def _report_left_out(left_out: Mapping[str, str]) -> Iterator[AnomalyReport]:
     for name, reason in left_out.items():
         yield AnomalyReport(
             split="",

@@ -18,8 +18,8 @@ from tfx_sequence.pipeline.config.own_code import make_importable
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.pipeline.runs import runner
-from tfx_sequence.pipeline.runs.display import display_on
-from tfx_sequence.pipeline.runs.run_summary import Report
+from tfx_sequence.pipeline.runs.display import make_display
+from tfx_sequence.pipeline.runs.run_summary import RunReport
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONPATH", "")
 
-    def run(name: str) -> Report:
+    def run(name: str) -> RunReport:
         folder = tmp_path / name
         shutil.copytree(root / "examples" / name, folder, ignore=shutil.ignore_patterns("data", "runs", "__pycache__"))
         make_data = load(folder / "make_data.py")
@@ -65,15 +65,15 @@ def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         config.write_text(re.sub(r"(min_accuracy|thresholds) = .*\n", "", settings), encoding="utf-8")
         make_importable(str(folder))
         loaded = load_config(str(config))
-        with display_on(io.StringIO()) as display:
+        with make_display(io.StringIO()) as display:
             result = runner.run(create_pipeline(loaded), display)
         assert result.error is None, result.error
-        return Report(loaded, result)
+        return RunReport(loaded, result)
 
     return run
 
 
-def answers(report: Report, **features: Any) -> dict[str, Any]:
+def answers(report: RunReport, **features: Any) -> dict[str, Any]:
     """What the pushed model says of raw features."""
     serve = tf.saved_model.load(report.model).signatures["serve_sequences"]
     return {name: value.numpy() for name, value in serve(**features).items()}

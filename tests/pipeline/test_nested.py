@@ -18,7 +18,7 @@ from tfx_sequence.pipeline.cli import main
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.pipeline.runs import runner
-from tfx_sequence.pipeline.runs.display import display_on
+from tfx_sequence.pipeline.runs.display import make_display
 from tfx_sequence.schemas.records.examples import decode, encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -100,7 +100,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         (folder / "data" / f"{split}.jsonl").write_text(lines, encoding="utf-8")
     (folder / "pipeline.toml").write_text(CONFIG, encoding="utf-8")
     config = load_config(str(folder / "pipeline.toml"))
-    with display_on(io.StringIO()) as display:
+    with make_display(io.StringIO()) as display:
         result = runner.run(create_pipeline(config), display)
     assert result.error is None, result.error
     return Project(folder, Path(config.pipeline.artifacts_dir), records)

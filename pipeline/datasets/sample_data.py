@@ -1,4 +1,4 @@
-"""Made-up requests to a home, with the slots of their words and their intent: data for a project to begin with."""
+"""Makes up requests to a home, labelled with slots and intents: data for a project to begin with."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _PATTERNS = {
         "do i need a coat in {place} {date}",
     ],
 }
+"""Intent to requests; words in braces are slots."""
+
 _VALUES = {
     "date": ["today", "tomorrow", "on monday", "on friday", "next week", "on the first of may"],
     "genre": ["jazz", "hip hop", "baroque music", "folk", "rock", "piano music"],
@@ -27,30 +29,37 @@ _VALUES = {
 _SLOT = re.compile(r"{(\w+)}")
 
 
-def sample_files(sizes: dict[str, int], seed: int = 1) -> dict[str, str]:
-    """JSON Lines of requests: words, one BIO tag each, and the intent.
+def make_sample_files(sizes: dict[str, int], seed: int = 1) -> dict[str, str]:
+    """Returns JSON Lines of requests, with a BIO tag for each word and an intent.
 
     Args:
-      sizes: Split name to how many requests it has.
+      sizes: Split name to number of requests.
       seed: Equal seeds give equal files.
 
     Returns:
       File name, `<split>.jsonl`, to its text.
     """
-    choose = random.Random(seed)
-    return {
-        f"{split}.jsonl": "".join(json.dumps(_request(choose)) + "\n" for _ in range(size))
-        for split, size in sizes.items()
-    }
+    generator = random.Random(seed)
+    files = {}
+    for split, size in sizes.items():
+        lines = [json.dumps(_make_request(generator)) + "\n" for _ in range(size)]
+        files[f"{split}.jsonl"] = "".join(lines)
+    return files
 
 
-def _request(choose: random.Random) -> dict[str, object]:
-    intent = choose.choice(list(_PATTERNS))
+def _make_request(generator: random.Random) -> dict[str, object]:
+    """Fills a pattern: `light {state}` becomes words `light`, `on` with slots `O`, `B-state`."""
+    intent = generator.choice(list(_PATTERNS))
     words: list[str] = []
     slots: list[str] = []
-    for part in choose.choice(_PATTERNS[intent]).split():
+    for part in generator.choice(_PATTERNS[intent]).split():
         match = _SLOT.fullmatch(part)
-        value = choose.choice(_VALUES[match[1]]).split() if match else [part]
+        if match is None:
+            words.append(part)
+            slots.append("O")
+            continue
+        name = match[1]
+        value = generator.choice(_VALUES[name]).split()
         words += value
-        slots += [f"{'I' if i else 'B'}-{match[1]}" for i in range(len(value))] if match else ["O"]
+        slots += [f"B-{name}", *[f"I-{name}"] * (len(value) - 1)]
     return {"words": words, "slots": slots, "intent": intent}
