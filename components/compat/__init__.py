@@ -7,6 +7,7 @@ Each module wraps one stock part in names that say what we use it for:
     statistics       TFDV: statistics without Beam
     artifacts        TFX: what stock components write on artifacts, and how they read it
     tuning           Keras Tuner: the base class of tuners
+    local_runner     TFX: a LocalDagRunner that reports each component
 
 `private_names` lists every private name that they use. `tests/conformance/test_compat.py` holds each TFX line to that
 list, so a new release fails there, by name. What `tfx_sequence.schemas` needs stands in its own `compat`.

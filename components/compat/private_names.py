@@ -52,6 +52,10 @@ PRIVATE_NAMES: dict[str, str] = {
     "tfx.components.example_validator.executor:BLESSED_VALUE": "",
     "tfx.components.example_validator.executor:DEFAULT_FILE_NAME": "",
     "tfx.components.example_validator.executor:NOT_BLESSED_VALUE": "",
+    # A LocalDagRunner that reports between components. See `compat.local_runner`.
+    "tfx.orchestration.local.local_dag_runner:LocalDagRunner.run_with_ir": "(self, pipeline, run_options=None)",
+    "tfx.orchestration.portable.runtime_parameter_utils:substitute_runtime_parameter": ("(msg, parameter_bindings)"),
+    "tfx.dsl.compiler.constants:PIPELINE_RUN_ID_PARAMETER_NAME": "",
     # What TFX's base class of Beam executors offers to its subclasses.
     "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._log_startup": (
         "(self, inputs, outputs, exec_properties)"

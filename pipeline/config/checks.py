@@ -7,7 +7,7 @@ stands with the component, and is told here in the words of the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
@@ -69,23 +69,19 @@ def _check_roles(spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Prob
 
 def _check_transform(config: Config, spec: SequenceSpec) -> Iterator[Problem]:
     """Checks that the settings of `transform` and `numbers` fit the features that they are for."""
-    for wrong in transform_contradictions(spec, config.transform, config.numbers):
-        in_transform = wrong.feature in config.transform
-        table = "transform" if in_transform else "numbers"
-        settings = config.transform[wrong.feature] if in_transform else config.numbers[wrong.feature]
-        if wrong.setting is None:
-            yield Problem(format_key([table, wrong.feature]), wrong.message)
-        else:
-            value = format_value(settings.model_dump(mode="json")[wrong.setting])
-            yield Problem(format_key([table, wrong.feature, wrong.setting]), wrong.message, value)
+    for problem in transform_contradictions(spec, config.transform, config.numbers):
+        value: Any = config.model_dump(mode="json")
+        for key in problem.path:
+            value = value[key]
+        yield Problem(format_key(problem.path), problem.message, format_value(value))
 
 
 def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]:
     """Checks that the model fits the transformed features, and that training in windows fits the model."""
     for name in model_checks.unserved_inputs(transformed.with_role("input")):
         yield Problem(format_key(["features", name]), model_checks.NEEDED_NAME)
-    for wrong in model_checks.contradictions(transformed, config.model):
-        yield Problem(format_key(["model", *wrong.key.split(".")]), wrong.message)
+    for problem in model_checks.contradictions(transformed, config.model):
+        yield Problem(format_key(problem.path), problem.message)
     window = config.training.window
     if window is not None:
         context_labels = [name for name, feature in transformed.with_role("label").items() if feature.context]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS, SEQUENCE_EXAMPLE
+
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that describe data; the files themselves are arguments of each command."""
@@ -11,8 +13,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--format",
         metavar="F",
-        help="columns, conllu, csv, json, jsonl, npz, parallel, parquet, sequence_example (TFRecords), text, ts, or a "
-        "plug-in's; if not given, what the files' names say, or else sequence_example",
+        help=f"{', '.join(READERS.rows)}, or a plug-in's; if not given, what the files' names say, or else "
+        f"{SEQUENCE_EXAMPLE} (TFRecords)",
     )
     group.add_argument(
         "--feature",

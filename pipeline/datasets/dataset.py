@@ -31,20 +31,6 @@ else:
 
 TRAIN = "train"
 
-RECORDS_FORMAT = "sequence_example"
-"""The format of data that need not be converted: TFRecord files of SequenceExamples."""
-
-_FORMATS_BY_SUFFIX = {
-    ".conllu": "conllu",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".npz": "npz",
-    ".parquet": "parquet",
-    ".ts": "ts",
-}
-_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zst")
-
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
@@ -152,7 +138,8 @@ def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
 
 def _find_splits(paths: list[str], format_name: str | None) -> dict[str, list[str]]:
     # A parallel corpus has files such as seq.in and seq.out: their names are features, and their folders are splits.
-    return find_splits(*paths, by_folder=format_name == "parallel")
+    by_folder = format_name is not None and find_row(format_name).by_folder
+    return find_splits(*paths, by_folder=by_folder)
 
 
 def _find_config_splits(config: Config) -> dict[str, list[str]]:
@@ -193,24 +180,17 @@ def _parse_option(text: str) -> tuple[str, Any]:
 
 def _guess_format(paths: Iterable[str]) -> str:
     """Returns the one format that the names of files tell."""
-    formats = {_FORMATS_BY_SUFFIX[suffix] for suffix in map(_strip_to_suffix, paths) if suffix in _FORMATS_BY_SUFFIX}
+    formats = {name for name in map(tell_format, paths) if name}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
-    return formats.pop() if formats else RECORDS_FORMAT
+    return formats.pop() if formats else SEQUENCE_EXAMPLE
 
 
 def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dict[str, list[str]]:
     """Drops files beside the data, such as a README: those without the format's suffix, if any file has it."""
-    suffixes = [suffix for suffix, name in _FORMATS_BY_SUFFIX.items() if name == format_name]
     kept = {}
     for split, paths in splits.items():
-        files = [path for path in paths if _strip_to_suffix(path) in suffixes]
+        files = [path for path in paths if tell_format(path) == format_name]
         if files:
             kept[split] = files
     return kept or splits
-
-
-def _strip_to_suffix(path: str) -> str:
-    """Returns the suffix that tells the format: `.jsonl` of `a.jsonl.gz`."""
-    stem, suffix = os.path.splitext(path.lower())
-    return os.path.splitext(stem)[1] if suffix in _COMPRESSED_SUFFIXES else suffix

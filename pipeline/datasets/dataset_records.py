@@ -12,7 +12,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import R
 from tfx_sequence.components.sequence_example_gen.readers.reader import make_reader
 from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
-from tfx_sequence.pipeline.datasets.dataset import RECORDS_FORMAT, Dataset
+from tfx_sequence.pipeline.datasets.dataset import Dataset
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -64,7 +64,7 @@ def convert_to_records(dataset: Dataset, folder: str) -> RecordFiles:
       dataset: The data set.
       folder: An empty folder to write to.
     """
-    if dataset.read.format == RECORDS_FORMAT and not dataset.split:
+    if dataset.read.format == SEQUENCE_EXAMPLE and not dataset.split:
         return RecordFiles(dataset.splits, dataset.spec)
     spec, left_out = find_features(dataset)
     counts = convert(

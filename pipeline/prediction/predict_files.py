@@ -52,8 +52,8 @@ def predict_files(
     for split, paths in splits.items():
         for index, path in enumerate(paths):
             name = f"{split}-{index:05d}-of-{len(paths):05d}.{suffix}"
-            pairs.append(_FilePair(path, storage.join(output, name)))
-    storage.make_folder(output)
+            pairs.append(_FilePair(path, file_system.join(output, name)))
+    file_system.make_folder(output)
     with make_pipeline() as pipeline:
         _ = (
             pipeline
@@ -83,10 +83,10 @@ class _PredictFile(beam.DoFn):
         unfinished = f"{pair.answers}.unfinished"
         format_record = ANSWER_FORMATS[self._answer_format].format_record
         records = PieceJoiner(self._spec).join(self._answer_records(pair.records))
-        with storage.create_file(unfinished) as stream:
+        with file_system.create_file(unfinished) as stream:
             for record in records:
                 stream.write(format_record(record))
-        storage.rename(unfinished, pair.answers)
+        file_system.rename(unfinished, pair.answers)
 
     def _answer_records(self, path: str) -> Iterator[AnsweredRecord]:
         sequence, context = tuple(self._spec.sequence), tuple(self._spec.context)

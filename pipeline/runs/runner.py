@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tfx.dsl.compiler import constants
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.orchestration.local import local_dag_runner
-from tfx.orchestration.portable import runtime_parameter_utils
-from tfx.proto.orchestration import pipeline_pb2
 
+from tfx_sequence.components.compat.local_runner import ReportingLocalDagRunner
 from tfx_sequence.pipeline.runs.progress import (
     Display,
     Status,
@@ -22,9 +18,6 @@ from tfx_sequence.pipeline.runs.progress import (
     listen_to_training,
 )
 from tfx_sequence.pipeline.runs.run_metadata import ExecutedComponent, OutputArtifact, read_executed_components
-
-# Generated code, which type checkers see nothing of.
-_pipeline_pb2: Any = pipeline_pb2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +75,7 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     error: BaseException | None = None
     try:
         with listen_to_training(progress.update_training):
-            _OneByOneRunner(progress).run(pipeline)
+            ReportingLocalDagRunner(progress).run(pipeline)
     except (Exception, KeyboardInterrupt) as raised:
         error = raised
         progress.fail_running_component()
@@ -90,7 +83,7 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
 
 
 class _RunProgress:
-    """How far a run has come; it passes each step on to a display."""
+    """How far a run has come. It listens to the runner, and passes each step on to a display."""
 
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
         self._pipeline = pipeline
@@ -102,13 +95,11 @@ class _RunProgress:
         self._started_at = 0.0
         self._epoch: TrainingProgress | None = None
 
-    def plan(self, compiled: Any) -> list[str]:
-        """Keeps the compiled pipeline; returns the ids of its components, in order."""
+    def plan(self, compiled: Any) -> None:
         self._compiled = compiled
         components = [node.pipeline_node.node_info.id for node in compiled.nodes]
         self._statuses = dict.fromkeys(components, "pending")
         self._display.show_plan(components)
-        return components
 
     def start_component(self, component: str) -> None:
         self._running, self._started_at = component, time.monotonic()
@@ -150,40 +141,3 @@ class _RunProgress:
 
     def _read_components(self) -> dict[str, ExecutedComponent]:
         return read_executed_components(self._pipeline.metadata_connection_config, self._compiled)
-
-
-class _OneByOneRunner(local_dag_runner.LocalDagRunner):
-    """A LocalDagRunner that reports between components.
-
-    LocalDagRunner has no hooks. It does run any compiled pipeline that it is given, however, and a component finds its
-    inputs in ML Metadata, not in the pipeline. So each component is handed to it as a pipeline of one:
-
-        Read -> Train -> Push    becomes    Read | Train | Push    all with the id of one run
-    """
-
-    def __init__(self, progress: _RunProgress) -> None:
-        super().__init__()
-        self._progress = progress
-
-    def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
-        # The base class does this too, and leaves an id that is filled in as it is. Done here, once, it is the id of
-        # all components, and ML Metadata holds them as one run.
-        run_id = datetime.datetime.now().isoformat()
-        runtime_parameter_utils.substitute_runtime_parameter(
-            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-        )
-        components = self._progress.plan(pipeline)
-        for component, alone in zip(components, _split_by_node(pipeline), strict=True):
-            self._progress.start_component(component)
-            super().run_with_ir(alone, run_options)
-            self._progress.end_component(component)
-
-
-def _split_by_node(pipeline: Any) -> Iterator[Any]:
-    """Yields, for each node of a compiled pipeline, the pipeline with that node alone."""
-    for node in pipeline.nodes:
-        alone = _pipeline_pb2.Pipeline()
-        alone.CopyFrom(pipeline)
-        del alone.nodes[:]
-        alone.nodes.append(node)
-        yield alone
