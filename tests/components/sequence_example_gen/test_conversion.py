@@ -1,4 +1,3 @@
-import gzip
 import json
 
 import pytest
@@ -8,9 +7,8 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig, Spli
 from tfx_sequence.components.sequence_example_gen.conversion import convert
 from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
-from tfx_sequence.schemas.records.examples import decode, make_example
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason
-from tfx_sequence.schemas.records.tfrecords import frame
+from tfx_sequence.schemas.records.examples import decode
+from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(features={"x": Feature(kind="token"), "n": Feature(kind="integer", context=True)})
@@ -54,43 +52,3 @@ def test_convert_leaves_nothing_when_it_fails(data, tmp_path):
     with pytest.raises(NoInputError):
         convert([str(tmp_path / "no*")], str(tmp_path / "out"), spec=SPEC, read=READ)
     assert not (tmp_path / "out").exists()
-
-
-def test_inspect_sees_what_convert_wrote(data, tmp_path):
-    convert([str(data)], str(tmp_path / "out"), spec=SPEC, read=READ, write=WriteConfig(num_shards=3, shuffle=False))
-    found = inspect(str(tmp_path / "out"), first=2)
-    assert inspect(str(tmp_path / "out" / "*"), first=2) == found
-    assert (len(found.files), found.records, found.steps, found.unequal) == (3, 20, 30, 0)
-    assert found.lengths == {1: 10, 2: 10}
-    assert found.first == ({"n": 0, "x": ["a"]}, {"n": 1, "x": ["a", "ü"]})
-    n, x = found.features
-    assert (n.name, n.context, n.dtypes, n.records, n.values) == ("n", True, ("int64",), 20, 20)
-    assert (x.name, x.context, x.dtypes, x.records, x.values, x.longest) == ("x", False, ("string",), 20, 30, 1)
-
-
-def test_inspect_reports_what_is_odd(tmp_path):
-    odd = make_example({"x": ["a"], "v": [[1.0, 2.0]]})
-    odd.feature_lists.feature_list["x"].feature.add().int64_list.value.append(3)
-    odd.context.feature["unset"].SetInParent()
-    data = frame(odd.SerializeToString()) + frame(b"\xff\xff") + frame(b"") + b"rest"
-    (tmp_path / "a.gz").write_bytes(gzip.compress(data))
-    found = inspect(str(tmp_path / "a.gz"))
-    assert (found.records, found.unequal, found.lengths) == (2, 1, {0: 1, 2: 1})
-    assert {f.name: f.dtypes for f in found.features} == {"unset": (), "x": ("int64", "string"), "v": ("float32",)}
-    assert found.first[0] == {"unset": [], "x": ["a", 3], "v": [[1.0, 2.0]]}
-    assert [(item.reason, item.record) for item in found.damage] == [(Reason.UNDECODABLE, 1), (Reason.UNDECODABLE, 3)]
-
-
-@pytest.mark.parametrize(
-    ("lengths", "bins", "want"),
-    [
-        ({}, 3, []),
-        ({5: 2}, 3, [(5, 5, 2)]),
-        ({1: 1, 2: 2, 10: 4}, 3, [(1, 4, 3), (5, 8, 0), (9, 10, 4)]),
-        ({0: 1, 99: 1}, 10, [(10 * i, 10 * i + 9, int(i in (0, 9))) for i in range(10)]),
-    ],
-)
-def test_histogram_counts_every_length_once(lengths, bins, want, tmp_path):
-    (tmp_path / "a").write_bytes(b"")
-    found = inspect(str(tmp_path / "a")).model_copy(update={"lengths": lengths})
-    assert found.histogram(bins) == want

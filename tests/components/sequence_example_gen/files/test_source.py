@@ -1,18 +1,13 @@
-import bz2
-import gzip
 import re
 
 import pytest
-import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
-from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError, find_files
 
-COMPRESS = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "zst": zstandard.ZstdCompressor().compress}
 TEXTS = st.text(st.sampled_from("a\r\n\u2028\x0b\x85\x1cü ")) | st.text(st.characters(exclude_categories=["Cs"]))
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def lines_by_the_rule(text):
@@ -57,33 +52,6 @@ def test_lines_name_the_undecodable_byte_and_go_on(block, make_source):
         assert numbers == list(range(1, len(numbers) + 1))
 
     check()
-
-
-@pytest.mark.parametrize("kind", COMPRESS)
-@pytest.mark.parametrize("parts", [1, 3])
-def test_compressed_files_read_as_plain_ones_when_they_have_any_number_of_members(kind, parts, make_source):
-    text = "".join(f"line {number} ü\n" for number in range(50_000))
-    data = COMPRESS[kind](text.encode()) * parts
-    assert [line for _, line in make_source(data).lines()] == text.splitlines() * parts
-
-
-@pytest.mark.parametrize("kind", ["gz", "bz2", "zst"])
-@pytest.mark.parametrize("left", [0.3, 0.999])
-def test_reading_raises_when_a_compressed_file_is_cut_off(kind, left, make_source):
-    data = COMPRESS[kind]("".join(f"line {number * 7919 % 100003}\n" for number in range(20_000)).encode())
-    with pytest.raises(BrokenFileError, match="cut off or damaged"):
-        list(make_source(data[: int(len(data) * left)]).lines())
-
-
-def test_errors_of_the_operating_system_stay_what_they_are(make_source, monkeypatch):
-    source = make_source(gzip.compress(b"a\n" * 1000))
-
-    def fail(*_):
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(gzip.GzipFile, "readinto", fail)
-    with pytest.raises(OSError, match="Input/output error"):
-        list(source.lines())
 
 
 def test_find_files_sorts_and_refuses_when_nothing_matches(tmp_path):

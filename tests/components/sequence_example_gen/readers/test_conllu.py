@@ -1,6 +1,7 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
@@ -37,7 +38,7 @@ SENTENCES = st.lists(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), mi
 
 
 @given(SENTENCES, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.booleans())
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@RELAXED
 def test_sentences_come_out_as_they_went_in(read, sentences, end, bom, final):
     blocks = [[row(i, *word) for i, word in enumerate(words, 1)] for words in sentences]
     data = (end * 2).join(end.join(block) for block in blocks) + (end if final else "")
@@ -160,7 +161,7 @@ def test_the_reader_refuses_an_option_that_it_does_not_have():
 
 
 @given(st.binary(max_size=60) | st.text("1\t_\n#=.- ü", max_size=60).map(str.encode))
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@RELAXED
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items

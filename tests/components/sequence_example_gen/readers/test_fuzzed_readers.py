@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fuzzed_readers import FORMATS, check_promises
 
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.schemas.records.rejects import Reject
 
 TROUBLE = [
@@ -27,6 +28,12 @@ def damaged(draw: st.DrawFn, valid: bytes) -> bytes:
         new = draw(st.sampled_from(TROUBLE) | st.binary(max_size=4) | st.just(b"") | st.just(data[start:end] * 2))
         data = data[:start] + new + data[end:]
     return data
+
+
+def test_every_text_format_is_fuzzed() -> None:
+    """What is in binary files is tested, and damaged, beside each of their readers."""
+    binary = {"npz", "parquet", "sequence_example"}
+    assert {name.partition(",")[0] for name in FORMATS} == set(READERS.rows) - binary
 
 
 def test_valid_files_are_accepted_whole() -> None:

@@ -1,8 +1,9 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
@@ -20,7 +21,6 @@ SPEC = SequenceSpec(
     }
 )
 CONFIG = ReadConfig(format="jsonl")
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 STEP = st.tuples(
     st.text(st.characters(exclude_categories=["Cs"])),

@@ -1,6 +1,7 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
@@ -9,7 +10,6 @@ from tfx_sequence.components.sequence_example_gen.readers.parallel import Parall
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 SPEC = SequenceSpec(
     features={
         "tokens": Feature(kind="token", source="seq.in"),

@@ -2,8 +2,9 @@ import gzip
 
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
@@ -13,7 +14,6 @@ from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 SPEC = SequenceSpec(features={"x": Feature(kind="token")})
 CONFIG = ReadConfig(format="sequence_example")
 

@@ -1,6 +1,7 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
@@ -8,7 +9,6 @@ from tfx_sequence.components.sequence_example_gen.readers.text import TextReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 STEPS = SequenceSpec(features={"x": Feature(kind="token", source="step")})
 NEXT = SequenceSpec(
     features={

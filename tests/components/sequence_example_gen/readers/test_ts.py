@@ -1,8 +1,9 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
@@ -10,7 +11,6 @@ from tfx_sequence.components.sequence_example_gen.readers.ts import SeriesReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-RELAXED = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CONFIG = ReadConfig(format="ts")
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 HEADER = "#Comment\n@problemName X\n@timeStamps false\n@univariate false\n@dimensions {}\n@classLabel true a b\n@data\n"
