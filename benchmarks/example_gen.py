@@ -1,4 +1,4 @@
-"""SequenceExampleGen against the guide's own loop: sequences a second, and memory, from text to gzip TFRecords.
+"""Compares SequenceExampleGen with the guide's own loop: sequences a second, and memory, from text to gzip TFRecords.
 
     python benchmarks/example_gen.py [--scale 1 10 100] [--format jsonl conllu]
 
@@ -51,24 +51,35 @@ def compare(form: str, scale: int, folder: str) -> None:
     for way in ("loop", "ours", "ours, 2 workers"):
         command = [sys.executable, __file__, "--child", way, form, folder]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        got = json.loads(output.splitlines()[-1])
-        rate = SENTENCES * scale / got["rest"]
-        loop_rate = loop_rate or rate
-        numbers = (f"{got['start']:.1f}", f"{got['rest']:.1f}", f"{rate:,.0f}", f"{rate / loop_rate:.2f}x")
-        cpu = f"{got['cpu'] / SENTENCES / scale * 1e6:.0f}"
-        cells = (f"{SENTENCES * scale:,}", *numbers, cpu, f"{got['peak']:.0f}")
+        measured = json.loads(output.splitlines()[-1])
+        sentences = SENTENCES * scale
+        rate = sentences / measured["rest"]
+        loop_rate = loop_rate or rate  # The loop comes first.
+        cells = (
+            f"{sentences:,}",
+            f"{measured['start']:.1f}",
+            f"{measured['rest']:.1f}",
+            f"{rate:,.0f}",
+            f"{rate / loop_rate:.2f}x",
+            f"{measured['cpu'] / sentences * 1e6:.0f}",
+            f"{measured['peak']:.0f}",
+        )
         print(f"{form:>8} {way:<18}", *(f"{cell:>10}" for cell in cells), flush=True)
 
 
 def measure(way: str, form: str, folder: Path) -> None:
     if "workers" not in way:
         os.sched_setaffinity(0, {0})
-    start, rest, cpu = loop(form, folder) if way == "loop" else ours(form, folder, workers=2 if "2" in way else 1)
+    if way == "loop":
+        start, rest, cpu = time_loop(form, folder)
+    else:
+        start, rest, cpu = time_ours(form, folder, workers=2 if "2" in way else 1)
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     print(json.dumps({"start": start, "rest": rest, "cpu": cpu, "peak": peak}))
 
 
-def loop(form: str, folder: Path) -> tuple[float, float, float]:
+def time_loop(form: str, folder: Path) -> tuple[float, float, float]:
+    """Returns the seconds before the first sentence and after it, and the processor time of the latter."""
     began = time.perf_counter()
     import tensorflow as tf
 
@@ -82,21 +93,21 @@ def loop(form: str, folder: Path) -> tuple[float, float, float]:
             fl_labels.feature.add().bytes_list.value.append(label.encode())
         return ex
 
-    ready, used = time.perf_counter(), processor_time()
+    ready, used = time.perf_counter(), read_processor_time()
     with tf.io.TFRecordWriter(str(folder / "loop.gz"), "GZIP") as writer:
         for path in sorted(folder.glob(f"*.{form}")):
-            for tokens, tags in sentences(path, form):
+            for tokens, tags in read_sentences(path, form):
                 writer.write(make_example(tokens, tags).SerializeToString())
-    return ready - began, time.perf_counter() - ready, processor_time() - used
+    return ready - began, time.perf_counter() - ready, read_processor_time() - used
 
 
-def processor_time() -> float:
-    """Seconds of all cores, of this process and of those that it started and that have ended."""
+def read_processor_time() -> float:
+    """Returns the seconds of all cores, of this process and of those that it started and that have ended."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def sentences(path: Path, form: str) -> Iterator[tuple[list[str], list[str]]]:
+def read_sentences(path: Path, form: str) -> Iterator[tuple[list[str], list[str]]]:
     with path.open(encoding="utf-8") as lines:
         if form == "jsonl":
             for line in lines:
@@ -115,7 +126,8 @@ def sentences(path: Path, form: str) -> Iterator[tuple[list[str], list[str]]]:
                 tags.append(row[3])
 
 
-def ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
+def time_ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
+    """Returns the seconds that a start takes, the seconds of the rest, and the processor time of the rest."""
     began = time.perf_counter()
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -134,7 +146,7 @@ def ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
     mode = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"] if workers > 1 else []
 
     def run(pattern: str, output: str) -> tuple[float, float]:
-        begin, used = time.perf_counter(), processor_time()
+        begin, used = time.perf_counter(), read_processor_time()
         convert(
             [str(folder / pattern)],
             str(folder / output),
@@ -144,10 +156,10 @@ def ours(form: str, folder: Path, workers: int) -> tuple[float, float, float]:
             write=WriteConfig(num_shards=4),
             make_pipeline=lambda: beam.Pipeline(options=PipelineOptions(mode)),
         )
-        return time.perf_counter() - begin, processor_time() - used
+        return time.perf_counter() - begin, read_processor_time() - used
 
     ready = time.perf_counter()
-    # What a run takes that has next to nothing to read: Beam's own start, and that of its workers.
+    # A run that has next to nothing to read takes what Beam's own start does, and that of its workers.
     start, start_cpu = run(f"tiny-*.{form}-tiny", "out-tiny")
     total, cpu = run(f"*.{form}", "out")
     return ready - began + start, total - start, cpu - start_cpu

@@ -1,4 +1,4 @@
-"""The text readers under coverage-guided fuzzing, for as long as you like.
+"""Fuzzes a text reader, guided by the code that a file reaches, for as long as you like.
 
     pip install atheris
     python benchmarks/fuzz_readers.py jsonl -max_total_time=60
@@ -22,7 +22,8 @@ with atheris.instrument_imports(include=["tfx_sequence"]):
 
 def main() -> None:
     name = sys.argv[1]
-    check_promises(name, FORMATS[name].valid)  # Imports what is imported late, so that no run is slow for it.
+    # Some modules are imported at their first use; that run must not count as slow.
+    check_promises(name, FORMATS[name].valid)
     with tempfile.TemporaryDirectory() as corpus:
         (Path(corpus) / "valid").write_bytes(FORMATS[name].valid)
         atheris.Setup(

@@ -1,4 +1,4 @@
-"""What large and odd data costs SequenceExampleGen: seconds and peak memory, which must not grow with the data.
+"""Measures what large and odd data costs SequenceExampleGen: processor time, and peak memory, which hardly grows.
 
     python benchmarks/large_data.py [--case short bad long grouped] [--records 10000 100000 1000000]
 
@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FILES = 4
-LONGEST = 200_000
+LONGEST = 200_000  # Steps of one record; a cost that grows faster than the data shows long before.
 CASES = (("short", "jsonl"), ("bad", "jsonl"), ("grouped", "csv"), ("long", "jsonl"), ("long", "conllu"))
 FAULTS = (
     '{"tokens": ["a", "b"], "tags": ["X"]}\n',
@@ -53,23 +53,35 @@ def main() -> None:
     print(f"{'case':>8} {'data':>7}", *(f"{head:>10}" for head in heads))
     for case, form in CASES:
         if case in options.case:
-            for size in sorted({size_of(case, records) for records in options.records}):
-                print(row(case, form, size), flush=True)
+            for size in sorted({choose_size(case, records) for records in options.records}):
+                print(format_row(case, form, size, run_child(case, form, size)), flush=True)
 
 
-def row(case: str, form: str, size: int) -> str:
-    """A row of the table."""
+def run_child(case: str, form: str, size: int) -> dict[str, float]:
+    """Measures a case in a process of its own, so that its peak memory is its own."""
     with tempfile.TemporaryDirectory() as folder:
         write_data(case, form, size, Path(folder))
         command = [sys.executable, __file__, "--child", case, form, str(size), folder]
-        got = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    cells = (f"{size:,}", f"{got['accepted']:,}", f"{got['rejected']:,}", f"{got['seconds']:.1f}")
-    cells += (f"{got['cpu'] / size * 1e6:,.0f}", f"{got['peak']:,.0f}")
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    measured: dict[str, float] = json.loads(output.splitlines()[-1])
+    return measured
+
+
+def format_row(case: str, form: str, size: int, measured: dict[str, float]) -> str:
+    """Returns a row of the table."""
+    cells = (
+        f"{size:,}",
+        f"{measured['accepted']:,}",
+        f"{measured['rejected']:,}",
+        f"{measured['seconds']:.1f}",
+        f"{measured['cpu'] / size * 1e6:,.0f}",
+        f"{measured['peak']:,.0f}",
+    )
     return " ".join((f"{case:>8} {form:>7}", *(f"{cell:>10}" for cell in cells)))
 
 
-def size_of(case: str, records: int) -> int:
-    """How many records, or steps of the long one."""
+def choose_size(case: str, records: int) -> int:
+    """Returns how many records a case has, or how many steps the long one."""
     if case == "long":
         return min(records, LONGEST)
     return records // 10 if case == "grouped" else records
@@ -78,18 +90,19 @@ def size_of(case: str, records: int) -> int:
 def write_data(case: str, form: str, size: int, folder: Path) -> None:
     draw = random.Random(1)
     if case == "long":
-        _write(folder / f"0.{form}", (_written(length, draw, form) for length in (1, size, 1)))
+        write_file(folder / f"0.{form}", (make_record(length, draw, form) for length in (1, size, 1)))
         return
     for number in range(FILES):
-        _write(folder / f"{number}.{form}", _records(case, number, size, draw))
+        write_file(folder / f"{number}.{form}", make_texts(case, number, size, draw))
 
 
-def _write(path: Path, texts: Iterator[str]) -> None:
+def write_file(path: Path, texts: Iterator[str]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(texts)
 
 
-def _records(case: str, number: int, size: int, draw: random.Random) -> Iterator[str]:
+def make_texts(case: str, number: int, size: int, draw: random.Random) -> Iterator[str]:
+    """Yields the text of a file, record by record."""
     if case == "grouped":
         yield "user,time,tokens,tags\n"
     for record in range(number, size, FILES):
@@ -99,10 +112,10 @@ def _records(case: str, number: int, size: int, draw: random.Random) -> Iterator
             for step in range(draw.randint(1, 8)):
                 yield f"{record},{step},word{draw.randint(1, 50_000)},tag{draw.randint(1, 17)}\n"
         else:
-            yield _written(draw.randint(1, 8), draw, "jsonl")
+            yield make_record(draw.randint(1, 8), draw, "jsonl")
 
 
-def _written(length: int, draw: random.Random, form: str) -> str:
+def make_record(length: int, draw: random.Random, form: str) -> str:
     tokens = [f"word{draw.randint(1, 50_000)}" for _ in range(length)]
     tags = [f"tag{draw.randint(1, 17)}" for _ in range(length)]
     if form == "jsonl":
@@ -127,26 +140,27 @@ def measure(case: str, form: str, size: int, folder: Path) -> None:
         "tokens": Feature(kind="token", source=names["tokens"]),
         "tags": Feature(kind="categorical", role="label", source=names["tags"]),
     }
+    options = {}
     if case == "grouped":
         features["user"] = Feature(kind="token", role="key", context=True)
-    rows = {"group_by": ["user"], "order_by": ["time"]} if case == "grouped" else {}
-    began, used = time.perf_counter(), processor_time()
-    tally = convert(
+        options = {"group_by": ["user"], "order_by": ["time"]}
+    began, used = time.perf_counter(), read_processor_time()
+    read_counts = convert(
         [str(folder / f"*.{form}")],
         str(folder / "out"),
         spec=SequenceSpec(features=features),
-        read=ReadConfig(format=form, options=rows, on_bad_record="reject", max_reject_fraction=0.02),
+        read=ReadConfig(format=form, options=options, on_bad_record="reject", max_reject_fraction=0.02),
         split=SplitConfig(),
         write=WriteConfig(num_shards=4),
         make_pipeline=lambda: beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner"),
     )
-    seconds, cpu = time.perf_counter() - began, processor_time() - used
+    seconds, cpu = time.perf_counter() - began, read_processor_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    counts = {name: tally.counts[f"records_{name}"] for name in ("accepted", "rejected")}
+    counts = {name: read_counts.counts[f"records_{name}"] for name in ("accepted", "rejected")}
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, **counts}))
 
 
-def processor_time() -> float:
+def read_processor_time() -> float:
     usage = os.times()
     return usage.user + usage.system
 

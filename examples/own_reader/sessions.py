@@ -1,10 +1,10 @@
-"""A reader of a format of one's own: sessions of a shop's visitors, as some program once wrote them.
+"""A reader for a format of one's own: sessions of a shop's visitors, as some program once wrote them.
 
     # session 17 bought            a session: its number and how it ended
     0.0 search                     an event: seconds since the one before, and what it was
     4.2 view
 
-The class is all that a format needs. What is read is checked against the spec, counted, and rejected with file and line
+The class is all that a format needs. Its records are checked against the spec, counted, and rejected with file and line
 by the same code for all readers.
 """
 
@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.components.sequence_example_gen import Item, Reader, Source
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -22,26 +21,29 @@ HEAD = "# session "
 
 
 class SessionReader(Reader):
-    """Reads sessions. `pipeline.toml` names it: `format = "sessions:SessionReader"`."""
+    """Reader of sessions. `pipeline.toml` names it: `format = "sessions:SessionReader"`.
+
+    Its one option, `skip`, is how many of a session's first events to leave out.
+    """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        """Takes the spec, and what stands in `options`: how many of a session's first events to leave out."""
         self._skip = int(options.get("skip", 0))
         self._names = list(spec.features)
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields (line, record) for each session; a `Reject` for one that cannot be read."""
+        """Yields (line, record) for each session, and a `Reject` for one that cannot be read."""
         first, lines = 0, []
         for number, line in source.lines():
             if line.startswith(HEAD) and lines:
-                yield self._session(first, lines)
+                yield self._parse_session(first, lines)
                 lines = []
-            first = first if lines else number
+            if not lines:
+                first = number
             lines.append(line)
         if lines:
-            yield self._session(first, lines)
+            yield self._parse_session(first, lines)
 
-    def _session(self, first: int, lines: list[str]) -> Item:
+    def _parse_session(self, first: int, lines: list[str]) -> Item:
         try:
             number, outcome = lines[0].removeprefix(HEAD).split()
             events = [line.split() for line in lines[1 + self._skip :]]

@@ -19,12 +19,21 @@ class Words(Reader):
     def read(self, source):
         for number, line in source.lines():
             yield number, {"tokens": line.split(self.separator)}
+
+class SampledWords(Words):
+    @classmethod
+    def sample(cls, source, options):
+        for _, line in source.lines():
+            yield {"tokens": line.split(options.get("separator"))}
 """
 
 
 @contextlib.contextmanager
 def install_words_reader(folder: Path) -> Iterator[None]:
-    """Puts a package with the format `words`, read by `words_plugin:Words`, on the path until the block ends."""
+    """Puts a package with the format `words`, read by `words_plugin:Words`, on the path until the block ends.
+
+    Of the two readers in it, `words_plugin:SampledWords` lets its features be discovered.
+    """
     (folder / "words_plugin.py").write_text(MODULE)
     info = folder / "words_plugin-1.0.dist-info"
     info.mkdir()

@@ -100,9 +100,10 @@ def test_what_cannot_be_converted_gives_2_or_names_the_record(corpus, run, tmp_p
     assert "Traceback" not in err
 
 
-def test_format_of_an_installed_package_is_converted(run, tmp_path):
+@pytest.mark.parametrize("name", ["words", "words_plugin:Words"])
+def test_format_of_an_installed_package_is_converted(run, tmp_path, name):
     (tmp_path / "a.words").write_text("a,b\nc\n")
-    arguments = ["--format", "words", "--option", "separator=,", "--feature", "tokens=token"]
+    arguments = ["--format", name, "--option", "separator=,", "--feature", "tokens=token"]
     with install_words_reader(tmp_path):
         code, out, _ = run("convert", str(tmp_path / "a.words"), str(tmp_path / "out"), *arguments, "--json")
     assert code == 0

@@ -286,6 +286,12 @@ def test_format_of_a_reader_without_a_sample_is_refused(tmp_path):
                 discover(["x"], ReadConfig(format=name))
 
 
+def test_format_of_a_reader_with_a_sample_is_looked_into(tmp_path):
+    (tmp_path / "a").write_text("a,b\nc\n")
+    with install_words_reader(tmp_path):
+        assert found(tmp_path / "a", "words_plugin:SampledWords", separator=",") == ({"tokens": {"kind": "token"}}, {})
+
+
 def test_format_that_is_none_is_refused():
     with pytest.raises(ValueError, match="`format` is 'a:B', but its class cannot be imported"):
         discover(["x"], ReadConfig(format="a:B"))
