@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen import Item, Reader, Source
-from tfx_sequence.schemas.records.rejects import Reason, Reject
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas import Reason, Reject, SequenceSpec
 
 HEAD = "# session "
 

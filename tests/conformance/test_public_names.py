@@ -12,22 +12,14 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.paths import ROOT
+from support.public_packages import list_public_packages
 
 GOLDEN = Path(__file__).with_name("public_names.txt")
 
 
-def packages() -> list[str]:
-    """Every public package: its `__init__.pyi` lists what it makes public."""
-    folders = sorted(
-        path.parent for top in ("components", "pipeline", "schemas") for path in (ROOT / top).rglob("__init__.pyi")
-    )
-    return [".".join(("tfx_sequence", *folder.relative_to(ROOT).parts)) for folder in folders]
-
-
 def public_objects() -> Iterator[tuple[str, object]]:
     """Yields each public name in full, and what it stands for."""
-    for package in packages():
+    for package in list_public_packages():
         module = importlib.import_module(package)
         for name in sorted(module.__all__):
             yield f"{package}.{name}", getattr(module, name)
