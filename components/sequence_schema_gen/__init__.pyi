@@ -1,4 +1,4 @@
-"""SequenceSchemaGen: statistics and a spec to a schema that every later step can read."""
+"""SequenceSchemaGen: makes the schema that all later components read from statistics and a spec."""
 
 from .component import SequenceSchemaGen as SequenceSchemaGen
 from .infer import infer_schema as infer_schema

@@ -1,6 +1,8 @@
-"""The SequenceSchemaGen component."""
+"""The SequenceSchemaGen component, which replaces stock SchemaGen in a pipeline of sequences."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -16,7 +18,7 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
-    """Stock SchemaGen's channels and parameters, the spec, and a curated schema."""
+    """The channels and parameters of stock SchemaGen, with a spec and a curated schema."""
 
     PARAMETERS = {  # noqa: RUF012  (TFX's own form)
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
@@ -31,14 +33,14 @@ class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
 class SequenceSchemaGen(base_component.BaseComponent):
     """Makes a schema of SequenceExamples that stock Transform, Trainer and TFXIO can read.
 
-    It stands in for stock SchemaGen: the same input `statistics`, the same output `schema`. What it adds:
+    It replaces stock SchemaGen, with the same input `statistics` and the same output `schema`. It adds
     TensorRepresentations under the features' plain names, without which stock Transform cannot read SequenceExamples;
-    bounds on the length; kinds and roles, so that SequenceTransform and SequenceTrainer need no other description.
+    bounds on the length; and kinds and roles, so that SequenceTransform and SequenceTrainer need no other description.
 
     Args:
       statistics: A channel of `ExampleStatistics`.
-      spec: What the data should be; inferred from the statistics if None.
-      curated: A channel of a `Schema` that somebody has written or mended, such as ImportSchemaGen's. It always wins:
+      spec: What the data should be; inferred from the statistics if None. A `SequenceSpec`, or a dict of its fields.
+      curated: A channel of a `Schema` that a person has written or edited, such as ImportSchemaGen's. It always wins:
         the output is that schema, with TensorRepresentations where it has none. How the data differs from it is logged,
         and kept in the output's property `differences`. Not together with `spec`.
       infer_feature_shape: As stock SchemaGen has it.
@@ -64,16 +66,19 @@ class SequenceSchemaGen(base_component.BaseComponent):
             raise ValueError(
                 "`spec` and `curated` are both given; a curated schema holds its spec, so give one of them"
             )
-        spec = None if spec is None else arguments.parse_settings("spec", SequenceSpec, spec)
+        optional: dict[str, Any] = {}
+        if spec is not None:
+            optional[contract.SEQUENCE_SPEC] = arguments.parse_settings("spec", SequenceSpec, spec).to_json()
+        if curated is not None:
+            optional[executor.CURATED_KEY] = curated
+        if isinstance(infer_feature_shape, bool):  # Stock's parameter is an int, or a RuntimeParameter.
+            infer_feature_shape = int(infer_feature_shape)
         super().__init__(
             spec=SequenceSchemaGenSpec(
                 statistics=statistics,
                 schema=types.Channel(type=standard_artifacts.Schema),
-                infer_feature_shape=int(infer_feature_shape)
-                if isinstance(infer_feature_shape, bool)
-                else infer_feature_shape,
+                infer_feature_shape=infer_feature_shape,
                 exclude_splits=json_utils.dumps(exclude_splits),
-                **({contract.SEQUENCE_SPEC: spec.to_json()} if spec else {}),
-                **({executor.CURATED_KEY: curated} if curated is not None else {}),
+                **optional,
             )
         )

@@ -1,4 +1,4 @@
-"""A schema that somebody has curated, beside what the data says."""
+"""Compares a schema that a person has curated with the data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tfx_sequence.schemas.tfmd.representations import add_representations
 def keep_curated(
     curated: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> tuple[schema_pb2.Schema, list[str]]:
-    """The curated schema, complete enough to read by, and how the data differs from it.
+    """Returns the curated schema, complete enough to read by, and how the data differs from it.
 
-    Curation always wins. Nothing of the data is taken over, so no set of values grows unseen; the only thing that is
-    added is a TensorRepresentation for each feature that has none, without which stock Transform cannot read.
+    Curation always wins. Nothing is taken from the data, so no set of values grows unnoticed. Only a
+    TensorRepresentation is added for each feature that has none, as stock Transform cannot read without it.
 
     Args:
       curated: The schema.

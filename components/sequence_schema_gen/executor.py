@@ -1,4 +1,4 @@
-"""The adapter between TFX's artifacts and `infer_schema`."""
+"""The executor of SequenceSchemaGen, between TFX's artifacts and `infer_schema`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from tfx_sequence.schemas.tfmd.parts import parse_schema
 CURATED_KEY = "curated"
 
 DIFFERENCES_PROPERTY = "differences"
-"""Of the Schema artifact: how the data differs from the curated schema, a list of lines."""
+"""The property of the Schema artifact that lists how the data differs from the curated schema, in lines of text."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Executor(base_executor.BaseExecutor):
@@ -42,47 +44,56 @@ class Executor(base_executor.BaseExecutor):
           ValueError: if `exclude_splits` names a split that the statistics do not have.
           SchemaError: see `infer_schema` and `keep_curated`.
         """
-        statistics = _counted(
+        statistics = _load_counted_splits(
             artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY]),
             json_utils.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"),
         )
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.SCHEMA_KEY])
-        infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
-        spec = exec_properties.get(SEQUENCE_SPEC)
-        if curated := input_dict.get(CURATED_KEY):
+        curated = input_dict.get(CURATED_KEY)
+        if curated:
             schema, differences = keep_curated(_read_schema(curated), statistics)
             for line in differences:
-                logging.getLogger(__name__).warning("the data differs from the curated schema: %s", line)
+                _logger.warning("the data differs from the curated schema: %s", line)
             output.set_json_value_custom_property(DIFFERENCES_PROPERTY, differences)
         else:
-            given = SequenceSpec.from_json(spec) if spec else None
-            schema = infer_schema(statistics, given, infer_shape)
-            if given is not None:
-                _tell_carried(schema, given)
+            spec_json = exec_properties.get(SEQUENCE_SPEC)
+            spec = SequenceSpec.from_json(spec_json) if spec_json else None
+            infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
+            schema = infer_schema(statistics, spec, infer_shape)
+            if spec is not None:
+                _warn_of_carried(schema, spec)
         io_utils.write_pbtxt_file(os.path.join(output.uri, SCHEMA_FILE), schema)
 
 
-def _tell_carried(schema: schema_pb2.Schema, given: SequenceSpec) -> None:
-    """Warns of what the data has and the spec does not name."""
-    if unnamed := [name for name in from_schema(schema).features if name not in given.features]:
-        logging.getLogger(__name__).warning(
+def _warn_of_carried(schema: schema_pb2.Schema, spec: SequenceSpec) -> None:
+    """Logs the features of the data that the spec does not name."""
+    unnamed = [name for name in from_schema(schema).features if name not in spec.features]
+    if unnamed:
+        _logger.warning(
             "the spec does not name the features %s of the data, so they are carried along and no model reads them; "
             "name one in the spec if it should be an input",
             unnamed,
         )
 
 
-def _counted(
+def _load_counted_splits(
     statistics: types.Artifact, excluded: list[str] | None
 ) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """The statistics of the splits that count, by the name of the split."""
+    """Loads the statistics of the splits that are not excluded, by the name of the split.
+
+    By default only `train` counts, so that a label that only held-out data has is an anomaly, not part of the schema.
+    All splits count if none is called `train`.
+
+    Raises:
+      ValueError: if an excluded split does not exist.
+    """
     splits = artifact_utils.decode_split_names(statistics.split_names)
     if excluded is None:
         excluded = [split for split in splits if split != "train"] if "train" in splits else []
-    if unknown := sorted(set(excluded) - set(splits)):
+    unknown = sorted(set(excluded) - set(splits))
+    if unknown:
         raise ValueError(f"`exclude_splits` names {unknown}, but the statistics have the splits {splits}")
-    counted = [split for split in splits if split not in excluded]
-    return {split: load_statistics(statistics, split) for split in counted}
+    return {split: load_statistics(statistics, split) for split in splits if split not in excluded}
 
 
 def _read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:

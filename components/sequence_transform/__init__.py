@@ -1,4 +1,4 @@
-"""SequenceTransform: vocabularies from 1, and the same graph at training and serving."""
+"""SequenceTransform: turns strings into ids from 1 and scales numbers, in one graph for training and serving."""
 
 import lazy_loader
 

@@ -1,11 +1,11 @@
-r"""Files of pretrained vectors, read once, from their beginning to their end, in little memory.
+r"""Reads files of pretrained vectors in one pass and little memory.
 
     word2vec, text        `N D\n`, then N lines of a word and D numbers; `.vec` of fastText is the same
     GloVe                 the lines alone
     word2vec, binary      `N D\n`, then N times a word, a space and D float32
 
-Which of them a file is shows in its first two lines; gzip shows in its first bytes. A word may hold spaces (GloVe's
-do), so the numbers are counted from the end of the line.
+The first two lines of a file tell its format, and its first bytes whether it is compressed by gzip. A word may hold
+spaces (GloVe's do), so the numbers are counted from the end of the line.
 
 Sources: Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space" (word2vec); Pennington et
 al. 2014, "GloVe"; Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information" (fastText).
@@ -16,14 +16,16 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Collection, Iterator
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-_CHUNK = 1 << 20
-_GZIP = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
+_FLOAT_BYTES = 4
+_GZIP_MAGIC = b"\x1f\x8b"
 _LINE_END = b" \t\r\n"
+"""Some programs end a line with a space, too."""
 
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -39,50 +41,87 @@ class Entry(NamedTuple):
     vector: Vector
 
 
+class ByteStream(Protocol):
+    """An open file."""
+
+    def read(self, size: int, /) -> bytes:
+        """Returns up to `size` bytes; none at the end of the file."""
+
+
 def read_vectors(path: str, words: Collection[bytes]) -> Iterator[Entry]:
-    """Yields the vectors of `words` in the order of the file; of a word that stands there twice, both.
+    """Yields the vectors of `words` in the order of the file; a word that stands there twice comes twice.
 
     Raises:
-      VectorsError: naming the line or the vector that is not as the format has it.
+      VectorsError: if the file has another format; the message names the line or the vector.
       tf.errors.OpError: if the file cannot be read.
     """
     with tf.io.gfile.GFile(path, "rb") as file:
-        zipped = file.read(len(_GZIP)) == _GZIP
+        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         file.seek(0)
+        stream: Any = gzip.GzipFile(fileobj=file, mode="rb") if is_gzip else file
         try:
-            yield from _read(
-                _Source(gzip.GzipFile(fileobj=file, mode="rb") if zipped else file), path, frozenset(words)
-            )
+            yield from parse_vectors(stream, path, words)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise VectorsError(f"{path}: the gzip file is damaged: {error}") from error
 
 
-class _Source:
-    """Bytes that can be looked at before they are taken."""
+def parse_vectors(stream: ByteStream, path: str, words: Collection[bytes]) -> Iterator[Entry]:
+    """Yields the vectors of `words` from the bytes of a file.
 
-    def __init__(self, file: IO[bytes] | Any) -> None:
-        self._file = file
+    Args:
+      stream: The file, decompressed.
+      path: Its path, for error messages.
+      words: The words whose vectors are wanted.
+
+    Raises:
+      VectorsError: as `read_vectors` does.
+    """
+    wanted = frozenset(words)
+    source = _PeekableStream(stream)
+    first_line, second_line = source.peek_lines()
+    header = _parse_header(first_line)
+    if header is None:
+        width = len(first_line.rstrip(_LINE_END).split(b" ")) - 1
+        if width < 1 or _parse_line(first_line, width) is None:
+            raise VectorsError(f"{path}, line 1: neither `<number of words> <width>` nor a word and its numbers")
+        return _read_text(source, path, width, wanted, first_number=1)
+    source.read_line()
+    count, width = header
+    is_binary = count > 0 and _parse_line(second_line, width) is None
+    if is_binary:
+        return _read_binary(source, path, count, width, wanted)
+    return _read_text(source, path, width, wanted, first_number=2)
+
+
+class _PeekableStream:
+    """A stream of bytes that can be looked at before they are taken.
+
+    The bytes from `_start` on in `_data` are those that were read and not taken yet.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
         self._data = b""
         self._start = 0
 
-    def line(self) -> bytes | None:
-        """The next line, with its end; None at the end of the file."""
+    def read_line(self) -> bytes | None:
+        """Takes the next line, with its end; None at the end of the file."""
         line = self._peek_line(0)
         self._start += len(line)
         return line or None
 
     def peek_lines(self) -> tuple[bytes, bytes]:
-        """The next two lines, which stay."""
+        """Returns the next two lines without taking them."""
         first = self._peek_line(0)
         return first, self._peek_line(len(first))
 
-    def until(self, end: bytes) -> bytes:
-        """What comes before the next `end`, which is taken too; without one, what there is."""
-        place = self._find(end, 0)
-        return self.take(place - self._start + 1).removesuffix(end)
+    def read_until(self, end: bytes) -> bytes:
+        """Takes all bytes up to the next `end`, which is taken too; all that is left if there is none."""
+        position = self._find(end, 0)
+        return self.read(position - self._start + 1).removesuffix(end)
 
-    def take(self, size: int) -> bytes:
-        """The next `size` bytes; fewer at the end of the file."""
+    def read(self, size: int) -> bytes:
+        """Takes the next `size` bytes; fewer at the end of the file."""
         while len(self._data) - self._start < size and self._fill():
             pass
         data = self._data[self._start : self._start + size]
@@ -94,47 +133,38 @@ class _Source:
         return self._data[self._start + skip : end + 1]
 
     def _find(self, end: bytes, skip: int) -> int:
-        """Where the first `end` is that comes `skip` bytes from here; where the file ends if there is none."""
+        """Returns the position in `_data` of the first `end` that is `skip` bytes ahead; else the size of `_data`."""
         searched = skip
-        while (place := self._data.find(end, self._start + searched)) < 0:
+        while (position := self._data.find(end, self._start + searched)) < 0:
             searched = max(len(self._data) - self._start, skip)
             if not self._fill():
                 return len(self._data)
-        return place
+        return position
 
     def _fill(self) -> bool:
-        more = self._file.read(_CHUNK)
-        self._data = self._data[self._start :] + more
+        """Reads one more chunk and forgets what was taken; False at the end of the file."""
+        chunk = self._stream.read(_CHUNK_BYTES)
+        self._data = self._data[self._start :] + chunk
         self._start = 0
-        return bool(more)
+        return bool(chunk)
 
 
-def _read(source: _Source, path: str, words: frozenset[bytes]) -> Iterator[Entry]:
-    first, second = source.peek_lines()
-    header = _header(first)
-    if header is None:
-        width = len(first.rstrip(_LINE_END).split(b" ")) - 1
-        if width < 1 or _numbers(first, width) is None:
-            raise VectorsError(f"{path}, line 1: neither `<number of words> <width>` nor a word and its numbers")
-        return _lines(source, path, width, words, 1)
-    source.line()
-    count, width = header
-    if count and _numbers(second, width) is None:
-        return _binary(source, path, count, width, words)
-    return _lines(source, path, width, words, 2)
-
-
-def _header(line: bytes) -> tuple[int, int] | None:
+def _parse_header(line: bytes) -> tuple[int, int] | None:
+    """Returns the number of words and the width; None if the line is no header."""
     parts = line.split()
-    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(part.isdigit() for part in parts) else None
+    is_header = len(parts) == 2 and all(part.isdigit() for part in parts)
+    return (int(parts[0]), int(parts[1])) if is_header else None
 
 
-def _lines(source: _Source, path: str, width: int, words: frozenset[bytes], number: int) -> Iterator[Entry]:
-    # To take a line apart costs more than to look at its beginning, and few lines are wanted.
-    beginnings = {word.split(b" ", 1)[0] for word in words}
-    while (line := source.line()) is not None:
-        if line[: line.find(b" ")] in beginnings:
-            entry = _numbers(line, width)
+def _read_text(
+    source: _PeekableStream, path: str, width: int, words: frozenset[bytes], first_number: int
+) -> Iterator[Entry]:
+    # Splitting a line costs more than looking at its beginning, and few lines are wanted.
+    first_parts = {word.split(b" ", 1)[0] for word in words}
+    number = first_number
+    while (line := source.read_line()) is not None:
+        if line[: line.find(b" ")] in first_parts:
+            entry = _parse_line(line, width)
             if entry is None:
                 raise VectorsError(f"{path}, line {number}: expected a word and {width} finite numbers")
             if entry.word in words:
@@ -142,8 +172,8 @@ def _lines(source: _Source, path: str, width: int, words: frozenset[bytes], numb
         number += 1
 
 
-def _numbers(line: bytes, width: int) -> Entry | None:
-    """A line's word and its vector; None if it does not have them."""
+def _parse_line(line: bytes, width: int) -> Entry | None:
+    """Returns the word and the vector of a line; None if it does not have them."""
     word, *numbers = line.rstrip(_LINE_END).rsplit(b" ", width)
     try:
         vector = np.array(numbers, np.float32)
@@ -152,12 +182,15 @@ def _numbers(line: bytes, width: int) -> Entry | None:
     return Entry(word, vector) if len(numbers) == width and np.isfinite(vector).all() else None
 
 
-def _binary(source: _Source, path: str, count: int, width: int, words: frozenset[bytes]) -> Iterator[Entry]:
+def _read_binary(
+    source: _PeekableStream, path: str, count: int, width: int, words: frozenset[bytes]
+) -> Iterator[Entry]:
+    size = _FLOAT_BYTES * width
     for number in range(1, count + 1):
         # The original program ends every vector with a line feed, others do not.
-        word = source.until(b" ").removeprefix(b"\n")
-        data = source.take(4 * width)
-        if len(data) < 4 * width:
+        word = source.read_until(b" ").removeprefix(b"\n")
+        data = source.read(size)
+        if len(data) < size:
             raise VectorsError(f"{path}: ends within vector {number:,} of {count:,} that its first line promises")
         if word in words:
             vector = np.frombuffer(data, "<f4").astype(np.float32)

@@ -1,1 +1,1 @@
-"""Ops and vocabularies of the transform graph."""
+"""The ops and vocabularies of which a transform graph is made."""

@@ -1,13 +1,13 @@
-"""Changes of the steps of a sequence: fewer of them, the ones beside each, one more at an end, several as one.
+"""Ops on the steps of sequences: cut, shift, add one at an end, join several into one.
 
 ids                        [[3, 4, 5], []]
 truncate(ids, 2)           [[3, 4], []]
-next_steps(ids, 2)         [[4, 5, 2], []]           what a language model predicts
-previous_steps(ids, 1)     [[1, 3, 4], []]           what one that reads backwards predicts
+next_steps(ids, 2)         [[4, 5, 2], []]           the targets of a language model
+previous_steps(ids, 1)     [[1, 3, 4], []]           the targets of one that reads backwards
 with_first(ids, 1)         [[1, 3, 4, 5], [1]]
 with_last(ids, 2)          [[3, 4, 5, 2], [2]]
 window(ids, 2)             [[[3, 4], [4, 5]], []]    frames of several steps
-hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   a missing number is as the last one before it
+hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   the last number before a missing one stands for it
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ import tensorflow as tf
 
 
 def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
-    """The first `max_steps` steps of each sequence: `[B, (T), ...]` of any type."""
-    kept = tf.minimum(x.row_lengths(), max_steps)
-    places = tf.ragged.range(x.row_starts(), x.row_starts() + kept)
-    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, places.values), places.row_splits, validate=False)
+    """Keeps the first `max_steps` steps of each sequence: `[B, (T), ...]` of any type."""
+    lengths = tf.minimum(x.row_lengths(), max_steps)
+    positions = tf.ragged.range(x.row_starts(), x.row_starts() + lengths)
+    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions.values), positions.row_splits, validate=False)
 
 
 def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
     """Makes a step of each window of `size` steps: a record stays one record, with other steps.
 
-    A record of T steps gets T' = floor((T - size) / stride) + 1, and none if T < size. No window is padded: what comes
-    after the last full one is in none. All sequence features of a record must get as many steps; the labels of the
-    windows' last steps are `window(labels, size, stride)[:, :, -1]`.
+    A record of T steps gets T' = floor((T - size) / stride) + 1 steps, and none if T < size. No window is padded, so
+    the steps after the last full window are dropped. All sequence features of a record must get as many steps; the
+    labels of the windows' last steps are `window(labels, size, stride)[:, :, -1]`.
 
-    Numbers become vectors, which a model reads as such. Ids need their domain again, see `with_domain`, and are then
-    nested: several in a step.
+    Numbers become vectors. Ids lose their domain, see `with_domain`, and are then nested: several in a step.
 
     Args:
       x: `[B, (T)]` or `[B, (T), D]`, of any type.
@@ -46,63 +45,74 @@ def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
     for name, value in (("size", size), ("stride", stride)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1, but is {value}")
-    count = tf.maximum((x.row_lengths() - size) // stride + 1, 0)
-    first = tf.ragged.range(x.row_starts(), x.row_starts() + count * stride, stride)
-    steps = first.values[:, tf.newaxis] + tf.range(size, dtype=first.dtype)
-    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, steps), first.row_splits, validate=False)
+    num_windows = tf.maximum((x.row_lengths() - size) // stride + 1, 0)
+    starts = tf.ragged.range(x.row_starts(), x.row_starts() + num_windows * stride, stride)
+    positions = starts.values[:, tf.newaxis] + tf.range(size, dtype=starts.dtype)
+    return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions), starts.row_splits, validate=False)
 
 
 def next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
-    """At each step the step after it, and at the last step `last`: ids `[B, (T)]`."""
-    ends = tf.boolean_mask(x.row_limits(), x.row_lengths() > 0)
-    return _shifted(x, -1, ends - 1, last)
+    """Replaces each step by the step after it, and the last step by `last`: ids `[B, (T)]`."""
+    limits = tf.boolean_mask(x.row_limits(), x.row_lengths() > 0)
+    return _shift_steps(x, -1, limits - 1, last)
 
 
 def previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
-    """At each step the step before it, and at the first step `first`: ids `[B, (T)]`."""
+    """Replaces each step by the step before it, and the first step by `first`: ids `[B, (T)]`."""
     starts = tf.boolean_mask(x.row_starts(), x.row_lengths() > 0)
-    return _shifted(x, 1, starts, first)
+    return _shift_steps(x, 1, starts, first)
 
 
 def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
-    """One more step, of one value, in front: ids `[B, (T)]` or `[B, (T), (V)]`."""
-    return tf.concat([_column(x, first), x], axis=1)
+    """Adds a step of one value in front of each sequence: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    return tf.concat([_one_step_each(x, first), x], axis=1)
 
 
 def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
-    """One more step, of one value, behind: ids `[B, (T)]` or `[B, (T), (V)]`."""
-    return tf.concat([x, _column(x, last)], axis=1)
+    """Adds a step of one value behind each sequence: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    return tf.concat([x, _one_step_each(x, last)], axis=1)
 
 
 def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Each NaN replaced by the last number before it in its sequence; it stays where there is none.
+    """Replaces each NaN by the last number before it in its sequence; it stays where there is none.
+
+        x                            [[5, nan, nan], [nan, 7]]
+        position in the column         0    1    2      3   4
+        start of its sequence          0    0    0      3   3
+        position of the last number    0    0    0      0   4     for the fourth it is before the start: it stays NaN
 
     Args:
-      x: float `[B, (T)]`, or vectors, `[B, (T), D]`, of which each number is held by itself.
+      x: float `[B, (T)]`, or vectors, `[B, (T), D]`; each number of a vector by itself.
     """
     columns = tf.transpose(tf.reshape(x.flat_values, [tf.size(x.value_rowids()), -1]))
-    # Column after column, so that what stands before a number came before it in time.
+    # The D columns one after another, so that what stands before a number came before it in time.
     line = tf.reshape(columns, [-1])
-    width, steps = tf.unstack(tf.shape(columns, tf.int64))
-    starts = tf.range(width)[:, tf.newaxis] * steps + tf.gather(x.row_starts(), x.value_rowids())
-    there = ~tf.math.is_nan(line)
-    # The place of the n-th number that is there, from 1; before the first one there is none.
-    places = tf.concat([[-1], tf.where(there)[:, 0]], 0)
-    last = tf.gather(places, tf.cumsum(tf.cast(there, tf.int64)))
-    held = tf.gather(line, tf.where(last < tf.reshape(starts, [-1]), tf.range(width * steps), last))
-    held = tf.transpose(tf.reshape(held, tf.shape(columns)))
+    width, num_steps = tf.unstack(tf.shape(columns, tf.int64))
+    starts = tf.range(width)[:, tf.newaxis] * num_steps + tf.gather(x.row_starts(), x.value_rowids())
+    is_number = ~tf.math.is_nan(line)
+    # The position of the n-th number, n from 1; -1 stands for "none yet".
+    number_positions = tf.concat([[-1], tf.where(is_number)[:, 0]], 0)
+    last_positions = tf.gather(number_positions, tf.cumsum(tf.cast(is_number, tf.int64)))
+    own_positions = tf.range(width * num_steps)
+    positions = tf.where(last_positions < tf.reshape(starts, [-1]), own_positions, last_positions)
+    held = tf.transpose(tf.reshape(tf.gather(line, positions), tf.shape(columns)))
     return x.with_flat_values(tf.reshape(held, tf.shape(x.flat_values)))
 
 
-def _shifted(x: tf.RaggedTensor, shift: int, places: tf.Tensor, value: int) -> tf.RaggedTensor:
-    """All steps moved on by `shift`, over the borders of sequences, then `value` put in the `places` at borders."""
+def _shift_steps(x: tf.RaggedTensor, shift: int, positions: tf.Tensor, value: int) -> tf.RaggedTensor:
+    """Moves all steps on by `shift`, across the borders of sequences, then puts `value` at the border `positions`.
+
+    values              [3, 4, 5 | 6, 7]
+    rolled by -1        [4, 5, 6 | 7, 3]
+    2 at the last ones  [4, 5, 2 | 7, 2]
+    """
     rolled = tf.roll(x.values, shift, axis=0)
-    values = tf.fill(tf.shape(places), tf.cast(value, rolled.dtype))
-    return x.with_values(tf.tensor_scatter_nd_update(rolled, places[:, tf.newaxis], values))
+    values = tf.fill(tf.shape(positions), tf.cast(value, rolled.dtype))
+    return x.with_values(tf.tensor_scatter_nd_update(rolled, positions[:, tf.newaxis], values))
 
 
-def _column(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
-    """One step a sequence, of one value."""
+def _one_step_each(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
+    """Makes a tensor of the rank of `x` with one step of one value in each sequence."""
     count = x.nrows()
     column = tf.fill([count], tf.cast(value, x.dtype))
     for _ in range(x.ragged_rank):

@@ -1,11 +1,12 @@
-"""Changes of strings, as graph ops that do the same at training and at serving, on every machine."""
+"""Changes of strings as graph ops, with the same result at training and at serving, on every machine."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-# `tf.strings.lower` follows the locale of the process: a model trained under a Turkish or Lithuanian locale would see
-# other strings where it is served under another one. The letters that locales differ in are lowered before.
+# `tf.strings.lower` follows the locale of the process, so a model trained under a Turkish or Lithuanian locale would
+# see other strings when served under another one. These are the letters that locales differ in: they are replaced
+# first.
 _LOCALE_DEPENDENT = (
     ("\u0130", "i\u0307"),
     ("I", "i"),
@@ -18,28 +19,28 @@ _LOCALE_DEPENDENT = (
 
 
 def lowercase(x: tf.Tensor) -> tf.Tensor:
-    """Unicode lower case, whatever the locale: what `str.lower` gives."""
+    """Converts strings to Unicode lower case as `str.lower` does, whatever the locale."""
     for upper, lower in _LOCALE_DEPENDENT:
         x = tf.strings.regex_replace(x, upper, lower)
     return tf.strings.lower(x, encoding="utf-8")
 
 
 def fold_digits(x: tf.Tensor) -> tf.Tensor:
-    """Every decimal digit, of whatever script, as 0."""
+    """Replaces every decimal digit, of any script, by 0."""
     return tf.strings.regex_replace(x, r"\p{Nd}", "0")
 
 
 def prefix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """The first `length` characters of each string, or all of a shorter one."""
+    """Takes the first `length` characters of each string, or all of a shorter one."""
     return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
 
 
 def suffix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """The last `length` characters of each string, or all of a shorter one."""
+    """Takes the last `length` characters of each string, or all of a shorter one."""
     start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
     return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")
 
 
 def characters(x: tf.Tensor) -> tf.RaggedTensor:
-    """The characters (code points) of each string, `[N]` to `[N, (C)]`; bytes that are not UTF-8 become U+FFFD."""
+    """Splits each string into characters (code points), `[N]` to `[N, (C)]`; invalid UTF-8 becomes U+FFFD."""
     return tf.strings.unicode_split(x, "UTF-8")

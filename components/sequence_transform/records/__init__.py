@@ -1,1 +1,1 @@
-"""SequenceExamples in and out of Transform, a batch at a time."""
+"""SequenceExamples on their way into and out of Transform, a batch at a time."""

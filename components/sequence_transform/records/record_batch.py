@@ -1,8 +1,12 @@
-"""Transformed RecordBatches as SequenceExamples: their Arrow form and their bytes.
+"""Converts transformed RecordBatches to SequenceExamples: to their Arrow form and to their bytes.
 
-Transform hands over one column a tensor: a ragged tensor is a list column (or a list of lists), a dense one a list
-column too. Which is which the transformed schema knows, so everything here starts from `SequenceLayout`: ragged
-tensors become feature lists, one step for each element of their first ragged dimension; dense tensors become context.
+Transform hands over one list column for each tensor, whether ragged or dense; `SequenceLayout` says which is which.
+Ragged tensors become feature lists, one step for each element of their first ragged dimension. Dense tensors become
+context. Two records, with a dense tensor and two ragged ones, of which the second is two numbers wide:
+
+    column             age [[31], [47]]    ids [[3, 4], [5]]           xy [[.1, .2, .3, .4], [.5, .6]]
+    as steps                               ids [[[3], [4]], [[5]]]     xy [[[.1, .2], [.3, .4]], [[.5, .6]]]
+    SequenceExample    context.age         feature_lists.ids, a Feature for each inner list; xy in the same way
 """
 
 from __future__ import annotations
@@ -19,10 +23,12 @@ from tfx_sequence.components.sequence_transform.records import packing
 from tfx_sequence.schemas.records import wire
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
+_Offsets = np.ndarray[Any, np.dtype[np.int64]]
+
 
 @dataclass(frozen=True)
 class SequenceLayout:
-    """Where the columns of a transformed RecordBatch go.
+    """The place of each column of a transformed RecordBatch in a SequenceExample.
 
     Attributes:
       context: Names of the dense tensors, in order.
@@ -35,92 +41,91 @@ class SequenceLayout:
 
 
 def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
-    """The batch as TFXIO would read it back from SequenceExamples: one struct column for all feature lists."""
-    names, arrays = [], []
-    for name in layout.context:
-        names.append(name)
-        arrays.append(_column(batch, name))
-    children = [_steps(_column(batch, name), width) for name, width in layout.sequence.items()]
-    if children:
-        struct = pa.StructArray.from_arrays(children, names=list(layout.sequence))
+    """Returns the batch as TFXIO would read it from SequenceExamples: one struct column for all feature lists."""
+    names = list(layout.context)
+    columns = [_find_column(batch, name) for name in layout.context]
+    if layout.sequence:
+        lists = [_to_steps(_find_column(batch, name), width) for name, width in layout.sequence.items()]
+        struct = pa.StructArray.from_arrays(lists, names=list(layout.sequence))
         names.append(SEQUENCE)
-        arrays.append(pa.LargeListArray.from_arrays(np.arange(batch.num_rows + 1), struct))
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+        columns.append(pa.LargeListArray.from_arrays(np.arange(batch.num_rows + 1), struct))
+    return pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
-    """The rows of the batch as serialized SequenceExamples, deterministic: keys in order, every feature list there."""
-    context = [_entries(name, _features(_column(batch, name))) for name in sorted(layout.context)]
-    lists = [
-        _entries(name, _feature_lists(_column(batch, name), width)) for name, width in sorted(layout.sequence.items())
-    ]
+    """Yields the rows of the batch as serialized SequenceExamples.
+
+    The bytes are deterministic: keys stand in order, and every feature list is there, also an empty one.
+    """
+    context = []
+    for name in sorted(layout.context):
+        context.append(_encode_entries(name, _encode_features(_find_column(batch, name))))
+    lists = []
+    for name, width in sorted(layout.sequence.items()):
+        lists.append(_encode_entries(name, _encode_feature_lists(_find_column(batch, name), width)))
     for row in range(batch.num_rows):
-        yield wire.sequence_example(
-            b"".join(column[row] for column in context), b"".join(column[row] for column in lists)
-        )
+        context_entries = b"".join(entries[row] for entries in context)
+        list_entries = b"".join(entries[row] for entries in lists)
+        yield wire.sequence_example(context_entries, list_entries)
 
 
-def offsets_of(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Where the lists of a column begin in what `flatten` gives, and at last where all end."""
-    offsets: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(column.offsets, np.int64)
+def find_offsets(column: pa.Array) -> _Offsets:
+    """Returns the position of each list of a column in its flattened values, and at last the number of those."""
+    offsets: _Offsets = np.asarray(column.offsets, np.int64)
+    # The column may be a slice, whose offsets count from the beginning of the whole.
     return offsets - offsets[0]
 
 
-def _entries(name: str, values: list[bytes]) -> list[bytes]:
+def _encode_entries(name: str, values: list[bytes]) -> list[bytes]:
     key = wire.entry_key(name)
     return [wire.entry(key, value) for value in values]
 
 
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+def _find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
     return batch.column(batch.schema.get_field_index(name))
 
 
-def _steps(column: pa.Array, width: int) -> pa.Array:
-    """A list of steps, each a list of values."""
+def _to_steps(column: pa.Array, width: int) -> pa.Array:
+    """Returns a column of lists of steps, each a list of values; every `width` values of a flat column are a step."""
     values = column.flatten()
-    if _is_list(values.type):
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         return column
     steps = pa.LargeListArray.from_arrays(np.arange(0, len(values) + 1, width), values)
-    return pa.LargeListArray.from_arrays(offsets_of(column) // width, steps)
+    return pa.LargeListArray.from_arrays(find_offsets(column) // width, steps)
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+def _encode_features(column: pa.Array) -> list[bytes]:
+    """Returns a Feature for each row."""
+    return _encode_lists(column.flatten(), find_offsets(column))
 
 
-def _features(column: pa.Array) -> list[bytes]:
-    """One Feature a row."""
-    return _packed(column.flatten(), offsets_of(column))
+def _encode_feature_lists(column: pa.Array, width: int) -> list[bytes]:
+    """Returns a FeatureList for each row."""
+    steps = _to_steps(column, width)
+    data, step_offsets = _encode_steps(steps.flatten())
+    row_offsets = step_offsets[find_offsets(steps)]
+    return [data[start:end] for start, end in itertools.pairwise(row_offsets.tolist())]
 
 
-def _feature_lists(column: pa.Array, width: int) -> list[bytes]:
-    """One FeatureList a row."""
-    steps = _steps(column, width)
-    data, ends = _written(steps.flatten())
-    return [data[start:end] for start, end in itertools.pairwise(ends[offsets_of(steps)].tolist())]
-
-
-def _written(steps: pa.Array) -> packing.Steps:
-    """The bytes of steps, which are lists of values."""
-    values, offsets = steps.flatten(), offsets_of(steps)
+def _encode_steps(steps: pa.Array) -> packing.Steps:
+    """Returns the bytes of steps, which are lists of values; the common kinds without a Python loop."""
+    values, offsets = steps.flatten(), find_offsets(steps)
     counts = np.diff(offsets)
     width = int(counts[0]) if len(counts) else 0
     if width and (counts == width).all():
         if pa.types.is_floating(values.type):
-            return packing.float_steps(np.asarray(values), width)
+            return packing.pack_floats(np.asarray(values), width)
         if pa.types.is_integer(values.type) and width == 1:
-            return packing.integer_steps(np.asarray(values))
-    return packing.joined_steps(_packed(values, offsets))
+            return packing.pack_integers(np.asarray(values))
+    return packing.join_steps(_encode_lists(values, offsets))
 
 
-def _packed(values: pa.Array, offsets: np.ndarray[Any, np.dtype[np.int64]]) -> list[bytes]:
-    """`Feature`s of the values between one offset and the next."""
-    spans = itertools.pairwise(offsets.tolist())
+def _encode_lists(values: pa.Array, offsets: _Offsets) -> list[bytes]:
+    """Returns a Feature of the values between each two offsets."""
+    bounds = itertools.pairwise(offsets.tolist())
     if pa.types.is_floating(values.type):
-        packed = np.asarray(values, "<f4").tobytes()
-        return [wire.float_feature(packed[4 * start : 4 * end]) for start, end in spans]
-    if pa.types.is_integer(values.type):
-        plain = values.to_pylist()
-        return [wire.int64s_feature(plain[start:end]) for start, end in spans]
+        data = np.asarray(values, "<f4").tobytes()
+        return [wire.float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # 4 bytes a float32.
+    encode_feature = wire.int64s_feature if pa.types.is_integer(values.type) else wire.bytes_list_feature
     plain = values.to_pylist()
-    return [wire.bytes_list_feature(plain[start:end]) for start, end in spans]
+    return [encode_feature(plain[start:end]) for start, end in bounds]

@@ -13,27 +13,33 @@ from tfx_sequence.schemas.records.tfrecords import frame
 
 
 class WriteSequenceExamples(beam.PTransform):
-    """Writes what `beam.io.WriteToTFRecord` would write of the batches' records, without taking each alone."""
+    """Writes the files that `beam.io.WriteToTFRecord` would write of the batches' records, without handling each alone.
 
-    def __init__(self, layout: SequenceLayout, prefix: str) -> None:
-        """Takes where the columns go and how the files' paths begin."""
+    Args:
+      layout: The place of each column in a SequenceExample.
+      path_prefix: What the paths of the files begin with.
+    """
+
+    def __init__(self, layout: SequenceLayout, path_prefix: str) -> None:
         super().__init__()
         self._layout = layout
-        self._prefix = prefix
+        self._path_prefix = path_prefix
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
-        """Writes the batches."""
-        sink = _FramedSink(self._prefix, beam.coders.BytesCoder(), file_name_suffix=".gz")
-        return batches | "Encode" >> beam.Map(framed, self._layout).with_output_types(bytes) | beam.io.Write(sink)
+        """Writes the batches; returns the paths of the files."""
+        sink = _FramedSink(self._path_prefix, beam.coders.BytesCoder(), file_name_suffix=".gz")
+        return (
+            batches | "Encode" >> beam.Map(encode_framed, self._layout).with_output_types(bytes) | beam.io.Write(sink)
+        )
 
 
-def framed(batch: pa.RecordBatch, layout: SequenceLayout) -> bytes:
-    """The rows of the batch as they stand in a TFRecord file."""
+def encode_framed(batch: pa.RecordBatch, layout: SequenceLayout) -> bytes:
+    """Returns the rows of the batch as they stand in a TFRecord file."""
     return b"".join(map(frame, encode(batch, layout)))
 
 
 class _FramedSink(filebasedsink.FileBasedSink):
-    """Files of what is framed already."""
+    """Files of bytes that are already framed as TFRecords."""
 
     def write_encoded_record(self, file_handle: BinaryIO, encoded_value: bytes) -> None:
         file_handle.write(encoded_value)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_transform import VectorsError
-from tfx_sequence.components.sequence_transform import vector_files as module
 from tfx_sequence.components.sequence_transform.embeddings import align_vectors
-from tfx_sequence.components.sequence_transform.vector_files import read_vectors
+from tfx_sequence.components.sequence_transform.vector_files import parse_vectors, read_vectors
 from tfx_sequence.schemas.vocabulary import BEGIN, Vocabulary
 
 
@@ -75,8 +74,8 @@ def test_chunks_do_not_matter(rows, form, chunk):
             piece, self.data = self.data[:chunk], self.data[chunk:]
             return piece
 
-    words = frozenset(word for word, _ in rows)
-    read = list(module._read(module._Source(Bytes(FORMATS[form](rows))), "file", words))
+    words = [word for word, _ in rows]
+    read = list(parse_vectors(Bytes(FORMATS[form](rows)), "file", words))
     assert [word for word, _ in read] == [word for word, _ in rows]
     np.testing.assert_array_equal([vector for _, vector in read], np.array([v for _, v in rows], np.float32))
 

@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_transform.records import reading
-from tfx_sequence.components.sequence_transform.records.reading import SequenceRecord, in_batches, read_file
+from tfx_sequence.components.sequence_transform.records.reading import (
+    BatchSource,
+    SequenceRecord,
+    in_batches,
+    read_file,
+)
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError
 from tfx_sequence.schemas.records.tfrecords import frame
@@ -76,7 +81,7 @@ def test_files_are_read_in_the_order_of_beams_own_reader(files):
     def splits(source):
         return [bundle.source for bundle in source.split(float("inf"))]
 
-    ours, theirs = reading._BatchSource(f"{files}/a/*", 2, None), beam.io.ReadFromTFRecord(f"{files}/a/*")._source
+    ours, theirs = BatchSource(f"{files}/a/*", 2, None), beam.io.ReadFromTFRecord(f"{files}/a/*")._source
     batches = [list(source.read(source.get_range_tracker(None, None))) for source in splits(ours)]
     records = [list(source.read(source.get_range_tracker(None, None))) for source in splits(theirs)]
     assert [[record for batch in file for record in batch] for file in batches] == records

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout, encode, to_struct
-from tfx_sequence.components.sequence_transform.records.wide_integers import widen
+from tfx_sequence.components.sequence_transform.records.wide_integers import restore_integers
 
 LAYOUT = SequenceLayout(
     context=("key", "point", "size"),
@@ -97,7 +97,7 @@ def test_decoders_read_back_what_encode_wrote(records):
     batch = batch_of(records)
     written = list(encode(batch, LAYOUT))
     decoded = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch(written)
-    full = widen(decoded, written, [name for name in ("ids", "letters") if _has_values(decoded, name)])
+    full = restore_integers(decoded, written, [name for name in ("ids", "letters") if _has_values(decoded, name)])
     struct = full.column(full.schema.get_field_index("##SEQUENCE##")).to_pylist()
     for row, record in enumerate(records):
         for name in LAYOUT.context:
@@ -168,9 +168,9 @@ def test_widen_mends_what_the_decoder_cuts_off(wide_records):
     decoded = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch(wide_records)
     (cut, *_) = decoded.column(0).to_pylist()
     assert cut["a"] != [[value] for value in WIDE], "tfx_bsl reads all 64 bits now: `wide_integers` can go"
-    mended = widen(decoded, wide_records, ["a", "b"])
-    assert mended.schema == decoded.schema
-    assert mended.column(0).to_pylist() == [
+    restored = restore_integers(decoded, wide_records, ["a", "b"])
+    assert restored.schema == decoded.schema
+    assert restored.column(0).to_pylist() == [
         {"a": [[value] for value in WIDE], "b": [[2**40, 1], []]},
         {"a": [], "b": None},
         {"a": None, "b": None},
@@ -180,6 +180,6 @@ def test_widen_mends_what_the_decoder_cuts_off(wide_records):
 
 def test_widen_leaves_other_features_alone(wide_records):
     decoded = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch(wide_records)
-    mended = widen(decoded, wide_records, ["b"])
-    assert mended.column(0).field(0).equals(decoded.column(0).field(0))
-    assert widen(decoded, wide_records, []) is decoded
+    restored = restore_integers(decoded, wide_records, ["b"])
+    assert restored.column(0).field(0).equals(decoded.column(0).field(0))
+    assert restore_integers(decoded, wide_records, []) is decoded
