@@ -1,60 +1,21 @@
-"""The pieces of a preprocessing_fn, outside of Transform."""
+"""The default preprocessing_fn, outside of Transform."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_transform import (
     VocabularyConfig,
-    lowercase,
     one_value_a_step,
-    prefix,
     preprocess,
-    suffix,
 )
-from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-
-# TensorFlow ends a string at a NUL when it lowers it.
-_texts = st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=6), max_size=5)
-_LETTERS = "I\u0130i\u0131J\u0301\u0307\u012e\u00cc\u00cd\u0128\u03a3\u03c3\u00df\u01c4AZ"
 
 
 def ragged(*records, dtype=tf.string):
     return tf.ragged.constant(records, dtype, ragged_rank=2, row_splits_dtype=tf.int64)
-
-
-@given(_texts, st.integers(1, 4))
-def test_prefix_and_suffix_are_those_of_python(values, length):
-    x = tf.constant([value.encode() for value in values], tf.string, [len(values)])
-    assert [value.decode() for value in prefix(x, length).numpy()] == [value[:length] for value in values]
-    assert [value.decode() for value in suffix(x, length).numpy()] == [value[-length:] for value in values]
-
-
-@given(_texts | st.lists(st.text(_LETTERS, max_size=4), max_size=5))
-def test_lowercase_is_that_of_python(values):
-    x = tf.constant([value.encode() for value in values], tf.string, [len(values)])
-    assert [value.decode() for value in lowercase(x).numpy()] == [value.lower() for value in values]
-
-
-@pytest.mark.parametrize("locale", ["tr_TR.UTF-8", "lt_LT.UTF-8"])
-def test_lowercase_does_not_depend_on_the_locale(locale):
-    script = (
-        "import tensorflow as tf\n"
-        "from tfx_sequence.components.sequence_transform.graph.strings import lowercase\n"
-        f"print(ascii(lowercase({_LETTERS!r} + 'I').numpy().decode()))\n"
-    )
-    env = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "1"}
-    shown = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
-    assert shown.strip() == ascii((_LETTERS + "I").lower())
 
 
 def test_one_value_a_step_drops_the_dimension_of_values():
@@ -92,18 +53,6 @@ def test_vector_width_is_static_in_a_graph():
         return values
 
     np.testing.assert_array_equal(steps(ragged([[1.0, 2.0, 3.0]], dtype=tf.float32)).flat_values, [[1, 2, 3]])
-
-
-def test_zero_if_fails_with_its_message_only_when_it_is_used():
-    @tf.function
-    def run(x, used):
-        checked = zero_if(x > 0, "x must be positive")
-        return x + checked if used else x
-
-    assert run(tf.constant(3, tf.int64), True) == 3
-    assert run(tf.constant(-3, tf.int64), False) == -3
-    with pytest.raises(tf.errors.InvalidArgumentError, match="x must be positive"):
-        run(tf.constant(-3, tf.int64), True)
 
 
 def test_preprocess_refuses_a_setting_that_does_not_fit():
