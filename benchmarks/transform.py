@@ -1,4 +1,4 @@
-"""SequenceTransform against stock Transform on the same data in the flat form that stock can read.
+"""Compares SequenceTransform with stock Transform, which reads the same data in the flat form that it needs.
 
     python benchmarks/transform.py [--sequences 20000 100000] [--repeats 3] [--ways stock ours] [--no-statistics]
     python benchmarks/transform.py --encoder
@@ -7,8 +7,8 @@ The data: sequences of 1 to 40 tokens of a Zipfian vocabulary, a tag of 17 for e
 SequenceExamples; stock reads and writes tf.Examples of two lists, and its preprocessing_fn calls
 `tft.compute_and_apply_vocabulary` for each. Both run as a launcher runs them, from artifacts to artifacts, under Beam's
 own runner, with statistics unless told otherwise. Each line is a process of its own, pinned to one core, the two ways
-in turn; of several repeats the least counts. The ratio is that of CPU seconds, which other work on the machine changes
-little. `--encoder` measures what turns RecordBatches into bytes alone, against protobuf built step by step.
+in turn; the least of several repeats counts. The ratio is that of CPU seconds, which other work on the machine changes
+little. `--encoder` compares only the step from RecordBatches to bytes with protobuf messages built step by step.
 """
 
 from __future__ import annotations
@@ -58,21 +58,23 @@ def main() -> None:
 
 
 def compare(count: int, folder: str, options: argparse.Namespace) -> None:
-    got: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
+    results: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     flags = ["--no-statistics"] if options.no_statistics else []
     for _ in range(options.repeats):
         for way in options.ways:
             command = [sys.executable, __file__, *flags, "--child", way, folder]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            got[way].append(json.loads(output.splitlines()[-1]))
-    best = {way: {key: min(run[key] for run in runs) for key in runs[0]} for way, runs in got.items()}
+            results[way].append(json.loads(output.splitlines()[-1]))
+    best = {}
+    for way, runs in results.items():
+        best[way] = {key: min(run[key] for run in runs) for key in runs[0]}
     for way, run in best.items():
         ratio = f"{run['cpu'] / best['stock']['cpu']:.2f}x" if "stock" in best else ""
         cells = (f"{run['seconds']:.1f}", f"{run['cpu']:.1f}", f"{run['peak']:.0f}", ratio)
         print(f"{count:>10,} {way:<6}", *(f"{cell:>9}" for cell in cells), flush=True)
 
 
-def sequences(count: int) -> Iterator[tuple[list[str], list[str]]]:
+def make_sequences(count: int) -> Iterator[tuple[list[str], list[str]]]:
     rng = np.random.default_rng(1)
     for length in rng.integers(1, LONGEST + 1, count).tolist():
         ids = np.minimum(rng.zipf(1.3, length), VOCABULARY).tolist()
@@ -84,13 +86,13 @@ def write_data(count: int, folder: Path, ways: Sequence[str]) -> None:
 
     from tfx_sequence.schemas.records.examples import Encoder
 
-    encoder = Encoder(spec())
+    encoder = Encoder(make_spec())
     for way in ways:
         for split, size in (("train", count), ("eval", max(count // 10, 1))):
             path = folder / way / "examples" / f"Split-{split}" / "data-00000-of-00001.gz"
             path.parent.mkdir(parents=True)
             with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-                for tokens, tags in sequences(size):
+                for tokens, tags in make_sequences(size):
                     if way == "ours":
                         writer.write(encoder.encode({"tokens": tokens, "tags": tags}))
                         continue
@@ -100,7 +102,7 @@ def write_data(count: int, folder: Path, ways: Sequence[str]) -> None:
                     writer.write(example.SerializeToString())
 
 
-def spec() -> Any:
+def make_spec() -> Any:
     from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
     return SequenceSpec(
@@ -139,7 +141,7 @@ def measure(way: str, folder: Path, with_statistics: bool) -> None:
     flat = schema_pb2.Schema(
         feature=[schema_pb2.Feature(name=name, type=schema_pb2.BYTES) for name in ("tokens", "tags")]
     )
-    io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", to_schema(spec()) if way == "ours" else flat)
+    io_utils.write_pbtxt_file(f"{schema.uri}/schema.pbtxt", to_schema(make_spec()) if way == "ours" else flat)
     channels = {"examples": channel_utils.as_channel([examples]), "schema": channel_utils.as_channel([schema])}
     if way == "ours":
         component: Any = SequenceTransform(**channels, disable_statistics=not with_statistics)
@@ -187,7 +189,7 @@ def compare_encoders(count: int = 20_000, repeats: int = 5) -> None:
     times: dict[str, list[float]] = {"protobuf": [], "ours": []}
     for _ in range(repeats):
         began = time.process_time()
-        plain = [data for batch in batches for data in by_protobuf(batch)]
+        plain = [data for batch in batches for data in encode_by_protobuf(batch)]
         times["protobuf"].append(time.process_time() - began)
         began = time.process_time()
         written = [data for batch in batches for data in encode(batch, layout)]
@@ -200,7 +202,7 @@ def compare_encoders(count: int = 20_000, repeats: int = 5) -> None:
         print(f"{way:<10} {count / seconds:>12,.0f} {sum(lengths) / seconds:>12,.0f} {ratio:>11.1f}x")
 
 
-def by_protobuf(batch: Any) -> Iterator[bytes]:
+def encode_by_protobuf(batch: Any) -> Iterator[bytes]:
     import tensorflow as tf
 
     for row in batch.to_pylist():

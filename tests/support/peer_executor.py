@@ -1,4 +1,4 @@
-"""TFX's own tests of its Transform executor, run with ours in its place. Minutes long, so no part of the suite:
+"""Runs TFX's own tests of its Transform executor on ours. They take minutes, so they are no part of the suite:
 
     python -m pytest tests/support/peer_executor.py
 
@@ -18,7 +18,9 @@ from tfx.components.transform import (
 from tfx_sequence.components.sequence_transform.executor import Executor
 
 
-class _Ours:
+class _WithOurExecutor:
+    """Has the tests of a class find our executor under the name of stock's."""
+
     def setUp(self) -> None:
         patch = mock.patch.object(executor, "Executor", Executor)
         patch.start()
@@ -26,9 +28,9 @@ class _Ours:
         super().setUp()  # type: ignore[misc]
 
 
-class SequenceTransformTest(_Ours, executor_v2_sequence_example_test.ExecutorWithSequenceExampleV2Test):
-    """In the way that TensorFlow 2 works."""
+class SequenceTransformTest(_WithOurExecutor, executor_v2_sequence_example_test.ExecutorWithSequenceExampleV2Test):
+    """The tests with the behaviour of TensorFlow 2."""
 
 
-class SequenceTransformCompatV1Test(_Ours, executor_sequence_example_test.ExecutorWithSequenceExampleTest):
-    """With force_tf_compat_v1."""
+class SequenceTransformCompatV1Test(_WithOurExecutor, executor_sequence_example_test.ExecutorWithSequenceExampleTest):
+    """The same tests with `force_tf_compat_v1`."""

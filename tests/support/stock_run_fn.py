@@ -1,4 +1,4 @@
-"""A module for stock TFX's Trainer, as its users write them: it knows nothing of this package."""
+"""A run_fn for stock TFX's Trainer as its users write it, which imports nothing of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records with every kind of feature, and with every value that breaks a vocabulary that is not made with care."""
+"""Records with every kind of feature, and with the values that break a careless vocabulary."""
 
 import random
 
@@ -36,7 +36,7 @@ NASTY = [
 UNSEEN = ["unseen", "<PAD>", "\\t", "\n\n", "\U0001f602", " 0"]
 """Values of `tokens` that do not occur in training, only in other splits."""
 
-# For lower case: what locales, the final sigma, or a change of length make difficult.
+# Letters whose lower case depends on the locale or the position (final sigma), or is longer than they are.
 _LEMMAS = ["the", "The", "THE", "I", "\u0130", "i", "\u0131", "STRA\u00dfE", "\u03a3\u0391\u03a3", "\u03c3\u03b1\u03c2"]
 
 
