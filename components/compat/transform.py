@@ -123,10 +123,10 @@ def replaced_processor(processor: type[TransformProcessor]) -> contextlib.Abstra
 
 @contextlib.contextmanager
 def data_kept_between_phases() -> Iterator[None]:
-    """Has TFT 1.16 keep the data of a second phase of analysis, which TFT 1.21 does of itself.
+    """Has TFT 1.16 keep its data in Beam between two phases of analysis, in place of reading it anew.
 
-    TFT 1.16 reads the data anew in each phase, and for that copies parts of Beam's graph by a constructor that takes
-    more arguments since Beam 2.63. Whatever needs two phases (a mean, then the deviation of what it fills) would fail.
+    To read it anew, TFT copies parts of Beam's graph, by a constructor that takes more arguments since Beam 2.63; TFT
+    1.21 passes them. In 1.16 whatever needs two phases (a mean, then the deviation of what it fills) would fail.
     """
     if not tft.__version__.startswith("1.16."):
         yield

@@ -39,6 +39,10 @@ DOCUMENTED_MODULES = (
 """Modules of stock packages that anybody may import, beside the packages themselves and what their top level has."""
 
 
+PROTECTED_NAMES = {"_log_startup", "_make_beam_pipeline", "_replace", "_asdict", "_fields"}
+"""What TFX's base executors offer to subclasses, and what named tuples have."""
+
+
 def find(name: str) -> Any:
     """Returns what `module:name` stands for."""
     module, _, path = name.partition(":")
@@ -144,3 +148,21 @@ def test_only_compat_uses_undocumented_names(root: Path, sources: list[Path]) ->
     modules = [path for path in sources if path.suffix == ".py" and "compat" not in (*path.parts, path.stem)]
     found = {str(path): undocumented_names((root / path).read_text("utf-8")) for path in modules}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_private_attributes_are_our_own(root: Path, sources: list[Path]) -> None:
+    """A private attribute that none of our modules defines comes from a stock base class."""
+    modules = [path for path in sources if path.suffix == ".py" and "compat" not in (*path.parts, path.stem)]
+    defined, used = set(PROTECTED_NAMES), {}
+    for path in modules:
+        for node in ast.walk(ast.parse((root / path).read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                defined.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                defined.add(node.id)
+            elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                if isinstance(node.ctx, ast.Store):
+                    defined.add(node.attr)
+                else:
+                    used[f"{path}:{node.lineno}"] = node.attr
+    assert {place: name for place, name in used.items() if name not in defined} == {}
