@@ -164,7 +164,7 @@ def wide_records():
     ]
 
 
-def test_widen_mends_what_the_decoder_cuts_off(wide_records):
+def test_restore_integers_gives_back_what_the_decoder_cuts_off(wide_records):
     decoded = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch(wide_records)
     (cut, *_) = decoded.column(0).to_pylist()
     assert cut["a"] != [[value] for value in WIDE], "tfx_bsl reads all 64 bits now: `wide_integers` can go"
@@ -178,7 +178,7 @@ def test_widen_mends_what_the_decoder_cuts_off(wide_records):
     ]
 
 
-def test_widen_leaves_other_features_alone(wide_records):
+def test_restore_integers_leaves_other_features_alone(wide_records):
     decoded = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch(wide_records)
     restored = restore_integers(decoded, wide_records, ["b"])
     assert restored.column(0).field(0).equals(decoded.column(0).field(0))
