@@ -150,6 +150,18 @@ def test_only_compat_uses_undocumented_names(root: Path, sources: list[Path]) ->
     assert {path: names for path, names in found.items() if names} == {}
 
 
+def test_every_undocumented_import_of_compat_is_listed(root: Path, sources: list[Path]) -> None:
+    modules = [path for path in sources if path.suffix == ".py" and "compat" in (*path.parts, path.stem)]
+    imported = {name for path in modules for _, name in imported_names(ast.parse((root / path).read_text("utf-8")))}
+    listed = [f"{name.replace(':', '.')}." for name in PRIVATE_NAMES]
+    unlisted = [
+        name
+        for name in imported
+        if not is_documented(name) and not any(known.startswith(f"{name}.") for known in listed)
+    ]
+    assert sorted(unlisted) == []
+
+
 def test_private_attributes_are_our_own(root: Path, sources: list[Path]) -> None:
     """A private attribute that none of our modules defines comes from a stock base class."""
     modules = [path for path in sources if path.suffix == ".py" and "compat" not in (*path.parts, path.stem)]
