@@ -38,6 +38,7 @@ from .model.characters import NestedEncoder as NestedEncoder
 from .model.heads.base import Encoded as Encoded
 from .model.heads.base import Head as Head
 from .model.heads.base import HeadMetrics as HeadMetrics
+from .model.heads.base import Surroundings as Surroundings
 from .model.heads.labels import CRFHead as CRFHead
 from .model.heads.labels import SoftmaxHead as SoftmaxHead
 from .model.heads.language_model import LanguageModelHead as LanguageModelHead

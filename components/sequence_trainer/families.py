@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tfx_sequence.schemas.families import Family, Row
 
 _RNN = "tfx_sequence.components.sequence_trainer.rnn"
+_HEADS = "tfx_sequence.components.sequence_trainer.model.heads"
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,63 @@ CELLS = Family(
     make_row=lambda target: CellRow(target, takes_options=True),
 )
 """The recurrent cells, by the name that `[model] cell` takes."""
+
+
+@dataclass(frozen=True)
+class HeadRow(Row):
+    """The head of a label. It is made as `Class(label, config, surroundings)`.
+
+    Attributes:
+      predicts: What its labels are: `values` of a vocabulary, or `numbers`; None if that is not known.
+      is_default: Whether it predicts such labels if a config does not name a kind.
+      keys: The keys of `[model.heads.<label>]` that it takes. `weight` goes with every head.
+      takes_options: Whether it takes the table `options` too.
+      needs_steps: Whether its label must have a value in each step.
+      one_way_because: Why the recurrent layers may not read backwards too; empty if they may.
+      no_window_because: Why it cannot be trained window by window; empty if it can.
+    """
+
+    predicts: Literal["values", "numbers"] | None = None
+    is_default: bool = False
+    keys: tuple[str, ...] = ()
+    takes_options: bool = False
+    needs_steps: bool = False
+    one_way_because: str = ""
+    no_window_because: str = ""
+
+
+HEADS = Family(
+    "tfx_sequence.heads",
+    {
+        "softmax": HeadRow(
+            f"{_HEADS}.labels:SoftmaxHead",
+            predicts="values",
+            is_default=True,
+            keys=("pooling", "label_smoothing", "class_weights", "sampled"),
+        ),
+        "crf": HeadRow(
+            f"{_HEADS}.labels:CRFHead",
+            predicts="values",
+            needs_steps=True,
+            no_window_because="it weighs the steps of a sequence together",
+        ),
+        "language_model": HeadRow(
+            f"{_HEADS}.language_model:LanguageModelHead",
+            predicts="values",
+            keys=("label_smoothing", "class_weights", "tied", "sampled"),
+            needs_steps=True,
+            one_way_because="the backward reading sees the step to predict",
+        ),
+        "regression": HeadRow(
+            f"{_HEADS}.regression:RegressionHead",
+            predicts="numbers",
+            is_default=True,
+            keys=("pooling",),
+        ),
+    },
+    make_row=lambda target: HeadRow(target, takes_options=True),
+)
+"""The heads, by the name that `kind` in `[model.heads.<label>]` takes."""
+
+DEFAULT_HEADS: Mapping[str | None, str] = {row.predicts: name for name, row in HEADS.rows.items() if row.is_default}
+"""`values` and `numbers` to the head of labels whose config names none."""

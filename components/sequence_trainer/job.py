@@ -19,7 +19,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
@@ -128,6 +128,9 @@ class Job:
         if self.training.model_fn is not None:
             _function(self.training.model_fn)
         load_cell_class(self.model.cell)
+        for label, head in self.model.heads.items():
+            if head.kind is not None:
+                load_head_class(label, head.kind)
         own_code = [self.training.model_fn, *self.model.own_code]
         sources = [_source(name) for name in own_code if name is not None]
         settings = (self.model, self.training, self.task, sources)

@@ -6,20 +6,15 @@ import pytest
 
 from tfx_sequence.components.sequence_evaluator.metric_table import METRICS
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.families import HEADS
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
-from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
-from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
-from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 
-TAGS = Label("x", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")
-HEADS = [
-    SoftmaxHead(TAGS, HeadConfig()),
-    CRFHead(TAGS, HeadConfig(kind="crf")),
-    LanguageModelHead(Label("x", per_step=True, classes=(b"a", b"b")), HeadConfig(kind="language_model")),
-    RegressionHead(Label("x", per_step=True), HeadConfig()),
-]
+LABELS = {
+    "values": Label("x", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO"),
+    "numbers": Label("x", per_step=True),
+}
 
 MORE_IS_BETTER = {
     f"x_{figure}": known.more_is_better for name in METRICS.rows for figure, known in METRICS.load(name).figures.items()
@@ -27,7 +22,8 @@ MORE_IS_BETTER = {
 
 
 def metrics_of_both() -> list[tuple[HeadMetrics, str]]:
-    metrics = [head.new_metrics() for head in HEADS]
+    heads = [HEADS.load(kind)(LABELS[row.predicts], HeadConfig(kind=kind)) for kind, row in HEADS.rows.items()]
+    metrics = [head.new_metrics() for head in heads]
     return [(metric, name) for metric in metrics for name in metric.result() if name in MORE_IS_BETTER]
 
 

@@ -1,4 +1,4 @@
-"""Whether a network's settings fit the features: told before anything is read."""
+"""Checks of a network's settings against the features of the data, before any data is read."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tfx_sequence.components.arguments import SettingProblem
-from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
+from tfx_sequence.components.sequence_trainer.config.model import HEAD_KEYS, HeadConfig, ModelConfig, quoted_heads
+from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
+# The names that TensorFlow takes for the arguments of a signature.
 _ARGUMENT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 
 
-def is_number(feature: Feature) -> bool:
-    """Whether a label of this kind is a number to be met, not a value to be chosen."""
-    return feature.dtype != "string"
-
-
 def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[SettingProblem]:
-    """Every setting that does not fit the features.
+    """Finds every setting that does not fit the features.
 
     Args:
       spec: The features before the transform.
       config: The network.
-      made: Labels that the transform makes, those of a step beside each: they have a value a step.
+      made: Labels that the transform makes, such as the next step: they have a value in each step.
     """
     labels = {name: Feature(kind="categorical", role="label") for name in made} | spec.with_role("label")
     for name, head in config.heads.items():
@@ -31,12 +28,17 @@ def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] 
             message = f"no label is called {name!r}; the labels are {', '.join(labels)}"
             yield SettingProblem(("model", "heads", name), message)
             continue
-        for key, message in _head_problems(spec, labels[name], head, config):
+        problems = [
+            *_kind_problems(labels[name], head, config),
+            *_key_problems(labels[name], head),
+            *_tied_problems(spec, head),
+        ]
+        for key, message in problems:
             yield SettingProblem(("model", "heads", name, key), message)
 
 
 def unserved_inputs(names: Iterable[str]) -> list[str]:
-    """The inputs among these names that a served model could not take: TensorFlow has no arguments of such names."""
+    """Returns the inputs among these names that a served model cannot take: TensorFlow has no such arguments."""
     return [name for name in names if not _ARGUMENT.fullmatch(name)]
 
 
@@ -48,7 +50,7 @@ NEEDED_NAME = (
 
 
 def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[str]:
-    """Why the network cannot be trained window by window (`training.window`), as messages about that key.
+    """Finds why the network cannot be trained window by window (`training.window`), as messages about that key.
 
     Args:
       config: The network.
@@ -57,33 +59,47 @@ def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[s
     if config.bidirectional:
         yield "needs model.bidirectional = false: the backward reading of a window begins in the windows after it"
     for name, head in config.heads.items():
-        if head.kind == "crf":
-            yield f'does not go with kind = "crf" in model.heads.{name}: it weighs the steps of a sequence together'
+        reason = HEADS.row(head.kind).no_window_because if head.kind is not None else ""
+        if reason:
+            yield f'does not go with kind = "{head.kind}" in model.heads.{name}: {reason}'
     for name in of_record:
         yield f"needs labels a step, but {name!r} has one a record (context = true), which no window can tell"
 
 
-def _head_problems(
-    spec: SequenceSpec, label: Feature, head: HeadConfig, config: ModelConfig
-) -> Iterator[tuple[str, str]]:
-    if head.kind is not None and (head.kind == "regression") != is_number(label):
-        need = "is for numbers" if head.kind == "regression" else "chooses one of a label's values"
+def _kind_problems(label: Feature, head: HeadConfig, config: ModelConfig) -> Iterator[tuple[str, str]]:
+    if head.kind is None:  # The default fits every label.
+        return
+    row = HEADS.row(head.kind)
+    if row.predicts not in (None, _predicted(label)):
+        need = "is for numbers" if row.predicts == "numbers" else "chooses one of a label's values"
         yield "kind", f'"{head.kind}" {need}, but the label is of kind {label.kind!r}'
-    if head.kind in ("crf", "language_model") and label.context:
+    if row.needs_steps and label.context:
         yield "kind", f'"{head.kind}" needs a label a step, but the label has one a record (context = true)'
-    if head.kind == "language_model" and config.bidirectional:
-        yield "kind", '"language_model" needs bidirectional = false: the backward reading sees the step to predict'
+    if row.one_way_because and config.bidirectional:
+        yield "kind", f'"{head.kind}" needs bidirectional = false: {row.one_way_because}'
+
+
+def _key_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, str]]:
     if head.pooling is not None and not label.context:
         yield "pooling", "is for a label a record (context = true), but the label has one a step"
-    for key in ("label_smoothing", "class_weights", "sampled"):
-        if getattr(head, key) and is_number(label):
-            yield key, f"is for a label's values, but the label is of kind {label.kind!r}"
-    if head.tied is not None:
-        inputs = [name for name, feature in spec.with_role("input").items() if _has_ids_a_step(feature)]
-        if head.tied not in inputs:
-            yield "tied", f"no input of ids a step is called {head.tied!r}; there are {', '.join(inputs) or 'none'}"
+    kind = head.kind or DEFAULT_HEADS[_predicted(label)]
+    for key in HEAD_KEYS:
+        if getattr(head, key) and key not in HEADS.row(kind).keys:
+            yield key, f"goes with kind = {quoted_heads(key)}, but the label is of kind {label.kind!r}"
+
+
+def _tied_problems(spec: SequenceSpec, head: HeadConfig) -> Iterator[tuple[str, str]]:
+    if head.tied is None:
+        return
+    inputs = [name for name, feature in spec.with_role("input").items() if _has_ids_a_step(feature)]
+    if head.tied not in inputs:
+        yield "tied", f"no input of ids a step is called {head.tied!r}; there are {', '.join(inputs) or 'none'}"
+
+
+def _predicted(label: Feature) -> str:
+    """Tells what is predicted of a label, as the table of heads says it."""
+    return "values" if label.dtype == "string" else "numbers"
 
 
 def _has_ids_a_step(feature: Feature) -> bool:
-    """Whether an input has one id in each step."""
     return feature.dtype == "string" and not feature.context and not feature.nested

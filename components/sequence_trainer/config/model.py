@@ -1,4 +1,4 @@
-"""The network of SequenceTrainer: its settings."""
+"""Settings of the network, the table `[model]`. What the parts of a network can do is in `families.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.families import CELLS, DEFAULT_HEADS, HEADS
 from tfx_sequence.schemas.families import UnknownMemberError
 from tfx_sequence.schemas.spec import Frozen
 
@@ -30,8 +30,31 @@ CellName = Annotated[
     pydantic.WithJsonSchema({"anyOf": [{"enum": list(CELLS.rows)}, {"type": "string"}]}),
 ]
 
+
+def _check_head_name(name: str) -> str:
+    try:
+        HEADS.row(name)
+    except UnknownMemberError as error:
+        raise ValueError(f"is {error}") from error
+    return name
+
+
+HeadName = Annotated[
+    str,
+    pydantic.AfterValidator(_check_head_name),
+    pydantic.WithJsonSchema({"anyOf": [{"enum": list(HEADS.rows)}, {"type": "string"}]}),
+]
+
 _CELL_KEYS = tuple({key: None for row in CELLS.rows.values() for key in row.arguments})
 """The keys that only some cells take."""
+
+HEAD_KEYS = tuple({key: None for row in HEADS.rows.values() for key in row.keys})
+"""The keys that only some heads take."""
+
+
+def quoted_heads(key: str) -> str:
+    """Names the heads that take a key, for a message."""
+    return " or ".join(f'"{name}"' for name, row in HEADS.rows.items() if key in row.keys)
 
 
 class CharacterConfig(Frozen):
@@ -68,7 +91,9 @@ class HeadConfig(Frozen):
       kind: `softmax`: each step's, or the record's, by itself; `crf`: a linear-chain conditional random field, the
         steps of a sequence together, by the label's `spans` if it has them; `language_model`: a softmax over the next
         step, measured by its perplexity; `regression`: a number, by its squared error. If not given, `regression` for
-        numbers and `softmax` for all else.
+        numbers and `softmax` for all else. Also a head that an installed package adds, or `module:Class` for a class of
+        your own, in a module beside the config or an installed one.
+      options: Settings of a head that is not one of the package's own.
       pooling: For a label a record, what is made of its steps: the `last` outputs of each direction, the `mean` or the
         `max` of all, or their mean weighted by `attention` (Yang et al. 2016, "Hierarchical Attention Networks for
         Document Classification"). `last` if not given.
@@ -85,7 +110,8 @@ class HeadConfig(Frozen):
         `language_model`, without `label_smoothing` and `class_weights`.
     """
 
-    kind: Literal["softmax", "crf", "language_model", "regression"] | None = None
+    kind: HeadName | None = None
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     weight: _Positive = 1.0
     label_smoothing: _Rate = 0.0
@@ -93,11 +119,30 @@ class HeadConfig(Frozen):
     tied: str | None = None
     sampled: _Count | None = None
 
-    @pydantic.field_validator("label_smoothing", "class_weights", "sampled")
+    @pydantic.field_validator("options")
     @classmethod
-    def _check_softmax(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        if value and info.data.get("kind") in ("crf", "regression"):
-            raise ValueError(f'is for a softmax, but kind = "{info.data["kind"]}"')
+    def _check_options(cls, options: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
+        if not options or "kind" not in info.data:  # The kind was refused itself.
+            return options
+        kind = info.data["kind"]
+        if kind is None:
+            raise ValueError("are for a head of your own: name it as `kind`")
+        row = HEADS.row(kind)
+        if not row.takes_options:
+            keys = ", ".join((*row.keys, "weight"))
+            raise ValueError(f'are for a head of your own, but kind = "{kind}", whose settings are {keys}')
+        return options
+
+    @pydantic.field_validator(*HEAD_KEYS)
+    @classmethod
+    def _check_key_of_head(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        if not value or "kind" not in info.data:
+            return value
+        key, kind = info.field_name or "", info.data["kind"]
+        kinds = [*DEFAULT_HEADS.values()] if kind is None else [kind]
+        if not any(key in HEADS.row(name).keys for name in kinds):
+            but = "" if kind is None else f', but kind = "{kind}"'
+            raise ValueError(f"goes with kind = {quoted_heads(key)}{but}")
         return value
 
     @pydantic.field_validator("sampled")
@@ -107,13 +152,6 @@ class HeadConfig(Frozen):
             if sampled and info.data.get(other):
                 raise ValueError(f"does not go with {other}")
         return sampled
-
-    @pydantic.field_validator("tied")
-    @classmethod
-    def _check_tied(cls, tied: str | None, info: pydantic.ValidationInfo) -> str | None:
-        if tied is not None and info.data.get("kind") != "language_model":
-            raise ValueError('goes with kind = "language_model"')
-        return tied
 
 
 class ModelConfig(Frozen):
@@ -238,4 +276,5 @@ class ModelConfig(Frozen):
     @property
     def own_code(self) -> list[str]:
         """The classes of the user's own, as `module:Class`."""
-        return [name for name in (self.cell,) if ":" in name]
+        names = [self.cell, *(head.kind for head in self.heads.values() if head.kind is not None)]
+        return [name for name in names if ":" in name]

@@ -9,8 +9,11 @@ r"""The network: inputs, recurrent layers, a head for each label.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import keras
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
@@ -18,45 +21,85 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
-from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
-from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
-from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
+from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, Surroundings
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
 from tfx_sequence.schemas.contract import LENGTHS
+from tfx_sequence.schemas.families import UnknownMemberError
+
+
+class LabelModel(Protocol):
+    """What training and serving need of a model, ours or the user's own: a keras.Model that has heads.
+
+    Attributes:
+      heads: Label to the layer that predicts it.
+    """
+
+    name: str
+    heads: Mapping[str, Head]
+
+    @property
+    def layers(self) -> Sequence[keras.layers.Layer]: ...  # noqa: D102
+    @property
+    def variables(self) -> Sequence[keras.Variable]: ...  # noqa: D102
+    @property
+    def weights(self) -> Sequence[keras.Variable]: ...  # noqa: D102
+    @property
+    def trainable_variables(self) -> Sequence[keras.Variable]: ...  # noqa: D102
+    def get_weights(self) -> list[npt.NDArray[Any]]: ...  # noqa: D102
+    def set_weights(self, weights: Sequence[npt.NDArray[Any]]) -> None: ...  # noqa: D102
+
+    def __call__(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        """Maps a padded batch to the outputs of each label's head."""
+
+
+class WindowModel(LabelModel, Protocol):
+    """What training in windows needs besides: a model that goes on from where a window before ended.
+
+    Attributes:
+      settings: What the network is made by.
+    """
+
+    settings: ModelConfig
+
+    def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
+        """Maps a window of a batch, and states, to outputs and the states after it."""
+
+    def first_states(self, batch: tf.Tensor | int) -> Nest:
+        """Returns the states before the first step of so many sequences."""
 
 
 class SequenceModel(keras.Model):
-    """Maps a padded batch to the outputs of every label's head.
+    """Maps a padded batch to the outputs of every label's head. Its layers are built when it is first called.
+
+    Args:
+      task: What there is to read and to predict.
+      config: The network.
+      seed: Of the noise in training: dropout and its like. The weights start by Keras' global seed.
 
     Attributes:
       heads: Label to the layer that predicts it.
       settings: What the network is made by.
+
+    Raises:
+      TaskError: if the settings do not fit the task, or the class of a cell or a head cannot be imported.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
-        """Makes the layers; they are built when the model is first called.
-
-        Args:
-          task: What there is to read and to predict.
-          config: The network.
-          seed: Of the noise in training: dropout and its like. The weights start by Keras' global seed.
-
-        Raises:
-          TaskError: if the settings do not fit the task.
-        """
         super().__init__()
         for problem in contradictions(task.raw, config, [label.name for label in task.labels]):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
+        # The layers draw their seeds one after another: another order is another model.
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
+        surroundings = Surroundings(task.weight, self._inputs.embeddings, seeds)
         self.heads: dict[str, Head] = {
-            label.name: _new_head(label, config.heads.get(label.name, HeadConfig()), task, self._inputs, seeds)
+            label.name: make_head(label, config.heads.get(label.name, HeadConfig()), surroundings)
             for label in task.labels
         }
 
@@ -69,50 +112,58 @@ class SequenceModel(keras.Model):
           training: Whether dropout is on.
 
         Returns:
-          Label to what its head gives, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
+          Label to the outputs of its head, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
         """
-        return self.window(features, None, training)[0]
+        outputs, _ = self.window(features, None, training)
+        return outputs
 
     def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
         """Runs the network on a window of sequences that are longer, from where the window before ended.
 
         Args:
           features: As for `call`: the steps of the window alone.
-          states: `first_states`, or what the window before gave.
+          states: `first_states`, or the states that the window before returned.
           training: Whether dropout is on.
 
         Returns:
-          What `call` gives, and the states of the recurrent layers after the window.
+          The outputs, as `call` returns them, and the states of the recurrent layers after the window.
         """
-        inputs, lengths = self._inputs(features, training=training), features[LENGTHS]
+        inputs = self._inputs(features, training=training)
+        lengths = features[LENGTHS]
         steps, final, states = self._stack(inputs, lengths, states, training=training)
         encoded = Encoded(steps, final, lengths)
-        return {name: head(encoded, training=training) for name, head in self.heads.items()}, states
+        outputs = {name: head(encoded, training=training) for name, head in self.heads.items()}
+        return outputs, states
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
-        """The states of the recurrent layers before the first step of so many sequences, a nest of `[B, S]`."""
+        """Returns the states of the recurrent layers before the first step of so many sequences, a nest of `[B, S]`."""
         return self._stack.first_states(batch)
 
 
-def _new_head(label: Label, config: HeadConfig, task: SequenceTask, inputs: InputEncoder, seeds: random.Random) -> Head:
-    kind = config.kind or ("softmax" if label.classes else "regression")
-    if kind == "regression":
-        return RegressionHead(label, config, task.weight)
-    if kind == "crf":
-        return CRFHead(label, config, task.weight)
-    seed = seeds.getrandbits(31)
-    if kind == "softmax":
-        return SoftmaxHead(label, config, task.weight, seed)
-    if config.tied is not None and config.tied not in label.same_ids:
-        raise TaskError(
-            f"model.heads.{label.name}.tied: the label's ids must be those of the input {config.tied!r}: give it that "
-            f'vocabulary with share = "{config.tied}" in [transform.{label.name}]'
-        )
-    embedding = None if config.tied is None else inputs.embeddings[config.tied]
-    return LanguageModelHead(label, config, task.weight, embedding, seed)
+def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, Surroundings], Head]:
+    """Imports the class of a label's head.
+
+    Raises:
+      TaskError: if it cannot be imported.
+    """
+    try:
+        return HEADS.load(kind)
+    except UnknownMemberError as error:
+        raise TaskError(f"model.heads.{label}.kind is {error}") from error
 
 
-def build(model: keras.Model, batches: SequenceBatches) -> None:
-    """Makes the weights of a model that was not called yet."""
+def make_head(label: Label, config: HeadConfig, surroundings: Surroundings) -> Head:
+    """Makes the head that the config names, or the default for such a label.
+
+    Raises:
+      TaskError: if its class cannot be imported, or its settings do not fit the label.
+    """
+    kind = config.kind or DEFAULT_HEADS["values" if label.classes else "numbers"]
+    return load_head_class(label.name, kind)(label, config, surroundings)
+
+
+def build(model: LabelModel, batches: SequenceBatches) -> None:
+    """Makes the weights of a model that was not called yet, by calling it with a batch of ones."""
     spec = batches.epoch(0).element_spec
-    model({name: tf.ones([dim or 1 for dim in each.shape], each.dtype) for name, each in spec.items()})
+    # Sizes that differ from batch to batch are None.
+    model({name: tf.ones([size or 1 for size in tensor.shape], tensor.dtype) for name, tensor in spec.items()})

@@ -1,4 +1,4 @@
-"""The table of cells: it agrees with the config, and installed packages add to it."""
+"""The tables of cells and heads: they agree with the config, and installed packages add to them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
-from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
+from tfx_sequence.components.sequence_trainer.families import CELLS, HEADS
+from tfx_sequence.components.sequence_trainer.model.heads.base import Head
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 
 
@@ -22,17 +24,39 @@ def test_row_of_a_cell_names_a_cell_and_keys_of_the_config(name: str) -> None:
     assert set(row.required) <= set(row.arguments)
 
 
-def test_cell_of_an_installed_package_is_known_before_tensorflow_is_imported(tmp_path: Path) -> None:
-    package = tmp_path / "leaky-1.0.dist-info"
+@pytest.mark.parametrize("name", HEADS.rows)
+def test_row_of_a_head_names_a_head_and_keys_of_the_config(name: str) -> None:
+    row = HEADS.row(name)
+    assert issubclass(HEADS.load(name), Head)
+    assert set(row.keys) <= set(HeadConfig.model_fields)
+
+
+def test_documents_list_every_head(root: Path) -> None:
+    documents = (root / "docs" / "models.md").read_text(encoding="utf-8")
+    for name in HEADS.rows:
+        assert f"\n| `{name}` | " in documents
+
+
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        ("cells", {"cell": "mine", "cell_options": {"leak": 0.5}}),
+        ("heads", {"heads": {"tags": {"kind": "mine", "options": {"cap": 0.5}}}}),
+    ],
+)
+def test_part_of_an_installed_package_is_known_before_tensorflow_is_imported(
+    tmp_path: Path, family: str, settings: dict[str, Any]
+) -> None:
+    package = tmp_path / "mine-1.0.dist-info"
     package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[tfx_sequence.cells]\nleaky = leaky_cells:LeakyCell\n")
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[tfx_sequence.{family}]\nmine = my_parts:MyPart\n")
     program = (
         "import sys\n"
         "from tfx_sequence.components.sequence_trainer.config.model import ModelConfig\n"
-        "from tfx_sequence.components.sequence_trainer.families import CELLS\n"
-        "config = ModelConfig(cell='leaky', cell_options={'leak': 0.5})\n"
-        "print(CELLS.row(config.cell).target, 'leaky' in CELLS.names(), 'tensorflow' in sys.modules)\n"
+        f"from tfx_sequence.components.sequence_trainer.families import {family.upper()} as family\n"
+        f"ModelConfig.model_validate({settings!r})\n"
+        "print(family.row('mine').target, 'mine' in family.names(), 'tensorflow' in sys.modules)\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -41,4 +65,4 @@ def test_cell_of_an_installed_package_is_known_before_tensorflow_is_imported(tmp
         text=True,
         check=True,
     )
-    assert result.stdout.split() == ["leaky_cells:LeakyCell", "True", "False"]
+    assert result.stdout.split() == ["my_parts:MyPart", "True", "False"]

@@ -1,4 +1,4 @@
-"""What a head of the network is: the layer that predicts one label, with its loss, its answers and its metrics.
+"""The head of a label: the layer that predicts it, with its loss, its answers and its metrics.
 
 A training loop knows no more of a label than this::
 
@@ -11,13 +11,16 @@ A training loop knows no more of a label than this::
         for name, metric in metrics.items():
             metric.update(outputs[name], batch)
     metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
-    metrics["tags"].watched                     # "tags_span_f1": what early stopping watches unless told otherwise
+    metrics["tags"].watched                     # "tags_span_f1": what early stopping goes by unless told otherwise
     metrics["tags"].more_is_better              # True
 """
 
 from __future__ import annotations
 
 import abc
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import keras
@@ -45,8 +48,36 @@ class Encoded(NamedTuple):
     lengths: tf.Tensor
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a head may use of the model around it.
+
+    Attributes:
+      record_weight: The key of a batch under which the weight of each record is, if records have one.
+      embeddings: Input to its table of embeddings, for inputs of ids.
+      seeds: Source of the seeds for what a head draws in training; Keras' global seed if None.
+    """
+
+    record_weight: str | None = None
+    embeddings: Mapping[str, keras.layers.Embedding] = field(default_factory=dict)
+    seeds: random.Random | None = None
+
+    def draw_seed(self) -> int | None:
+        """Returns the next seed; None if Keras' global seed is to decide."""
+        return None if self.seeds is None else self.seeds.getrandbits(31)  # Keras takes no more bits.
+
+
+ALONE = Surroundings()
+"""Nothing around: the surroundings of a head that is no part of a model."""
+
+
 class HeadMetrics(abc.ABC):
     """The metrics of one head, streaming: of real steps, or of records.
+
+    Args:
+      label: The label that the head predicts.
+      metrics: Name to metric, without the label's name.
+      watched: The name, in `result` and without the label's name, of the metric that tells the best model.
 
     Attributes:
       metrics: Name to metric, without the label's name.
@@ -57,14 +88,13 @@ class HeadMetrics(abc.ABC):
     more_is_better = True
 
     def __init__(self, label: Label, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
-        """Takes the metrics, and the name in `result`, without the label's name, of the one that is watched."""
         self.label = label
         self.metrics = metrics
         self.watched = f"{label.name}_{watched}"
 
     @abc.abstractmethod
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        """Adds a batch and what the head gave for it. Works in `tf.function`."""
+        """Adds a batch and the head's outputs for it. Works in `tf.function`."""
 
     def result(self) -> dict[str, float]:
         """`<label>_<metric>` to its value so far; `<label>_<metric>_<key>` for a metric of several values."""
@@ -94,47 +124,49 @@ class HeadMetrics(abc.ABC):
             metric.reset_state()
 
     def lengths(self, batch: Batch) -> tf.Tensor | None:
-        """What the metrics take as `lengths`: None for one label a record."""
+        """Returns what the metrics take as `lengths`: None for one label a record."""
         return batch[LENGTHS] if self.label.per_step else None
 
 
 class Head(keras.layers.Layer, abc.ABC):
-    """Predicts one label.
+    """Predicts one label. Its weights are made when it is first called.
+
+    All heads are constructed alike; one of your own takes the same arguments, and its settings are in
+    `config.options`.
 
     Args:
       label: The label.
       config: How it is predicted.
-      record_weight: The column that says how much each record counts, if there is one.
+      surroundings: What it may use of the model around it.
     """
 
-    def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
-        """Makes the layer; its weights are made when it is first called."""
+    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
         super().__init__(name=f"{HEAD_LAYER}{label.name}")
         self.label = label
         self.config = config
-        self._record_weight = record_weight
+        self._record_weight = surroundings.record_weight
 
     @abc.abstractmethod
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """The label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record.
+        """Computes the label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record.
 
         Those of training are for `training_loss` alone, and may be something else.
         """
 
     @abc.abstractmethod
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """The loss before it is weighted."""
+        """Computes the loss before it is weighted."""
 
     def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """What training makes small, before it is weighted: the loss, unless that takes too long."""
+        """Computes what training minimises, before it is weighted: the loss, unless that takes too long."""
         return self.raw_loss(outputs, batch, reduction)
 
     @abc.abstractmethod
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What the model answers for the label, under the names that it is served by.
+        """Turns outputs into answers, under the names that they are served by.
 
         Args:
-          outputs: What the layer gave, called with `training=False`.
+          outputs: The layer's outputs, called with `training=False`.
           lengths: Real steps of each sequence, integers `[B]`.
 
         Returns:
@@ -143,7 +175,7 @@ class Head(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def new_metrics(self) -> HeadMetrics:
-        """Metrics that have seen no batch yet. They are no part of the layer: their variables are not its weights."""
+        """Returns metrics that have seen no batch yet. Their variables are no weights of the layer."""
 
     def value_axes(self) -> list[WeightAxes]:
         """Returns the weights that are indexed by the label's values, each with the label's name at those axes.
@@ -154,26 +186,28 @@ class Head(keras.layers.Layer, abc.ABC):
         return [(weight, tuple(name if places == size else None for places in weight.shape)) for weight in self.weights]
 
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
-        """How unlikely each record's labels are together, in nats: floats `[B]`, without weights and smoothing.
+        """Computes how unlikely each record's labels are together, in nats, without weights or smoothing: floats `[B]`.
 
-        None if the head gives its label no probability, as that of a number.
+        Returns:
+          None if the head gives its label no probability, as that of a number.
         """
         return None
 
     def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
-        """The label's loss, times its weight.
+        """Computes the label's loss, times its weight.
 
         Args:
-          outputs: What the layer gave for the batch, called with the same `training`.
+          outputs: The layer's outputs for the batch, called with the same `training`.
           batch: With the label's ids from 1, or numbers, `[B, T]` or `[B]`.
           reduction: How step losses become one number.
           training: Whether it is the `training_loss`.
         """
-        parts = (self.training_loss if training else self.raw_loss)(outputs, batch, reduction)
+        compute = self.training_loss if training else self.raw_loss
+        parts = compute(outputs, batch, reduction)
         return LossParts(self.config.weight * parts.total, parts.normaliser)
 
     def record_weights(self, batch: Batch) -> tf.Tensor | None:
-        """How much each record of the batch counts, `[B]`; None if all count alike."""
+        """Returns how much each record of the batch counts, `[B]`; None if all count alike."""
         share = batch.get(WINDOW_SHARE)
         if self._record_weight is None:
             return share

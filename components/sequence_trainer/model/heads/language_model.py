@@ -1,4 +1,4 @@
-"""The head of a language model: what comes next."""
+"""The head of a language model: it predicts the step after each step."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import ALONE, Encoded, HeadMetrics, Surroundings
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
@@ -25,40 +26,35 @@ class LanguageModelHead(SoftmaxHead):
 
     Args:
       label: The label, the step after each step.
-      config: How it is predicted.
-      record_weight: The column that says how much each record counts, if there is one.
-      embedding: The embedding that is tied to; none if None.
-      seed: Of the values that are drawn in training, if the softmax is sampled.
+      config: How it is predicted; `tied` names the input whose embedding is tied to, if one is.
+      surroundings: Gives that embedding, besides what SoftmaxHead uses.
+
+    Raises:
+      TaskError: as SoftmaxHead; or if the label and the input that is tied to do not share their ids.
     """
 
-    def __init__(
-        self,
-        label: Label,
-        config: HeadConfig,
-        record_weight: str | None = None,
-        embedding: keras.layers.Embedding | None = None,
-        seed: int | None = None,
-    ) -> None:
-        """Makes the layer."""
-        super().__init__(label, config, record_weight, seed)
-        self._tied = embedding
-        if embedding is not None:
-            self._projection = keras.layers.Dense(embedding.output_dim, name="projection")
+    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
+        super().__init__(label, config, surroundings)
+        self._tied: keras.layers.Embedding | None = None
+        if config.tied is not None:
+            _check_shared_ids(label, config.tied)
+            self._tied = surroundings.embeddings[config.tied]
+            self._projection = keras.layers.Dense(self._tied.output_dim, name="projection")
             self._bias = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="bias")
 
     def hidden(self, encoded: Encoded) -> tf.Tensor:
-        """What the logits are made of, `[B, T, D]`."""
+        """Computes what the logits are made of, `[B, T, D]`."""
         return super().hidden(encoded) if self._tied is None else self._projection(encoded.steps)
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
-        """`[B, T, D]` to `[B, T, C]`."""
+        """Turns `[B, T, D]` into `[B, T, C]`."""
         if self._tied is None:
             return super().logits(hidden)
-        table, bias = (tf.cast(part, hidden.dtype) for part in self.table())
-        return tf.einsum("btd,cd->btc", hidden, table) + bias
+        rows, bias = (tf.cast(part, hidden.dtype) for part in self.table())
+        return tf.einsum("btd,cd->btc", hidden, rows) + bias
 
     def table(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
+        """Returns what the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
         if self._tied is None:
             return super().table()
         return tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:], tf.convert_to_tensor(self._bias)
@@ -68,12 +64,16 @@ class LanguageModelHead(SoftmaxHead):
         return super().value_axes() if self._tied is None else [(self._bias, (self.label.name,))]
 
     def new_metrics(self) -> HeadMetrics:
-        """Perplexity, cross entropy in nats, and accuracy. The cross entropy is watched: less is better."""
-        return _LanguageMetrics(self.label)
+        """Returns perplexity, cross entropy in nats, and accuracy; the least cross entropy tells the best model."""
+        return LanguageModelMetrics(self.label)
 
 
-class _LanguageMetrics(HeadMetrics):
-    """Metrics of the distribution over what comes next."""
+class LanguageModelMetrics(HeadMetrics):
+    """Metrics of the distribution over the next step.
+
+    Args:
+      label: The label, the step after each step.
+    """
 
     more_is_better = False
 
@@ -82,7 +82,18 @@ class _LanguageMetrics(HeadMetrics):
         super().__init__(label, metrics, watched="cross_entropy")
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        labels, lengths = batch[self.label.name], self.lengths(batch)
+        """Adds a batch and the head's logits for it."""
+        labels = batch[self.label.name]
+        lengths = self.lengths(batch)
         for name in ("perplexity", "cross_entropy"):
             self.metrics[name].update_state(labels, outputs, lengths)
-        self.metrics["accuracy"].update_state(labels, tf.argmax(outputs, -1) + FIRST_ID, lengths)
+        predictions = tf.argmax(outputs, -1) + FIRST_ID
+        self.metrics["accuracy"].update_state(labels, predictions, lengths)
+
+
+def _check_shared_ids(label: Label, tied: str) -> None:
+    if tied not in label.same_ids:
+        raise TaskError(
+            f"model.heads.{label.name}.tied: the label's ids must be those of the input {tied!r}: give it that "
+            f'vocabulary with share = "{tied}" in [transform.{label.name}]'
+        )

@@ -15,7 +15,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     regression_loss,
 )
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import ALONE, Encoded, Head, HeadMetrics, Surroundings
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
@@ -25,31 +25,30 @@ from tfx_sequence.schemas.contract import LENGTHS
 class RegressionHead(Head):
     """Predicts a number, or several, for each step or for the record, by the squared error."""
 
-    def __init__(self, label: Label, config: HeadConfig, record_weight: str | None = None) -> None:
-        """Makes the layer."""
-        super().__init__(label, config, record_weight)
+    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
+        super().__init__(label, config, surroundings)
         self._pooled = Pooled(label.per_step, config.pooling)
         self._dense = keras.layers.Dense(label.width or 1, name="numbers")
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """The numbers, `[B, T, W]`, or `[B, W]`; W is 1 for a single number."""
+        """Computes the numbers, `[B, T, W]`, or `[B, W]`; W is 1 for a single number."""
         return self._dense(self._pooled(encoded))
 
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """The squared error, summed over the numbers of a label."""
-        outputs, targets, lengths = self.steps(outputs, batch)
+        """Computes the squared error, summed over the numbers of a label."""
+        predictions, targets, lengths = self.as_steps(outputs, batch)
         weights = self.record_weights(batch)
-        return regression_loss(outputs, targets, lengths, reduction=reduction, sequence_weights=weights)
+        return regression_loss(predictions, targets, lengths, reduction=reduction, sequence_weights=weights)
 
-    def steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Predictions and targets as `[B, T, W]`, and lengths `[B]`; T is 1 for a label a record."""
+    def as_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns predictions and targets as `[B, T, W]`, and lengths `[B]`; T is 1 for a label a record."""
         targets = tf.reshape(tf.cast(batch[self.label.name], tf.float32), tf.shape(outputs))
         if self.label.per_step:
             return outputs, targets, batch[LENGTHS]
         return outputs[:, None], targets[:, None], tf.ones_like(batch[LENGTHS])
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """For a label L: `L`, float32, `[B, T]` or `[B]`, with an axis `[W]` more for several numbers."""
+        """Answers, for a label L: `L`, float32, `[B, T]` or `[B]`, with an axis `[W]` more for several numbers."""
         numbers = full_precision(outputs)
         if self.label.per_step:
             numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
@@ -60,20 +59,25 @@ class RegressionHead(Head):
         return []
 
     def new_metrics(self) -> HeadMetrics:
-        """The mean absolute error, and the root of the mean squared one, which is watched: less is better."""
-        return _NumberMetrics(self)
+        """Returns the mean absolute error and the root of the mean squared one; the least of this tells the best."""
+        return NumberMetrics(self)
 
 
-class _NumberMetrics(HeadMetrics):
-    """Metrics of how far the numbers are off."""
+class NumberMetrics(HeadMetrics):
+    """Metrics of how far the predicted numbers are off.
+
+    Args:
+      head: The head that predicts them.
+    """
 
     more_is_better = False
 
-    def __init__(self, layer: RegressionHead) -> None:
-        super().__init__(layer.label, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
-        self._layer = layer
+    def __init__(self, head: RegressionHead) -> None:
+        super().__init__(head.label, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
+        self._head = head
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        predictions, targets, lengths = self._layer.steps(outputs, batch)
+        """Adds a batch and the head's outputs for it."""
+        predictions, targets, lengths = self._head.as_steps(outputs, batch)
         for metric in self.metrics.values():
             metric.update_state(targets, predictions, lengths)

@@ -9,7 +9,7 @@ import pytest
 
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions, window_problems
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
-from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.families import CELLS, HEADS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -76,12 +76,12 @@ SPEC = SequenceSpec(
         (
             {"heads": {"tags": {"kind": "crf", "label_smoothing": 0.1}}},
             ("heads", "tags", "label_smoothing"),
-            'is for a softmax, but kind = "crf"',
+            'goes with kind = "softmax" or "language_model", but kind = "crf"',
         ),
         (
             {"heads": {"tags": {"kind": "crf", "sampled": 9}}},
             ("heads", "tags", "sampled"),
-            'is for a softmax, but kind = "crf"',
+            'goes with kind = "softmax" or "language_model", but kind = "crf"',
         ),
         (
             {"heads": {"tags": {"label_smoothing": 0.1, "sampled": 9}}},
@@ -89,6 +89,26 @@ SPEC = SequenceSpec(
             "does not go with label_smoothing",
         ),
         ({"heads": {"tags": {"tied": "tokens"}}}, ("heads", "tags", "tied"), 'goes with kind = "language_model"'),
+        (
+            {"heads": {"tags": {"kind": "my_heads:MyHead", "pooling": "mean"}}},
+            ("heads", "tags", "pooling"),
+            'goes with kind = "softmax" or "regression", but kind = "my_heads:MyHead"',
+        ),
+        (
+            {"heads": {"tags": {"kind": "crg"}}},
+            ("heads", "tags", "kind"),
+            f"is 'crg', expected one of {', '.join(HEADS.names())}, or a class as 'module:Class'",
+        ),
+        (
+            {"heads": {"tags": {"kind": "crf", "options": {"order": 2}}}},
+            ("heads", "tags", "options"),
+            'are for a head of your own, but kind = "crf", whose settings are weight',
+        ),
+        (
+            {"heads": {"tags": {"options": {"order": 2}}}},
+            ("heads", "tags", "options"),
+            "are for a head of your own: name it as `kind`",
+        ),
     ],
 )
 def test_model_config_names_the_key_when_settings_exclude_each_other(
@@ -104,6 +124,18 @@ def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
     needed = dict.fromkeys(CELLS.row(cell).required, 2)
     config = ModelConfig(cell=cell, heads={"tags": {"kind": "crf"}}, **needed)
     assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("kind", [*HEADS.rows, "my_heads:MyHead"])
+def test_model_config_reads_back_the_heads_that_it_dumps(kind: str) -> None:
+    options = {"options": {"margin": 0.5}} if HEADS.row(kind).takes_options else {}
+    config = ModelConfig.model_validate({"heads": {"tags": {"kind": kind, **options}}})
+    assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules() -> None:
+    heads = {"tags": {"kind": "my_heads:MyHead"}, "intent": {"kind": "softmax"}}
+    assert ModelConfig(cell="my_cells:MyCell", heads=heads).own_code == ["my_cells:MyCell", "my_heads:MyHead"]
 
 
 @pytest.mark.parametrize(
@@ -137,11 +169,13 @@ def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
         ),
         (
             {"heads": {"price": {"label_smoothing": 0.1}}},
-            "model.heads.price.label_smoothing: is for a label's values, but the label is of kind 'float'",
+            'model.heads.price.label_smoothing: goes with kind = "softmax" or "language_model", '
+            "but the label is of kind 'float'",
         ),
         (
             {"heads": {"price": {"sampled": 9}}},
-            "model.heads.price.sampled: is for a label's values, but the label is of kind 'float'",
+            'model.heads.price.sampled: goes with kind = "softmax" or "language_model", '
+            "but the label is of kind 'float'",
         ),
     ],
 )

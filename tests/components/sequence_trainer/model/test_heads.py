@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, Surroundings
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
@@ -22,7 +23,7 @@ from tfx_sequence.components.sequence_trainer.task.task import Label
 LENGTHS = np.array([3, 0, 2])
 TAGS = Label("tags", per_step=True, classes=(b"O", b"B-A", b"I-A"), spans="BIO")
 INTENT = Label("intent", per_step=False, classes=(b"x", b"y"))
-NEXT = Label("next", per_step=True, classes=(b"a", b"b", b"c", b"[OOV]"))
+NEXT = Label("next", per_step=True, classes=(b"a", b"b", b"c", b"[OOV]"), same_ids=("words",))
 PRICE = Label("price", per_step=False)
 PLACE = Label("place", per_step=True, width=2)
 
@@ -57,7 +58,8 @@ def _head(kind: str, **settings: object) -> Head:
     if kind == "tied":
         table = embedding(len(NEXT.classes) + 1, 5, name="table")
         table.build()
-        return LanguageModelHead(NEXT, HeadConfig(kind="language_model", tied="x", **settings), None, table)
+        config = HeadConfig(kind="language_model", tied="words", **settings)
+        return LanguageModelHead(NEXT, config, Surroundings(embeddings={"words": table}))
     return {
         "softmax": lambda: SoftmaxHead(TAGS, HeadConfig(**settings)),
         "intent": lambda: SoftmaxHead(INTENT, HeadConfig(pooling="attention", **settings)),
@@ -148,7 +150,8 @@ def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
     found = []
     for seed in (7, 7, 8):
         keras.utils.set_random_seed(3)
-        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), seed=seed)
+        surroundings = Surroundings(seeds=random.Random(seed))
+        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), surroundings)
         outputs = layer(_encoded(), training=True)
         found.append([float(layer.loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
     assert found[0] == found[1] != found[2]
@@ -238,7 +241,7 @@ def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
 @pytest.mark.parametrize("label", [TAGS, INTENT, PRICE])
 def test_records_count_by_their_weight(label: Label) -> None:
     kind = RegressionHead if label is PRICE else SoftmaxHead
-    layer = kind(label, HeadConfig(weight=3), "importance")
+    layer = kind(label, HeadConfig(weight=3), Surroundings(record_weight="importance"))
     outputs, batch = layer(_encoded()), _batch()
     weighted = layer.loss(outputs, batch, "sequence_mean")
     total = normaliser = 0.0

@@ -110,3 +110,20 @@ def test_nested_inputs_change_nothing_by_padding_and_get_gradients(encoder: str)
 def test_noise_of_training_repeats_with_the_seed() -> None:
     outputs = [_model(dropout=0.5, word_dropout=0.5)(_batch(), training=True)["next"] for _ in range(2)]
     np.testing.assert_array_equal(*outputs)
+
+
+def test_model_has_the_head_that_a_config_names_as_module_and_class() -> None:
+    task = dataclasses.replace(TASK, labels=(Label("price", per_step=False),))
+    head = {"kind": "support.own_heads:CappedErrorHead", "weight": 3, "options": {"cap": 0.5}}
+    model = _model(task, heads={"price": head})
+    batch = {**_batch(), "price": tf.constant([1000.0, -1000.0])}
+    # Both are off by more than the cap, so each counts 0.5 squared.
+    loss = model.heads["price"].loss(model(batch)["price"], batch, "sequence_mean", training=True)
+    assert float(loss.value) == pytest.approx(3 * 0.25, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["no_such_module:Head", "support.own_heads:NoHead"])
+def test_model_names_the_key_when_the_class_of_a_head_cannot_be_imported(kind: str) -> None:
+    message = rf"^model\.heads\.next\.kind is '{kind}', but its class cannot be imported: "
+    with pytest.raises(TaskError, match=message):
+        _model(heads={"next": {"kind": kind}})
