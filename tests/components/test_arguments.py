@@ -1,4 +1,4 @@
-"""What a component is given by mistake is told when it is made, by the argument's name."""
+"""Components check their arguments when they are made, and name the argument that is wrong."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def evaluate(**arguments):
         (evaluate, {"slices": "length_bucket"}, TypeError, "`slices` is 'length_bucket', expected a list of names"),
     ],
 )
-def test_what_is_wrong_names_the_argument(make, arguments, error, message):
+def test_component_names_the_argument_when_it_is_wrong(make, arguments, error, message):
     with pytest.raises(error, match=message):
         make(**arguments)
 
@@ -115,7 +115,7 @@ def test_settings_may_be_dicts():
     assert evaluate(thresholds={"tag_accuracy": {"at_least": 0.5}}).metrics_specs
 
 
-def test_a_path_may_be_a_path():
+def test_state_dir_may_be_a_path_object():
     config = json.loads(train(state_dir=Path("/some/where")).exec_properties["custom_config"])
     assert config["state_dir"] == "/some/where"
 
@@ -123,7 +123,7 @@ def test_a_path_may_be_a_path():
 @pytest.mark.parametrize(
     "name", ["evaluator", "example_gen", "example_validator", "schema_gen", "trainer", "transform"]
 )
-def test_public_names_are_there_to_be_found(name):
+def test_package_has_its_public_names_and_no_others(name):
     package = importlib.import_module(f"tfx_sequence.components.sequence_{name}")
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="attribute no_such_name"):

@@ -108,7 +108,7 @@ def test_executor_reads_just_the_properties_that_are_declared(artifact, run):
     assert read.seen == set(SequenceSchemaGenSpec.PARAMETERS)
 
 
-def test_features_that_the_spec_does_not_name_are_told_once(artifact, run, caplog):
+def test_executor_warns_once_of_features_that_the_spec_does_not_name(artifact, run, caplog):
     with caplog.at_level(logging.WARNING):
         run(artifact("train"), make(spec=SequenceSpec(features={"tokens": Feature(kind="token")})))
     assert [record.getMessage() for record in caplog.records] == [
@@ -118,7 +118,7 @@ def test_features_that_the_spec_does_not_name_are_told_once(artifact, run, caplo
 
 
 @pytest.mark.parametrize("given", [{}, {"spec": SPEC}])
-def test_nothing_is_told_when_no_feature_is_carried_unasked(artifact, run, caplog, given):
+def test_executor_warns_of_nothing_when_the_spec_names_all_features(artifact, run, caplog, given):
     with caplog.at_level(logging.WARNING):
         run(artifact("train"), make(**given))
     assert not caplog.records
@@ -141,7 +141,7 @@ def test_schema_file_is_one_that_stock_and_ours_read(artifact, run, tmp_path):
         (("early", "late"), None, {"early", "late"}),
     ],
 )
-def test_domain_comes_from_train_unless_told_otherwise(artifact, run, splits, excluded, counted):
+def test_domain_comes_from_train_when_no_split_is_excluded(artifact, run, splits, excluded, counted):
     schema, _ = run(artifact(*splits), make(spec=SPEC, exclude_splits=excluded))
     assert tags(schema) == counted | {"x", "y"}
 

@@ -1,4 +1,4 @@
-"""The component's executor, run on records: artifacts made by hand, Beam's own runner."""
+"""Runs of the executor on records, with artifacts made by hand and Beam's own runner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The component stands where stock Transform stands."""
+"""The component has the channels and arguments of stock Transform."""
 
 from __future__ import annotations
 

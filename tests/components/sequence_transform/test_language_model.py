@@ -88,7 +88,7 @@ def test_inputs_begin_and_targets_end(run, vocabulary, split):
         assert written[record["id"]]["target"] == [*ids, 2]
 
 
-def test_what_is_derived_has_the_same_steps(run):
+def test_derived_features_have_the_same_steps(run):
     suffixes = vocabulary_of(run.graph, "text_suffix1")
     assert suffixes.symbols == (BEGIN,)
     characters = vocabulary_of(run.graph, "text_characters")

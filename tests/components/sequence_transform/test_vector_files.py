@@ -47,7 +47,7 @@ def write(tmp_path, data, zipped=False):
 
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_is_read(tmp_path, form, zipped):
+def test_read_vectors_reads_every_format(tmp_path, form, zipped):
     path = write(tmp_path, FORMATS[form](ROWS), zipped)
     entries = list(read_vectors(path, [word for word, _ in ROWS]))
     assert [word for word, _ in entries] == [word for word, _ in ROWS]
@@ -63,7 +63,7 @@ _vectors = st.lists(st.floats(-9, 9, width=32), min_size=2, max_size=2)
 @given(
     st.lists(st.tuples(_words, _vectors), min_size=1, max_size=8), st.sampled_from(list(FORMATS)), st.integers(1, 40)
 )
-def test_chunks_do_not_matter(rows, form, chunk):
+def test_parse_vectors_does_not_depend_on_the_size_of_chunks(rows, form, chunk):
     """However the bytes come in, and whatever is in them: floats hold line ends and spaces, too."""
 
     class Bytes:
@@ -80,7 +80,7 @@ def test_chunks_do_not_matter(rows, form, chunk):
     np.testing.assert_array_equal([vector for _, vector in read], np.array([v for _, v in rows], np.float32))
 
 
-def test_words_may_hold_spaces(tmp_path):
+def test_read_vectors_takes_words_with_spaces(tmp_path):
     rows = [(b"one", [1.0, 2.0]), (b". . .", [3.0, 4.0]), (b"at name@domain.com", [5.0, 6.0]), (b"", [7.0, 8.0])]
     found = {
         word: vector.tolist() for word, vector in read_vectors(write(tmp_path, text(rows)), [b". . .", b"at", b""])
@@ -101,13 +101,13 @@ def test_words_may_hold_spaces(tmp_path):
         (gzip.compress(text(ROWS), mtime=0)[:-9], "the gzip file is damaged"),
     ],
 )
-def test_a_damaged_file_is_named_with_the_place(tmp_path, data, message):
+def test_read_vectors_names_the_place_when_a_file_is_damaged(tmp_path, data, message):
     path = write(tmp_path, data)
     with pytest.raises(VectorsError, match=rf"^{re.escape(path)}.*{message}"):
         list(read_vectors(path, [b"a", b"b", b"0", b"the"]))
 
 
-def test_rows_follow_the_ids_and_what_is_missing_is_the_mean(tmp_path):
+def test_align_vectors_orders_rows_by_id_and_fills_missing_ones_with_the_mean(tmp_path):
     path = write(tmp_path, text([(b"b", [1.0, 0.0]), (b"z", [99.0, 99.0]), (b"a", [3.0, 4.0]), (b"b", [7.0, 7.0])]))
     matrix, found = align_vectors(Vocabulary((b"a", b"b", b"c"), symbols=(BEGIN,)), path)
     assert found == {b"a", b"b"}
@@ -115,6 +115,6 @@ def test_rows_follow_the_ids_and_what_is_missing_is_the_mean(tmp_path):
     assert matrix.tolist() == [[0.0, 0.0], mean, [3.0, 4.0], [1.0, 0.0], mean, mean]
 
 
-def test_vectors_of_other_words_are_refused(tmp_path):
+def test_align_vectors_raises_when_no_entry_has_a_vector(tmp_path):
     with pytest.raises(VectorsError, match=r"for none of the 2 entries of the vocabulary, such as 'A', 'B'; is it for"):
         align_vectors(Vocabulary((b"A", b"B")), write(tmp_path, text(ROWS)))

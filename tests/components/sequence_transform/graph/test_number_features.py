@@ -1,4 +1,4 @@
-"""Numbers that are missing: filled in, by what scikit-learn and a plain loop have in their place."""
+"""Missing numbers are filled in as scikit-learn and a plain loop fill them in."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _held(split: str, name: str) -> np.ndarray:
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", ["x", "v", "age"])
-def test_the_mean_then_the_z_score_is_that_of_scikit_learn(run, split, name):
+def test_mean_and_z_score_agree_with_scikit_learn(run, split, name):
     imputer, scaler = SimpleImputer(strategy="mean"), StandardScaler()
     scaler.fit(imputer.fit_transform(_raw("train", name)))
     expected = scaler.transform(imputer.transform(_raw(split, name)))
@@ -112,18 +112,18 @@ def test_the_mean_then_the_z_score_is_that_of_scikit_learn(run, split, name):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_the_mean_stands_for_what_nothing_is_said_of(run, split):
+def test_missing_numbers_get_the_mean_when_nothing_is_set(run, split):
     expected = SimpleImputer().fit(_raw("train", "plain")).transform(_raw(split, "plain"))
     np.testing.assert_allclose(_transformed(run, split, "plain"), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_number_stands_for_what_is_missing(run, split):
+def test_missing_numbers_get_the_number_that_is_set(run, split):
     np.testing.assert_allclose(_transformed(run, split, "zero"), np.nan_to_num(_raw(split, "zero"), nan=-2.5))
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_the_last_number_of_the_same_sequence_is_held(run, split):
+def test_last_fills_with_the_number_before_it_in_the_sequence(run, split):
     expected = SimpleImputer().fit(_raw("train", "held")).transform(_held(split, "held"))
     np.testing.assert_allclose(_transformed(run, split, "held"), expected, rtol=1e-5)
     imputer, scaler = SimpleImputer().fit(_raw("train", "held_v")), MinMaxScaler()
@@ -134,18 +134,18 @@ def test_the_last_number_of_the_same_sequence_is_held(run, split):
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", ["x", "v", "age"])
-def test_the_indicator_says_where(run, split, name):
+def test_indicator_marks_missing_numbers(run, split, name):
     assert run.spec.features[f"{name}_missing"] == SPEC.features[name].model_copy(update={"missing": False})
     np.testing.assert_array_equal(_transformed(run, split, f"{name}_missing"), np.isnan(_raw(split, name)))
 
 
-def test_buckets_are_of_the_filled_numbers(run):
+def test_buckets_hold_the_filled_numbers(run):
     raw, ids = _raw("train", "rank"), _transformed(run, "train", "rank")
     assert set(ids[np.isnan(raw)]) == {3}, "what stands for a missing number is greater than all others"
     assert (np.diff(ids[np.argsort(np.nan_to_num(raw, nan=100), axis=0)].ravel()) >= 0).all()
 
 
-def test_what_no_record_has_is_zero_and_what_is_carried_stays_missing(run):
+def test_mean_is_zero_when_no_record_has_a_number_and_carried_numbers_stay_missing(run):
     assert (_transformed(run, "eval", "never") == 0).all()
     np.testing.assert_allclose(_transformed(run, "eval", "left"), _raw("eval", "left"), rtol=1e-6)
 
@@ -158,7 +158,7 @@ def test_transformed_data_has_no_anomalies(run):
 
 
 @given(st.lists(st.lists(st.sampled_from([NAN, 0.0, 1.0, 2.0]), max_size=5), max_size=5))
-def test_holding_never_crosses_from_one_sequence_to_the_next(rows):
+def test_hold_last_never_crosses_from_one_sequence_to_the_next(rows):
     x = tf.ragged.constant(rows, dtype=tf.float32, ragged_rank=1)
     for row, found in zip(rows, hold_last(x).to_list(), strict=True):
         last = NAN
@@ -167,13 +167,13 @@ def test_holding_never_crosses_from_one_sequence_to_the_next(rows):
             np.testing.assert_equal(got, last)
 
 
-def test_a_number_needs_no_analysis():
+def test_fill_missing_needs_no_analysis_when_given_a_number():
     x = tf.ragged.constant([[1.0, NAN], [], [NAN]], dtype=tf.float32)
     assert fill_missing(x, 7, "x").to_list() == [[1.0, 7.0], [], [7.0]]
     assert fill_missing(tf.constant([[NAN, 2.0]]), 0, "x").numpy().tolist() == [[0.0, 2.0]]
 
 
-def test_settings_that_do_not_fit_are_named():
+def test_contradictions_name_settings_of_missing_numbers():
     number = {"age": NumberConfig(fill="last")}
     (problem,) = contradictions(SPEC, {}, number)
     assert problem.path == ("numbers", "age", "fill")

@@ -91,6 +91,6 @@ def test_window_keeps_vectors_whole_and_knows_its_width_in_a_graph():
 
 
 @pytest.mark.parametrize(("size", "stride", "name"), [(0, 1, "size"), (2, 0, "stride")])
-def test_window_refuses_nothing(size, stride, name):
+def test_window_raises_when_size_or_stride_is_less_than_one(size, stride, name):
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1, but is 0"):
         window(ragged([[1]]), size, stride)

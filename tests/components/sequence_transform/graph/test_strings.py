@@ -20,14 +20,14 @@ _LETTERS = "I\u0130i\u0131J\u0301\u0307\u012e\u00cc\u00cd\u0128\u03a3\u03c3\u00d
 
 
 @given(_texts, st.integers(1, 4))
-def test_prefix_and_suffix_are_those_of_python(values, length):
+def test_prefix_and_suffix_agree_with_python(values, length):
     x = tf.constant([value.encode() for value in values], tf.string, [len(values)])
     assert [value.decode() for value in prefix(x, length).numpy()] == [value[:length] for value in values]
     assert [value.decode() for value in suffix(x, length).numpy()] == [value[-length:] for value in values]
 
 
 @given(_texts | st.lists(st.text(_LETTERS, max_size=4), max_size=5))
-def test_lowercase_is_that_of_python(values):
+def test_lowercase_agrees_with_python(values):
     x = tf.constant([value.encode() for value in values], tf.string, [len(values)])
     assert [value.decode() for value in lowercase(x).numpy()] == [value.lower() for value in values]
 

@@ -36,21 +36,21 @@ def normalized(values, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_character_is_normalized_as_in_python(form):
+def test_normalize_agrees_with_python_on_every_character(form):
     assert normalized(_CHARS, form) == [unicodedata.normalize(form, char) for char in _CHARS]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_decomposition_is_composed_as_in_python(form):
+def test_normalize_agrees_with_python_on_every_decomposition(form):
     values = [unicodedata.normalize("NFD", char) + "\u0323\u0301" for char in CHANGING]
     assert normalized(values, form) == [unicodedata.normalize(form, value) for value in values]
 
 
 @settings(max_examples=300)
 @given(st.lists(st.one_of(_texts, _plain), max_size=4), st.sampled_from(FORMS))
-def test_normalize_is_that_of_python(values, form):
+def test_normalize_agrees_with_python(values, form):
     assert normalized(values, form) == [unicodedata.normalize(form, value) for value in values]
 
 
-def test_what_is_not_utf8_is_replaced():
+def test_normalize_replaces_bytes_that_are_not_utf8():
     assert GRAPHS["NFC"](tf.constant([b"a\xffb", b"plain"])).numpy().tolist() == ["a\ufffdb".encode(), b"plain"]

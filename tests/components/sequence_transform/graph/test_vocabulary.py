@@ -1,4 +1,4 @@
-"""Ids of every value that breaks vocabularies: materialised, at serving, and in plain Python."""
+"""Ids of the values that break vocabularies agree: materialised, at serving, and in plain Python."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def theirs():
     return coders.get_coder(pa.RecordBatch)
 
 
-def test_coder_gives_back_what_it_took(batch):
+def test_coder_decodes_what_it_encoded(batch):
     coder = CompressedBatchCoder()
     for given in (batch, batch.slice(1, 1), batch.slice(0, 0)):
         assert coder.decode(coder.encode(given)).equals(given)

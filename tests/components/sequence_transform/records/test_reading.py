@@ -69,7 +69,7 @@ def test_every_record_of_every_pattern_is_read_once_with_all_64_bits(files):
     read([f"{files}/a/*", f"{files}/b/*"], None, check)
 
 
-def test_batches_have_the_size_that_is_asked_for(files):
+def test_batches_have_the_given_size(files):
     def check(batches):
         assert [len(batch) for batch in batches] == [2, 2, 1]
         assert list(lengths(batches)) == [1, 2, 3, 4, 5]
