@@ -66,60 +66,79 @@ unknown key is an error. [The example](../examples/pos_tagging/pipeline.toml) gi
 
 
 def render() -> str:
-    """The whole document."""
-    return "\n".join([HEAD, *(line for name, model in TABLES.items() for line in _section(name, model))])
+    """Returns the whole document."""
+    lines = [HEAD]
+    for name, model in TABLES.items():
+        lines += _render_table(name, model)
+    return "\n".join(lines)
 
 
-def _section(name: str, model: type[pydantic.BaseModel]) -> Iterator[str]:
+def _render_table(name: str, model: type[pydantic.BaseModel]) -> Iterator[str]:
+    summary = inspect.cleandoc(model.__doc__ or "").splitlines()[0]
     yield f"## `[{name}]`\n"
-    yield f"{inspect.cleandoc(model.__doc__ or '').splitlines()[0]}\n"
+    yield f"{summary}\n"
     yield "| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
-    meanings = _meanings(model)
+    meanings = _read_meanings(model)
     for key, schema in model.model_json_schema()["properties"].items():
-        if not any(table.split(".<")[0] == f"{name}.{key}" for table in TABLES):
-            default = schema.get("default", model.model_fields[key].get_default(call_default_factory=True))
-            cells = (f"`{key}`", _allowed(schema), _shown(default), meanings[key])
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        if _has_own_table(f"{name}.{key}"):
+            continue
+        # The schema has no default where it is made anew each time, as an empty table is.
+        default = schema.get("default", model.model_fields[key].get_default(call_default_factory=True))
+        cells = [f"`{key}`", _describe_values(schema), _format_default(default), meanings[key]]
+        escaped = [cell.replace("|", "\\|") for cell in cells]
+        yield f"| {' | '.join(escaped)} |"
     yield ""
 
 
-def _meanings(model: type[pydantic.BaseModel]) -> dict[str, str]:
-    """Attribute to description, from the docstrings of the model and of those that it extends."""
-    found: dict[str, str] = {}
+def _has_own_table(path: str) -> bool:
+    """Returns whether a key is a table that has a section of its own: `model.heads` has `[model.heads.<label>]`."""
+    return any(table.split(".<")[0] == path for table in TABLES)
+
+
+def _read_meanings(model: type[pydantic.BaseModel]) -> dict[str, str]:
+    """Reads the descriptions of attributes from the docstrings of a model and of those that it extends."""
+    meanings: dict[str, str] = {}
     for base in reversed(model.__mro__):
         _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        # An entry begins with two spaces and a name; its further lines are indented more.
         for entry in re.split(r"\n(?=  \w)", attributes):
             name, _, text = entry.strip().partition(": ")
-            found[name] = " ".join(text.split())
-    return found
+            meanings[name] = " ".join(text.split())
+    return meanings
 
 
-def _allowed(schema: Mapping[str, Any]) -> str:
+def _describe_values(schema: Mapping[str, Any]) -> str:
+    """Describes the values that a key may have; that it may be absent is seen from its default."""
     options = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
-    return " or ".join(_kind(option) for option in options)
+    return " or ".join(_describe_type(option) for option in options)
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _describe_type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema['items'])}"
+        return f"list of {_describe_type(schema['items'])}"
     if schema.get("type") == "object":
-        inner = schema.get("additionalProperties")
-        return f"table of {_kind(inner)}" if isinstance(inner, Mapping) else "table"
-    name = {"string": "text", "boolean": "`true`, `false`"}.get(schema.get("type", ""), schema.get("type", "any"))
-    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    return ", ".join([name, *(f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema)])
+        values = schema.get("additionalProperties")
+        return f"table of {_describe_type(values)}" if isinstance(values, Mapping) else "table"
+    json_type = schema.get("type", "any")
+    parts = [{"string": "text", "boolean": "`true`, `false`"}.get(json_type, json_type)]
+    for bound, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")):
+        if bound in schema:
+            parts.append(f"{sign} {schema[bound]:g}")
+    return ", ".join(parts)
 
 
-def _shown(default: Any) -> str:
+def _format_default(default: Any) -> str:
     if default is PydanticUndefined:
         return "required"
+    if default is None:
+        return ""
     if isinstance(default, dict):
         entries = ", ".join(f"{key} = {json.dumps(value)}" for key, value in default.items())
         return f"`{{ {entries} }}`" if entries else "`{}`"
-    return "" if default is None else f"`{json.dumps(default)}`"
+    return f"`{json.dumps(default)}`"
 
 
 if __name__ == "__main__":

@@ -60,15 +60,15 @@ _Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 class PipelineConfig(Frozen):
-    """The run as a whole.
+    """The settings of a run as a whole.
 
     Attributes:
       name: The pipeline's name in ML Metadata.
-      root: The folder of everything that runs make; `runs/<name>` if not given. Relative to the config file's folder.
+      root: The folder for everything that runs make; `runs/<name>` if not given. Relative to the config file's folder.
       cache: Reuse the outputs of components whose inputs and settings did not change.
       preprocessing_fn: `module:function` of a preprocessing_fn that replaces ours, in a module beside the config or an
         installed one; see docs/transform.md.
-      workers: Processes that Beam works in. More than 1 pays only for large data: each one takes seconds to start.
+      workers: The number of Beam's worker processes. More than 1 pays only for large data: each takes seconds to start.
     """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -181,8 +181,8 @@ class LengthConfig(Frozen):
       max_length: The most steps that a record may have; no bound if not given.
       length_drift: The most that the lengths may differ from those of the baseline, 0 to 1; not judged if not given.
       length_skew: The same between training and serving.
-      max_steps: Only so many steps of each sequence are kept by the transform, the first ones, at training and at
-        serving alike; all if not given.
+      max_steps: The number of first steps of each sequence that the transform keeps, in training and in serving alike;
+        all if not given.
     """
 
     min_length: int = 1
@@ -193,10 +193,10 @@ class LengthConfig(Frozen):
 
 
 class ValidationConfig(Frozen):
-    """What is wrong enough to end the run; see docs/validation.md.
+    """Which problems of the data end the run; see docs/validation.md.
 
     Attributes:
-      fail_on: The least severity that ends it.
+      fail_on: The least severity that ends the run.
       severities: Rule to severity, for rules that are not to be an error.
     """
 
@@ -207,11 +207,11 @@ class ValidationConfig(Frozen):
 
 
 class PipelineTrainingConfig(TrainingConfig):
-    """The optimisation, and what it starts from.
+    """The settings of training, and the weights that it starts from.
 
     Attributes:
       warm_start: Start from the weights of the latest blessed model, as far as they fit the new vocabularies and
-        settings; see docs/training.md. Each run then trains, also when nothing has changed.
+        settings; see docs/training.md. Each run then trains, even if nothing has changed.
     """
 
     warm_start: bool = False
@@ -223,16 +223,17 @@ class PipelineTrainingConfig(TrainingConfig):
 
 
 class EvaluationConfig(Frozen):
-    """How the exported model is judged.
+    """How the exported model is evaluated, and what it must achieve to be pushed.
 
     Attributes:
-      splits: The splits that it is evaluated on: such as took no part in training.
+      splits: The splits that the model is evaluated on. They should take no part in training.
       min_accuracy: The least accuracy over real steps at which the model is pushed; any if not given.
-      thresholds: Metric to what it must be for the model to be pushed: `{ tags_span_f1 = { at_least = 0.8, worse_by =
-        0.01 } }`. `worse_by` compares with the model that was pushed last. docs/evaluation.md has the metrics.
-      slices: What to measure parts of the data by: names of context features, `length_bucket`, or lists of them.
-      confidence_intervals: Give each metric a 95% confidence interval. The evaluation takes longer, and needs some 100
-        records.
+      thresholds: Figure to the bounds that it must keep for the model to be pushed: `{ tags_span_f1 = { at_least = 0.8,
+        worse_by = 0.01 } }`. `worse_by` compares with the latest blessed model. docs/evaluation.md lists the figures.
+      slices: Names of context features, `length_bucket`, or lists of them. The figures are also computed for the
+        records of each of their values.
+      confidence_intervals: Compute a 95% confidence interval for each figure. The evaluation takes longer, and needs
+        some 100 records.
       metrics: Metrics beside those that are always computed: names that installed packages give them, or
         `module:Class`, in a module beside the config or an installed one; see docs/evaluation.md.
     """
@@ -246,14 +247,15 @@ class EvaluationConfig(Frozen):
 
 
 class ServingConfig(Frozen):
-    """Where models go that are good enough.
+    """Where good models are pushed, and how else they are used.
 
     Attributes:
       dir: The folder that holds a numbered folder for each version; `<root>/serving` if not given.
-      infer: Splits that the stock BulkInferrer asks each pushed model about, as an `InferenceResult`; none by default.
+      infer: Splits for which the stock BulkInferrer writes the answers of each pushed model, as an `InferenceResult`;
+        none by default.
       infra_validate: Tags of the Docker image `tensorflow/serving`, such as `latest`. The stock InfraValidator starts
-        each on this machine, and only a model that loads there and answers for some records of the first evaluation
-        split is pushed. Not done by default; see docs/serving.md.
+        each on this machine, and a model is pushed only if it loads there and answers about some records of the first
+        evaluation split. Not done by default; see docs/serving.md.
     """
 
     dir: _Path | None = None
