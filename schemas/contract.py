@@ -1,6 +1,7 @@
-"""Names on the wire: what one part writes and another part reads under the same name.
+"""Names that two parts agree on: one part writes under a name, and another part reads under the same name.
 
-Whoever changes a value here breaks artifacts, exported models, or code that was written against them.
+Parts use these names, and `tests/conformance/test_contract.py` finds values that are written out elsewhere. Whoever
+changes a value breaks artifacts, exported models, or code that was written against them.
 """
 
 from __future__ import annotations
@@ -82,25 +83,60 @@ REJECTS = "Rejects"
 SCHEMA_FILE = "schema.pbtxt"
 """The file of a Schema artifact."""
 
+RECORDS_READ = "records_read"
+"""A property of an Examples artifact, and a counter of Beam: accepted and rejected records together."""
+
+RECORDS_ACCEPTED = "records_accepted"
+"""The same of records that were written."""
+
+RECORDS_REJECTED = "records_rejected"
+"""The same of records that were not what their spec or their format says."""
+
+RECORDS_TRUNCATED = "records_truncated"
+"""The same of records that were cut to `max_length`; they are accepted ones."""
+
 # Execution properties, and keys of `custom_config`.
 
 SEQUENCE_SPEC = "sequence_spec"
+"""A `SequenceSpec`, as JSON: of SequenceExampleGen and SequenceSchemaGen, and for a `preprocessing_fn`."""
+
 READ_CONFIG = "read_config"
+"""How SequenceExampleGen reads, as JSON."""
+
 SPLIT_CONFIG = "split_config"
+"""How it divides records into splits, as JSON; none if the input has its splits already."""
+
 WRITE_CONFIG = "write_config"
+"""How it writes records, as JSON."""
+
 TRANSFORM_SETTINGS = "sequence_transform"
+"""The settings of SequenceTransform, for its `preprocessing_fn`."""
+
 TRANSFORM_FILES = "sequence_transform_files"
+"""Fingerprints of the files that these settings name, so that changed files are another execution."""
+
 MODEL = "model"
+"""The settings of the model, for SequenceTrainer's `run_fn` and a Tuner's `tuner_fn`."""
+
 TRAINING = "training"
+"""The settings of training, for the same."""
+
 TUNING = "tuning"
+"""The settings of the search, for a Tuner's `tuner_fn`."""
+
 LABELS = "labels"
+"""The features to predict, where the transformed schema does not say it."""
+
 STATE_DIR = "state_dir"
+"""The folder of checkpoints that a later execution goes on from."""
+
 CODE = "code"
 """A fingerprint of the user's own code, so that changed code is another execution."""
 
 # Progress.
 
 PROGRESS_LOGGER = "tfx_sequence.progress"
-"""The logger of a training's progress. Records carry their numbers in the attribute `PROGRESS_ATTRIBUTE`."""
+"""The logger of a training's progress."""
 
 PROGRESS_ATTRIBUTE = "progress"
+"""The attribute of its log records that holds their numbers, name to float."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.terminal.session import report_failure, run_in_session
+from tfx_sequence.schemas import contract
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 HELP = "write TFRecord files of SequenceExamples"
 DESCRIPTION = (
     "Read files of sequences and write TFRecord files of SequenceExamples, gzipped. If files are named for their split "
-    "(train.jsonl, tr-ud-dev.conllu, test/seq.in) and train is among them, there is a folder Split-<name> for each, as "
-    "an Examples artifact has it; others go to OUTPUT itself. Exit code: 0 if files were written, 1 if none were, "
-    "because of bad records, 2 if the data cannot be read."
+    "(train.jsonl, tr-ud-dev.conllu, test/seq.in) and train is among them, there is a folder "
+    f"{contract.SPLIT_PREFIX}<name> for each, as an Examples artifact has it; others go to OUTPUT itself. Exit code: 0 "
+    "if files were written, 1 if none were, because of bad records, 2 if the data cannot be read."
 )
 
 _ADVICE = (
@@ -122,8 +123,8 @@ def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str,
 
     totals = counts.counts
     print(
-        f"read {totals['records_read']:,}, accepted {totals['records_accepted']:,}, "
-        f"rejected {totals['records_rejected']:,}",
+        f"read {totals[contract.RECORDS_READ]:,}, accepted {totals[contract.RECORDS_ACCEPTED]:,}, "
+        f"rejected {totals[contract.RECORDS_REJECTED]:,}",
         file=out,
     )
     written = sorted(counts.written.items(), key=train_first)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.terminal.session import CommandError, run_in_session
+from tfx_sequence.schemas.contract import RECORDS_ACCEPTED
 
 if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
@@ -85,7 +86,7 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         spec = _choose_features(RecordModel(arguments.model).inputs, dataset.spec, arguments.model)
         display.show_message("Reading ...")
         counts, splits = _convert_in_order(dataset, spec, arguments, folder)
-        display.show_message(f"Asking about {counts.counts['records_accepted']:,} records ...")
+        display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
     if arguments.json:
         print(json.dumps({**counts.counts, "rejected": counts.rejected, "files": files}), file=streams.out)

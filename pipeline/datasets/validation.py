@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.pipeline.datasets.dataset import Dataset, train_first
 from tfx_sequence.pipeline.datasets.dataset_records import RecordFiles, convert_to_records
 from tfx_sequence.pipeline.datasets.schema_files import infer_schema_of_files
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
@@ -131,7 +132,7 @@ def _report_rejects(counts: ReadCounts | None, severities: Mapping[str, str]) ->
             feature="",
             severity=severity.upper(),
             what=f"Rejected: {reason.replace('_', ' ')}",
-            description=f"{count} of {counts.counts['records_read']} records: {examples}{more}.",
+            description=f"{count} of {counts.counts[contract.RECORDS_READ]} records: {examples}{more}.",
         )
 
 

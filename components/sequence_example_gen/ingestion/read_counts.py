@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Frozen
 
@@ -47,10 +48,10 @@ class ReadCounts(Frozen):
         """The counts that an artifact has as properties, and Beam as counters."""
         rejected = sum(self.rejected.values())
         return {
-            "records_read": self.accepted + rejected,
-            "records_accepted": self.accepted,
-            "records_rejected": rejected,
-            "records_truncated": self.truncated,
+            contract.RECORDS_READ: self.accepted + rejected,
+            contract.RECORDS_ACCEPTED: self.accepted,
+            contract.RECORDS_REJECTED: rejected,
+            contract.RECORDS_TRUNCATED: self.truncated,
         }
 
     @classmethod
@@ -83,7 +84,7 @@ class ReadCounts(Frozen):
         if self.rejects and read.on_bad_record == "fail":
             return self._fail_at_first_reject()
         counts = self.counts
-        if counts["records_rejected"] > read.max_reject_fraction * counts["records_read"]:
+        if counts[contract.RECORDS_REJECTED] > read.max_reject_fraction * counts[contract.RECORDS_READ]:
             return BadRecordError(self.rejects[0], self._describe_rejects(read.max_reject_fraction))
         by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
         first = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
@@ -102,7 +103,7 @@ class ReadCounts(Frozen):
         return BadRecordError(self.rejects[0], "\n".join(lines))
 
     def _describe_rejects(self, allowed: float) -> str:
-        read, rejected = self.counts["records_read"], self.counts["records_rejected"]
+        read, rejected = self.counts[contract.RECORDS_READ], self.counts[contract.RECORDS_REJECTED]
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
         first = "\n".join(f"  {reject}" for reject in self.rejects[:_SHOWN_REJECTS])
         return (
