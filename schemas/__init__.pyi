@@ -1,6 +1,10 @@
 """What a sequence dataset is: the typed spec, its schema, and records in and out of SequenceExamples."""
 
+from .checks.findings import FindingCounts as FindingCounts
+from .checks.findings import FindingGroup as FindingGroup
+from .checks.record_checker import CheckResult as CheckResult
 from .checks.record_checker import RecordChecker as RecordChecker
+from .checks.rules import RuleError as RuleError
 from .embeddings import load_embeddings as load_embeddings
 from .records.examples import Encoder as Encoder
 from .records.examples import decode as decode
@@ -19,4 +23,5 @@ from .tfmd.convert import to_schema as to_schema
 from .tfmd.feature import SchemaError as SchemaError
 from .vocabulary import OOV as OOV
 from .vocabulary import Vocabulary as Vocabulary
+from .vocabulary import VocabularyError as VocabularyError
 from .vocabulary import vocabulary_of as vocabulary_of

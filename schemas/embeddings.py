@@ -1,10 +1,10 @@
-"""Pretrained vectors in a transform graph, one row an id of the vocabulary.
+"""Saves and loads pretrained vectors in a transform graph, one row for each id of the vocabulary.
 
     <transform_graph>/embeddings/<vocabulary>.npy    float32 [num_ids, D]
     <transform_graph>/embeddings/coverage.json       feature to `Coverage`
 
-Row 0, of padding, is zero. A value that the file of vectors does not have, and that of unseen values, has the mean of
-the rows that were found: it is then where values are on average, and not, as zeros would be, where padding is.
+Row 0, of padding, is zero. An entry without a vector, and the row of unseen values, get the mean of the vectors that
+were found: they then start where values are on average, and not where padding is, as they would with zeros.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Coverage(Frozen):
 
     Attributes:
       vocabulary: The feature whose vocabulary the rows follow.
-      file: Where the vectors are from.
-      entries: Values in the vocabulary.
-      found: Those that have a vector.
+      file: The file of the vectors.
+      entries: The number of values in the vocabulary.
+      found: The number of those that have a vector.
       tokens: How often the entries occur in the analysed splits; None if frequencies were not asked for.
-      tokens_found: How often those that have a vector do.
+      tokens_found: How often the entries that have a vector occur there.
     """
 
     vocabulary: str
@@ -48,7 +48,7 @@ _Coverages = pydantic.TypeAdapter(dict[str, Coverage])
 
 
 def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
-    """The pretrained vectors of a feature's ids.
+    """Loads the pretrained vectors of a feature's ids.
 
     Args:
       transform_output_dir: The folder of a `TransformGraph` artifact.
@@ -68,7 +68,7 @@ def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
 
 
 def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
-    """Feature to the coverage of its vocabulary, for features that have pretrained vectors."""
+    """Loads the coverage of each feature that has pretrained vectors."""
     import tensorflow as tf
 
     path = os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE)
@@ -79,7 +79,7 @@ def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
 
 
 def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) -> None:
-    """Writes the vectors of a vocabulary's ids, float32 `[num_ids, D]`."""
+    """Saves the vectors of a vocabulary's ids, float32 `[num_ids, D]`."""
     import tensorflow as tf
 
     tf.io.gfile.makedirs(os.path.join(transform_output_dir, _FOLDER))
@@ -88,7 +88,7 @@ def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) 
 
 
 def save_coverage(transform_output_dir: str, coverages: Mapping[str, Coverage]) -> None:
-    """Writes what `load_coverage` reads; `save_embeddings` has made the folder."""
+    """Saves what `load_coverage` reads. `save_embeddings` has made the folder."""
     import tensorflow as tf
 
     with tf.io.gfile.GFile(os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE), "wb") as file:

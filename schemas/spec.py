@@ -1,4 +1,4 @@
-"""What a sequence dataset is: its features, what each is for, and what holds between them.
+"""The spec of a sequence dataset: its features, the role of each, and the bounds on their length.
 
 A record is one sequence. It has *context* features (one value for the whole sequence) and *sequence* features (one
 value, or one vector, for each step; a *nested* feature has any number of strings in a step)::
@@ -9,8 +9,8 @@ value, or one vector, for each step; a *nested* feature has any number of string
         "sent_id": Feature(kind="token", role="key", context=True),
     })
 
-The spec is what a reader reads by, what a `tfmd` schema is made from and what Transform and Trainer take their work
-from. It is immutable, hashable by content through `to_json`, and goes through JSON and TOML without loss.
+Readers look for the features of the spec, schemas are made from it, and Transform and Trainer do what it says of each
+feature. A spec is immutable, and goes through JSON and TOML without loss.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pydantic
 from tfx_sequence.schemas.tags import SpanScheme
 
 PAD_ID = 0
-"""The id of a padded step, everywhere, and of nothing else: vocabularies start at `FIRST_ID`."""
+"""The id of a padded step. No value has it: vocabularies start at `FIRST_ID`."""
 
 FIRST_ID = 1
 """The id of the first entry of every vocabulary, of tokens and of labels alike."""
@@ -40,22 +40,25 @@ _DTYPES: dict[Kind, DType] = {
 }
 
 NAME_PATTERN = r"^[^\s/#$]+$"
-"""What a feature may be called: TFX itself writes the excluded characters into names, or uses them for paths."""
+"""The names that a feature may have. TFX writes the excluded characters into names itself, or uses them in paths."""
 
 _Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 
 class Frozen(pydantic.BaseModel):
-    """A value: immutable, and an unknown field is an error, so a typing mistake never passes for a setting."""
+    """An immutable value. An unknown field is an error, so a misspelt setting is never passed over."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 def describe_validation_error(error: pydantic.ValidationError) -> str:
-    """What is wrong with the fields of a value, on one line."""
-    found = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
-    return "; ".join(f"{place}: {message}" if place else message for place, message in found)
+    """Says on one line what is wrong with the fields of a value."""
+    problems = []
+    for detail in error.errors():
+        field = ".".join(map(str, detail["loc"]))
+        problems.append(f"{field}: {detail['msg']}" if field else detail["msg"])
+    return "; ".join(problems)
 
 
 class Feature(Frozen):
@@ -65,7 +68,7 @@ class Feature(Frozen):
       kind: What a value is. `token` and `categorical` are strings (a token has an open vocabulary: unseen values are
         expected; a categorical has a closed one: an unseen value is an anomaly); `integer` is int64; `float` is
         float32; `vector` is `width` float32 values in one step.
-      role: What the feature is for. `input` and `label` train the model; `weight` scales the loss; `key` names the
+      role: The use of the feature. `input` and `label` train the model; `weight` scales the loss; `key` names the
         record; `time` orders records; `carried` goes along and is not used.
       context: True for one value a record, False for one value a step.
       width: The number of floats in a step of a `vector`; not allowed elsewhere.
@@ -73,12 +76,13 @@ class Feature(Frozen):
         of strings for each step. For sequence features of strings with the role `input` or `carried`.
       missing: True if numbers may be missing: null, an empty cell, or NaN, as which they are stored. The transform
         fills them in. For a `float` or `vector` feature of the role `input` or `carried`.
-      spans: How the tags of a `categorical` feature mark spans of steps, if they do: with `BIO`, `B-PER` begins a span
-        of type PER, `I-PER` goes on, and `O` is outside; with `BIOES`, `E-PER` ends it and `S-PER` is a span of one.
-      drift: The most that the values may differ from those of the baseline, such as the previous span: 0 to 1. It is
-        the L-infinity distance for strings (the greatest difference in the share of a value), the Jensen-Shannon
-        divergence for numbers. Not judged if None.
-      skew: The same between training and serving.
+      spans: The scheme by which the tags of a `categorical` feature mark spans of steps; None if they mark none. With
+        `BIO`, `B-PER` begins a span of type PER, `I-PER` goes on with it, and `O` is outside; with `BIOES`, `E-PER`
+        ends it and `S-PER` is a span of one step.
+      drift: The greatest distance, 0 to 1, allowed between the values and those of the baseline, such as the previous
+        span. It is the L-infinity distance for strings (the greatest difference in the share of a value), the
+        Jensen-Shannon divergence for numbers. Not checked if None.
+      skew: The greatest distance allowed between the values in training and in serving.
       source: The name that a reader knows the feature by (a column, a key, a file); the feature's own name if None.
     """
 
@@ -124,7 +128,7 @@ class Feature(Frozen):
 
     @property
     def can_be_missing(self) -> bool:
-        """Whether `missing` may be set."""
+        """Whether `missing` may be set: only floats have a value, NaN, for a number that is missing."""
         return self.dtype == "float32" and self.role in ("input", "carried")
 
     @property
@@ -141,10 +145,10 @@ class SequenceSpec(Frozen):
         features together: a name in both is legal in the proto and clashes in every reader.
       min_length: The fewest steps that a record may have.
       max_length: The most steps that a record may have; no bound if None.
-      length_drift: The most that the lengths may differ from those of the baseline, such as the previous span: 0 to 1.
-        It is the Kolmogorov-Smirnov distance, the greatest difference in the share of records that are at most so long.
-        Not judged if None.
-      length_skew: The same between training and serving.
+      length_drift: The greatest distance, 0 to 1, allowed between the lengths and those of the baseline, such as the
+        previous span. It is the Kolmogorov-Smirnov distance: the greatest difference, over all lengths, in the share of
+        records that are at most so long. Not checked if None.
+      length_skew: The greatest distance allowed between the lengths in training and in serving.
     """
 
     features: dict[_Name, Feature]
@@ -172,15 +176,15 @@ class SequenceSpec(Frozen):
         return {name: feature for name, feature in self.features.items() if not feature.context}
 
     def with_role(self, role: Role) -> dict[str, Feature]:
-        """The features of one role, in order."""
+        """Returns the features of one role, in order."""
         return {name: feature for name, feature in self.features.items() if feature.role == role}
 
     def source(self, name: str) -> str:
-        """What a reader knows the feature `name` by."""
+        """Returns the name that a reader knows the feature `name` by."""
         return self.features[name].source or name
 
     def to_json(self) -> str:
-        """JSON that `from_json` reads back; equal specs with their features in one order give equal strings."""
+        """Writes the spec as JSON. Equal specs with their features in one order give equal strings."""
         return self.model_dump_json(exclude_defaults=True)
 
     @classmethod

@@ -1,6 +1,6 @@
-"""A spec as the tables of a TOML file, and back.
+"""Writes a spec as the tables of a TOML file, and reads it back.
 
-The tables are those of a pipeline's config: `[features.<name>]`, and `[sequence]` for what holds for whole records.
+The tables are those of a pipeline's config: `[features.<name>]`, and `[sequence]` for the bounds on whole records.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(spec: SequenceSpec) -> str:
-    """The text that `from_toml` reads back. What is as by default is left out."""
+    """Writes a spec as TOML. Fields that have their default are left out."""
     tables = spec.model_dump(mode="json", exclude_defaults=True)
     features = tables.pop(_FEATURES)
-    lines = [line for name in spec.features for line in _table(f"{_FEATURES}.{_key(name)}", features[name])]
+    lines: list[str] = []
+    for name in spec.features:
+        lines += _write_table(f"{_FEATURES}.{_quote_key(name)}", features[name])
     if tables:
-        lines += _table(_SEQUENCE, tables)
-    return "\n".join(lines[:-1]) + "\n"
+        lines += _write_table(_SEQUENCE, tables)
+    return "\n".join(lines[:-1]) + "\n"  # The last table needs no empty line after it.
 
 
 def from_toml(text: str) -> SequenceSpec:
-    """Reads `[features.<name>]` and `[sequence]`; other tables are passed by.
+    """Reads a spec from the tables `[features.<name>]` and `[sequence]`. Other tables are ignored.
 
     Raises:
       ValueError: if the text is not TOML, or not that of a spec.
@@ -42,16 +44,16 @@ def from_toml(text: str) -> SequenceSpec:
     return SequenceSpec.model_validate({_FEATURES: tables.get(_FEATURES, {}), **tables.get(_SEQUENCE, {})})
 
 
-def _table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _write_table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     yield f"[{name}]"
-    yield from (f"{key} = {_value(value)}" for key, value in values.items())
+    yield from (f"{key} = {_write_value(value)}" for key, value in values.items())
     yield ""
 
 
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _value(name)
+def _quote_key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _write_value(name)
 
 
-def _value(value: Any) -> str:
-    """A string, number or truth value, which JSON writes as TOML does, but for one character."""
+def _write_value(value: Any) -> str:
+    """Writes a string, number or truth value: JSON writes them as TOML does, but for the character DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-r"""Vocabularies whose ids start at 1.
+r"""Vocabularies, which give each value an id from 1, and the files that hold them.
 
     id 0              padding, and nothing else: no value maps to it
     ids 1 .. S        symbols, where they are asked for: the begin and the end of a sequence; no value maps to them
@@ -23,26 +23,26 @@ from typing import Any, Literal
 from tfx_sequence.schemas.spec import FIRST_ID
 
 OOV = "[OOV]"
-"""How the id of unseen values is called where ids are shown as text. A value of this name has its own, other id."""
+"""The name of the id of unseen values, where ids are shown as text. A value of this name has another id, its own."""
 
 Symbol = Literal["[BEGIN]", "[END]"]
-"""A step that is not of the data, as it is called where ids are shown as text."""
+"""The name of a step that is added to the data, where ids are shown as text."""
 
 BEGIN: Symbol = "[BEGIN]"
 END: Symbol = "[END]"
 
 SYMBOLS: dict[Symbol, str] = {BEGIN: "\\b", END: "\\e"}
-"""What is written for them."""
+"""Symbol to the line of a vocabulary file that stands for it."""
 
 ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"))
-"""Pairs of what stands in a value and what is written, in the order in which they are replaced."""
+"""Pairs of a character of a value and its escape, in the order in which they are replaced: the backslash first."""
 
 EMPTY = "\\0"
-"""What is written for the empty string."""
+"""The line that stands for the empty string."""
 
 
 class VocabularyError(ValueError):
-    """A file that is not one of a vocabulary."""
+    """A file that is not a vocabulary's."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Vocabulary:
     def from_lines(cls, lines: Iterable[bytes], closed: bool = False) -> Vocabulary:
         """Reads a vocabulary file, or what `TFTransformOutput.vocabulary_by_name` returns of it."""
         lines = list(lines)
-        symbols = _symbols(lines)
+        symbols = _read_symbols(lines)
         return cls(tuple(map(unescape, lines[len(symbols) :])), closed, symbols)
 
     @classmethod
@@ -85,9 +85,9 @@ class Vocabulary:
         if not lines:
             raise VocabularyError(f"{where} is empty; a vocabulary has one value a line")
         first: dict[bytes, int] = {}
-        symbols = len(_symbols(lines))
+        symbols = len(_read_symbols(lines))
         for number, line in enumerate(lines[symbols:], symbols + 1):
-            if problem := _problem(line):
+            if problem := _find_problem(line):
                 raise VocabularyError(f"{where}, line {number}: {problem}")
             if line in first:
                 value = line.decode()
@@ -97,22 +97,22 @@ class Vocabulary:
 
     @property
     def names(self) -> tuple[bytes, ...]:
-        """What the ids 1, 2, ... stand for, as text: symbols, entries, and `OOV` if the vocabulary is not closed."""
+        """The names of the ids 1, 2, ...: symbols, entries, and `OOV` if the vocabulary is not closed."""
         unseen = () if self.closed else (OOV.encode(),)
         return (*(symbol.encode() for symbol in self.symbols), *self.entries, *unseen)
 
     @property
     def oov_id(self) -> int:
-        """The id of unseen values, the last one, in a vocabulary that is not closed."""
+        """The id of unseen values, the last one, if the vocabulary is not closed."""
         return self._first_entry + len(self.entries)
 
     @property
     def num_ids(self) -> int:
-        """Ids in all, padding included: the input dimension of an embedding."""
+        """The number of ids, padding included: the input dimension of an embedding."""
         return self.oov_id + (not self.closed)
 
     def symbol_id(self, symbol: Symbol) -> int:
-        """The id of a symbol.
+        """Returns the id of a symbol.
 
         Raises:
           ValueError: if the vocabulary does not have it.
@@ -120,7 +120,7 @@ class Vocabulary:
         return symbol_id(symbol, self.symbols)
 
     def ids(self, values: Iterable[bytes]) -> list[int]:
-        """Values to ids.
+        """Returns the ids of values.
 
         Raises:
           KeyError: if the vocabulary is closed and a value is not an entry.
@@ -129,7 +129,7 @@ class Vocabulary:
         return [known[value] if self.closed else known.get(value, unseen) for value in values]
 
     def values(self, ids: Sequence[int]) -> list[bytes]:
-        """Ids to values; padding is the empty string, unseen values are `OOV`, symbols are called by their names."""
+        """Returns the values of ids; padding is the empty string, unseen values are `OOV`, symbols have their names."""
         table = (b"", *self.names)
         return [table[number] for number in ids]
 
@@ -143,12 +143,12 @@ class Vocabulary:
 
 
 def one_based_key(asset: str) -> str:
-    """What finds a vocabulary's file, among the assets of a transform graph, if its ids start at 1."""
+    """Returns the key of a vocabulary's file among the assets of a transform graph, if its ids start at 1."""
     return f"ids_from_one:{asset}"
 
 
 def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
-    """The vocabulary of a transformed feature, also of one that shares it or was made of another one's steps.
+    """Reads the vocabulary of a transformed feature, also of one that shares it or was made of another one's steps.
 
     Args:
       transform_output: A `tft.TFTransformOutput`.
@@ -165,7 +165,7 @@ def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
 
 
 def symbol_id(symbol: Symbol, symbols: Sequence[Symbol]) -> int:
-    """The id of a symbol in a vocabulary that has `symbols`.
+    """Returns the id of a symbol in a vocabulary that has `symbols`.
 
     Raises:
       ValueError: if it is not among them.
@@ -175,15 +175,15 @@ def symbol_id(symbol: Symbol, symbols: Sequence[Symbol]) -> int:
     return FIRST_ID + symbols.index(symbol)
 
 
-def _symbols(lines: Sequence[bytes]) -> tuple[Symbol, ...]:
-    """The symbols that the first lines are."""
+def _read_symbols(lines: Sequence[bytes]) -> tuple[Symbol, ...]:
+    """Reads the symbols that stand in the first lines."""
     written = {line.encode(): symbol for symbol, line in SYMBOLS.items()}
     first = itertools.takewhile(written.__contains__, lines)
     return tuple(written[line] for line in dict.fromkeys(first))
 
 
-def _problem(line: bytes) -> str | None:
-    """What is wrong with a line, if anything is."""
+def _find_problem(line: bytes) -> str | None:
+    """Says what is wrong with a line; None if nothing is."""
     if not line:
         return f"it is empty; the empty value is written {EMPTY}"
     if b"\r" in line:
@@ -198,7 +198,7 @@ def _problem(line: bytes) -> str | None:
 
 
 def unescape(line: bytes) -> bytes:
-    """The value that a line of a vocabulary file is."""
+    """Reads the value that a line of a vocabulary file stands for."""
     if line == EMPTY.encode():
         return b""
     plain = {escaped.encode(): value.encode() for value, escaped in ESCAPES}

@@ -1,1 +1,1 @@
-"""Checks of records against a spec."""
+"""Checks records against a schema, by rules with reasons."""

@@ -1,1 +1,1 @@
-"""Records to and from SequenceExamples, and the rejects among them."""
+"""Writes records as SequenceExamples, reads them back, and says why a record was not accepted."""

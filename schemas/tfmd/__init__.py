@@ -1,1 +1,1 @@
-"""Specs to and from TensorFlow Metadata schemas."""
+"""Writes specs as TensorFlow Metadata schemas, and reads them back."""

@@ -1,11 +1,16 @@
-"""A `SequenceSpec` as a TensorFlow Metadata schema, and back.
+"""Writes a `SequenceSpec` as a TensorFlow Metadata schema, and reads it back.
 
-One `schema.pbtxt` carries everything: what stock TFX reads (types, presence, domains, the bounds on lengths as
-`value_counts`, and TensorRepresentations under the features' plain names, without which Transform, DataAccessor and
-TFXIO refuse SequenceExamples), and what stock has no field for (kind and role), as annotation tags that stock ignores.
+One `schema.pbtxt` carries everything. Stock TFX reads types, presence, domains, bounds on lengths (`value_counts`), and
+TensorRepresentations under the features' plain names, without which Transform, DataAccessor and TFXIO refuse
+SequenceExamples. What stock has no field for, such as kind and role, stands in annotation tags, which stock ignores.
 
-SequenceExamples stand in a schema as one struct feature, `##SEQUENCE##`, that holds the sequence features; each of
-them nests two levels: steps in a record, values in a step.
+In a schema of SequenceExamples one struct feature, `##SEQUENCE##`, holds the sequence features. Each of them nests two
+levels, steps in a record and values in a step::
+
+    feature { name: "sent_id" type: BYTES shape {} }
+    feature { name: "##SEQUENCE##" type: STRUCT struct_domain {
+        feature { name: "tokens" type: BYTES
+                  value_counts { value_count { min: 1 } value_count { min: 1 max: 1 } } } } }
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from tfx_sequence.schemas.tfmd.feature import (
     has_our_tags,
     read_feature,
     read_length_bounds,
-    require,
+    require_presence,
     write_feature,
 )
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
@@ -31,46 +36,60 @@ from tfx_sequence.schemas.tfmd.representations import add_representations
 FORMAT_TAG = "tfx_sequence:1"
 """Marks a schema that carries a spec, and the version of its tags."""
 
-_FORMAT_PREFIX, _LENGTH_DRIFT_PREFIX, _LENGTH_SKEW_PREFIX = "tfx_sequence:", "length_drift:", "length_skew:"
+_FORMAT_PREFIX = "tfx_sequence:"
+_LENGTH_DRIFT_PREFIX = "length_drift:"
+_LENGTH_SKEW_PREFIX = "length_skew:"
 
 
 def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
-    """The schema that says what `spec` says; domains are for statistics to add."""
+    """Makes the schema of a spec. It has no domains: these are read off statistics."""
     schema = schema_pb2.Schema()
     schema.annotation.tag.append(FORMAT_TAG)
     for prefix, distance in ((_LENGTH_DRIFT_PREFIX, spec.length_drift), (_LENGTH_SKEW_PREFIX, spec.length_skew)):
         if distance is not None:
             schema.annotation.tag.append(f"{prefix}{distance!r}")
     for name, feature in spec.context.items():
-        proto = schema.feature.add(name=name)
-        write_feature(proto, feature)
-        if feature.width is None:
-            proto.shape.SetInParent()
-        else:
-            proto.shape.dim.add(size=feature.width)
+        _add_context_feature(schema, name, feature)
     struct = schema.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
-    require(struct)
+    require_presence(struct)
     struct.value_count.min = struct.value_count.max = 1
     for name, feature in spec.sequence.items():
-        proto = struct.struct_domain.feature.add(name=name)
-        write_feature(proto, feature)
-        steps = proto.value_counts.value_count.add(min=spec.min_length)
-        if spec.max_length is not None:
-            steps.max = spec.max_length
-        values = {"min": 0} if feature.nested else dict.fromkeys(("min", "max"), feature.width or 1)
-        proto.value_counts.value_count.add(**values)
+        _add_sequence_feature(struct, name, feature, spec)
     add_representations(schema)
     return schema
 
 
+def _add_context_feature(schema: schema_pb2.Schema, name: str, feature: Feature) -> None:
+    proto = schema.feature.add(name=name)
+    write_feature(proto, feature)
+    if feature.width is None:
+        proto.shape.SetInParent()  # A shape without dimensions is that of one value.
+    else:
+        proto.shape.dim.add(size=feature.width)
+
+
+def _add_sequence_feature(struct: schema_pb2.Feature, name: str, feature: Feature, spec: SequenceSpec) -> None:
+    proto = struct.struct_domain.feature.add(name=name)
+    write_feature(proto, feature)
+    steps = proto.value_counts.value_count.add(min=spec.min_length)
+    if spec.max_length is not None:
+        steps.max = spec.max_length
+    if feature.nested:
+        proto.value_counts.value_count.add(min=0)
+    else:
+        width = feature.width or 1
+        proto.value_counts.value_count.add(min=width, max=width)
+
+
 def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
     """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
-    (schema if context else find_sequence_struct(schema).struct_domain).feature.add().CopyFrom(proto)
+    siblings = schema.feature if context else find_sequence_struct(schema).struct_domain.feature
+    siblings.add().CopyFrom(proto)
     add_representations(schema)
 
 
 def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
-    """The spec of a schema: `from_schema(to_schema(spec)) == spec`.
+    """Reads the spec of a schema: `from_schema(to_schema(spec)) == spec`.
 
     Features without our tags, such as those of stock SchemaGen, are read by their types: strings with a domain are
     categorical, other strings are tokens, and everything is an input. What a spec cannot describe is left out, see
@@ -96,20 +115,20 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         ]
         reasons = "".join(f"; {name!r} {why}" for name, why in left_out)
         raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
-    low, high = _length_bounds(described)
+    low, high = _merge_length_bounds(described)
     try:
         return SequenceSpec(
             features=features,
             min_length=low,
             max_length=high,
-            length_drift=_tagged(schema, _LENGTH_DRIFT_PREFIX),  # type: ignore[arg-type]  # the text of a number
-            length_skew=_tagged(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
+            length_drift=_find_tag(schema, _LENGTH_DRIFT_PREFIX),  # type: ignore[arg-type]  # the text of a number
+            length_skew=_find_tag(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
         )
     except pydantic.ValidationError as error:
         raise SchemaError(f"the schema does not describe sequences: {describe_validation_error(error)}") from error
 
 
-def _tagged(schema: schema_pb2.Schema, prefix: str) -> str | None:
+def _find_tag(schema: schema_pb2.Schema, prefix: str) -> str | None:
     return next((tag[len(prefix) :] for tag in schema.annotation.tag if tag.startswith(prefix)), None)
 
 
@@ -122,10 +141,10 @@ def _check_version(schema: schema_pb2.Schema) -> None:
         )
 
 
-def _length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | None]:
-    """The fewest and the most steps of a record.
+def _merge_length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | None]:
+    """Returns the fewest and the most steps of a record.
 
-    Bounds that somebody wrote must agree; those that were inferred from the data of each feature are taken together.
+    Bounds that somebody wrote must agree. Those that were inferred from the data of each feature are merged.
     """
     bounds = {proto.name: read_length_bounds(proto) for proto in protos}
     if any(has_our_tags(proto) for proto in protos) and len(set(bounds.values())) > 1:

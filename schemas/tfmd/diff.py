@@ -1,4 +1,4 @@
-"""How two schemas differ, in sentences."""
+"""Says in sentences how two schemas differ."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import list_feature_protos, read_domain
 
+# Of a domain's new and lost values; there may be thousands.
 _SHOWN = 5
 
 
 def diff_schemas(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
-    """One line for each thing that `new` says otherwise than `old`; none if they say the same.
+    """Returns a line for each difference between two schemas, none if they say the same.
 
     Raises:
       SchemaError: if one of them is not a schema of sequences.
@@ -60,13 +61,12 @@ def _diff_domains(name: str, old: list[str] | None, new: list[str] | None) -> It
 
 
 def _diff_numbers(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:
-    """What is said of numbers and of presence, which a spec does not hold."""
+    """Compares the bounds on numbers and on presence, which a spec does not hold."""
     for field in ("int_domain", "float_domain", "presence"):
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            yield f"feature `{name}`: `{field}` is {_line(after)}, was {_line(before)}"
+            yield f"feature `{name}`: `{field}` is {_write_on_one_line(after)}, was {_write_on_one_line(before)}"
 
 
-def _line(message: schema_pb2.FeaturePresence) -> str:
-    """A small message on one line."""
+def _write_on_one_line(message: schema_pb2.FeaturePresence) -> str:
     return "{" + " ".join(str(message).split()) + "}"

@@ -1,7 +1,9 @@
-"""One feature of a spec as one feature of a TensorFlow Metadata schema, and back.
+"""Writes one feature of a spec as one feature of a TensorFlow Metadata schema, and reads it back.
 
-What stock TFX has a field for (type, presence, comparators) stands there; what it has none for (kind, role, nested,
-missing, spans, source) in annotation tags, which stock ignores.
+Type, presence and comparators stand in the fields that stock TFX reads. Kind, role, nested, missing, spans and source
+have no field in stock, and stand in annotation tags, which stock ignores::
+
+    annotation { tag: "kind:categorical" tag: "role:label" tag: "spans:BIO" }
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, describe_validation_error
 
-_KIND_PREFIX, _ROLE_PREFIX, _SOURCE_PREFIX, _SPANS_PREFIX = "kind:", "role:", "source:", "spans:"
+_KIND_PREFIX = "kind:"
+_ROLE_PREFIX = "role:"
+_SOURCE_PREFIX = "source:"
+_SPANS_PREFIX = "spans:"
 _DIVERGENCE = "jensen_shannon_divergence"
 
 NESTED_TAG = "nested"
@@ -24,25 +29,26 @@ NESTED_TAG = "nested"
 _MISSING_TAG = "missing"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
-"""What the types of a spec are called in a schema."""
+"""The type in a schema of each type in a spec."""
 
 
 class SchemaError(ValueError):
-    """A schema that cannot be read as one of sequences."""
+    """A schema that does not describe sequences."""
 
 
 class ContradictionError(SchemaError):
-    """Data that cannot be what a spec says."""
+    """Data that contradicts a spec."""
 
 
 def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
-    """Writes what `feature` says into `proto`, but for the number of values."""
+    """Writes a feature of a spec into `proto`, but for the number of values."""
     proto.type = TYPES[feature.dtype]
-    require(proto)
+    require_presence(proto)
     proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, make_role_tag(feature.role)])
+    measure = "infinity_norm" if feature.dtype == "string" else _DIVERGENCE
     for comparator, distance in ((proto.drift_comparator, feature.drift), (proto.skew_comparator, feature.skew)):
         if distance is not None:
-            getattr(comparator, "infinity_norm" if feature.dtype == "string" else _DIVERGENCE).threshold = distance
+            getattr(comparator, measure).threshold = distance
     if feature.nested:
         proto.annotation.tag.append(NESTED_TAG)
     if feature.missing:
@@ -53,24 +59,24 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
         proto.annotation.tag.append(_SOURCE_PREFIX + feature.source)
 
 
-def require(proto: schema_pb2.Feature) -> None:
-    """Says that every record has the feature."""
+def require_presence(proto: schema_pb2.Feature) -> None:
+    """Writes that every record has the feature."""
     proto.presence.min_fraction = 1.0
     proto.presence.min_count = 1
 
 
 def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
-    """What a spec says of one feature of a schema; None if it cannot say it, see `explain_undescribed`.
+    """Reads one feature of a schema; None if a spec cannot describe it, see `explain_undescribed`.
 
     Raises:
       SchemaError: if the feature's tags or its types are not those of a spec's features.
     """
     if explain_undescribed(proto, context) is not None:
         return None
-    fewest, most = _values_in_a_step(proto, context)
+    fewest, most = _read_value_bounds(proto, context)
     width = most if fewest == most else None
-    kind = _tagged(proto, _KIND_PREFIX) or _kind_by_type(proto, width)
-    role = _tagged(proto, _ROLE_PREFIX) or "input"
+    kind = _find_tag(proto, _KIND_PREFIX) or _infer_kind(proto, width)
+    role = _find_tag(proto, _ROLE_PREFIX) or "input"
     for what, value, known in (("kind", kind, get_args(Kind)), ("role", role, get_args(Role))):
         if value not in known:
             raise SchemaError(f"feature {proto.name!r} of the schema has the {what} {value!r}; known are {known}")
@@ -82,10 +88,10 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             width=width if kind == "vector" else None,
             nested=_is_nested(proto, context),
             missing=_MISSING_TAG in proto.annotation.tag,
-            spans=_tagged(proto, _SPANS_PREFIX),  # Refused below if unknown.
-            drift=_distance(proto.drift_comparator),
-            skew=_distance(proto.skew_comparator),
-            source=_tagged(proto, _SOURCE_PREFIX),
+            spans=_find_tag(proto, _SPANS_PREFIX),  # Refused below if unknown.
+            drift=_read_threshold(proto.drift_comparator),
+            skew=_read_threshold(proto.skew_comparator),
+            source=_find_tag(proto, _SOURCE_PREFIX),
         )
     except pydantic.ValidationError as error:
         raise SchemaError(f"feature {proto.name!r} of the schema: {describe_validation_error(error)}") from error
@@ -98,10 +104,10 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
 
 
 def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
-    """Why a spec has no feature for `proto`, as the end of a sentence; None if it has one.
+    """Says why a spec cannot describe `proto`, as the end of a sentence; None if it can.
 
     A spec's features have a value in every record, and one value (or one vector of floats, or any number of strings)
-    in every step. Data that others made has more than that; such features are left to the tools that can use them.
+    in every step. Data that others made has more than that, and such features are left to tools that can use them.
     """
     if has_our_tags(proto):
         return None
@@ -111,7 +117,7 @@ def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
         return f"is of the type {schema_pb2.FeatureType.Name(proto.type)}"
     if proto.presence.min_fraction < 1:
         return "is missing from some records"
-    fewest, most = _values_in_a_step(proto, context)
+    fewest, most = _read_value_bounds(proto, context)
     one = most == 1 or (fewest == most and proto.type == schema_pb2.FLOAT)
     if not one and not _is_nested(proto, context):
         return f"does not hold one value in every {'record' if context else 'step'}"
@@ -119,22 +125,22 @@ def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
 
 
 def make_role_tag(role: str) -> str:
-    """The annotation tag that says what a feature is for."""
+    """Returns the annotation tag of a role."""
     return _ROLE_PREFIX + role
 
 
 def find_role(proto: schema_pb2.Feature) -> str | None:
-    """The role that the feature's tags say it has."""
-    return _tagged(proto, _ROLE_PREFIX)
+    """Finds the role in the feature's tags."""
+    return _find_tag(proto, _ROLE_PREFIX)
 
 
 def find_span_scheme(proto: schema_pb2.Feature) -> str | None:
-    """How the feature's tags say that its values mark spans."""
-    return _tagged(proto, _SPANS_PREFIX)
+    """Finds the scheme of spans in the feature's tags."""
+    return _find_tag(proto, _SPANS_PREFIX)
 
 
 def read_length_bounds(proto: schema_pb2.Feature) -> tuple[int, int | None]:
-    """The fewest and the most steps; TFDV infers a shape instead of counts where all records have the same number."""
+    """Reads the fewest and the most steps, which are a shape where TFDV saw the same number in all records."""
     if proto.shape.dim:
         return proto.shape.dim[0].size, proto.shape.dim[0].size
     counts = proto.value_counts.value_count
@@ -142,15 +148,15 @@ def read_length_bounds(proto: schema_pb2.Feature) -> tuple[int, int | None]:
 
 
 def has_our_tags(proto: schema_pb2.Feature) -> bool:
-    """Whether the feature carries our tags."""
+    """Says whether the feature carries our tags."""
     return find_role(proto) is not None
 
 
-def _tagged(proto: schema_pb2.Feature, prefix: str) -> str | None:
+def _find_tag(proto: schema_pb2.Feature, prefix: str) -> str | None:
     return next((tag[len(prefix) :] for tag in proto.annotation.tag if tag.startswith(prefix)), None)
 
 
-def _distance(comparator: schema_pb2.FeatureComparator) -> float | None:
+def _read_threshold(comparator: schema_pb2.FeatureComparator) -> float | None:
     for measure in ("infinity_norm", _DIVERGENCE):
         if getattr(comparator, measure).HasField("threshold"):
             return float(getattr(comparator, measure).threshold)
@@ -158,14 +164,14 @@ def _distance(comparator: schema_pb2.FeatureComparator) -> float | None:
 
 
 def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
-    """Whether a step may hold any number of values: ours say so, those of others are strings, several in some step."""
+    """Says whether a step may hold any number of values: ours are tagged, others are strings, several in some step."""
     if has_our_tags(proto):
         return NESTED_TAG in proto.annotation.tag
-    return not context and proto.type == schema_pb2.BYTES and _values_in_a_step(proto, context)[1] != 1
+    return not context and proto.type == schema_pb2.BYTES and _read_value_bounds(proto, context)[1] != 1
 
 
-def _values_in_a_step(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:
-    """The fewest and the most values in a step, or in the whole record for a context feature; None is no bound."""
+def _read_value_bounds(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:
+    """Reads the fewest and the most values in a step, or in the record for a context feature; None is no bound."""
     if proto.HasField("shape"):
         size = math.prod(dim.size for dim in proto.shape.dim[0 if context else 1 :])
         return size, size
@@ -175,7 +181,7 @@ def _values_in_a_step(proto: schema_pb2.Feature, context: bool) -> tuple[int, in
     return (counts[-1].min, counts[-1].max or None) if len(counts) > 1 else (1, 1)
 
 
-def _kind_by_type(proto: schema_pb2.Feature, width: int | None) -> str:
+def _infer_kind(proto: schema_pb2.Feature, width: int | None) -> str:
     if proto.type == schema_pb2.BYTES:
         return "categorical" if proto.HasField("domain") or proto.HasField("string_domain") else "token"
     if proto.type == schema_pb2.INT:

@@ -1,4 +1,4 @@
-"""Where the parts of a schema of SequenceExamples stand."""
+"""Finds the parts of a schema of SequenceExamples: its struct, its features, their domains."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 SEQUENCE = "##SEQUENCE##"
-"""The name that TFXIO gives to the struct of all feature lists."""
+"""TFXIO's name of the struct that holds all feature lists."""
 
 
 def find_sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
-    """The struct feature that holds the sequence features.
+    """Finds the struct feature that holds the sequence features.
 
     Raises:
       SchemaError: if there is none.
@@ -27,13 +27,17 @@ def find_sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
 
 
 def list_feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
-    """The context features, then the sequence features."""
+    """Lists the context features, then the sequence features."""
     context = [proto for proto in schema.feature if proto.name != SEQUENCE]
     return [*context, *find_sequence_struct(schema).struct_domain.feature]
 
 
 def read_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
-    """The closed set of values of a string feature, in the schema's order; None if it is open."""
+    """Reads the closed set of values of a string feature, in the schema's order; None if it is open.
+
+    Raises:
+      SchemaError: if the feature names a domain that the schema does not have.
+    """
     if proto.HasField("string_domain"):
         return list(proto.string_domain.value)
     if proto.HasField("domain"):
@@ -48,11 +52,11 @@ def read_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[st
 
 
 def parse_schema(text: str | bytes, where: str) -> schema_pb2.Schema:
-    """A schema from the text of a `schema.pbtxt`.
+    """Parses the text of a `schema.pbtxt`.
 
     Args:
-      text: What the file holds.
-      where: Its name, for the message.
+      text: The content of the file.
+      where: The name of the file, for the message.
 
     Raises:
       SchemaError: if it is not the text of a schema, or is cut off.

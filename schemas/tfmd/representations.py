@@ -1,4 +1,4 @@
-"""How the features of a schema become tensors, which TFXIO must be told for SequenceExamples."""
+"""Tells TFXIO how the features of SequenceExamples become tensors, which it does not find out by itself."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, list
 
 
 def add_representations(schema: schema_pb2.Schema) -> None:
-    """Tells TFXIO how each feature becomes a tensor, under its plain name, where the schema does not say it yet.
+    """Adds a representation for each feature that has none yet, under the feature's plain name.
 
-    A context feature becomes a dense `[B]` (or `[B, width]`), one that a spec cannot describe a sparse tensor; a
-    sequence feature becomes a ragged `[B, (T), (V)]`, V values in a step.
+    A context feature becomes a dense tensor `[B]` or `[B, width]`, or a sparse one if a spec cannot describe it. A
+    sequence feature becomes a ragged tensor `[B, (T), (V)]`, with V values in a step.
     """
     representations = schema.tensor_representation_group[""].tensor_representation
-    steps = {proto.name for proto in find_sequence_struct(schema).struct_domain.feature}
+    sequence = {proto.name for proto in find_sequence_struct(schema).struct_domain.feature}
     for proto in list_feature_protos(schema):
         if proto.name not in representations:
-            representations[proto.name].CopyFrom(_ragged(proto.name) if proto.name in steps else _of_context(proto))
+            is_sequence = proto.name in sequence
+            added = _represent_sequence(proto.name) if is_sequence else _represent_context(proto)
+            representations[proto.name].CopyFrom(added)
 
 
-def _of_context(proto: schema_pb2.Feature) -> schema_pb2.TensorRepresentation:
-    """A context feature as a tensor `[B]`, or `[B, width]`, or sparse."""
+def _represent_context(proto: schema_pb2.Feature) -> schema_pb2.TensorRepresentation:
+    """Makes the representation of a context feature: `[B]`, or `[B, width]`, or sparse."""
     representation = schema_pb2.TensorRepresentation()
     feature = read_feature(proto, context=True)
     if feature is None:
@@ -35,8 +37,8 @@ def _of_context(proto: schema_pb2.Feature) -> schema_pb2.TensorRepresentation:
     return representation
 
 
-def _ragged(name: str) -> schema_pb2.TensorRepresentation:
-    """A sequence feature as a ragged tensor `[B, (T), (V)]`, V values in a step."""
+def _represent_sequence(name: str) -> schema_pb2.TensorRepresentation:
+    """Makes the representation of a sequence feature: ragged `[B, (T), (V)]`."""
     representation = schema_pb2.TensorRepresentation()
     representation.ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
     representation.ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
