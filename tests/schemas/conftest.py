@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from support.raw_records import serialized_example
+from support.raw_records import serialize_example
 
 from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
 
@@ -68,4 +68,4 @@ def specs() -> st.SearchStrategy[SequenceSpec]:
 
 @pytest.fixture(scope="session")
 def example() -> Callable[..., bytes]:
-    return serialized_example
+    return serialize_example

@@ -1,4 +1,4 @@
-"""What tests of several folders make: raw SequenceExamples, their statistics, Beam's arguments."""
+"""Makes raw SequenceExamples and their statistics, for tests of several folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
+
+from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
+from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -16,27 +18,29 @@ BEAM_ARGS = [
 ]
 
 
-def serialized_example(context: dict[str, Any], lists: dict[str, list[Any]]) -> bytes:
-    """A SequenceExample of exactly these values; a value stands for a list with this one value."""
-    made = tf.train.SequenceExample()
+def serialize_example(context: dict[str, Any], lists: dict[str, list[Any]]) -> bytes:
+    """Serializes a SequenceExample of exactly these values; a bare value stands for a list of this one value."""
+    example = tf.train.SequenceExample()
     for name, values in context.items():
-        made.context.feature[name].CopyFrom(_feature(values if isinstance(values, list) else [values]))
+        example.context.feature[name].CopyFrom(_make_feature(values if isinstance(values, list) else [values]))
     for name, steps in lists.items():
-        made.feature_lists.feature_list[name].feature.extend(
-            _feature(step if isinstance(step, list) else [step]) for step in steps
+        example.feature_lists.feature_list[name].feature.extend(
+            _make_feature(step if isinstance(step, list) else [step]) for step in steps
         )
-    return bytes(made.SerializeToString())
+    return bytes(example.SerializeToString())
 
 
-def statistics_of(
+def compute_statistics(
     *records: tuple[dict[str, Any], dict[str, list[Any]]],
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """TFDV's statistics of records given as (context, feature lists)."""
-    batch = SequenceExamplesToRecordBatchDecoder("##SEQUENCE##").DecodeBatch([serialized_example(*r) for r in records])
+    """Returns TFDV's statistics of records given as (context, feature lists)."""
+    batch = SequenceExamplesToRecordBatchDecoder(SEQUENCE).DecodeBatch(
+        [serialize_example(*record) for record in records]
+    )
     return stats_impl.generate_statistics_in_memory(batch)
 
 
-def _feature(values: list[Any]) -> tf.train.Feature:
+def _make_feature(values: list[Any]) -> tf.train.Feature:
     message = tf.train.Feature()
     kinds = {str: message.bytes_list, bytes: message.bytes_list, int: message.int64_list, float: message.float_list}
     for value in values:

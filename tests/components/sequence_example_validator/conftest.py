@@ -3,15 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.raw_records import serialized_example, statistics_of
+from support.raw_records import compute_statistics, serialize_example
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 
 @pytest.fixture(scope="session")
 def make_example() -> Callable[..., bytes]:
-    return serialized_example
+    return serialize_example
 
 
 @pytest.fixture(scope="session")
 def statistics() -> Callable[..., statistics_pb2.DatasetFeatureStatisticsList]:
-    return statistics_of
+    return compute_statistics

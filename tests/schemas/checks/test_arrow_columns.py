@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import read_column
+from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 

@@ -6,12 +6,12 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 from tfx_sequence.schemas.checks.arrow_columns import read_column
 from tfx_sequence.schemas.checks.fingerprints import fingerprint_records
 from tfx_sequence.schemas.checks.lengths import Lengths
 from tfx_sequence.schemas.checks.profile import Profile
+from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
