@@ -1,9 +1,10 @@
-"""Kills a pipeline in training again and again, and compares what it comes to with an undisturbed one.
+"""Kills a pipeline in training again and again, and compares its metrics with those of an undisturbed one.
 
     python benchmarks/killed_training.py [--kills 10] [--seed 1]
 
-Both run `tfx-sequence run` on a small model for the treebank of the example. One is killed (SIGKILL) at random moments
-after its training has gone on, and started again by the same command. Their metrics must be equal to the last digit.
+Both are `tfx-sequence run` with a small model for the treebank of the example. One is killed (SIGKILL) at random
+moments, each time after its training has gone on, and started again by the same command. The metrics of both must be
+equal to the last digit.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def main() -> None:
         config = write_config(Path(folder) / "killed")
         for number in range(1, options.kills + 1):
             print(f"killed {number}: {kill_in_training(config, moments)}", flush=True)
-        killed = metrics(config)
-        undisturbed = metrics(write_config(Path(folder) / "undisturbed"))
+        killed = run_to_the_end(config)
+        undisturbed = run_to_the_end(write_config(Path(folder) / "undisturbed"))
     print(f"killed {options.kills} times  {killed}\nundisturbed      {undisturbed}")
     sys.exit(killed != undisturbed)
 
@@ -54,27 +55,27 @@ def write_config(folder: Path) -> Path:
     return config
 
 
-def start(config: Path) -> subprocess.Popen[bytes]:
+def start_run(config: Path) -> subprocess.Popen[bytes]:
     command = [str(Path(sys.executable).with_name("tfx-sequence")), "run", str(config), "--json"]
     with open(config.with_name("output.json"), "wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def kill_in_training(config: Path, moments: random.Random) -> str:
-    """Starts a run, and kills it up to 3 s after it was first saved. Tells how far it was."""
-    run, begin = start(config), saved(config)
-    while run.poll() is None and saved(config)[0] <= begin[0]:
+    """Starts a run, and kills it up to 3 s after it was first saved. Returns how far it was."""
+    run, before = start_run(config), read_last_save(config)
+    while run.poll() is None and read_last_save(config)[0] <= before[0]:
         time.sleep(0.01)
     time.sleep(moments.uniform(0, 3))
     if run.poll() is not None:
         raise SystemExit(f"the run ended before it was killed: {config.with_name('output.json').read_text()}")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    return f"update {begin[1]} to about {saved(config)[1]}"
+    return f"update {before[1]} to about {read_last_save(config)[1]}"
 
 
-def saved(config: Path) -> tuple[int, int]:
-    """When training was saved last, in ns, and after how many updates; zeros if it was not."""
+def read_last_save(config: Path) -> tuple[int, int]:
+    """Returns when training was saved last, in ns, and after how many updates; zeros if it was not."""
     files = list(config.parent.glob("runs/*/artifacts/SequenceTrainer/state/*/state.npz"))
     if not files:
         return 0, 0
@@ -82,9 +83,9 @@ def saved(config: Path) -> tuple[int, int]:
         return files[0].stat().st_mtime_ns, json.loads(str(arrays["numbers"]))["step"]
 
 
-def metrics(config: Path) -> str:
-    """Runs it to its end. Its metrics, and where the state has been removed."""
-    run = start(config)
+def run_to_the_end(config: Path) -> str:
+    """Runs the pipeline to its end. Returns its metrics, and the saved states that are left, which should be none."""
+    run = start_run(config)
     if run.wait():
         raise SystemExit(config.with_name("output.json").read_text())
     left = list(config.parent.glob("runs/*/artifacts/SequenceTrainer/state/*"))

@@ -1,18 +1,19 @@
-"""A pushed model in a real server process, asked by a second process under a bounded load.
+"""Measures a pushed model in a real server process, to which a second process sends a bounded load.
 
     python benchmarks/serving.py MODEL EXAMPLES --server triton --python VENV/bin/python
 
-MODEL is a SavedModel, EXAMPLES a pattern of gzipped TFRecords of SequenceExamples. Servers need packages that do not go
+MODEL is a SavedModel, EXAMPLES a pattern of gzipped TFRecords of SequenceExamples. Servers need packages that conflict
 with this project's, so they run in an environment of their own:
 
     triton   NVIDIA Triton, its Python backend, over gRPC: pip install nvidia-pytriton tensorflow-cpu
     ray      Ray Serve, one replica, over HTTP: pip install "ray[serve]" tensorflow-cpu
     http     Python's own HTTP server: any environment with TensorFlow
 
-Neither environment has tfx-sequence: a SavedModel does not need it. Every run starts the server twice, cold and, having
-answered the model's own warm-up requests before it says that it is ready, warm; and compares every answer with what
-TensorFlow gives in a process without a server. The load is closed: each client waits for its answer before it asks
-again. Written to standard output as a row of a table, and all figures as JSON with `--json`.
+Neither environment has tfx-sequence, which a SavedModel does not need, so this file imports nothing of it. Every run
+starts the server twice: cold, and warm, which means that it answers the model's own warm-up requests before it says
+that it is ready. Every answer is compared with that of TensorFlow in a process without a server. Each client waits for
+its answer before it sends the next request. The result is a row of a table on standard output, or all figures as JSON
+with `--json`.
 """
 
 from __future__ import annotations
@@ -58,33 +59,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         requests = os.path.join(folder, "requests.json")
         warmup = os.path.join(folder, "warmup.json")
-        _write(requests, [[record] for record in _records(options.examples)])
-        _write(warmup, _warmup_requests(options.model))
-        expected = json.loads(_child(options.python, "answer", options.model, requests))
+        _write_requests(requests, [[record] for record in _read_records(options.examples)])
+        _write_requests(warmup, _read_warmup_requests(options.model))
+        expected = json.loads(_run_child(options.python, "answer", options.model, requests))
         figures: dict[str, Any] = {"server": options.server, "requests": options.requests, "clients": options.clients}
         for start, prepare in (("cold", "-"), ("warm", warmup)):
-            with _server(options.python, options.server, options.model, prepare) as (port, seconds):
+            with _run_server(options.python, options.server, options.model, prepare) as (port, seconds):
                 ask = (options.python, "ask", options.server, str(port), requests)
-                first = json.loads(_child(*ask, "1", "1"))
+                first = json.loads(_run_child(*ask, "1", "1"))
                 figures[f"{start}_ready_s"] = seconds
                 figures[f"{start}_first_ms"] = first["latencies_ms"][0]
                 if start == "warm":
-                    asked = json.loads(_child(*ask, str(options.requests), str(options.clients)))
-                    figures |= _latencies(asked)
+                    asked = json.loads(_run_child(*ask, str(options.requests), str(options.clients)))
+                    figures |= _summarize_latencies(asked)
                     figures["different"] = sum(
-                        not _equal(answer, expected[which]) for which, answer in asked["answers"].items()
+                        not _is_equal(answer, expected[which]) for which, answer in asked["answers"].items()
                     )
                     figures["compared"] = len(asked["answers"])
-    print(json.dumps(figures) if options.json else _row(figures))
+    print(json.dumps(figures) if options.json else _format_row(figures))
 
 
-def _latencies(asked: dict[str, Any]) -> dict[str, float]:
+def _summarize_latencies(asked: dict[str, Any]) -> dict[str, float]:
     hundredths = statistics.quantiles(asked["latencies_ms"], n=100)
     rate = len(asked["latencies_ms"]) / asked["seconds"]
     return {"p50_ms": hundredths[49], "p99_ms": hundredths[98], "requests_per_s": rate}
 
 
-def _row(figures: dict[str, Any]) -> str:
+def _format_row(figures: dict[str, Any]) -> str:
     heads = ("cold_ready_s", "cold_first_ms", "warm_ready_s", "warm_first_ms", "p50_ms", "p99_ms", "requests_per_s")
     cells = [figures["server"], str(figures["clients"]), *(f"{figures[head]:.1f}" for head in heads)]
     titles = ["server", "clients", *(head.replace("_", " ") for head in heads), "answers equal"]
@@ -92,8 +93,8 @@ def _row(figures: dict[str, Any]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (titles, ["---"] * len(titles), [*cells, equal]))
 
 
-def _equal(answer: Answers, expected: Answers) -> bool:
-    """Of one record: a server that batches requests pads them to the longest."""
+def _is_equal(answer: Answers, expected: Answers) -> bool:
+    """Compares the real steps of one record: a server that batches requests pads them to the longest."""
     (length,) = expected["lengths"]
 
     def same(name: str) -> bool:
@@ -106,7 +107,7 @@ def _equal(answer: Answers, expected: Answers) -> bool:
 # --- What is asked. Read here, where TensorFlow Serving's messages are installed. -------------------------------------
 
 
-def _records(pattern: str) -> list[bytes]:
+def _read_records(pattern: str) -> list[bytes]:
     import tensorflow as tf
 
     files = sorted(tf.io.gfile.glob(pattern))
@@ -115,7 +116,7 @@ def _records(pattern: str) -> list[bytes]:
     return [record.numpy() for record in tf.data.TFRecordDataset(files, "GZIP")]
 
 
-def _warmup_requests(model: str) -> list[list[bytes]]:
+def _read_warmup_requests(model: str) -> list[list[bytes]]:
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
 
@@ -126,12 +127,12 @@ def _warmup_requests(model: str) -> list[list[bytes]]:
     return [tf.make_ndarray(log.predict_log.request.inputs["examples"]).tolist() for log in logs]
 
 
-def _write(path: str, requests: list[list[bytes]]) -> None:
+def _write_requests(path: str, requests: list[list[bytes]]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         json.dump([[base64.b64encode(record).decode() for record in request] for request in requests], file)
 
 
-def _read(path: str) -> list[list[bytes]]:
+def _read_requests(path: str) -> list[list[bytes]]:
     with open(path, encoding="utf-8") as file:
         return [[base64.b64decode(record) for record in request] for request in json.load(file)]
 
@@ -139,13 +140,13 @@ def _read(path: str) -> list[list[bytes]]:
 # --- Processes --------------------------------------------------------------------------------------------------------
 
 
-def _child(python: str, *arguments: str) -> str:
+def _run_child(python: str, *arguments: str) -> str:
     command = [python, __file__, "--child", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=_environment(python)).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=_make_environment(python)).stdout
 
 
-def _environment(python: str) -> dict[str, str]:
-    """Triton's backend is linked with libpython, which need not lie where the loader looks."""
+def _make_environment(python: str) -> dict[str, str]:
+    """Adds the folder of libpython to the loader's path: Triton's backend is linked with it."""
     ask = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
     library = subprocess.run([python, "-c", ask], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     path = os.pathsep.join(filter(None, [library, os.environ.get("LD_LIBRARY_PATH")]))
@@ -153,15 +154,17 @@ def _environment(python: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _server(python: str, kind: str, model: str, warmup: str) -> Iterator[tuple[int, float]]:
-    """Starts a server. Gives its port once it is ready, and the seconds that this took."""
+def _run_server(python: str, kind: str, model: str, warmup: str) -> Iterator[tuple[int, float]]:
+    """Starts a server. Yields its port once it is ready, and the seconds that this took."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [python, __file__, "--child", "serve", kind, str(port), model, warmup]
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(python), start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=_make_environment(python), start_new_session=True
+        )
         try:
             while not _is_ready(kind, port):
                 if process.poll() is not None or time.monotonic() - began > 300:
@@ -193,35 +196,35 @@ def _is_ready(kind: str, port: int) -> bool:
 # --- Servers. They run where nothing but TensorFlow and the server is installed. --------------------------------------
 
 
-def _load(model: str, warmup: str) -> Predict:
-    """The model as a function, which has answered the warm-up requests, if there are any."""
+def _load_model(model: str, warmup: str) -> Predict:
+    """Loads the model as a function, and lets it answer the warm-up requests if there are any."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(model)
 
     def predict(examples: list[bytes]) -> Answers:
-        # A signature lives only as long as the model that it is of.
+        # A signature lives only as long as its model, so the closure keeps the model.
         signature = loaded.signatures["serving_default"]
         return {name: value.numpy() for name, value in signature(examples=tf.constant(examples)).items()}
 
-    for request in _read(warmup) if warmup != "-" else []:
+    for request in _read_requests(warmup) if warmup != "-" else []:
         predict(request)
     return predict
 
 
-def _plain(answers: Answers) -> Answers:
-    """Arrays as JSON can hold them."""
+def _to_json_values(answers: Answers) -> Answers:
+    """Turns arrays into values that JSON can hold."""
     return {
-        name: _decoded(value.tolist()) if value.dtype == object else value.tolist() for name, value in answers.items()
+        name: _decode(value.tolist()) if value.dtype == object else value.tolist() for name, value in answers.items()
     }
 
 
-def _decoded(value: Any) -> Any:
-    return [_decoded(each) for each in value] if isinstance(value, list) else value.decode()
+def _decode(value: Any) -> Any:
+    return [_decode(each) for each in value] if isinstance(value, list) else value.decode()
 
 
 def serve_http(port: int, model: str, warmup: str) -> None:
-    predict = _load(model, warmup)
+    predict = _load_model(model, warmup)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -234,7 +237,7 @@ def serve_http(port: int, model: str, warmup: str) -> None:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             try:
-                self._send(200, _plain(predict([base64.b64decode(example) for example in asked["examples"]])))
+                self._send(200, _to_json_values(predict([base64.b64decode(example) for example in asked["examples"]])))
             except Exception as error:
                 self._send(400, {"error": str(error)})
 
@@ -258,13 +261,13 @@ def serve_ray(port: int, model: str, warmup: str) -> None:
     @serve.deployment(max_ongoing_requests=64)
     class Sequences:
         def __init__(self) -> None:
-            self._predict = _load(model, warmup)
+            self._predict = _load_model(model, warmup)
 
         async def __call__(self, request: Any) -> Answers:
             if request.method == "GET":
                 return {}
             asked = await request.json()
-            return _plain(self._predict([base64.b64decode(example) for example in asked["examples"]]))
+            return _to_json_values(self._predict([base64.b64decode(example) for example in asked["examples"]]))
 
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20)
     serve.start(http_options={"host": "127.0.0.1", "port": port})
@@ -278,7 +281,7 @@ def serve_triton(port: int, model: str, warmup: str) -> None:
     from pytriton.model_config import ModelConfig, Tensor
     from pytriton.triton import Triton, TritonConfig
 
-    predict = _load(model, warmup)
+    predict = _load_model(model, warmup)
     outputs = tf.saved_model.load(model).signatures["serving_default"].structured_outputs
 
     @batch
@@ -314,7 +317,7 @@ SERVERS: dict[str, Callable[[int, str, str], None]] = {
 # --- Clients ----------------------------------------------------------------------------------------------------------
 
 
-def _http_client(port: int) -> Predict:
+def _make_http_client(port: int) -> Predict:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def predict(examples: list[bytes]) -> Answers:
@@ -329,7 +332,7 @@ def _http_client(port: int) -> Predict:
     return predict
 
 
-def _triton_client(port: int) -> Predict:
+def _make_triton_client(port: int) -> Predict:
     import tritonclient.grpc as grpc
 
     client = grpc.InferenceServerClient(f"127.0.0.1:{port + 1}")
@@ -340,22 +343,22 @@ def _triton_client(port: int) -> Predict:
         given.set_data_from_numpy(np.array(examples, object)[:, None])
         result = client.infer(MODEL_NAME, [given])
         answers = {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
-        return _plain({name: value[:, 0] if name in scalars else value for name, value in answers.items()})
+        return _to_json_values({name: value[:, 0] if name in scalars else value for name, value in answers.items()})
 
     return predict
 
 
 def ask(kind: str, port: int, requests: list[list[bytes]], count: int, clients: int) -> dict[str, Any]:
-    """Asks `count` times, the requests in turn, at most `clients` of them at any time.
+    """Sends `count` requests, each of the given ones in turn, at most `clients` at any time.
 
     Returns:
-      The time of all, each one's latency, and the answers by the request's position.
+      The seconds of all together, the latency of each, and the answers by the request's position.
     """
     own = threading.local()
 
     def one(position: int) -> tuple[float, Answers]:
         if not hasattr(own, "predict"):
-            own.predict = (_triton_client if kind == "triton" else _http_client)(port)
+            own.predict = (_make_triton_client if kind == "triton" else _make_http_client)(port)
         began = time.perf_counter()
         answers = own.predict(requests[position % len(requests)])
         return 1000 * (time.perf_counter() - began), answers
@@ -377,11 +380,12 @@ def child(role: str, *arguments: str) -> None:
         SERVERS[kind](int(port), model, warmup)
     elif role == "ask":
         kind, port, path, count, clients = arguments
-        print(json.dumps(ask(kind, int(port), _read(path), int(count), int(clients))))
+        print(json.dumps(ask(kind, int(port), _read_requests(path), int(count), int(clients))))
     else:
         model, path = arguments
-        predict = _load(model, "-")
-        print(json.dumps({str(at): _plain(predict(request)) for at, request in enumerate(_read(path))}))
+        predict = _load_model(model, "-")
+        answers = {str(at): _to_json_values(predict(request)) for at, request in enumerate(_read_requests(path))}
+        print(json.dumps(answers))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ TASK = SequenceTask(
 )
 
 
-def serialized(corpus: Corpus) -> tf.data.Dataset:
+def serialize(corpus: Corpus) -> tf.data.Dataset:
     records = []
     for ids, labels in zip(corpus.ids, corpus.labels, strict=True):
         example = tf.train.SequenceExample()
@@ -41,7 +41,7 @@ def serialized(corpus: Corpus) -> tf.data.Dataset:
 def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     units, both = task["units"], task["bidirectional"]
     config = TrainingConfig()
-    batches = SequenceBatches(serialized(corpus), TASK.columns, batch_tokens=BATCH_TOKENS, seed=1)
+    batches = SequenceBatches(serialize(corpus), TASK.columns, batch_tokens=BATCH_TOKENS, seed=1)
     model = SequenceModel(
         TASK, ModelConfig(units=units, bidirectional=both, embedding_dim=EMBEDDING, dropout=0, word_dropout=0)
     )
@@ -58,27 +58,27 @@ def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
                 step([batch])
                 yield int(batch["lengths"].numpy().sum()), int(tf.size(batch["ids"]))
 
-    def gemm() -> float:
+    def time_gemm() -> float:
         seconds, tokens = 0.0, 0
         for batch in batches.epoch(1).take(20):
             rows, length = batch["ids"].shape
-            seconds += (1 + both) * products(rows, length, EMBEDDING, units)
-            seconds += 3 * product(rows * length, (1 + both) * units, CLASSES)
+            seconds += (1 + both) * time_lstm_products(rows, length, EMBEDDING, units)
+            seconds += 3 * time_product(rows * length, (1 + both) * units, CLASSES)
             tokens += int(batch["lengths"].numpy().sum())
         return seconds / tokens
 
-    return {"steps": steps, "gemm": gemm}
+    return {"steps": steps, "gemm": time_gemm}
 
 
-def products(rows: int, steps: int, inputs: int, units: int) -> float:
-    """Seconds of the matrix products of an LSTM, forward and backward, in one direction."""
-    a_step = product(rows, inputs + units, 4 * units) + product(rows, 4 * units, units)
-    after = product(inputs, rows * steps, 4 * units) + product(units, rows * steps, 4 * units)
-    return steps * a_step + after + product(rows * steps, 4 * units, inputs)
+def time_lstm_products(rows: int, steps: int, inputs: int, units: int) -> float:
+    """Returns the seconds of the matrix products of an LSTM, forward and backward, in one direction."""
+    a_step = time_product(rows, inputs + units, 4 * units) + time_product(rows, 4 * units, units)
+    after = time_product(inputs, rows * steps, 4 * units) + time_product(units, rows * steps, 4 * units)
+    return steps * a_step + after + time_product(rows * steps, 4 * units, inputs)
 
 
-def product(m: int, k: int, n: int, cache: dict[tuple[int, ...], float] = {}) -> float:  # noqa: B006
-    """Seconds of `[m, k] x [k, n]`: the median of several."""
+def time_product(m: int, k: int, n: int, cache: dict[tuple[int, ...], float] = {}) -> float:  # noqa: B006
+    """Returns the seconds of `[m, k] x [k, n]`, the median of several."""
     if (m, k, n) not in cache:
         left, right = tf.random.normal([m, k]), tf.random.normal([k, n])
         times = []
