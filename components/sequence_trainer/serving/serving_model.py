@@ -38,7 +38,7 @@ from tfx_sequence.components.sequence_trainer.serving.graph_outputs import conve
 from tfx_sequence.components.sequence_trainer.serving.needed_features import RawFeatures, TransformGraph
 from tfx_sequence.components.sequence_trainer.serving.request_decoder import RequestDecoder
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
-from tfx_sequence.components.sequence_trainer.serving.signatures import Takes, trace_signatures
+from tfx_sequence.components.sequence_trainer.serving.signatures import RequestKind, trace_signatures
 from tfx_sequence.components.sequence_trainer.serving.warmup import write_warmup
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.schemas.contract import (
@@ -77,7 +77,7 @@ class ServingModel(tf.Module):
 
     def save(self, directory: str) -> None:
         """Writes the SavedModel, and the requests that TensorFlow Serving warms it up with."""
-        specs: dict[Takes, Any] = {"examples": tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)}
+        specs: dict[RequestKind, Any] = {"examples": tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)}
         if padded := self._requests.padded_specs():
             specs["sequences"] = padded
         tf.saved_model.save(self, directory, signatures=trace_signatures(self, specs))

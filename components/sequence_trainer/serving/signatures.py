@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfx_sequence.schemas import contract
 
 Answers = Mapping[str, tf.Tensor]
-Takes = Literal["examples", "sequences"]
+RequestKind = Literal["examples", "sequences"]
 """`examples`: a tensor of serialized records, `[B]`. `sequences`: a padded tensor for each raw input, and `lengths`."""
 
 
@@ -32,14 +32,14 @@ class Signature:
 
     Attributes:
       name: Its name in the SavedModel.
-      takes: What it takes.
-      answers: What it answers, in words.
+      takes: The kind of request that it takes.
+      answers: What it answers, in the words of docs/serving.md.
       method: The method of ServingModel that computes it.
       convert: Applied to what the method returns.
     """
 
     name: str
-    takes: Takes
+    takes: RequestKind
     answers: str
     method: str
     convert: Callable[[Answers], Answers] | None = None
@@ -72,7 +72,7 @@ SIGNATURES = (
 )
 
 
-def trace_signatures(model: object, specs: Mapping[Takes, Any]) -> dict[str, Any]:
+def trace_signatures(model: object, specs: Mapping[RequestKind, Any]) -> dict[str, Any]:
     """Traces the methods of a ServingModel for all signatures whose kind of request the model can take.
 
     Args:

@@ -118,8 +118,10 @@ class PeriodicCheckpoint:
 
     def restore(self) -> TrainingState | None:
         """Restores the variables, and returns the rest of the state; None if there is nothing to restore."""
-        loaded = None if self._checkpoint is None else self._checkpoint.load()
-        if self._checkpoint is None or loaded is None:
+        if self._checkpoint is None:
+            return None
+        loaded = self._checkpoint.load()
+        if loaded is None:
             return None
         numbers, arrays = loaded
         values = arrays["variables"]
