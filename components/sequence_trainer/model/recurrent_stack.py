@@ -26,12 +26,15 @@ class RecurrentStack(keras.layers.Layer):
     Args:
       config: Of the model.
       seeds: Where the seeds come from of all that is random in training.
+
+    Attributes:
+      rnns: The layers, the lowest first.
     """
 
     def __init__(self, config: ModelConfig, seeds: random.Random) -> None:
         """Makes the layers."""
         super().__init__(name="recurrent")
-        self._rnns = [_rnn(config, seeds) for _ in range(config.layers)]
+        self.rnns = [_rnn(config, seeds) for _ in range(config.layers)]
         self._directions = 2 if config.bidirectional else 1
         shape = (None, 1, None) if config.variational else None
         self._dropout = keras.layers.Dropout(config.dropout, noise_shape=shape, seed=seeds.getrandbits(31))
@@ -53,7 +56,7 @@ class RecurrentStack(keras.layers.Layer):
           All outputs `[B, T, U]`, the last of each direction `[B, U]`, and the final states of each layer.
         """
         after = []
-        for number, rnn in enumerate(self._rnns):
+        for number, rnn in enumerate(self.rnns):
             x = self._dropout(x, training=training)
             outputs, final = rnn(x, lengths, states and states[number], training=training)
             after.append(final)
@@ -65,7 +68,7 @@ class RecurrentStack(keras.layers.Layer):
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
         """The zero states of each layer for so many sequences, if they are read one way."""
-        return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self._rnns]
+        return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self.rnns]
 
 
 class Residual(keras.layers.Layer):

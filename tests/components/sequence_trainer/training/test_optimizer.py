@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
-from tfx_sequence.components.sequence_trainer.training.optimizer import compute_learning_rate, make_optimizer
+from tfx_sequence.components.sequence_trainer.training.optimizer import (
+    compute_learning_rate,
+    count_steps,
+    make_optimizer,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,19 @@ def test_weight_decay_spares_vectors() -> None:
     optimizer.apply([tf.zeros_like(kernel), tf.zeros_like(bias)])
     np.testing.assert_allclose(model.trainable_variables[0].numpy(), kernel * (1 - 0.5 * 0.1), rtol=1e-6)
     np.testing.assert_array_equal(model.trainable_variables[1].numpy(), bias)
+
+
+@pytest.mark.parametrize(
+    ("settings", "batches", "expected"),
+    [
+        ({"epochs": 3}, 10, 9),
+        ({"epochs": 3, "max_steps": 8}, 10, 8),
+        ({"epochs": 3, "max_steps": 100}, 10, 9),
+        ({"max_steps": 8}, None, 8),
+        ({}, None, None),
+    ],
+)
+def test_count_steps_rounds_each_epoch_up_and_keeps_to_the_limit(
+    settings: dict[str, Any], batches: int | None, expected: int | None
+) -> None:
+    assert count_steps(TrainingConfig(**settings), batches, batches_per_step=4) == expected

@@ -63,9 +63,10 @@ def _update(
 
 def _truncated(model: SequenceModel, batch: dict[str, tf.Tensor], window: int, loss: Any) -> tuple[float, list[Any]]:
     """Loss and gradients by a loop over all steps at once, with states that let no gradient through between windows."""
+    encode, stack = model.layers[:2]
     with tf.GradientTape() as tape:
-        x, lengths = model._inputs(batch), batch["lengths"]
-        for number, rnn in enumerate(model._stack._rnns):
+        x, lengths = encode(batch), batch["lengths"]
+        for number, rnn in enumerate(stack.rnns):
             states, outputs = rnn.cell.get_initial_state(batch_size=x.shape[0]), []
             for step in range(x.shape[1]):
                 if step % window == 0:
