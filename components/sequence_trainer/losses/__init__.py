@@ -1,1 +1,1 @@
-"""Losses over the real steps of padded sequences."""
+"""Losses over the real steps of padded sequences, each a sum and its divisor."""

@@ -1,10 +1,10 @@
-"""Connectionist temporal classification: labels fewer than steps, and nobody knows which label is where.
+"""Connectionist temporal classification (CTC): a sequence of labels that is shorter than its steps, unaligned.
 
-Each step of the logits has a label or a blank; runs of one label collapse, then blanks go away, and the likelihood of
-the labels is the sum over all step sequences that give them (Graves et al. 2006, "Connectionist Temporal
-Classification")::
+Each step has a label or a blank. Runs of one label collapse, then blanks go away. The likelihood of the labels is the
+sum over all step sequences that give them (Graves et al. 2006, "Connectionist Temporal Classification")::
 
-    steps  _ 3 3 _ 3 1 1    labels  3 3 1
+    steps   _ 3 3 _ 3 1 1      `_`: blank
+    labels    3     3 1        two equal labels need a blank between them
 
 Class c of the logits `[B, T, C + 1]` is the label with id c + 1, as everywhere, and the last class, C, is the blank.
 """
@@ -32,7 +32,7 @@ def ctc_loss(
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """The negative log-likelihood of the labels, reduced as in `losses`, by labels instead of steps.
+    """Computes the negative log-likelihood of the labels, reduced as in `sequence_loss`, by labels instead of steps.
 
     A sequence of no labels counts as one of one label: all of its steps should be blank. A sequence of length 0 has
     loss 0 and does not count.
@@ -53,18 +53,18 @@ def ctc_loss(
     mask = step_mask(lengths, tf.shape(logits)[1])
     # The op that a graph runs, on CPU or GPU, knows float32 only.
     logits = zero_padding(tf.cast(logits, tf.float32), mask)
-    present = lengths > 0
-    label_lengths = tf.where(present, label_lengths, 0)
-    labelled = label_lengths > 0
+    has_steps = lengths > 0
+    label_lengths = tf.where(has_steps, label_lengths, 0)
+    has_labels = label_lengths > 0
     # TensorFlow's op refuses a sequence of no labels: it sees one label and one step instead, and its loss is not used.
-    labels = tf.where(labelled[:, None], tf.pad(labels, [[0, 0], [0, 1]]), FIRST_ID)  # Padded, as U may be 0
-    real = step_mask(tf.maximum(label_lengths, 1), tf.shape(labels)[1])
-    _check(labels, real, tf.where(present, lengths, 1), blank)
-    sparse = tf.SparseTensor(
-        tf.where(real), tf.cast(tf.boolean_mask(labels, real), tf.int32) - FIRST_ID, tf.shape(labels, tf.int64)
-    )
+    # U may be 0, so there is one more place for that label.
+    labels = tf.where(has_labels[:, None], tf.pad(labels, [[0, 0], [0, 1]]), FIRST_ID)
+    is_real = step_mask(tf.maximum(label_lengths, 1), tf.shape(labels)[1])
+    _check_labels(labels, is_real, tf.where(has_steps, lengths, 1), blank)
+    label_classes = tf.cast(tf.boolean_mask(labels, is_real), tf.int32) - FIRST_ID
+    sparse_labels = tf.SparseTensor(tf.where(is_real), label_classes, tf.shape(labels, tf.int64))
     losses = tf.nn.ctc_loss(
-        labels=sparse,
+        labels=sparse_labels,
         logits=logits,
         label_length=None,
         logit_length=tf.cast(tf.maximum(lengths, 1), tf.int32),
@@ -72,13 +72,13 @@ def ctc_loss(
         blank_index=blank,
     )
     all_blank = -tf.reduce_sum(zero_padding(tf.nn.log_softmax(logits)[:, :, blank], mask), 1)
-    losses = tf.where(labelled, losses, all_blank)
-    counts = tf.where(present, tf.maximum(label_lengths, 1), 0)
+    losses = tf.where(has_labels, losses, all_blank)
+    counts = tf.where(has_steps, tf.maximum(label_lengths, 1), 0)
     return reduce_sequences(losses, counts, reduction, sequence_weights)
 
 
 def ctc_decode(logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The labels of the likeliest class of each step, collapsed.
+    """Finds the likeliest class of each step, and collapses them to labels.
 
     Returns:
       Their ids, int64 `[B, U]`, padded with 0 to the longest of the batch, and their number, int64 `[B]`.
@@ -91,15 +91,19 @@ def ctc_decode(logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return tf.sparse.to_dense(ids, PAD_ID), number
 
 
-def _check(labels: tf.Tensor, real: tf.Tensor, lengths: tf.Tensor, num_classes: int) -> None:
+def _check_labels(labels: tf.Tensor, is_real: tf.Tensor, lengths: tf.Tensor, num_classes: int) -> None:
     """Refuses what the op takes without a word: the blank as a label, and labels that cannot fit (their loss is inf).
 
-    Labels are `[B, U]`, `real` tells which of them count, and lengths `[B]` are the steps that there are for them.
+    Args:
+      labels: Ids `[B, U]`.
+      is_real: Whether each of them counts, bool `[B, U]`.
+      lengths: The steps that there are for them, `[B]`.
+      num_classes: The greatest id.
     """
-    wrong = tf.boolean_mask(labels, real & (labels > num_classes))
+    wrong = tf.boolean_mask(labels, is_real & (labels > num_classes))
     tf.debugging.Assert(tf.size(wrong) == 0, [f"Labels must be 1 to {num_classes}, but there are", wrong])
-    repeated = real[:, 1:] & (labels[:, 1:] == labels[:, :-1])
-    needed = tf.math.count_nonzero(real, 1) + tf.math.count_nonzero(repeated, 1)
+    repeated = is_real[:, 1:] & (labels[:, 1:] == labels[:, :-1])
+    needed = tf.math.count_nonzero(is_real, 1) + tf.math.count_nonzero(repeated, 1)
     short = needed > tf.cast(lengths, tf.int64)
     tf.debugging.Assert(
         ~tf.reduce_any(short),

@@ -1,4 +1,4 @@
-"""A softmax over many classes, trained with the few that are drawn for a batch."""
+"""Sampled softmax: training over many classes by the few of them that are drawn for a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
 
 Floats = npt.NDArray[Any]
 
-_BISECTIONS = 60  # After so many halves, what is left is finer than a float32.
+_LOG_PACE_BOUNDS = (-8.0, 64.0)
+"""Between these the chances go from next to 0 to 1 for any number of classes."""
+
+_BISECTIONS = 60
+"""After so many halves of an interval of 72 what is left, 6e-17, is finer than a float32."""
 
 
 def sampled_sequence_loss(
@@ -34,7 +38,7 @@ def sampled_sequence_loss(
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """A stand-in for `sequence_loss` in training with many classes: of those that are wrong, a few are drawn.
+    """Computes a stand-in for `sequence_loss`, for training with many classes: of the wrong ones a few are drawn.
 
     ::
 
@@ -42,18 +46,19 @@ def sampled_sequence_loss(
         score[c]   = hidden . embeddings[c] + biases[c] - log q[c]
         loss       = log sum over the label and what is drawn (exp score) - score[label]
 
-    Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation". As log q is taken
-    off, the label's too, this loss is least, on average over the draws, for the probabilities that `sequence_loss` is
-    least for. Its value is another: evaluate with `sequence_loss`. With `num_sampled` = C the two are equal.
+    Taking off log q, the label's too, makes up for how often each class is drawn: on average over the draws this loss
+    is least for the same probabilities as `sequence_loss`. Its value is another, so evaluate with `sequence_loss`.
+    With `num_sampled` = C the two are equal. Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural
+    Machine Translation".
 
     Args:
-      hidden: What the logits would be made of, `[B, T, D]`; half precision is computed in float32.
+      hidden: The outputs that the logits would be made of, `[B, T, D]`; half precision is computed in float32.
       labels: Ids 1 to C, integers `[B, T]`.
       lengths: Real steps of each sequence, integers `[B]`, at most T.
-      embeddings: A row for each class, `[C, D]`: of the table of an input's embedding all but row 0, of padding.
+      embeddings: A row for each class, `[C, D]`. Of the table of an input's embedding: all but row 0, which is padding.
       biases: `[C]`.
       num_sampled: How many classes are drawn on average, 1 to C.
-      seed: Of the draw, two integers `[2]`: equal seeds draw equal classes.
+      seed: Seed of the draw, two integers `[2]`: equal seeds draw equal classes.
       reduction: How step losses become one number.
       sequence_weights: The weight of each sequence, `[B]`.
 
@@ -68,25 +73,26 @@ def sampled_sequence_loss(
     drawn = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
     offsets = biases - tf.constant(np.log(chances), biases.dtype)
 
-    target = classes(labels, mask)
+    label_class = classes(labels, mask)
     # The offset goes first: it refuses a label that is no class.
-    right = tf.gather(offsets, target) + tf.reduce_sum(hidden * tf.gather(embeddings, target), -1)
+    right = tf.gather(offsets, label_class) + tf.reduce_sum(hidden * tf.gather(embeddings, label_class), -1)
     wrong = tf.einsum("btd,nd->btn", hidden, tf.gather(embeddings, drawn)) + tf.gather(offsets, drawn)
-    wrong = tf.where(drawn == target[..., None], wrong.dtype.min, wrong)
+    # A label that was drawn as well must not count twice.
+    wrong = tf.where(drawn == label_class[..., None], wrong.dtype.min, wrong)
     losses = tf.reduce_logsumexp(tf.concat([right[..., None], wrong], -1), -1) - right
     return reduce_sequences(tf.reduce_sum(zero_padding(losses, mask), 1), lengths, reduction, sequence_weights)
 
 
 @functools.lru_cache(maxsize=8)
 def draw_chances(num_classes: int, num_sampled: int) -> Floats:
-    """The chance of each class to be drawn, float32 `[C]`; together they are `num_sampled`.
+    """Computes the chance of each class to be drawn, float32 `[C]`; together they are `num_sampled`.
 
     ::
 
         chance[c] = 1 - exp(-pace * log((c + 2) / (c + 1)))        for the pace that makes the sum right
 
-    The chance of at least one hit in many tries in log-uniform proportion: vocabularies are sorted by falling
-    frequency, which falls about so (Zipf's law).
+    This is the chance of at least one hit in many tries, each of which hits class c in proportion to
+    log((c + 2) / (c + 1)). Vocabularies are sorted by falling frequency, which falls about so (Zipf's law).
 
     Raises:
       ValueError: if `num_sampled` is not in 1..C.
@@ -96,13 +102,16 @@ def draw_chances(num_classes: int, num_sampled: int) -> Floats:
     if num_sampled == num_classes:
         return np.ones(num_classes, np.float32)
     shares = np.log1p(1 / np.arange(1, num_classes + 1))
-    low, high = -8.0, 64.0  # Of the pace's logarithm.
+    low, high = _LOG_PACE_BOUNDS
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        enough = _chances(shares, middle).sum() >= num_sampled
-        low, high = (low, middle) if enough else (middle, high)
-    return _chances(shares, high).astype(np.float32)
+        if _compute_chances(shares, middle).sum() >= num_sampled:
+            high = middle
+        else:
+            low = middle
+    return _compute_chances(shares, high).astype(np.float32)
 
 
-def _chances(shares: Floats, log_pace: float) -> Floats:
+def _compute_chances(shares: Floats, log_pace: float) -> Floats:
+    """Computes `1 - exp(-pace * share)`, exact also where it is small."""
     return -np.expm1(-np.exp(log_pace) * shares)
