@@ -1,1 +1,1 @@
-"""Padded batches of transformed records: parsing, planning, masks."""
+"""Padded batches of transformed records: what they hold, how records are parsed, planned, padded and masked."""

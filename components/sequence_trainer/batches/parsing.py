@@ -1,4 +1,13 @@
-"""Serialized SequenceExamples, or tf.Examples, to tensors, many records at a time, without padding."""
+"""Parses serialized SequenceExamples, or tf.Examples, many records at a time, without padding.
+
+Three records of 2, 1 and 0 steps, with a feature of one value a step, a vector and a nested feature::
+
+    lengths   2         1    0
+    tokens    7    8    9              [S], S = 3 steps laid end to end
+    vector    .1   .3   .5             [S, 2]
+              .2   .4   .6
+    parts     a,b       c              ragged [S, (V)]: the second step has none
+"""
 
 from __future__ import annotations
 
@@ -15,13 +24,13 @@ class Column(NamedTuple):
     """How one feature is stored.
 
     Attributes:
-      dtype: Of its values: string, int64 or float32.
+      dtype: The type of its values: string, int64 or float32.
       context: True for one value a record, False for one value a step.
       width: The number of values in a step (or in the record, for context); None for one, without an axis of its own.
       nested: True for any number of values in a step.
-      keys: Where a tf.Example has it: the name of the values, and, if steps may have unequal numbers of values, that of
-        these numbers. Empty for SequenceExamples, which have it under its own name.
-      ids: How ids are stored, if not from 1.
+      keys: The names under which a tf.Example has it: that of the values and, if steps may have unequal numbers of
+        values, that of these numbers. Empty for SequenceExamples, which have it under its own name.
+      ids: How ids are stored; None if from 1.
     """
 
     dtype: tf.DType | str
@@ -69,8 +78,9 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
         type, has a step with another number of values than its column, has sequence features of unequal length, or a
         label that the transform did not know.
     """
-    flat = any(column.keys for column in columns.values())
-    context, steps = (_parse_examples if flat else _parse_sequence_examples)(serialized, columns)
+    are_examples = any(column.keys for column in columns.values())
+    parse = _parse_examples if are_examples else _parse_sequence_examples
+    context, steps = parse(serialized, columns)
     context = {name: from_one(value, columns[name].ids, name) for name, value in context.items()}
     reference = next(name for name, column in columns.items() if not column.context)
     lengths = steps[reference].row_lengths()
@@ -79,18 +89,19 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
         checks.append(_check_lengths(name, ragged.row_lengths(), reference, lengths))
         if not columns[name].nested:
             checks.append(_check_values(name, ragged, columns[name].width or 1))
+    # Eagerly, a check has run and is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
-        end_to_end = {name: _end_to_end(name, ragged, columns[name]) for name, ragged in steps.items()}
+        end_to_end = {name: _lay_end_to_end(name, ragged, columns[name]) for name, ragged in steps.items()}
     return Records(context, end_to_end, lengths)
 
 
 def _parse_sequence_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
-    """Context `[N]` or `[N, width]`, and sequences `[N, (T), (V)]`."""
+    """Parses SequenceExamples to context features `[N]` or `[N, width]`, and sequences `[N, (T), (V)]`."""
     context, steps, _ = tf.io.parse_sequence_example(
         serialized,
-        context_features={name: _dense(column) for name, column in columns.items() if column.context},
+        context_features={name: _context_spec(column) for name, column in columns.items() if column.context},
         sequence_features={
             name: tf.io.RaggedFeature(tf.as_dtype(column.dtype), row_splits_dtype=tf.int64)
             for name, column in columns.items()
@@ -103,19 +114,22 @@ def _parse_sequence_examples(
 def _parse_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
-    """As `_parse_sequence_examples`."""
-    features = {name: _dense(column) if column.context else _ragged(column) for name, column in columns.items()}
-    parsed = tf.io.parse_example(serialized, features)
-    steps = {name: _as_steps(parsed[name]) for name, column in columns.items() if not column.context}
-    return {name: value for name, value in parsed.items() if name not in steps}, steps
+    """Parses tf.Examples to the same tensors as `_parse_sequence_examples` does."""
+    specs = {
+        name: _context_spec(column) if column.context else _sequence_spec(column) for name, column in columns.items()
+    }
+    parsed = tf.io.parse_example(serialized, specs)
+    context = {name: parsed[name] for name, column in columns.items() if column.context}
+    steps = {name: _make_ragged(parsed[name]) for name, column in columns.items() if not column.context}
+    return context, steps
 
 
-def _dense(column: Column) -> tf.io.FixedLenFeature:
+def _context_spec(column: Column) -> tf.io.FixedLenFeature:
     return tf.io.FixedLenFeature([] if column.width is None else [column.width], tf.as_dtype(column.dtype))
 
 
-def _ragged(column: Column) -> tf.io.RaggedFeature:
-    """A sequence `[N, (T), (V)]` of a tf.Example."""
+def _sequence_spec(column: Column) -> tf.io.RaggedFeature:
+    """Says how a tf.Example holds a sequence `[N, (T), (V)]`."""
     values, *counts = column.keys
     partitions = [tf.io.RaggedFeature.RowLengths(key) for key in counts]
     return tf.io.RaggedFeature(
@@ -126,15 +140,15 @@ def _ragged(column: Column) -> tf.io.RaggedFeature:
     )
 
 
-def _as_steps(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
-    """`[N, (T), width]` to `[N, (T), (V)]`."""
+def _make_ragged(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Makes `[N, (T), (V)]` of `[N, (T), width]`."""
     if parsed.ragged_rank > 1:
         return parsed
     return parsed.with_values(tf.RaggedTensor.from_tensor(parsed.values, row_splits_dtype=tf.int64))
 
 
-def _end_to_end(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
-    """The steps of all records: `[S]`, `[S, width]`, or ragged `[S, (V)]` for a nested column."""
+def _lay_end_to_end(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
+    """Returns the steps of all records: `[S]`, `[S, width]`, or ragged `[S, (V)]` for a nested column."""
     values = from_one(tf.identity(ragged.flat_values), column.ids, name)
     if column.nested:
         return ragged.with_flat_values(values).values

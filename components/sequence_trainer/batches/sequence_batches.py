@@ -9,8 +9,20 @@
         for batch in batches.epoch(epoch):
             ...  # batch["tokens"] int64 [B, T], batch["vector"] float32 [B, T, 12], batch["lengths"] int64 [B]
 
-Every record is in exactly one batch of each epoch. The batches of an epoch depend on the data, the settings, the seed
-and the epoch's number only, so training that stopped in epoch 7 goes on with `epoch(7, start=batches done)`.
+Every record is in exactly one batch of each epoch. The batches of an epoch depend only on the data, the settings, the
+seed and the epoch's number, so training that stopped in epoch 7 goes on with `epoch(7, start=batches done)`.
+
+Parsed records are kept without padding, their steps laid end to end. A batch gathers its steps from there::
+
+    record      0          1   2
+    lengths     3          1   2
+    starts      0          3   4
+    steps       a  b  c    d   e  f   0       one more step at the end, index 6: padding
+    index       0  1  2    3   4  5   6
+
+    the batch of the records 0 and 2, T = 3
+    index       0  1  2       a  b  c
+                4  5  6  ->   e  f  0
 """
 
 from __future__ import annotations
@@ -28,19 +40,37 @@ from tfx_sequence.schemas.contract import LENGTHS
 MEMORY_LIMIT = 1 << 30
 """Parsed records of up to this many bytes are kept in memory; more are read again in each epoch."""
 
-_PARSE_RECORDS = 1024  # In one call: 256 parse at two thirds of the speed, 4,096 no faster.
-_STRING_BYTES = 24  # What TensorFlow takes for each string, besides its characters.
+_PARSE_RECORDS = 1024
+"""Records that are parsed in one call: 256 parse at two thirds of the speed, 4,096 no faster."""
+
+_PREFETCHED = 4
+"""Batches that are made ahead of the step that takes them."""
+
+_STRING_BYTES = 24
+"""The bytes that TensorFlow takes for each string, besides its characters."""
 
 
 class SequenceBatches:
     """The batches of a dataset, one epoch after another.
 
     Data that fits in `memory_limit` is parsed once and kept, without padding. Other data is read again in each epoch,
-    `chunk_size` records at a time; its records then mix only within about two chunks, so its files should be shuffled.
+    `chunk_size` records at a time. Its records then mix only within about two chunks, so its files should be shuffled.
+
+    Args:
+      records: Serialized SequenceExamples, string scalars, in the same order each time the dataset is iterated.
+      columns: Name to how the feature is stored; at least one of a sequence.
+      batch_tokens: The most steps in a batch, padding included; a longer record is a batch of its own.
+      seed: Seed of the shuffle. None, for evaluation, keeps one order: longest first (within chunks, if not in memory).
+      boundaries: As from `bucket_boundaries`. If given, a batch holds records of one bucket only.
+      memory_limit: Bytes of parsed records to keep at most. Reading needs twice as much for a moment.
 
     Attributes:
       in_memory: Whether the data is kept.
       lengths: Steps of each record, int64 `[N]`; of the records up to the limit if the data is not kept.
+
+    Raises:
+      ValueError: if the columns, `batch_tokens` or `boundaries` cannot work, or there are no records.
+      tf.errors.InvalidArgumentError: if a record cannot be parsed, see `parse_records`.
     """
 
     def __init__(
@@ -53,20 +83,6 @@ class SequenceBatches:
         boundaries: Sequence[int] = (),
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
-        """Reads the data, up to the limit.
-
-        Args:
-          records: Of serialized SequenceExamples, string scalars, in the same order each time it is iterated.
-          columns: Name to how it is stored; at least one of a sequence.
-          batch_tokens: The most steps in a batch, padding included; a longer record is a batch of its own.
-          seed: Of the shuffle. None, for evaluation, keeps one order: longest first (within chunks, if not in memory).
-          boundaries: As from `bucket_boundaries`. If given, a batch holds records of one bucket only.
-          memory_limit: Bytes of parsed records to keep at most. Reading needs twice as much for a moment.
-
-        Raises:
-          ValueError: if the columns, `batch_tokens` or `boundaries` cannot work, or there are no records.
-          tf.errors.InvalidArgumentError: if a record cannot be parsed, see `parse_records`.
-        """
         check_columns(columns)
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, but is {batch_tokens}")
@@ -79,35 +95,45 @@ class SequenceBatches:
         self._boundaries = tuple(boundaries)
         # Kept data stays on the CPU also where a GPU would be the default.
         with tf.device("CPU:0"):
-            parsed, self.in_memory = self._read(memory_limit)
+            parsed, self.in_memory = self._read_records(memory_limit)
             self.lengths: Ints = parsed.lengths.numpy()
             self._kept = _Padder(parsed) if self.in_memory else None
 
     def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch.
+        """Makes the batches of one epoch.
 
         Args:
-          number: Of the epoch; each has an order of its own.
+          number: The epoch's number; each epoch has an order of its own.
           start: How many batches at its beginning to leave out.
 
         Returns:
-          A dataset of dicts: the columns' names to `[B, T]`, `[B, T, width]`, `[B]` or `[B, width]`, padded with 0 or
-          "", and `lengths` to int64 `[B]`. T is the longest length of the batch, or 1 if all are 0. A nested column is
-          `[B, T, C]`, with the number of values in each step, int64 `[B, T]`, under `counts_key` of its name.
+          A dataset of batches, as `batch.py` draws them: the columns' names to `[B, T]`, `[B, T, width]`, `[B]` or
+          `[B, width]`, padded with 0 or "", and `lengths` to int64 `[B]`. T is the longest length of the batch, or 1 if
+          all are 0. A nested column is `[B, T, C]`, with the number of values in each step, int64 `[B, T]`, under
+          `counts_key` of its name.
         """
         with tf.device("CPU:0"):
-            if self._kept is not None:
-                return _batches(self._kept, *self._plan(self.lengths, number, 0), start).prefetch(4)
-            return self._streamed(number).skip(start).prefetch(4)
+            if self._kept is None:
+                return self._stream_batches(number).skip(start).prefetch(_PREFETCHED)
+            order, ends = self._plan(self.lengths, number, 0)
+            return _make_batches(self._kept, order, ends, start).prefetch(_PREFETCHED)
 
     def size(self, number: int = 0) -> int | None:
-        """The number of batches of one epoch; None if the data is not kept, for then only reading it would tell."""
+        """Returns the number of batches of one epoch; None if the data is not kept: only reading it would tell."""
         return len(self._plan(self.lengths, number, 0)[1]) - 1 if self.in_memory else None
 
     def records(self, number: int, index: int) -> Ints:
-        """Which records are in a batch of an epoch, counted from 0 as they are read, int64 `[B]`.
+        """Finds the records of one batch, to tell what went wrong in it. Data that is not kept is read up to there.
 
-        For telling what went wrong: data that is not kept is read up to there again.
+        Args:
+          number: The epoch's number.
+          index: The batch's position in the epoch, from 0.
+
+        Returns:
+          The positions of the records among all, in the order in which they are read, int64 `[B]`.
+
+        Raises:
+          IndexError: if the epoch has fewer batches.
         """
         with tf.device("CPU:0"):
             if self.in_memory:
@@ -121,18 +147,19 @@ class SequenceBatches:
             raise IndexError(f"epoch {number} has {index} batches fewer than the one that was asked for")
 
     def serialized(self, records: Ints) -> list[bytes]:
-        """These records as they were read; their own order is kept."""
+        """Reads the records at these positions, and returns them as they were read, in the order asked for."""
         wanted = set(records.tolist())
-        found = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in wanted}
-        return [found[at] for at in records.tolist()]
+        by_position = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in wanted}
+        return [by_position[at] for at in records.tolist()]
 
-    def _read(self, memory_limit: int) -> tuple[Records, bool]:
+    def _read_records(self, memory_limit: int) -> tuple[Records, bool]:
+        """Reads records until the limit is passed, and returns them, and whether they are all."""
         chunks: list[Records] = []
         size = 0
         dataset = self._records.batch(_PARSE_RECORDS).map(self._parse, num_parallel_calls=2).prefetch(2)
         for chunk in dataset:
             chunks.append(chunk)
-            size += sum(_bytes(tensor) for tensor in tf.nest.flatten(chunk))
+            size += sum(_count_bytes(tensor) for tensor in tf.nest.flatten(chunk))
             if size > memory_limit:
                 break
         if not chunks:
@@ -140,7 +167,7 @@ class SequenceBatches:
         return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *chunks), size <= memory_limit
 
     def _chunks(self, number: int) -> tf.data.Dataset:
-        """The records of an epoch in the order that batches are made of: (chunk, (positions `[N]`, records `[N]`))."""
+        """Reads an epoch's records in chunks, shuffled: (chunk's number, (positions `[N]`, serialized `[N]`))."""
         size = chunk_size(self.lengths, self._batch_tokens)
         records = self._records.enumerate()
         if self._seed is not None:
@@ -148,76 +175,97 @@ class SequenceBatches:
             records = records.shuffle(size, seed=seed, reshuffle_each_iteration=False)
         return records.batch(size).enumerate()
 
-    def _streamed(self, number: int) -> tf.data.Dataset:
-        def parsed(index: tf.Tensor, chunk: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, Records]:
-            return index, self._parse(chunk[1])
+    def _stream_batches(self, number: int) -> tf.data.Dataset:
+        """Makes the batches of an epoch chunk by chunk, while the data is read."""
 
-        def batches(index: tf.Tensor, chunk: Records) -> tf.data.Dataset:
-            order, ends = tf.numpy_function(self._plan, [chunk.lengths, number, index], [tf.int64, tf.int64])
-            return _batches(_Padder(chunk), tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
+        def parse_chunk(chunk: tf.Tensor, records: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, Records]:
+            _, serialized = records
+            return chunk, self._parse(serialized)
 
-        return self._chunks(number).map(parsed, num_parallel_calls=2).flat_map(batches)
+        def make_batches(chunk: tf.Tensor, records: Records) -> tf.data.Dataset:
+            order, ends = tf.numpy_function(self._plan, [records.lengths, number, chunk], [tf.int64, tf.int64])
+            return _make_batches(_Padder(records), tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
+
+        return self._chunks(number).map(parse_chunk, num_parallel_calls=2).flat_map(make_batches)
 
     def _parse(self, serialized: tf.Tensor) -> Records:
         return parse_records(serialized, self._columns)
 
     def _plan(self, lengths: Ints, number: int, chunk: int) -> tuple[Ints, Ints]:
-        """The records of all batches, one batch after another, `[N]`, and where each begins and the last ends."""
+        """Plans the batches of a chunk.
+
+        Returns:
+          The records of all batches, one batch after another, `[N]`, and where each batch begins and the last one ends.
+        """
         generator = None if self._seed is None else np.random.default_rng((self._seed, int(number), int(chunk)))
         batches = plan_batches(lengths, self._batch_tokens, generator=generator, boundaries=self._boundaries)
         return np.concatenate(batches), np.cumsum([0, *map(len, batches)], dtype=np.int64)
 
 
 class _Padder:
-    """Makes a batch of some of the records: one gather for each column."""
+    """Makes padded batches of some of the records: one gather for each column, as drawn at the top."""
 
     def __init__(self, records: Records) -> None:
         self._context = records.context
         self._lengths = records.lengths
         self._starts = tf.cumsum(records.lengths, exclusive=True)
-        # One step more, of padding, which every padded place of a batch points at.
-        self._steps = {name: tf.concat([values, _padding(values)], 0) for name, values in records.steps.items()}
-        self._padding = tf.reduce_sum(records.lengths)
+        self._steps = {name: tf.concat([values, _padding_step(values)], 0) for name, values in records.steps.items()}
+        self._padding_index = tf.reduce_sum(records.lengths)
 
     def __call__(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The batch of the records of these indices, int64 `[B]`."""
+        """Makes the batch of the records of these indices, int64 `[B]`."""
         lengths = tf.gather(self._lengths, rows)
         position = tf.range(tf.maximum(tf.reduce_max(lengths), 1))
-        step = tf.gather(self._starts, rows)[:, None] + position
-        step = tf.where(position < lengths[:, None], step, self._padding)  # [B, T]
+        index = tf.gather(self._starts, rows)[:, None] + position
+        index = tf.where(position < lengths[:, None], index, self._padding_index)  # [B, T]
         batch = {name: tf.gather(values, rows) for name, values in self._context.items()}
         for name, values in self._steps.items():
-            gathered = tf.gather(values, step)
-            batch |= nested_batch(name, gathered) if isinstance(gathered, tf.RaggedTensor) else {name: gathered}
+            steps = tf.gather(values, index)
+            batch |= nested_batch(name, steps) if isinstance(steps, tf.RaggedTensor) else {name: steps}
         return batch | {LENGTHS: lengths}
 
 
 def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-    """A nested column's part of a batch from `[B, (T), (C)]`: padded, to at least one step of one value, and counts."""
+    """Pads a nested column, and counts the values of its steps.
+
+    ::
+
+        steps       [[a, b], [], [c]]       values    a b   - -   c -      counts   2 0 1
+                    [[d]]                             d -   - -   - -               1 0 0
+
+    Args:
+      name: The column's name.
+      steps: Ragged `[B, (T), (C)]`.
+
+    Returns:
+      The column's part of a batch: values `[B, T, C]`, with T and C at least 1, and their counts, int64 `[B, T]`.
+    """
     values, counts = steps.to_tensor(), steps.row_lengths(axis=2).to_tensor()
-    missing = tf.maximum(1 - tf.shape(values)[1:], 0)
+    missing_steps, missing_values = tf.unstack(tf.maximum(1 - tf.shape(values)[1:], 0), num=2)
     return {
-        name: tf.pad(values, [[0, 0], [0, missing[0]], [0, missing[1]]]),
-        counts_key(name): tf.pad(counts, [[0, 0], [0, missing[0]]]),
+        name: tf.pad(values, [[0, 0], [0, missing_steps], [0, missing_values]]),
+        counts_key(name): tf.pad(counts, [[0, 0], [0, missing_steps]]),
     }
 
 
-def _padding(values: tf.Tensor) -> tf.Tensor:
-    """One step of padding for steps `[S, ...]`."""
+def _padding_step(values: tf.Tensor) -> tf.Tensor:
+    """Makes one step of padding for steps `[S, ...]`."""
     if isinstance(values, tf.RaggedTensor):
         return tf.RaggedTensor.from_row_lengths(tf.zeros([0], values.dtype), tf.zeros([1], tf.int64))
     return tf.zeros([1, *values.shape[1:]], values.dtype)
 
 
-def _batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | Ints, start: int = 0) -> tf.data.Dataset:
+def _make_batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | Ints, start: int = 0) -> tf.data.Dataset:
+    """Makes a dataset of the batches of a plan, from the batch `start` on."""
     order, ends = tf.convert_to_tensor(order), tf.convert_to_tensor(ends)
     count = tf.size(ends, out_type=tf.int64) - 1
     return tf.data.Dataset.range(start, count).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
 
 
-def _bytes(tensor: tf.Tensor) -> int:
+def _count_bytes(tensor: tf.Tensor | tf.RaggedTensor) -> int:
+    """Counts the bytes that a tensor takes in memory."""
     if isinstance(tensor, tf.RaggedTensor):
-        return _bytes(tensor.values) + _bytes(tensor.row_splits)
+        return _count_bytes(tensor.values) + _count_bytes(tensor.row_splits)
     if tensor.dtype == tf.string:
         return int(tf.reduce_sum(tf.strings.length(tensor))) + _STRING_BYTES * int(tf.size(tensor))
     return int(tf.size(tensor)) * tensor.dtype.size

@@ -136,7 +136,7 @@ class LinearChainCRF(keras.layers.Layer):
         return tf.where(lengths > 0, score - log_partition(logits, lengths, transitions, start, end), 0)
 
     def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Computes the probability of each label at each step, `[B, T, C]`, over all label sequences; 0 at padded steps."""
+        """Computes each label's probability at each step, over all label sequences: `[B, T, C]`, 0 at padded steps."""
         logits, transitions, start, end = self._cast_scores(logits)
         logits = zero_padding(logits, step_mask(lengths, tf.shape(logits)[1]))
         # Their probability is what log Z changes by, if the logit does.

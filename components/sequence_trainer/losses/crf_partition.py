@@ -36,7 +36,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
 
 _TINY = np.finfo(np.float64).tiny
-"""The least divisor and argument of a logarithm: if scores are too far apart for float64, results are wrong but finite."""
+"""A lower bound of divisors and of arguments of logarithms: scores too far apart for float64 give finite results."""
 
 _Gradients = tuple[tf.Tensor, None, tf.Tensor, tf.Tensor, tf.Tensor]
 

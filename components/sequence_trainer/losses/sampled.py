@@ -48,8 +48,9 @@ def sampled_sequence_loss(
 
     Taking off log q, the label's too, makes up for how often each class is drawn: on average over the draws this loss
     is least for the same probabilities as `sequence_loss`. Its value is another, so evaluate with `sequence_loss`.
-    With `num_sampled` = C the two are equal. Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural
-    Machine Translation".
+    With `num_sampled` = C the two are equal.
+
+    Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation".
 
     Args:
       hidden: The outputs that the logits would be made of, `[B, T, D]`; half precision is computed in float32.
