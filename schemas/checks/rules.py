@@ -7,22 +7,13 @@ rule's reason::
     [project.entry-points."tfx_sequence.rules"]
     too_many_urls = "my_package.rules:TooManyUrls"
 
-    class TooManyUrls(ValueRule):
-        reason = "too_many_urls"
-
-        def applies_to(self, feature):
-            return feature.spec.kind == "token"
-
-        def find(self, feature, column):
-            is_url = pc.starts_with(column.values, "http").to_numpy(zero_copy_only=False)
-            urls = np.bincount(column.record_of_step[column.step_of_value[is_url]], minlength=len(column.lengths))
-            records = np.flatnonzero(urls > 3)
-            yield Finding(self.reason, feature.name, records, lambda k: f"`{feature.name}` has {urls[records[k]]} URLs")
+`docs/validation.md` has an example of such a class.
 """
 
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,7 +24,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Bools
 from tfx_sequence.schemas.checks.findings import Finding
 from tfx_sequence.schemas.families import Family, Row, UnknownMemberError
-from tfx_sequence.schemas.records.rejects import Reason, abbreviate
+from tfx_sequence.schemas.records.rejects import REASON_PATTERN, Reason, abbreviate
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.parts import read_domain
 
@@ -186,4 +177,6 @@ def _load_rule(name: str) -> Rule:
     reason = getattr(rule_class, "reason", None)
     if reason != name:
         raise RuleError(f"the rule {name!r} has the reason {reason!r}; its entry point must be named like its reason")
+    if not re.fullmatch(REASON_PATTERN, name):
+        raise RuleError(f"the rule {name!r} needs a reason of lower-case letters, digits and underscores")
     return rule_class()

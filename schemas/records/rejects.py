@@ -73,9 +73,12 @@ class Reason(str, enum.Enum):
         return self.value
 
 
+REASON_PATTERN = r"^[a-z][a-z0-9_]*$"
+"""The form of a reason: it is a key of configs, and is shown to people with spaces for underscores."""
+
 # The union is tried from the left, so that equal codes are equal objects, of one hash, whoever wrote them down.
 ReasonCode = Annotated[
-    Reason | Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")],
+    Reason | Annotated[str, pydantic.StringConstraints(pattern=REASON_PATTERN)],
     pydantic.Field(union_mode="left_to_right"),
 ]
 """A `Reason`, or the code of a rule that an installed package adds, such as `too_many_urls`. `str` writes either."""

@@ -28,3 +28,9 @@ class TooManyUrls(ValueRule):
         urls = np.bincount(record_of_url, minlength=len(column.lengths))
         records = np.flatnonzero(urls > 1)
         yield Finding(self.reason, feature.name, records, lambda k: f"`{feature.name}` has {urls[records[k]]} URLs")
+
+
+class Shouting(TooManyUrls):
+    """A rule with a reason that no code can have."""
+
+    reason = "TOO-MANY"

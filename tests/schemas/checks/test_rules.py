@@ -75,6 +75,19 @@ def test_rule_of_an_installed_package_finds_records_under_its_own_reason(example
     assert type(found).model_validate_json(found.model_dump_json()) == found
 
 
+def test_rule_of_the_docs_finds_records(example, install, tmp_path):
+    text = (ROOT / "docs" / "validation.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n([^`]*class TooManyUrls.*?)```", text, re.S)
+    ((name, target),) = re.findall(r'^(\w+) = "(my_package.rules:\w+)"$', text, re.M)
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "rules.py").write_text(code)
+    install(**{name: target})
+    records = [example({}, {"tokens": ["http://a"] * urls, "tags": ["X"] * urls}) for urls in (3, 4)]
+    (group,) = RecordChecker(to_schema(SPEC)).check(records).findings.groups
+    assert (group.reason, group.feature) == ("too_many_urls", "tokens")
+    assert [(reject.record, reject.message) for reject in group.named] == [(1, "4 URLs")]
+
+
 @pytest.mark.parametrize(
     ("name", "target", "message"),
     [
@@ -84,6 +97,7 @@ def test_rule_of_an_installed_package_finds_records_under_its_own_reason(example
             "the rule 'gone', but its class cannot be imported",
         ),
         ("odd", "collections:Counter", "'odd' is <class 'collections.Counter'>, expected a class derived from"),
+        ("TOO-MANY", "support.own_rules:Shouting", "'TOO-MANY' needs a reason of lower-case letters, digits"),
         ("odd", "support.own_rules:TooManyUrls", "'odd' has the reason 'too_many_urls'; its entry point must be named"),
     ],
 )
