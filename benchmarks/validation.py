@@ -1,9 +1,9 @@
-"""What validating costs, beside stock StatisticsGen and ExampleValidator, on the same data. Writes the table of docs.
+"""Measures what validation costs beside stock StatisticsGen and ExampleValidator, and prints a table for the docs.
 
 python benchmarks/validation.py [copies of the treebank ...; 1, 5 and 25 if not given]
 
-Each measurement is a process of its own, so that its peak memory is its own; the time is that of the processor, without
-that of imports.
+Each measurement runs in a process of its own, so that its peak memory is its own. The time is processor time, without
+imports.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -28,8 +28,7 @@ from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
-from tfx_sequence.components.sequence_example_validator.examination.examine import examine
+from tfx_sequence.components.sequence_example_validator import compute_statistics, examine
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_schema_gen import infer_schema
 from tfx_sequence.schemas.records.examples import Encoder, Record
@@ -44,7 +43,7 @@ SPEC = SequenceSpec(
 )
 
 
-def treebank() -> Iterator[Record]:
+def read_treebank() -> Iterator[Record]:
     """Yields the sentences of turkish-treebanks."""
     reader = FileReader(SPEC, ReadConfig(format="conllu"))
     for file in importlib.metadata.files("turkish-treebanks") or []:
@@ -53,10 +52,10 @@ def treebank() -> Iterator[Record]:
                 yield read.record
 
 
-def write(path: str, copies: int) -> int:
-    """Writes the treebank so many times, each copy with keys of its own; gives the number of records."""
+def write_copies(path: str, copies: int) -> int:
+    """Writes copies of the treebank, each with keys of its own; returns the number of records."""
     encoder = Encoder(SPEC)
-    records = list(treebank())
+    records = list(read_treebank())
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for copy in range(copies):
             for number, record in enumerate(records):
@@ -65,12 +64,12 @@ def write(path: str, copies: int) -> int:
 
 
 def make_pipeline() -> beam.Pipeline:
-    """A pipeline in this process, as LocalDagRunner runs it."""
+    """Makes a pipeline that runs in this process, as under LocalDagRunner."""
     return beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner")
 
 
-def stock(path: str, schema: bytes) -> None:
-    """StatisticsGen, as it is by default, and ExampleValidator."""
+def run_stock(path: str, schema: bytes) -> None:
+    """Does what StatisticsGen does by default, and ExampleValidator."""
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/stats.pb"
         with make_pipeline() as pipeline:
@@ -79,30 +78,30 @@ def stock(path: str, schema: bytes) -> None:
         tfdv.validate_statistics(tfdv.load_stats_binary(output), schema_pb2.Schema.FromString(schema))
 
 
-def record_checks(path: str, schema: bytes) -> None:
-    """What SequenceExampleValidator does more than stock, when it is given the examples."""
+def run_record_checks(path: str, schema: bytes) -> None:
+    """Does what SequenceExampleValidator adds to stock, if it is given the examples."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {"train": f"{folder}/train.json"}
         files = [ExampleFile("train", path)]
-        found = check_files(files, schema_pb2.Schema.FromString(schema), outputs, make_pipeline)
-    assert not found["train"].groups, found
+        findings = check_files(files, schema_pb2.Schema.FromString(schema), outputs, make_pipeline)
+    assert not findings["train"].groups, findings
 
 
-def everything(path: str, schema: bytes) -> None:
-    """What `tfx-sequence validate` does: statistics, all checks, and a profile of the data."""
+def run_validate(path: str, schema: bytes) -> None:
+    """Does what `tfx-sequence validate` does: statistics, all checks, and a profile of the data."""
     report = examine({"train": [path]}, schema_pb2.Schema.FromString(schema))
     assert not report.anomalies, report.anomalies
 
 
 class Cost(NamedTuple):
-    """Of a measurement: seconds of the processor, and the peak memory in MB."""
+    """The cost of some work: seconds of processor time, and the peak memory in MB."""
 
     seconds: float
     peak: float
 
 
-def measured(work: Callable[[str, bytes], None], path: str, schema: bytes) -> Cost:
-    """Runs something in a process of its own."""
+def measure_in_own_process(work: Callable[[str, bytes], None], path: str, schema: bytes) -> Cost:
+    """Runs some work in a process of its own, and measures it."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (work, path, schema))
 
@@ -113,21 +112,22 @@ def _measure(work: Callable[[str, bytes], None], path: str, schema: bytes) -> Co
     return Cost(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def row(folder: str, copies: int) -> str:
-    """A row of the table."""
+def make_row(folder: str, copies: int) -> str:
+    """Measures one size of the data, and makes its row of the table."""
     path = f"{folder}/{copies}.gz"
-    records = write(path, copies)
-    schema: Any = infer_schema({"train": compute_statistics([path], None)}, SPEC)
-    schema = schema.SerializeToString()
-    usual, checks, whole = (measured(work, path, schema) for work in (stock, record_checks, everything))
+    records = write_copies(path, copies)
+    schema = infer_schema({"train": compute_statistics([path], None)}, SPEC).SerializeToString()
+    stock = measure_in_own_process(run_stock, path, schema)
+    checks = measure_in_own_process(run_record_checks, path, schema)
+    validate = measure_in_own_process(run_validate, path, schema)
     cells = [
         f"{records:,}",
-        f"{usual.seconds:.1f} s",
+        f"{stock.seconds:.1f} s",
         f"{checks.seconds:.1f} s",
-        f"{1 + checks.seconds / usual.seconds:.2f}",
-        f"{whole.seconds:.1f} s",
-        f"{whole.seconds / usual.seconds:.2f}",
-        *(f"{cost.peak:,.0f} MB" for cost in (usual, checks, whole)),
+        f"{1 + checks.seconds / stock.seconds:.2f}",
+        f"{validate.seconds:.1f} s",
+        f"{validate.seconds / stock.seconds:.2f}",
+        *(f"{cost.peak:,.0f} MB" for cost in (stock, checks, validate)),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -139,7 +139,7 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for copies in map(int, sys.argv[1:] or ("1", "5", "25")):
-            print(row(folder, copies), flush=True)
+            print(make_row(folder, copies), flush=True)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def write_message(failures: Sequence[str], folder: str) -> str:
     count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
     return (
         f"the examples do not keep their schema ({count}):\n{shown}{more}\n"
-        f"All of them stand in {folder}. Mend the data, or curate the schema, or set fail_on = 'never' to go on anyway"
+        f"All of them are in {folder}. Fix the data, curate the schema, or set fail_on = 'never' to go on anyway"
     )
 
 

@@ -55,7 +55,7 @@ def test_message_says_all_that_a_person_needs():
     assert write_message(["split 'test', feature 'tags': it is off"], "out/anomalies") == (
         "the examples do not keep their schema (1 anomaly):\n"
         "  - split 'test', feature 'tags': it is off\n"
-        "All of them stand in out/anomalies. Mend the data, or curate the schema, or set fail_on = 'never' to go on "
+        "All of them are in out/anomalies. Fix the data, curate the schema, or set fail_on = 'never' to go on "
         "anyway"
     )
 

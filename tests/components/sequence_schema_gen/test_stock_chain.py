@@ -98,7 +98,7 @@ def test_stock_transform_runs_and_validator_stops_the_pipeline_when_schema_gen_i
     assert parsed["parts"].to_list() == [[[], [b"p"]]]
     assert parsed["id"].numpy().tolist() == [b"4"]
     # TFX removes the outputs of what failed; the findings are kept, where the message says.
-    kept = re.search(r"All of them stand in (\S+)\. ", str(caught.value))[1]
+    kept = re.search(r"All of them are in (\S+)\. ", str(caught.value))[1]
     anomalies = {split: tfdv.load_anomalies_text(f"{kept}/{split}.pbtxt").anomaly_info for split in RECORDS}
     assert set(anomalies["test"]) == {"##SEQUENCE##.tags", "id"}
     # What only the records show: a key of train comes again in test.
