@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 from support.paths import ROOT
-from support.raw_records import serialized_example
+from support.raw_records import serialize_example
 
 from tfx_sequence.schemas.checks.rules import RULES
 from tfx_sequence.schemas.records.rejects import Reason
@@ -28,7 +28,7 @@ def test_code_without_a_pipeline_reports_a_folder(tmp_path, monkeypatch, capsys)
     folder = tmp_path / "data" / "Split-train"
     folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "data-00000-of-00001.gz"), "GZIP") as writer:
-        writer.write(serialized_example({"id": "1"}, {"tokens": ["a", "b"]}))
+        writer.write(serialize_example({"id": "1"}, {"tokens": ["a", "b"]}))
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", read_section("Without a pipeline"), re.DOTALL)
     exec(code, {})
