@@ -178,7 +178,7 @@ def test_run_ends_with_130_when_ctrl_c_is_pressed(config_file):
     assert err.strip() == "Interrupted. The next run reuses what was finished."
 
 
-def test_command_answers_without_tensorflow(config_file):
+def test_command_imports_no_tensorflow_when_it_shows_help_or_a_mistake(config_file):
     source = """
 import sys
 from tfx_sequence.pipeline.cli import main
@@ -198,7 +198,7 @@ assert not {"tensorflow", "apache_beam", "tfx"} & set(sys.modules)
     assert "nowhere: there is no such folder" in done.stderr
 
 
-def test_command_is_installed_under_its_name():
+def test_command_runs_under_its_name_when_it_is_installed():
     command = os.path.join(os.path.dirname(sys.executable), "tfx-sequence")
     if not os.path.exists(command):
         pytest.skip("the project is on the path here, not installed")

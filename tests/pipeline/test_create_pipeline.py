@@ -13,13 +13,28 @@ from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 
 
-def nodes(config_file: Path, more: str = "") -> dict[str, Any]:
-    """Id to component of the pipeline of the small config and `more` of it."""
+def make_components(config_file: Path, more: str = "") -> dict[str, Any]:
+    """Returns id to component, in order, of the pipeline of the small config with the tables `more`."""
     config = config_file.read_text(encoding="utf-8").replace("conllu", "jsonl")
     (config_file.parent / "corpus" / "a.jsonl").write_text("")
     config_file.write_text(config + more, encoding="utf-8")
     return {node.id: node for node in create_pipeline(load_config(str(config_file))).components}
 
+
+EVERYTHING = """
+[tuning]
+space = { "model.units" = [3] }
+
+[training]
+warm_start = true
+
+[evaluation]
+thresholds = { upos_accuracy = { worse_by = 0 } }
+
+[serving]
+infra_validate = ["latest"]
+infer = ["test"]
+"""
 
 ALWAYS = [
     "SequenceExampleGen",
@@ -34,8 +49,8 @@ ALWAYS = [
 
 
 def test_pipeline_has_nothing_more_when_the_config_asks_for_nothing(config_file: Path) -> None:
-    got = nodes(config_file)
-    assert sorted(got) == sorted(ALWAYS)
+    got = make_components(config_file)
+    assert list(got) == ALWAYS
     assert "base_model" not in got["SequenceTrainer"].inputs
     assert "infra_blessing" not in got["Pusher"].inputs
 
@@ -55,15 +70,62 @@ def test_pipeline_has_nothing_more_when_the_config_asks_for_nothing(config_file:
 def test_one_resolver_gives_the_latest_blessed_model_to_those_who_need_it(
     config_file: Path, more: str, trainer: bool, evaluator: bool
 ) -> None:
-    got = nodes(config_file, more)
+    got = make_components(config_file, more)
     assert sorted(got) == sorted([*ALWAYS, "LatestBlessedModel"])
     latest = got["LatestBlessedModel"].outputs["model"]
     assert (got["SequenceTrainer"].inputs.get("base_model") is latest) == trainer
     assert (got["Evaluator"].inputs.get("baseline_model") is latest) == evaluator
 
 
+def test_pipeline_connects_every_stage_when_the_config_asks_for_all(config_file: Path) -> None:
+    got = make_components(config_file, EVERYTHING)
+    names = {id(channel): f"{name}.{key}" for name, node in got.items() for key, channel in node.outputs.items()}
+    # The Resolver finds its inputs among the models of all earlier runs.
+    del got["LatestBlessedModel"]
+    assert {name: {key: names[id(channel)] for key, channel in node.inputs.items()} for name, node in got.items()} == {
+        "SequenceExampleGen": {},
+        "StatisticsGen": {"examples": "SequenceExampleGen.examples"},
+        "SequenceSchemaGen": {"statistics": "StatisticsGen.statistics"},
+        "SequenceExampleValidator": {
+            "statistics": "StatisticsGen.statistics",
+            "schema": "SequenceSchemaGen.schema",
+            "examples": "SequenceExampleGen.examples",
+        },
+        "SequenceTransform": {"examples": "SequenceExampleGen.examples", "schema": "SequenceSchemaGen.schema"},
+        "Tuner": {
+            "examples": "SequenceTransform.transformed_examples",
+            "transform_graph": "SequenceTransform.transform_graph",
+        },
+        "SequenceTrainer": {
+            "examples": "SequenceTransform.transformed_examples",
+            "transform_graph": "SequenceTransform.transform_graph",
+            "base_model": "LatestBlessedModel.model",
+            "hyperparameters": "Tuner.best_hyperparameters",
+        },
+        "Evaluator": {
+            "examples": "SequenceExampleGen.examples",
+            "model": "SequenceTrainer.model",
+            "baseline_model": "LatestBlessedModel.model",
+        },
+        "InfraValidator": {"model": "SequenceTrainer.model", "examples": "SequenceExampleGen.examples"},
+        "Pusher": {
+            "model": "SequenceTrainer.model",
+            "model_blessing": "Evaluator.blessing",
+            "infra_blessing": "InfraValidator.blessing",
+        },
+        "BulkInferrer": {
+            "examples": "SequenceExampleGen.examples",
+            "model": "SequenceTrainer.model",
+            "model_blessing": "Evaluator.blessing",
+        },
+    }
+    assert got["SequenceExampleValidator"] in got["SequenceTransform"].upstream_nodes
+
+
 def test_warm_start_is_no_setting_of_the_trainer_itself(config_file: Path) -> None:
-    got = nodes(config_file, '[training]\nwarm_start = true\nepochs = 7\n[tuning]\nspace = { "model.units" = [3] }\n')
+    got = make_components(
+        config_file, '[training]\nwarm_start = true\nepochs = 7\n[tuning]\nspace = { "model.units" = [3] }\n'
+    )
     for name in ("SequenceTrainer", "Tuner"):
         custom = got[name].exec_properties["custom_config"]
         assert '"epochs": 7' in custom
@@ -71,7 +133,7 @@ def test_warm_start_is_no_setting_of_the_trainer_itself(config_file: Path) -> No
 
 
 def test_infra_validator_stands_between_the_model_and_the_pusher(config_file: Path) -> None:
-    got = nodes(
+    got = make_components(
         config_file, '[serving]\ninfra_validate = ["2.16.1", "latest"]\n[evaluation]\nsplits = ["eval", "test"]\n'
     )
     assert sorted(got) == sorted([*ALWAYS, "InfraValidator"])

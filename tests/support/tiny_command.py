@@ -1,4 +1,4 @@
-"""The command line, with the tiny pipeline in place of the real one: `tiny_command MODE ARGUMENT...`."""
+"""Runs the command line with the tiny pipeline in place of the real one: `tiny_command MODE ARGUMENT...`."""
 
 import sys
 

@@ -1,10 +1,10 @@
-"""A model whose every answer can be recomputed."""
+"""Models that label a token with its length, so that every answer can be recomputed."""
 
 import tensorflow as tf
 
 
 class LengthModel(tf.Module):
-    """Labels a token with the number of its bytes, so that every answer can be recomputed; padding gives "pad"."""
+    """Labels a token with the number of its bytes, and padding with "pad"."""
 
     @tf.function(
         input_signature=[
@@ -24,7 +24,7 @@ class LengthModel(tf.Module):
 
 
 class RecordModel(LengthModel):
-    """A LengthModel for serialized SequenceExamples too; of a whole record it says whether its length is even."""
+    """A LengthModel that takes serialized SequenceExamples too, and labels a record as of even or odd length."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve_examples(self, examples):

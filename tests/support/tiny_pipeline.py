@@ -1,4 +1,4 @@
-"""A pipeline of two components that do nothing slow and everything loud."""
+"""A pipeline of two components that are done at once, and write noise in every way that libraries do."""
 
 import json
 import logging
@@ -12,9 +12,11 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, ModelEvaluation, PushedModel
 
+from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
+
 
 class CorpusError(ValueError):
-    """What a user's mistake raises."""
+    """A mistake in the user's data."""
 
 
 CorpusError.__module__ = "tfx_sequence.components.corpus"
@@ -38,9 +40,11 @@ def Judge(
     os.write(1, b"noise of C on 1\n")
     os.write(2, b"noise of C on 2\n")
     subprocess.run(["sh", "-c", "echo noise of a child; echo noise of a child >&2"], check=True)
-    logger = logging.getLogger("tfx_sequence.progress")
+    logger = logging.getLogger(PROGRESS_LOGGER)
     for epoch in (1, 2):
-        logger.info("epoch", extra={"progress": {"epoch": epoch, "epochs": 2, "loss": 1 / epoch, "tokens": 12345}})
+        logger.info(
+            "epoch", extra={PROGRESS_ATTRIBUTE: {"epoch": epoch, "epochs": 2, "loss": 1 / epoch, "tokens": 12345}}
+        )
     if mode == "fail":
         try:
             raise ValueError("9 columns")

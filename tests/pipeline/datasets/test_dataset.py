@@ -38,23 +38,23 @@ def read(tmp_path, monkeypatch):
         (["data-00000-of-00001"], "sequence_example"),
     ],
 )
-def test_names_of_files_tell_the_format(read, files, format_):
+def test_dataset_has_the_format_that_names_of_files_tell(read, files, format_):
     data = read(files)
     assert data.read == ReadConfig(format=format_)
     assert data.files == [f"./{files[0]}"]
     assert data.spec is None
 
 
-def test_format_that_is_given_is_taken_before_names(read):
+def test_dataset_has_the_format_of_the_argument_when_names_tell_another(read):
     assert read(["a.jsonl", "b.txt"], "--format", "text").read.format == "text"
     assert read(["a.jsonl", "b.txt"], "--format", "jsonl").files == ["./a.jsonl"]
 
 
-def test_files_of_train_come_first(read):
+def test_dataset_lists_files_of_train_first(read):
     assert read(["dev.jsonl", "train.jsonl", "a.jsonl"]).files == ["./train.jsonl", "./a.jsonl", "./dev.jsonl"]
 
 
-def test_features_and_options_are_what_the_arguments_say(read):
+def test_dataset_has_features_and_options_of_the_arguments(read):
     data = read(
         ["a.csv"],
         *("--feature", "x=vector,width=2,source=the x"),
@@ -78,7 +78,7 @@ def test_spec_of_a_schema_is_taken_when_no_feature_is_given(read):
     assert list(read([], "--feature", "x=float", spec=spec).spec.features) == ["x"]
 
 
-def test_config_says_it_all(read, config_file):
+def test_dataset_is_that_of_the_config_when_there_is_one(read, config_file):
     config_file.write_text(config_file.read_text() + '[data.split]\nby = "index"\n[validation]\nseverities = {}\n')
     data = read([], "--config", str(config_file), paths=())
     assert data.files == [str(config_file.parent / "corpus" / "a.conllu")]
@@ -87,7 +87,7 @@ def test_config_says_it_all(read, config_file):
     assert (other.splits, other.split, other.spec) == ({"train": ["x/train.conllu"]}, None, data.spec)
 
 
-def test_config_whose_own_files_are_missing_serves_other_files(read, config_file):
+def test_dataset_takes_a_config_for_other_files_when_its_own_are_missing(read, config_file):
     (config_file.parent / "corpus" / "a.conllu").unlink()
     assert read(["b.conllu"], "--config", str(config_file)).files == ["./b.conllu"]
     with pytest.raises(ConfigError, match="no file in"):
@@ -106,12 +106,12 @@ def test_config_whose_own_files_are_missing_serves_other_files(read, config_file
         (["--config", "c.toml", "--format", "jsonl"], "--config says what --format, --feature and --option would say"),
     ],
 )
-def test_arguments_that_say_nothing_are_refused(read, argv, message):
+def test_dataset_is_refused_when_arguments_contradict_or_cannot_be_read(read, argv, message):
     with pytest.raises(CommandError, match=re.escape(message)):
         read(["a.jsonl"], *argv)
 
 
-def test_data_that_is_not_there_or_of_two_formats_is_refused(read):
+def test_dataset_is_refused_when_there_is_no_file_or_two_formats(read):
     with pytest.raises(NoDataError):
         read([], paths=("missing",))
     with pytest.raises(CommandError, match="no data is named"):

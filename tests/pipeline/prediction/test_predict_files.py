@@ -62,7 +62,7 @@ def _answer(tokens: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_every_record_gets_its_answer_in_the_order_of_reading(model: str, tmp_path: Path, shards: int) -> None:
+def test_predict_answers_every_record_in_the_order_of_reading(model: str, tmp_path: Path, shards: int) -> None:
     data = _write(tmp_path / "a.jsonl", SENTENCES)
     assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--shards", str(shards)]) == 0
     files = sorted((tmp_path / "out").iterdir())
@@ -71,7 +71,7 @@ def test_every_record_gets_its_answer_in_the_order_of_reading(model: str, tmp_pa
     assert lines == [{"tokens": tokens, **_answer(tokens)} for tokens in SENTENCES]
 
 
-def test_columns_are_read_again_and_leave_out_what_is_no_label(model: str, tmp_path: Path) -> None:
+def test_predict_writes_columns_that_can_be_read_again_without_ids_and_scores(model: str, tmp_path: Path) -> None:
     data = _write(tmp_path / "a.jsonl", [["ab", "ç d"], [], ["e"]])
     assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--to", "columns"]) == 0
     (file,) = (tmp_path / "out").iterdir()
@@ -80,7 +80,7 @@ def test_columns_are_read_again_and_leave_out_what_is_no_label(model: str, tmp_p
     )
 
 
-def test_tfrecords_hold_what_was_read_and_what_was_answered(model: str, tmp_path: Path) -> None:
+def test_predict_writes_tfrecords_of_features_and_answers(model: str, tmp_path: Path) -> None:
     data = _write(tmp_path / "a.jsonl", SENTENCES)
     assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out", "--to", "tfrecord"]) == 0
     (file,) = (tmp_path / "out").iterdir()
@@ -99,7 +99,7 @@ def test_tfrecords_hold_what_was_read_and_what_was_answered(model: str, tmp_path
     assert [each["parity"] for each in read] == [_answer(tokens)["parity"] for tokens in SENTENCES]
 
 
-def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(model: str, tmp_path: Path) -> None:
+def test_predict_joins_pieces_without_their_overlap_when_the_config_cuts_records(model: str, tmp_path: Path) -> None:
     config = _config(
         tmp_path,
         """
@@ -135,7 +135,7 @@ def test_a_config_gives_keys_and_pieces_are_whole_again_without_what_they_share(
 
 
 @pytest.mark.parametrize("form", ["jsonl", "columns"])
-def test_numbers_come_out_as_they_went_in(model: str, tmp_path: Path, form: str) -> None:
+def test_predict_writes_numbers_as_they_were_read(model: str, tmp_path: Path, form: str) -> None:
     config = _config(
         tmp_path,
         "",
@@ -160,7 +160,9 @@ def test_numbers_come_out_as_they_went_in(model: str, tmp_path: Path, form: str)
         assert [row[2] for row in rows] == ["0.7,_", "_,_", "-3.0,16777216.0"]
 
 
-def test_a_bad_record_is_left_out_and_told(model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_predict_leaves_a_bad_record_out_and_counts_it(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"]}\n{"tokens": 3}\n{"tokens": ["b"]}\n')
     assert main(["predict", model, "--json", "--input", f"{tmp_path}/a.jsonl", "--output", f"{tmp_path}/out"]) == 1
     report = json.loads(capfd.readouterr().out)
@@ -170,7 +172,7 @@ def test_a_bad_record_is_left_out_and_told(model: str, tmp_path: Path, capfd: py
     assert [json.loads(line)["tokens"] for line in Path(file).read_text().splitlines()] == [["a"], ["b"]]
 
 
-def test_compressed_files_of_several_splits_keep_their_names(model: str, tmp_path: Path) -> None:
+def test_predict_keeps_the_names_of_splits_when_files_are_compressed(model: str, tmp_path: Path) -> None:
     for split in ("train", "test"):
         with gzip.open(tmp_path / f"{split}.jsonl.gz", "wt") as file:
             file.write(json.dumps({"tokens": [split]}) + "\n")
@@ -190,7 +192,7 @@ def test_compressed_files_of_several_splits_keep_their_names(model: str, tmp_pat
         (["--input", "{data}", "--output", "{folder}/out", "--format", "csv"], "group_by: Field required"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_predict_says_in_one_line_when_it_cannot_be_done(
     model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     data = _write(tmp_path / "a.jsonl", SENTENCES[:2])
@@ -203,7 +205,9 @@ def test_what_cannot_be_done_is_one_line(
     assert "Traceback" not in err
 
 
-def test_a_model_that_does_not_answer_for_records_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_predict_names_the_model_when_it_does_not_answer_about_records(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     model = save(LengthModel(), tmp_path / "model")
     data = _write(tmp_path / "a.jsonl", SENTENCES[:2])
     assert main(["predict", model, "--input", data, "--output", f"{tmp_path}/out"]) == 2

@@ -8,7 +8,7 @@ from tfx_sequence.pipeline.prediction.saved_model import ModelError, find_model,
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 200))
-def test_groups_hold_each_sequence_once_and_stay_within_the_limit(lengths, max_steps):
+def test_group_by_length_takes_each_sequence_once_and_keeps_the_limit(lengths, max_steps):
     groups = list(group_by_length(lengths, max_steps))
     assert sorted(itertools.chain.from_iterable(groups)) == [i for i, length in enumerate(lengths) if length]
     for group in groups:
@@ -19,7 +19,7 @@ def test_groups_hold_each_sequence_once_and_stay_within_the_limit(lengths, max_s
     assert order == sorted(order)
 
 
-def test_groups_are_as_few_as_the_limit_allows_when_lengths_are_equal():
+def test_group_by_length_fills_batches_when_lengths_are_equal():
     assert [len(group) for group in group_by_length([5] * 7, 15)] == [3, 3, 1]
 
 

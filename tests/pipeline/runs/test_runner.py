@@ -1,6 +1,10 @@
+import logging
+
+import absl.logging
 import pytest
 from support import tiny_pipeline
 from tfx import v1 as tfx
+from tfx.orchestration.metadata import Metadata
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 
 from tfx_sequence.pipeline.runs import runner
@@ -37,8 +41,8 @@ class Recorder:
 
 @pytest.fixture
 def run(tmp_path):
-    def run(mode="", **options):
-        recorder = Recorder()
+    def run(mode="", recorder=None, **options):
+        recorder = recorder or Recorder()
         pipeline = tiny_pipeline.make_pipeline(tmp_path / "root", tmp_path / "serving", mode, **options)
         return runner.run(pipeline, recorder), recorder.events
 
@@ -84,6 +88,25 @@ def test_run_reuses_components_when_nothing_changed(run):
     ]
     for name in ("Read", "Judge"):
         assert second.components[name].outputs == first.components[name].outputs
+
+
+def test_run_holds_all_components_as_one_run(run, tmp_path):
+    run()
+    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(f"{tmp_path}/root/m.sqlite")
+    with Metadata(connection) as handle:
+        [context] = handle.store.get_contexts_by_type("pipeline_run")
+        assert len(handle.store.get_executions_by_context(context.id)) == 2
+
+
+def test_run_leaves_the_logger_of_absl_as_it_is(run):
+    before = absl.logging.get_verbosity(), list(logging.getLogger("absl").handlers)
+    seen = []
+    recorder = Recorder()
+    recorder.show_start = lambda component: seen.append(
+        (absl.logging.get_verbosity(), list(logging.getLogger("absl").handlers))
+    )
+    run(recorder=recorder)
+    assert seen == [before, before]
 
 
 def test_run_repeats_components_when_the_cache_is_off(run):

@@ -28,8 +28,10 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.pipeline.runs import runner
-from tfx_sequence.pipeline.runs.display import make_display
+from tfx_sequence.pipeline.runs.display import PlainDisplay
+from tfx_sequence.pipeline.runs.progress import TrainingProgress
 from tfx_sequence.pipeline.runs.run_summary import RunReport
+from tfx_sequence.schemas.contract import PROGRESS_LOGGER
 
 pytestmark = pytest.mark.slow
 
@@ -108,23 +110,33 @@ class Run(NamedTuple):
         return {self.result.components[name].status for name in components} == {"ran"}
 
 
-class _Log(logging.Handler):
-    """Keeps the loss of each of the trainer's epochs, and what is said."""
+class _LossDisplay(PlainDisplay):
+    """Keeps the loss of each of the trainer's epochs."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.eval_losses: list[float] = []
+
+    def show_start(self, component: str) -> None:
+        # The losses before are those of the Tuner.
+        if component == "SequenceTrainer":
+            self.eval_losses.clear()
+
+    def show_training(self, progress: TrainingProgress) -> None:
+        if "eval_loss" in progress:
+            self.eval_losses.append(progress["eval_loss"])
+
+
+class _WarmStartLog(logging.Handler):
+    """Keeps what is logged about a warm start."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.eval_losses: list[float] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        figures = getattr(record, "progress", None)
-        if record.name == "tfx_sequence.progress" and "Warm start" in record.getMessage():
-            self.said.append(record.getMessage())
-        elif record.getMessage() == "Component SequenceTrainer is running.":
-            # What came before are the Tuner's.
-            self.eval_losses.clear()
-        elif figures and "eval_loss" in figures:
-            self.eval_losses.append(figures["eval_loss"])
+        if "Warm start" in record.getMessage():
+            self.messages.append(record.getMessage())
 
 
 def _records(split: str, words: dict[str, str]) -> list[dict[str, list[str]]]:
@@ -154,17 +166,13 @@ def _config(folder: Path, text: str) -> Config:
 
 def _run(folder: Path, text: str) -> Run:
     config = _config(folder, text)
-    log = _Log()
-    loggers = [logging.getLogger(name) for name in ("tfx_sequence.progress", "absl")]
-    for logger in loggers:
-        logger.addHandler(log)
-        logger.setLevel(logging.INFO)
-    with make_display(io.StringIO()) as display:
-        result = runner.run(create_pipeline(config), display)
-    for logger in loggers:
-        logger.removeHandler(log)
+    display, log = _LossDisplay(), _WarmStartLog()
+    logger = logging.getLogger(PROGRESS_LOGGER)
+    logger.addHandler(log)
+    result = runner.run(create_pipeline(config), display)
+    logger.removeHandler(log)
     assert result.error is None, result.error
-    return Run(folder, result, RunReport(config, result), log.eval_losses, log.said)
+    return Run(folder, result, RunReport(config, result), display.eval_losses, log.messages)
 
 
 @pytest.fixture(scope="module")

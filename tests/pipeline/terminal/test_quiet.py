@@ -22,7 +22,7 @@ def make_noise():
 NOISE = {"python out", "python err", "descriptor out", "descriptor err", "c out", "child out", "child err"}
 
 
-def test_noise_goes_to_the_log_and_words_to_the_streams(tmp_path, capfd):
+def test_redirect_noise_sends_noise_to_the_log_and_messages_to_the_streams(tmp_path, capfd):
     log = tmp_path / "log"
     with redirect_noise(str(log)) as streams:
         make_noise()
@@ -36,7 +36,7 @@ def test_noise_goes_to_the_log_and_words_to_the_streams(tmp_path, capfd):
     assert err == "to the person\nafter all\n"
 
 
-def test_noise_leaves_things_as_they_were_when_the_block_raises(tmp_path, capfd):
+def test_redirect_noise_restores_the_streams_when_the_block_raises(tmp_path, capfd):
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
 
     def interrupted():
@@ -52,7 +52,7 @@ def test_noise_leaves_things_as_they_were_when_the_block_raises(tmp_path, capfd)
     assert (tmp_path / "log").read_text() == "hidden\n"
 
 
-def test_noise_is_appended_when_the_log_is_there(tmp_path):
+def test_redirect_noise_appends_when_the_log_is_there(tmp_path):
     log = tmp_path / "log"
     for word in ("one", "two"):
         with redirect_noise(str(log)):
@@ -60,7 +60,7 @@ def test_noise_is_appended_when_the_log_is_there(tmp_path):
     assert log.read_text() == "onetwo"
 
 
-def test_noise_writes_words_when_the_stream_cannot_encode_them(tmp_path, capfd, monkeypatch):
+def test_redirect_noise_escapes_characters_when_the_stream_cannot_encode_them(tmp_path, capfd, monkeypatch):
     class Ascii:
         encoding = "ascii"
 
