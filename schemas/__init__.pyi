@@ -1,4 +1,4 @@
-"""What a sequence dataset is: the typed spec, its schema, and records in and out of SequenceExamples."""
+"""Describes sequence datasets: a typed spec, its schema, records in and out of SequenceExamples, and record checks."""
 
 from .checks.findings import FindingCounts as FindingCounts
 from .checks.findings import FindingGroup as FindingGroup

@@ -47,10 +47,10 @@ BULK_INFERENCE = "bulk_inference"
 """As `serving_default`, in the shapes that stock BulkInferrer takes."""
 
 EVALUATION = "evaluation"
-"""What the metrics of an Evaluator are computed from."""
+"""Serialized records to the answers and labels that the metrics of an Evaluator are computed from."""
 
 SLICES = "slices"
-"""The values by which an Evaluator slices."""
+"""Serialized records to the values by which an Evaluator slices."""
 
 TRANSFORM_FEATURES = "transform_features"
 """Serialized records to transformed features, under the name that TFMA knows."""
@@ -70,7 +70,7 @@ PIECE = "@piece"
 """The position of a piece within its record, from 0."""
 
 OVERLAP = "@overlap"
-"""How many of a piece's first steps are also the last steps of the piece before it."""
+"""The number of steps that a piece begins with and that the piece before it ends with."""
 
 # Artifacts.
 
@@ -87,13 +87,13 @@ RECORDS_READ = "records_read"
 """A property of an Examples artifact, and a counter of Beam: accepted and rejected records together."""
 
 RECORDS_ACCEPTED = "records_accepted"
-"""The same of records that were written."""
+"""The same for records that were written."""
 
 RECORDS_REJECTED = "records_rejected"
-"""The same of records that were not what their spec or their format says."""
+"""The same for records that are not what their spec or their format says."""
 
 RECORDS_TRUNCATED = "records_truncated"
-"""The same of records that were cut to `max_length`; they are accepted ones."""
+"""The same for accepted records that were cut to `max_length`."""
 
 # Execution properties, and keys of `custom_config`.
 
@@ -101,13 +101,13 @@ SEQUENCE_SPEC = "sequence_spec"
 """A `SequenceSpec`, as JSON: of SequenceExampleGen and SequenceSchemaGen, and for a `preprocessing_fn`."""
 
 READ_CONFIG = "read_config"
-"""How SequenceExampleGen reads, as JSON."""
+"""SequenceExampleGen's settings for reading files, as JSON."""
 
 SPLIT_CONFIG = "split_config"
-"""How it divides records into splits, as JSON; none if the input has its splits already."""
+"""Its settings for dividing records into splits, as JSON; none if the input has its splits already."""
 
 WRITE_CONFIG = "write_config"
-"""How it writes records, as JSON."""
+"""Its settings for writing records, as JSON."""
 
 TRANSFORM_SETTINGS = "sequence_transform"
 """The settings of SequenceTransform, for its `preprocessing_fn`."""

@@ -25,7 +25,7 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Coverage(Frozen):
-    """How much of a vocabulary has a vector.
+    """The share of a vocabulary that has vectors.
 
     Attributes:
       vocabulary: The feature whose vocabulary the rows follow.

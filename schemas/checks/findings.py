@@ -1,4 +1,4 @@
-"""What record checks find, counted by feature and reason, with the first few records of each kind named."""
+"""The findings of record checks, counted by feature and reason, with the first few records of each kind named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ a line of an anomaly."""
 
 
 class Finding(NamedTuple):
-    """What one rule found in one feature of a batch of records.
+    """The records of a batch that break one rule in one feature.
 
     Attributes:
       reason: The rule's code.
@@ -47,7 +47,7 @@ class FindingGroup(Frozen):
 
 
 class FindingCounts(Frozen):
-    """What was found in some records. The counts of parts of a data set add up to the same sum in any order.
+    """The findings in some records, counted. Counts of parts of a data set add up to the same sum in any order.
 
     Attributes:
       records: The records that were checked.

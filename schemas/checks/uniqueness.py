@@ -29,7 +29,7 @@ class Use(NamedTuple):
 
 
 class KeyIndex:
-    """Where keys are used, in all splits.
+    """An index of the records that have each key, in all splits.
 
     It holds one place for each key, and a few for each split that uses the key again, so a key that all records have
     costs no more than another. The order in which uses are added changes nothing.
@@ -66,7 +66,7 @@ class KeyIndex:
 
 
 class _FewUses:
-    """How many records of one split have a key, and the first few of them."""
+    """The number of records of one split that have a key, and the first few of them."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -36,7 +36,7 @@ _SHOWN_FEATURES = 20
 
 
 class _Field(NamedTuple):
-    """How one feature is written.
+    """The way one feature is written.
 
     Attributes:
       name: The feature's name.

@@ -1,4 +1,4 @@
-"""Why a record is not accepted: a reason, a place, and a sentence for the person who has to fix the data.
+"""Rejects: why a record is not accepted, where it is, and a sentence for the person who has to fix the data.
 
 Whoever checks a record raises `BadRecordError` with a `Reject` inside. Whoever reads many records catches the error,
 adds the place with `Reject.at`, and goes on. The reject travels as data (pickle, JSON) until somebody reports it.
@@ -24,7 +24,7 @@ _EXCERPT_FEATURES = 50
 
 
 class Reason(str, enum.Enum):
-    """Why a record was not accepted. The values are stable, because artifacts hold them.
+    """A code for why a record was not accepted. The values are stable, because artifacts hold them.
 
     Rules of installed packages have reasons of their own, which are plain strings; see `ReasonCode`.
     """

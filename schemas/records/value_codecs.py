@@ -22,7 +22,7 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbrevi
 from tfx_sequence.schemas.spec import Feature
 
 NotFinite = Literal["reject", "keep"]
-"""What becomes of a record with a NaN or infinite float."""
+"""The treatment of a record with a NaN or infinite float."""
 
 Values: TypeAlias = Sequence[Any] | npt.NDArray[Any]
 """One value a step."""

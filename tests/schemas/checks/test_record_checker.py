@@ -64,18 +64,18 @@ LISTS = {
 }
 
 
-def found(tally):
+def found(counts):
     """What was found, as {(reason, feature): count}."""
-    return {(str(group.reason), group.feature): group.count for group in tally.groups}
+    return {(str(group.reason), group.feature): group.count for group in counts.groups}
 
 
-def messages(tally):
-    return [reject.message for group in tally.groups for reject in group.named]
+def messages(counts):
+    return [reject.message for group in counts.groups for reject in group.named]
 
 
 def test_clean_records_give_nothing(example):
-    tally = check([example(CONTEXT, LISTS)] * 3)
-    assert tally == FindingCounts(records=3)
+    counts = check([example(CONTEXT, LISTS)] * 3)
+    assert counts == FindingCounts(records=3)
 
 
 def with_lists(**changed):
@@ -163,9 +163,9 @@ def with_context(**changed):
 )
 def test_defect_is_found_and_named(example, record, reason, feature, message):
     clean = example(CONTEXT, LISTS)
-    tally = check([clean, example(*record), clean], file="data-0.gz", first=10)
-    assert found(tally) == {(reason, feature): 1}
-    (reject,) = tally.groups[0].named
+    counts = check([clean, example(*record), clean], file="data-0.gz", first=10)
+    assert found(counts) == {(reason, feature): 1}
+    (reject,) = counts.groups[0].named
     assert (str(reject.reason), reject.message, reject.file, reject.record) == (reason, message, "data-0.gz", 11)
     named = reject.key
     assert named == (None if record[0].get("id") is None else {"s1": "s1"}.get(record[0]["id"], "\\xff"))
@@ -182,14 +182,14 @@ def test_defect_is_found_and_named(example, record, reason, feature, message):
 )
 def test_length_out_of_bounds_is_found_in_the_record_as_a_whole(example, length, reason, message):
     lists = {**{name: [steps[0]] * length for name, steps in LISTS.items()}, "slot": ["O"] * length}
-    tally = check([example(CONTEXT, lists)])
-    assert found(tally) == {(reason, ""): 1}
-    assert messages(tally) == [message]
+    counts = check([example(CONTEXT, lists)])
+    assert found(counts) == {(reason, ""): 1}
+    assert messages(counts) == [message]
 
 
 def test_record_without_feature_lists_lacks_all_of_them(example):
-    tally = check([example(CONTEXT, {}), example(CONTEXT, LISTS)])
-    assert found(tally) == {("empty_sequence", ""): 1} | {("missing_feature", name): 1 for name in SPEC.sequence}
+    counts = check([example(CONTEXT, {}), example(CONTEXT, LISTS)])
+    assert found(counts) == {("empty_sequence", ""): 1} | {("missing_feature", name): 1 for name in SPEC.sequence}
 
 
 def test_feature_that_no_spec_names_is_not_judged(example):
@@ -199,38 +199,38 @@ def test_feature_that_no_spec_names_is_not_judged(example):
 @pytest.mark.parametrize("junk", [b"\x0a", b"\xff" * 9, b"not an example"])
 def test_record_that_cannot_be_decoded_is_named_and_its_neighbours_are_checked(example, junk):
     records = [example(CONTEXT, LISTS), junk, example(*with_lists(tags=["X"])), example(CONTEXT, LISTS)]
-    tally = check(records, file="f", first=100)
-    assert found(tally) == {("undecodable", ""): 1, ("unequal_lengths", "tags"): 1}
-    assert [(r.file, r.record) for group in tally.groups for r in group.named] == [("f", 101), ("f", 102)]
-    assert f"{len(junk)} bytes that are not a tf.train.SequenceExample" in messages(tally)
+    counts = check(records, file="f", first=100)
+    assert found(counts) == {("undecodable", ""): 1, ("unequal_lengths", "tags"): 1}
+    assert [(r.file, r.record) for group in counts.groups for r in group.named] == [("f", 101), ("f", 102)]
+    assert f"{len(junk)} bytes that are not a tf.train.SequenceExample" in messages(counts)
 
 
 def test_one_record_of_another_type_does_not_hide_the_rest(example):
     records = [example(CONTEXT, LISTS), example(*with_lists(ids=["1", "2"])), example(*with_lists(ids=[0, 1]))]
-    tally = check(records)
-    assert found(tally) == {("wrong_type", "ids"): 1, ("reserved_id", "ids"): 1}
-    assert {r.record: str(r.reason) for group in tally.groups for r in group.named} == {
+    counts = check(records)
+    assert found(counts) == {("wrong_type", "ids"): 1, ("reserved_id", "ids"): 1}
+    assert {r.record: str(r.reason) for group in counts.groups for r in group.named} == {
         1: "wrong_type",
         2: "reserved_id",
     }
 
 
 def test_types_mixed_within_a_record_are_named(example):
-    tally = check([example(*with_lists(ids=[1, "2"])), example(CONTEXT, LISTS)])
-    assert found(tally) == {("wrong_type", ""): 1}
-    assert messages(tally)[0].startswith("a feature mixes types: ")
+    counts = check([example(*with_lists(ids=[1, "2"])), example(CONTEXT, LISTS)])
+    assert found(counts) == {("wrong_type", ""): 1}
+    assert messages(counts)[0].startswith("a feature mixes types: ")
 
 
 def test_many_records_are_counted_and_the_first_named(example):
     bad = example(*with_lists(tags=["X"]))
-    tally = check([bad] * 50, file="f")
-    assert [(group.count, [reject.record for reject in group.named]) for group in tally.groups] == [
+    counts = check([bad] * 50, file="f")
+    assert [(group.count, [reject.record for reject in group.named]) for group in counts.groups] == [
         (50, [0, 1, 2, 3, 4])
     ]
-    assert len(tally.groups[0].named) == NAMED
+    assert len(counts.groups[0].named) == NAMED
 
 
-def test_tallies_add_up_in_any_order_and_grouping(example):
+def test_counts_add_up_in_any_order_and_grouping(example):
     records = [example(*with_lists(tags=["X"] * n)) for n in (1, 2, 3, 0, 1, 2, 3, 1, 3)]
     whole = check(records, file="f")
     singles = [check([record], "f", position) for position, record in enumerate(records)]
@@ -244,8 +244,8 @@ def test_key_of_several_features_is_joined(example):
     schema = text_format.Parse(text_format.MessageToString(make_schema()), schema_pb2.Schema())
     (weight,) = [proto for proto in schema.feature if proto.name == "weight"]
     weight.annotation.tag[:] = ["kind:float", "role:key"]
-    tally, keys, _ = RecordChecker(schema).check([example({"id": "s9", "weight": 0.5}, {**LISTS, "tags": ["X"]})])
-    assert tally.groups[0].named[0].key == "s9/0.5"
+    counts, keys, _ = RecordChecker(schema).check([example({"id": "s9", "weight": 0.5}, {**LISTS, "tags": ["X"]})])
+    assert counts.groups[0].named[0].key == "s9/0.5"
     assert keys == [("s9/0.5", 0)]
 
 
@@ -349,13 +349,13 @@ def test_findings_are_those_of_reading_record_by_record(example, records):
         ({n: v for n, v in context.items() if v is not None}, {n: v for n, v in lists.items() if v is not None})
         for context, lists in records
     ]
-    tally = check([example(*record) for record in kept])
+    counts = check([example(*record) for record in kept])
     expected = {}
     for position, record in enumerate(records):
         for reason, feature in expected_in(*record):
             expected.setdefault((reason, feature), []).append(position)
-    assert found(tally) == {key: len(positions) for key, positions in expected.items()}
-    named = {(str(group.reason), group.feature): [r.record for r in group.named] for group in tally.groups}
+    assert found(counts) == {key: len(positions) for key, positions in expected.items()}
+    named = {(str(group.reason), group.feature): [r.record for r in group.named] for group in counts.groups}
     assert named == {key: positions[:NAMED] for key, positions in expected.items()}
 
 
