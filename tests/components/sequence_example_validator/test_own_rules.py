@@ -7,7 +7,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from support.entry_points import install_entry_points
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.record_anomalies import add_records
+from tfx_sequence.components.sequence_example_validator.record_anomalies import add_record_anomalies
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.severity import check_severities
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -49,7 +49,7 @@ def test_finding_is_an_anomaly_of_the_severity_that_is_given(check, severities, 
     check_severities(severities)
     anomalies = anomalies_pb2.Anomalies()
     found = check(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner")
-    add_records(anomalies, found, SPEC, severities)
+    add_record_anomalies(anomalies, found, SPEC, severities)
     infos = anomalies.anomaly_info.values()
     assert [(info.path.step[-1], info.severity, info.short_description) for info in infos] == expected
     assert all("record 1 of data: `tokens` has 2 URLs" in info.description for info in infos)
