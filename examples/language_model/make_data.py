@@ -1,4 +1,4 @@
-"""Text for a language model: the help that Python has on its own language, split into lines.
+"""Makes data for a language model: the help that Python has on its own language, split into lines.
 
     python make_data.py              # writes data/text.txt beside this file
     python make_data.py book.txt     # the same from a text of yours

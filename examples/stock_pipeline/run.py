@@ -2,8 +2,8 @@
 
     python examples/stock_pipeline/run.py sequence_schema_gen
 
-Each of the files `sequence_*.py` is a pipeline in which that one component is of tfx-sequence, and all else is stock's
-or, in user_code.py, the user's.
+Each of the files `sequence_*.py` is a pipeline with one component of tfx-sequence. All other components are stock TFX's,
+and the functions in user_code.py are the user's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfx import v1 as tfx
 
 
 def pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
-    """The pipeline of a file, on data that is made if it is not there."""
+    """Returns the pipeline of a file, on data that is made if it is not there."""
     data = folder / "data"
     if not data.exists():
         stock.make_data(data)

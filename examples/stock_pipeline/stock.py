@@ -1,4 +1,4 @@
-"""The stock components that the pipelines here have in common, and the data that they read."""
+"""Makes the stock components that the pipelines here have in common, and the data that they read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _sequence_example(record: dict[str, list[str]]) -> bytes:
 
 
 def splits(ending: str) -> tfx.proto.Input:
-    """The file of each split."""
+    """Returns the input of an ExampleGen: one file for each split."""
     split = tfx.proto.Input.Split
     return tfx.proto.Input(splits=[split(name=name, pattern=f"{name}.{ending}") for name in SENTENCES])
 

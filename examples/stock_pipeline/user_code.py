@@ -1,7 +1,7 @@
-"""What a user of stock TFX has already: a preprocessing_fn and a run_fn, which know nothing of tfx-sequence.
+"""The code of a user of stock TFX: a preprocessing_fn and a run_fn, which know nothing of tfx-sequence.
 
-The model says a tag for each word by itself. It stands for any: what matters is that it reads ragged tensors, as
-TFX reads SequenceExamples, and that nothing in it had to change.
+The model predicts the tag of each word from that word alone. It stands for any model: what matters is that it reads
+ragged tensors, as TFX reads SequenceExamples, and that nothing in it had to change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Made-up strokes of a pen: each a sequence of points of unequal length, and the shape that it draws.
+"""Makes up strokes of a pen: sequences of points, of unequal length, each with the shape that it draws.
 
     python make_data.py        # writes data/train.jsonl, data/eval.jsonl and data/test.jsonl beside this file
 

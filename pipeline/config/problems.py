@@ -1,4 +1,4 @@
-"""Says what is wrong with a config in the words of the file: keys as TOML writes them, not paths of Python."""
+"""Describes the problems of a config in the words of the file: keys as TOML writes them, not paths of Python."""
 
 from __future__ import annotations
 

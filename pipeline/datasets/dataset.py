@@ -67,7 +67,7 @@ def train_first(item: tuple[str, Any]) -> tuple[bool, str]:
 
 
 def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: SequenceSpec | None = None) -> Dataset:
-    """Reads what the arguments say about data, without opening the data.
+    """Returns the data set that the arguments describe; the data itself is not opened.
 
     Args:
       arguments: Parsed arguments, with those of `add_data_arguments`.

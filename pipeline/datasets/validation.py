@@ -101,7 +101,7 @@ def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: M
 def _add_reading_anomalies(
     report: DataReport, records: RecordFiles, severities: Mapping[str, str], fail_on: FailOn
 ) -> DataReport:
-    """Puts what was wrong in reading before what is wrong with the records that could be read."""
+    """Returns the report with the anomalies of reading before those of the records that could be read."""
     anomalies = [*_report_rejects(records.counts, severities), *_report_left_out(records.left_out)]
     failures = []
     for anomaly in anomalies:

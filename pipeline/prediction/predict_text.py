@@ -18,7 +18,7 @@ CHUNK_SIZE = 4096
 """Sentences that are read before they are labelled together: enough to fill batches of like length."""
 
 MODEL_FAILED = 1
-"""The exit code if the model itself fails, and not what it is asked."""
+"""The exit code if the model itself fails, although the text is all right."""
 
 
 class TextError(ValueError):

@@ -1,4 +1,4 @@
-"""Reads back from ML Metadata how the components of one run ended and what they made."""
+"""Reads from ML Metadata how the components of one run ended, and the artifacts that they made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's own code: how records become numbers, and what network reads them. `pipeline.toml` names both."""
+"""The project's own code: the preprocessing and the network. `pipeline.toml` names both functions."""
 
 import tensorflow as tf
 
@@ -7,11 +7,11 @@ from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceModel,
 
 
 def preprocessing_fn(inputs, custom_config):
-    """What the config says, and one more feature: how long each word is.
+    """Returns the features that the config asks for, and one more: the size of each word.
 
     Args:
       inputs: Feature name to tensor: `[B, (T), (1)]` for a sequence feature, `[B]` for a context feature.
-      custom_config: What the pipeline hands over; the default, called below, makes ids from 1 of strings.
+      custom_config: The settings of the config, for the default preprocessing_fn that is called below.
 
     Returns:
       Feature name to tensor: `[B, (T)]`, or `[B]`.
@@ -22,10 +22,10 @@ def preprocessing_fn(inputs, custom_config):
 
 
 def word_size(words: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Characters of each word, `[B, (T)]` float32, as a number near 1."""
+    """Returns the number of characters of each word, scaled to be near 1: `[B, (T)]` float32."""
     return words.with_flat_values(tf.cast(tf.strings.length(words.flat_values, unit="UTF8_CHAR"), tf.float32) / 8)
 
 
 def model_fn(task: SequenceTask, config: ModelConfig) -> SequenceModel:
-    """The network. Put a keras.Model of your own here, with an attribute `heads`: a Head for each label."""
+    """Returns the network. Put a keras.Model of your own here, with an attribute `heads`: a Head for each label."""
     return SequenceModel(task, config)
