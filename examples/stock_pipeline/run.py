@@ -2,8 +2,8 @@
 
     python examples/stock_pipeline/run.py sequence_schema_gen
 
-Each of the files `sequence_*.py` is a pipeline with one component of tfx-sequence. All other components are stock TFX's,
-and the functions in user_code.py are the user's.
+Each of the files `sequence_*.py` is a pipeline with one component of tfx-sequence. All others are stock TFX's, and the
+functions in user_code.py are the user's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import stock
 from tfx import v1 as tfx
 
 
-def pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
+def make_pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
     """Returns the pipeline of a file, on data that is made if it is not there."""
     data = folder / "data"
     if not data.exists():
@@ -27,7 +27,7 @@ def pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(folder / "metadata.sqlite")
         ),
-        components=importlib.import_module(name).components(str(data), str(folder / "serving" / name)),
+        components=importlib.import_module(name).make_components(str(data), str(folder / "serving" / name)),
         # What the pipelines have in common runs once.
         enable_cache=True,
         beam_pipeline_args=[
@@ -40,7 +40,7 @@ def pipeline(name: str, folder: pathlib.Path) -> tfx.dsl.Pipeline:
 
 def run(name: str, folder: pathlib.Path) -> pathlib.Path:
     """Runs a pipeline in a folder. Returns the folder of the model that it pushed."""
-    tfx.orchestration.LocalDagRunner().run(pipeline(name, folder))
+    tfx.orchestration.LocalDagRunner().run(make_pipeline(name, folder))
     return max((folder / "serving" / name).iterdir(), key=lambda version: int(version.name))
 
 

@@ -12,12 +12,12 @@ from tfx import v1 as tfx
 from tfx_sequence.components.sequence_example_validator import SequenceExampleValidator
 
 
-def components(data: str, serving: str) -> list:
-    """The nodes of the pipeline."""
-    example_gen = stock.import_example_gen(data)
+def make_components(data: str, serving: str) -> list:
+    """Returns the components of the pipeline, in order."""
+    example_gen = stock.make_example_gen(data)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = stock.import_schema_gen()
+    schema_gen = stock.make_schema_gen()
     schema = schema_gen.outputs["schema"]
     validator = SequenceExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema, examples=examples
@@ -27,6 +27,6 @@ def components(data: str, serving: str) -> list:
     )
     # Its verdict is for what comes after it, though nothing reads its output.
     transform.add_upstream_node(validator)
-    trainer = stock.trainer(transform)
-    pusher = stock.pusher(trainer, serving)
+    trainer = stock.make_trainer(transform)
+    pusher = stock.make_pusher(trainer, serving)
     return [example_gen, statistics_gen, schema_gen, validator, transform, trainer, pusher]

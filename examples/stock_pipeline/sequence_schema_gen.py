@@ -8,9 +8,9 @@ from tfx import v1 as tfx
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 
 
-def components(data: str, serving: str) -> list:
-    """The nodes of the pipeline."""
-    example_gen = stock.import_example_gen(data)
+def make_components(data: str, serving: str) -> list:
+    """Returns the components of the pipeline, in order."""
+    example_gen = stock.make_example_gen(data)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -20,6 +20,6 @@ def components(data: str, serving: str) -> list:
     transform = tfx.components.Transform(
         examples=examples, schema=schema, preprocessing_fn="user_code.preprocessing_fn"
     )
-    trainer = stock.trainer(transform)
-    pusher = stock.pusher(trainer, serving)
+    trainer = stock.make_trainer(transform)
+    pusher = stock.make_pusher(trainer, serving)
     return [example_gen, statistics_gen, schema_gen, validator, transform, trainer, pusher]

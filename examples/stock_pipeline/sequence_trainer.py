@@ -11,11 +11,11 @@ from tfx import v1 as tfx
 from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTrainer, TrainingConfig
 
 
-def components(data: str, serving: str) -> list:
-    """The nodes of the pipeline."""
-    example_gen = stock.import_example_gen(data)
+def make_components(data: str, serving: str) -> list:
+    """Returns the components of the pipeline, in order."""
+    example_gen = stock.make_example_gen(data)
     examples = example_gen.outputs["examples"]
-    schema_gen = stock.import_schema_gen()
+    schema_gen = stock.make_schema_gen()
     transform = tfx.components.Transform(
         examples=examples, schema=schema_gen.outputs["schema"], preprocessing_fn="user_code.preprocessing_fn"
     )
@@ -26,5 +26,5 @@ def components(data: str, serving: str) -> list:
         model=ModelConfig(units=16, embedding_dim=16),
         training=TrainingConfig(epochs=2, batch_tokens=128),
     )
-    pusher = stock.pusher(trainer, serving)
+    pusher = stock.make_pusher(trainer, serving)
     return [example_gen, schema_gen, transform, trainer, pusher]

@@ -11,15 +11,15 @@ import stock
 from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
 
 
-def components(data: str, serving: str) -> list:
-    """The nodes of the pipeline."""
-    example_gen = stock.import_example_gen(data)
-    schema_gen = stock.import_schema_gen()
+def make_components(data: str, serving: str) -> list:
+    """Returns the components of the pipeline, in order."""
+    example_gen = stock.make_example_gen(data)
+    schema_gen = stock.make_schema_gen()
     transform = SequenceTransform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         transform={"words": VocabularyConfig(lowercase=True)},
     )
-    trainer = stock.trainer(transform)
-    pusher = stock.pusher(trainer, serving)
+    trainer = stock.make_trainer(transform)
+    pusher = stock.make_pusher(trainer, serving)
     return [example_gen, schema_gen, transform, trainer, pusher]

@@ -23,10 +23,10 @@ def make_data(folder: pathlib.Path) -> None:
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         with tf.io.TFRecordWriter(str(folder / f"{split}.gz"), "GZIP") as writer:
             for record in records:
-                writer.write(_sequence_example(record))
+                writer.write(_encode(record))
 
 
-def _sequence_example(record: dict[str, list[str]]) -> bytes:
+def _encode(record: dict[str, list[str]]) -> bytes:
     example = tf.train.SequenceExample()
     for name, values in record.items():
         for value in values:
@@ -34,27 +34,27 @@ def _sequence_example(record: dict[str, list[str]]) -> bytes:
     return example.SerializeToString()
 
 
-def splits(ending: str) -> tfx.proto.Input:
+def make_input(ending: str) -> tfx.proto.Input:
     """Returns the input of an ExampleGen: one file for each split."""
     split = tfx.proto.Input.Split
     return tfx.proto.Input(splits=[split(name=name, pattern=f"{name}.{ending}") for name in SENTENCES])
 
 
-def import_example_gen(data: str) -> tfx.components.ImportExampleGen:
+def make_example_gen(data: str) -> tfx.components.ImportExampleGen:
     """Reads SequenceExamples."""
     return tfx.components.ImportExampleGen(
         input_base=data,
-        input_config=splits("gz"),
+        input_config=make_input("gz"),
         payload_format=tfx.proto.PayloadFormat.FORMAT_TF_SEQUENCE_EXAMPLE,
     )
 
 
-def import_schema_gen() -> tfx.components.ImportSchemaGen:
+def make_schema_gen() -> tfx.components.ImportSchemaGen:
     """A schema that a person wrote: stock's SchemaGen writes none that Transform can read sequences by."""
     return tfx.components.ImportSchemaGen(schema_file=str(pathlib.Path(__file__).with_name("schema.pbtxt")))
 
 
-def trainer(transform: tfx.components.Transform) -> tfx.components.Trainer:
+def make_trainer(transform: tfx.components.Transform) -> tfx.components.Trainer:
     """Trains as the user's run_fn says."""
     return tfx.components.Trainer(
         run_fn="user_code.run_fn",
@@ -65,7 +65,7 @@ def trainer(transform: tfx.components.Transform) -> tfx.components.Trainer:
     )
 
 
-def pusher(trained: tfx.components.Trainer, serving: str) -> tfx.components.Pusher:
+def make_pusher(trained: tfx.components.Trainer, serving: str) -> tfx.components.Pusher:
     """Pushes every model."""
     filesystem = tfx.proto.PushDestination.Filesystem(base_directory=serving)
     return tfx.components.Pusher(

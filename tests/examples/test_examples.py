@@ -162,7 +162,7 @@ def stock(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_stock_pipeline_has_one_component_of_ours(stock: Any, name: str) -> None:
     # tests/pipeline/test_plugging_in.py runs such pipelines, each of them up to a pushed model.
     module, folder = stock
-    nodes = module.pipeline(name, folder).components
+    nodes = module.make_pipeline(name, folder).components
     ours = [node.id for node in nodes if type(node).__module__.startswith("tfx_sequence.")]
     assert ours == ["".join(map(str.title, name.split("_")))]
     assert nodes[-1].id == "Pusher"
