@@ -48,7 +48,7 @@ def test_stock_trainer_trains_on_transformed_examples(transformed, tmp_path):
 
 def test_run_fn_of_the_docs_trains_on_padded_batches(transformed, tmp_path, root, monkeypatch):
     page = (root / "docs" / "toolkit.md").read_text(encoding="utf-8")
-    _, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    *_, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "toolkit_run_fn.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     model = tf.saved_model.load(str(train(transformed, "toolkit_run_fn.run_fn", tmp_path)))

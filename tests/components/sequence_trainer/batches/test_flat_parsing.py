@@ -1,4 +1,4 @@
-"""Serialized tf.Examples, as stock Transform writes them, to tensors."""
+"""Parsing of tf.Examples, as stock Transform writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids from 1, of ids from 0."""
+"""Conversion of ids that are stored from 0 to ids from 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serialized SequenceExamples to tensors."""
+"""Parsing of SequenceExamples."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which records go into which batch."""
+"""Plans of batches: every record once, within the budget, with little padding."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Padded batches of records of like length."""
+"""Padded batches of a dataset: their content, their order, and the limit of memory."""
 
 import numpy as np
 import pytest

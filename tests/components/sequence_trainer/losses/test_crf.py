@@ -1,4 +1,4 @@
-"""The CRF against all label sequences, one by one."""
+"""Checks the CRF against an enumeration of all label sequences."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""CTC against all step sequences, one by one."""
+"""Checks CTC against an enumeration of all step sequences."""
 
 import itertools
 import math

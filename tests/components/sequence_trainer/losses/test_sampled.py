@@ -1,4 +1,4 @@
-"""The sampled softmax: against loops and enumeration of all draws; what training with it comes to."""
+"""Checks the sampled softmax against loops, against an enumeration of all draws, and by training with it."""
 
 from __future__ import annotations
 

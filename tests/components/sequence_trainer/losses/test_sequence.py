@@ -1,4 +1,4 @@
-"""Losses against plain loops over unpadded sequences."""
+"""Checks losses against plain loops over unpadded sequences."""
 
 import math
 

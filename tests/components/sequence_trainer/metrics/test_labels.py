@@ -1,4 +1,4 @@
-"""Metrics against plain loops over unpadded sequences, however they are batched."""
+"""Checks metrics, however data is batched, against plain loops over unpadded sequences."""
 
 import math
 

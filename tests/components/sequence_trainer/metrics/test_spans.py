@@ -1,4 +1,4 @@
-"""Spans, and span F1 against seqeval."""
+"""Checks spans and span F1 against seqeval."""
 
 import warnings
 
