@@ -10,7 +10,7 @@ from tfx_sequence.schemas.spec import Frozen
 
 
 class SplitConfig(Frozen):
-    """How the records of one input are divided over output splits.
+    """Settings that divide the records of one input over output splits.
 
     Attributes:
       shares: Split name to the number of buckets that it gets, in order: `{"train": 8, "eval": 1, "test": 1}`.
@@ -32,7 +32,7 @@ class SplitConfig(Frozen):
     features: tuple[str, ...] = ()
 
     @pydantic.model_validator(mode="after")
-    def _check(self) -> SplitConfig:
+    def _check_shares_and_features(self) -> SplitConfig:
         if not self.shares:
             raise ValueError("`shares` is empty: name at least one split")
         if self.features and self.by == "index":
@@ -48,7 +48,7 @@ class SplitConfig(Frozen):
 
 
 class ReadConfig(Frozen):
-    """How the files are read.
+    """Settings for reading files.
 
     Attributes:
       format: The reader: `columns`, `conllu`, `csv`, `json`, `jsonl`, `npz`, `parallel`, `parquet`, `sequence_example`,
@@ -78,7 +78,7 @@ class ReadConfig(Frozen):
     overlap: Annotated[int, pydantic.Field(ge=0)] = 0
 
     @pydantic.model_validator(mode="after")
-    def _check(self) -> ReadConfig:
+    def _check_long_records(self) -> ReadConfig:
         if self.max_length is None and self.on_long in ("truncate", "split"):
             raise ValueError(f"on_long = {self.on_long!r} needs `max_length`")
         if self.overlap and self.on_long != "split":
@@ -91,7 +91,7 @@ class ReadConfig(Frozen):
 
 
 class WriteConfig(Frozen):
-    """How the records are written.
+    """Settings for writing records.
 
     Attributes:
       num_shards: The number of files of each split.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -130,7 +130,7 @@ def _read(reader: FileReader, path: str) -> Iterator[Any]:
     if reader.grouping is None:
         yield from reader.read_records(path)
         return
-    groups: dict[bytes, list[Row]] = {}
+    groups: dict[bytes, list[FileRow]] = {}
     for row in reader.read_rows(path, 0):
         if isinstance(row, Reject):
             yield row

@@ -25,7 +25,7 @@ RUNS = "runs"
 
 
 class ResultCollector:
-    """Collects the results of one file, or of some groups of rows.
+    """The results of reading one file, or some groups of rows, on their way to runs and counts.
 
     Args:
       request: The settings.

@@ -18,7 +18,7 @@ from tfx_sequence.schemas.records.tfrecords import unframe
 
 
 class DivideStratum(beam.DoFn):
-    """Takes the runs of one stratum. Gives runs of splits, tagged `RUNS`, and counts of what is in each split."""
+    """The stage from the runs of one stratum to runs of splits, tagged `RUNS`, and counts of each split."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request

@@ -9,7 +9,7 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord, RecordEncoder
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, make_reader
 from tfx_sequence.schemas.records.examples import Record
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class FileReader:
-    """Reads files of one format, the same way whatever the format is.
+    """A reader of files that gives each its checks and rejects, the same way whatever the format is.
 
     Args:
       spec: The features of what is written.
@@ -29,7 +29,7 @@ class FileReader:
       ValueError: if the settings do not fit each other.
 
     Attributes:
-      record_encoder: Checks and encodes the records.
+      record_encoder: The encoder of the records.
       grouping: In long form, the way in which rows become records; else None.
     """
 
@@ -43,13 +43,19 @@ class FileReader:
 
         A file without a record yields one reject, so that it does not go unnoticed.
         """
-        return self._read(path, lambda position, _, content: self.record_encoder.encode(content, path, position))
+        return self._convert_items(
+            path, lambda position, _, content: self.record_encoder.encode(content, path, position)
+        )
 
-    def read_rows(self, path: str, file: int) -> Iterator[Row | Reject]:
+    def read_rows(self, path: str, file: int) -> Iterator[FileRow | Reject]:
         """Yields the rows of a file in long form. `file` is the file's number in the order of reading."""
-        return self._read(path, lambda position, line, content: Row(file, position, line, cast(Record, content)))
+        return self._convert_items(
+            path, lambda position, line, content: FileRow(file, position, line, cast(Record, content))
+        )
 
-    def _read(self, path: str, convert: Callable[[int, int | None, Record | bytes], _T]) -> Iterator[_T | Reject]:
+    def _convert_items(
+        self, path: str, convert: Callable[[int, int | None, Record | bytes], _T]
+    ) -> Iterator[_T | Reject]:
         """Yields every item of a file converted; `convert` takes its position, its line and its content."""
         if not self._reader.takes(path):
             return

@@ -63,7 +63,7 @@ def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pi
     # A pipeline returns nothing, so it leaves the counts in a file.
     counts_file = file_system.join(request.staging, "counts.json")
     with make_pipeline() as pipeline:
-        read_counts, runs = _read(pipeline, request)
+        read_counts, runs = _add_read_stages(pipeline, request)
         _ = read_counts | "WriteCounts" >> beam.Map(
             lambda total: file_system.write_text(counts_file, total.model_dump_json())
         )
@@ -77,7 +77,7 @@ def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pi
     return ReadCounts.model_validate_json(file_system.read_text(counts_file))
 
 
-def _read(pipeline: beam.Pipeline, request: IngestionRequest) -> tuple[beam.PCollection, beam.PCollection]:
+def _add_read_stages(pipeline: beam.Pipeline, request: IngestionRequest) -> tuple[beam.PCollection, beam.PCollection]:
     """Adds the stages that read. Returns the counts of all records, and their runs by group of shards."""
     files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
     is_long_form = FileReader(request.spec, request.read).grouping is not None

@@ -24,11 +24,11 @@ _MARK_KINDS: dict[str, Kind] = {PARENT: "token", PIECE: "integer", OVERLAP: "int
 
 
 class RecordCutter:
-    """Cuts long records, and fills the features that mark pieces.
+    """A cutter of long records, which also fills the features that mark pieces.
 
     Args:
       spec: The features of what is written.
-      config: What is to become of long records.
+      config: How long records are treated.
 
     Raises:
       ValueError: if the spec's features that mark pieces are not what they must be.
@@ -42,18 +42,18 @@ class RecordCutter:
         self._config = config
         self._marks = {name: spec.source(name) for name in spec.features if spec.source(name).startswith(SOURCE_SIGN)}
         self._check_marks(spec)
-        if self._cuts and spec.max_length is not None and spec.max_length < (config.max_length or 0):
+        if self._may_cut and spec.max_length is not None and spec.max_length < (config.max_length or 0):
             raise ValueError(
                 f"`max_length` is {config.max_length}, so pieces are longer than the spec's own `max_length`, which is "
                 f"{spec.max_length}"
             )
         features = {name: feature for name, feature in spec.features.items() if name not in self._marks}
-        max_length = None if self._cuts else spec.max_length
+        max_length = None if self._may_cut else spec.max_length
         self.input_spec = spec.model_copy(update={"features": features, "max_length": max_length})
         self._sequence = tuple(spec.sequence)
 
     @property
-    def _cuts(self) -> bool:
+    def _may_cut(self) -> bool:
         return self._config.on_long in ("truncate", "split")
 
     def is_whole(self, record: Record) -> bool:
@@ -74,7 +74,7 @@ class RecordCutter:
         length = len(record[self._sequence[0]])
         limit = self._config.max_length
         size = min(length, limit) if limit is not None and self._config.on_long != "keep" else length
-        if size < length and not self._cuts:
+        if size < length and not self._may_cut:
             raise bad_record(Reason.TOO_LONG, f"the sequence has {length} steps, expected at most {size}, `max_length`")
         overlap = self._config.overlap
         # A record that is no longer than the overlap, an empty one too, is one piece; and a stride is at least a step.

@@ -50,7 +50,7 @@ class RecordPlace(NamedTuple):
 
 
 class RecordPlacer:
-    """Gives records their places.
+    """The choice of places for records, by one configuration of splits and shards.
 
     Args:
       spec: The features of a record, before it is cut.

@@ -22,7 +22,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.placement import Rec
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Run, RunWriter, SortGroup, merge_runs
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Grouping, Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow, Grouping
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject, clip
 from tfx_sequence.schemas.records.tfrecords import frame, unframe
@@ -36,7 +36,7 @@ _EXCERPT_ROWS = 5
 
 
 class ReadFile(beam.DoFn):
-    """Takes numbered files. Gives the counts of each and, tagged `RUNS`, its records as `(group, run)`."""
+    """The stage from numbered files to the counts of each and, tagged `RUNS`, its records as `(group, run)`."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
@@ -60,7 +60,7 @@ class ReadFile(beam.DoFn):
 
 
 class ReadRows(beam.DoFn):
-    """Takes numbered files. Gives counts of the bad rows of each and, tagged `RUNS`, the others sorted by group."""
+    """The stage from numbered files to counts of the bad rows of each and, tagged `RUNS`, the others by group."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
@@ -90,7 +90,7 @@ class ReadRows(beam.DoFn):
 
 
 class MakeRecords(beam.DoFn):
-    """Takes the runs of one part of the rows. Gives what `ReadFile` gives."""
+    """The stage from the runs of one part of the rows to records, given as `ReadFile` gives them."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
@@ -110,7 +110,7 @@ class MakeRecords(beam.DoFn):
         # Rows are sorted by the key of their group, so those of a group follow one another.
         keyed_rows = merge_runs(runs, self._request.staging)
         for _, group in itertools.groupby(keyed_rows, key=operator.itemgetter(0)):
-            rows = [Row.from_bytes(unframe(framed)) for _, framed in group]
+            rows = [FileRow.from_bytes(unframe(framed)) for _, framed in group]
             rows.sort(key=lambda row: (row.file, row.position))
             result = self._encode_group(rows)
             if isinstance(result, Reject):
@@ -121,7 +121,7 @@ class MakeRecords(beam.DoFn):
                 break
         yield from collector.finish()
 
-    def _encode_group(self, rows: list[Row]) -> EncodedRecord | Reject:
+    def _encode_group(self, rows: list[FileRow]) -> EncodedRecord | Reject:
         """Returns the record of a group, whose rows are in the order of reading, or why there is none."""
         try:
             record = self._grouping.make_record(rows)
@@ -129,7 +129,7 @@ class MakeRecords(beam.DoFn):
         except BadRecordError as error:
             return self._blame_row(error.reject, rows)
 
-    def _blame_row(self, reject: Reject, rows: list[Row]) -> Reject:
+    def _blame_row(self, reject: Reject, rows: list[FileRow]) -> Reject:
         """Returns what is wrong with the first bad row in the order of reading.
 
         If each row is good by itself, returns what is wrong with the group, at the place of its first row.
@@ -142,16 +142,16 @@ class MakeRecords(beam.DoFn):
                 return self._place_reject(error.reject, row, [row])
         return self._place_reject(reject, rows[0], rows[:_EXCERPT_ROWS])
 
-    def _place_reject(self, reject: Reject, row: Row, shown: list[Row]) -> Reject:
+    def _place_reject(self, reject: Reject, row: FileRow, shown: list[FileRow]) -> Reject:
         # Cells as they are in the file say more than the record that the encoder shows.
         excerpt = clip("\n".join(str(dict(row.cells)) for row in shown))
         placed = reject.model_copy(update={"line": row.line, "row": row.position, "excerpt": excerpt})
         return placed.at(file=self._find_path(row), key=self._grouping.format_key(row.cells))
 
-    def _find_path(self, row: Row) -> str:
+    def _find_path(self, row: FileRow) -> str:
         return self._request.files[row.file].path
 
-    def _describe_place(self, row: Row, seen_from: Row) -> str:
+    def _describe_place(self, row: FileRow, seen_from: FileRow) -> str:
         """Returns the place of a row, for a message about another row; it names the file if that is another one."""
         place = f"row {row.position}" if row.line is None else f"line {row.line}"
         return place if row.file == seen_from.file else f"{place} of {self._find_path(row)}"

@@ -31,11 +31,11 @@ class EncodedRecord(NamedTuple):
 
 
 class RecordEncoder:
-    """Checks and encodes records.
+    """An encoder of records, which checks them and cuts those that are too long.
 
     Args:
       spec: The features of what is written.
-      config: What is to become of long records, and of floats that are not finite.
+      config: How long records, and floats that are not finite, are treated.
 
     Raises:
       ValueError: if the spec and the settings do not fit each other.

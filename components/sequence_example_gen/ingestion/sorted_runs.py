@@ -53,7 +53,7 @@ class Run(NamedTuple):
 
 
 class RunWriter:
-    """Collects records, sorts them, and writes them to a new file whenever there are many.
+    """A buffer of records, which are sorted and written to a new file whenever there are many.
 
     Args:
       staging: The folder to write to.

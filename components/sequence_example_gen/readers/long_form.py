@@ -35,7 +35,7 @@ _Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(list_columns)]
 
 
 class GroupOptions(Frozen):
-    """How rows become records; the options of the readers of long form. One column may stand for a list of one.
+    """The options of long form, which say how rows become records. One column may stand for a list of one.
 
     Attributes:
       group_by: The columns that are the same in all rows of a record, and not in two records.
@@ -49,7 +49,7 @@ class GroupOptions(Frozen):
     vectors: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
 
 
-class Row(NamedTuple):
+class FileRow(NamedTuple):
     """One row of a file in long form.
 
     Attributes:
@@ -69,13 +69,13 @@ class Row(NamedTuple):
         return json.dumps(self).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Row:
+    def from_bytes(cls, data: bytes) -> FileRow:
         """Reads what `to_bytes` wrote."""
         return cls(*json.loads(data))
 
 
 class Grouping:
-    """Makes records of rows.
+    """The way in which rows become records.
 
     Args:
       spec: The features of a record.
@@ -111,7 +111,7 @@ class Grouping:
         """Returns the group of a row, for a person."""
         return "/".join(str(cells[column]) for column in self._options.group_by)
 
-    def make_record(self, rows: Iterable[Row]) -> dict[str, Any]:
+    def make_record(self, rows: Iterable[FileRow]) -> dict[str, Any]:
         """Makes the record of all rows of a group.
 
         Raises:
@@ -124,7 +124,7 @@ class Grouping:
         sequence = {name: [self._parse_step(name, row) for row in ordered] for name in self._spec.sequence}
         return context | sequence
 
-    def check_same_context(self, first: Row, row: Row, place: str = "another row of the group") -> None:
+    def check_same_context(self, first: FileRow, row: FileRow, place: str = "another row of the group") -> None:
         """Checks that a row has the context features of another one, which stands at `place`.
 
         Raises:
@@ -143,19 +143,19 @@ class Grouping:
                 )
                 raise bad_record(Reason.INCONSISTENT, message)
 
-    def _order_rows(self, rows: list[Row]) -> list[Row]:
+    def _order_rows(self, rows: list[FileRow]) -> list[FileRow]:
         """Returns rows by their `order_by` columns; rows that are equal in them keep their order."""
         columns = [_make_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
         keys = list(zip(*columns, strict=True)) or [()] * len(rows)
         return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
-    def _normalize_context(self, name: str, row: Row) -> list[Any]:
+    def _normalize_context(self, name: str, row: FileRow) -> list[Any]:
         """Returns the cells of a feature, with None for one that is empty, however it says so."""
         empty = {""} if self._spec.features[name].dtype == "string" else MISSING
         cells = (row.cells[column] for column in self._columns[name])
         return [None if is_missing(cell) or (self._is_text and cell in empty) else cell for cell in cells]
 
-    def _parse_step(self, name: str, row: Row) -> Any:
+    def _parse_step(self, name: str, row: FileRow) -> Any:
         cells = [row.cells[column] for column in self._columns[name]]
         if self._is_text:
             cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]

@@ -25,12 +25,12 @@ SAMPLE_SIZE = 1000
 but certain to be seen, and a sample takes a moment."""
 
 Item = tuple[int | None, Record | bytes] | Reject
-"""What a reader yields: a record (or a serialized SequenceExample, which is checked and then kept as it is) with the
-line that it begins at, None in files without lines; or why there is no record."""
+"""An item that a reader yields: a record (or a serialized SequenceExample, which is checked and then kept as it is)
+with the line that it begins at, None in files without lines; or the reject that says why there is no record."""
 
 
 class Reader(Protocol):
-    """Reads the files of one format.
+    """A reader of the files of one format.
 
     Args:
       spec: The features to read.

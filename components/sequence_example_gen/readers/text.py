@@ -48,7 +48,7 @@ class TextOptions(Frozen):
     stride: Annotated[int, pydantic.Field(ge=1)] | None = None
 
     @pydantic.model_validator(mode="after")
-    def _check(self) -> TextOptions:
+    def _check_steps_and_windows(self) -> TextOptions:
         if (self.steps == "regex") != (self.pattern is not None):
             raise ValueError("`pattern` goes with steps = 'regex', and that with `pattern`")
         if self.stride is not None and self.window is None:

@@ -9,7 +9,7 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.readers.csv import CsvReader
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -83,4 +83,4 @@ def test_any_csv_is_read_or_rejected(make_source, data):
     path = make_source(",".join(NAMES).encode() + b"\n" + data).path
     items = list(FileReader(SPEC, CSV).read_rows(path, 0))
     assert items
-    assert all(isinstance(item, (Row, Reject)) for item in items)
+    assert all(isinstance(item, (FileRow, Reject)) for item in items)

@@ -11,7 +11,7 @@ from support.long_form_rows import CSV, NAMES, PARQUET, SPEC, make_rows, write_c
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Grouping, GroupOptions, Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow, Grouping, GroupOptions
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -194,7 +194,7 @@ def test_an_empty_cell_cannot_order_steps():
         text=False,
     )
     with pytest.raises(BadRecordError, match="the column 't', which orders the steps, has an empty cell"):
-        grouping.make_record([Row(0, 0, None, {"g": "a", "t": None})])
+        grouping.make_record([FileRow(0, 0, None, {"g": "a", "t": None})])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,6 @@ def test_an_empty_cell_cannot_order_steps():
 def test_steps_are_ordered_by_numbers_or_else_by_text(cells, want):
     spec = SequenceSpec(features={"t": Feature(kind="token")})
     grouping = Grouping(spec, GroupOptions(group_by=("g",), order_by=("t",)), text=True)
-    rows = [Row(0, i, i + 2, {"g": "a", "t": cell}) for i, cell in enumerate(cells)]
+    rows = [FileRow(0, i, i + 2, {"g": "a", "t": cell}) for i, cell in enumerate(cells)]
     for order in (rows, rows[::-1]):
         assert grouping.make_record(order)["t"] == want

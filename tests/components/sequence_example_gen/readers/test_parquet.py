@@ -12,7 +12,7 @@ from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.readers.long_form import Row
+from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -68,4 +68,4 @@ def test_a_file_that_is_not_the_expected_parquet_is_one_reject(data, read):
 def test_damaged_parquet_is_read_or_rejected(make_source, noise, at):
     data = write_parquet(make_rows())
     path = make_source(data[:at] + noise + data[at + len(noise) :]).path
-    assert all(isinstance(item, (Row, Reject)) for item in FileReader(SPEC, PARQUET).read_rows(path, 0))
+    assert all(isinstance(item, (FileRow, Reject)) for item in FileReader(SPEC, PARQUET).read_rows(path, 0))
