@@ -2,10 +2,10 @@
 
 A worker collects records by group. When it has enough of them, it sorts each group and writes all into one file::
 
-    group  key  frame                    file 1f3c...
-    train   5     e                      train: 2 b, 5 e, 9 k     Run(path, offset=0, records=3)
-    eval    7     g        spill         eval:  1 a, 7 g          Run(path, offset=..., records=2)
-    train   2     b      -------->
+    group  key  frame                  file 1f3c...
+    train   5     e                    eval:  1 a, 7 g          Run(path, offset=0, records=2)
+    eval    7     g       spill        train: 2 b, 5 e, 9 k     Run(path, offset=..., records=3)
+    train   2     b      ------->
     train   9     k
     eval    1     a
 
