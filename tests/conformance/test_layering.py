@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-OURS = "tfx_sequence"
+from support.imports import OURS, imports, module_name, within
 
 SHARED = {"arguments", "compat"}
 """What stands beside the components: every component may import it, and it imports no component."""
-
-
-def module_name(path: Path) -> str:
-    """`components/x/__init__.py` -> `tfx_sequence.components.x`."""
-    parts = path.with_suffix("").parts
-    return ".".join((OURS, *(parts[:-1] if parts[-1] == "__init__" else parts)))
-
-
-def imports(source: str) -> Iterator[str]:
-    """Yields the dotted name of everything that a module imports, wherever in it; relative imports with their dots."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = "." * node.level + (node.module or "")
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
-
-
-def within(name: str, package: str) -> bool:
-    return name == package or name.startswith(f"{package}.")
 
 
 def violations(path: Path, source: str) -> list[str]:
