@@ -1,10 +1,16 @@
 """Describes sequence datasets: a typed spec, its schema, records in and out of SequenceExamples, and record checks."""
 
+from .checks.arrow_columns import ArrowColumn as ArrowColumn
+from .checks.findings import Finding as Finding
 from .checks.findings import FindingCounts as FindingCounts
 from .checks.findings import FindingGroup as FindingGroup
 from .checks.record_checker import CheckResult as CheckResult
 from .checks.record_checker import RecordChecker as RecordChecker
+from .checks.rules import CheckedFeature as CheckedFeature
+from .checks.rules import FeatureRule as FeatureRule
+from .checks.rules import RecordRule as RecordRule
 from .checks.rules import RuleError as RuleError
+from .checks.rules import ValueRule as ValueRule
 from .embeddings import load_embeddings as load_embeddings
 from .records.examples import Encoder as Encoder
 from .records.examples import decode as decode

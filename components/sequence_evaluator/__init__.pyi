@@ -1,5 +1,6 @@
 """TFMA metrics by real steps, for the stock Evaluator."""
 
+from .accumulators import Counts as Counts
 from .accumulators import Figure as Figure
 from .accumulators import MetricAccumulator as MetricAccumulator
 from .eval_config import make_eval_config as make_eval_config

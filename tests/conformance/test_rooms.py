@@ -96,7 +96,7 @@ def room_of(name: str, folder: str) -> str | None:
 def our_imports(path: Path, modules: set[str], root: Path) -> set[str]:
     """Returns the modules of ours that a module imports, without itself."""
     found = set()
-    for name in imports((root / path).read_text("utf-8")):
+    for name in imports((root / path).read_text("utf-8"), for_types=False):
         while name and name not in modules:
             name = name.rpartition(".")[0]
         found.add(name)

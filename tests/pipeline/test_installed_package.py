@@ -95,7 +95,7 @@ def test_pipeline_runs_with_a_member_of_each_family_that_a_package_adds(project:
     assert report["metrics"]["example_count"] == 60  # What the reader read.
     assert report["metrics"]["tags_whole"] >= 0.9  # What the metric computed, and the threshold on it.
     assert report["model"] is not None
-    [anomalies] = (project / "runs/extras/artifacts/SequenceExampleValidator").glob("anomalies/*/Split-test/*")
-    assert b"too_many_urls" in anomalies.read_bytes().lower()
+    files = (project / "runs/extras/artifacts/SequenceExampleValidator/anomalies").glob("*/Split-test/*")
+    assert any(b"too_many_urls" in file.read_bytes() for file in files)  # What the rule found.
     weights = json.loads(next(Path(report["model"]).rglob("weights.json")).read_text())
     assert any("leaky_cell" in json.dumps(entry) for entry in weights["weights"])
