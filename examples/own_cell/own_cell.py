@@ -33,26 +33,26 @@ class MinimalGatedCell(Cell):
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        """Says how wide the state and the output are: that is all that others know of a cell."""
+        """Sets how wide the state and the output are; no other part needs to know more of a cell."""
         super().__init__(**kwargs)
         self.units = units
         self.state_size, self.output_size = [units], units
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs `[..., D]`; those of f and n stand side by side."""
+        """Makes the weights for inputs `[..., D]`; those for f and n stand side by side."""
         self.kernel = self.add_weight(shape=(input_shape[-1], 2 * self.units), name="kernel")
         self.forget_kernel = self.add_weight(shape=(self.units, self.units), name="forget_kernel")
         self.new_kernel = self.add_weight(shape=(self.units, self.units), name="new_kernel")
         self.bias = self.add_weight(shape=(2 * self.units,), initializer="zeros", name="bias")
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
-        """What needs no state, for all steps at once: `[..., D]` to twice `[..., U]`."""
+        """Computes what needs no state, for all steps at once: `[..., D]` to twice `[..., U]`."""
         return tf.split(tf.matmul(inputs, self.kernel) + self.bias, 2, axis=-1)
 
     def step(
         self, fed: list[tf.Tensor], states: list[tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """One step. Padding is none of its business: the loop around it keeps states and zeroes outputs."""
+        """Computes one step. Padding is left to the loop around it, which keeps states and zeroes outputs."""
         (h,) = states
         forget = tf.sigmoid(fed[0] + tf.matmul(h, self.forget_kernel))
         new = tf.tanh(fed[1] + tf.matmul(forget * h, self.new_kernel))
@@ -60,7 +60,7 @@ class MinimalGatedCell(Cell):
         return output, [output]
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the cell from."""
+        """Returns what `from_config` makes the cell from."""
         return {**super().get_config(), "units": self.units}
 
 
@@ -68,7 +68,6 @@ class OwnModel(keras.Model):
     """Inputs as the config has them, one layer of the cell, a softmax for each label."""
 
     def __init__(self, task: SequenceTask, config: ModelConfig) -> None:
-        """Makes the layers."""
         super().__init__()
         self._encoder = InputEncoder(task, config, random.Random(1))
         self._rnn = DynamicRNN(MinimalGatedCell(config.units))
@@ -77,7 +76,7 @@ class OwnModel(keras.Model):
         }
 
     def call(self, features: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
-        """A batch to each head's logits."""
+        """Turns a batch into the outputs of each head."""
         lengths = features["lengths"]
         outputs, states = self._rnn(self._encoder(features, training=training), lengths, training=training)
         encoded = Encoded(outputs, states[0], lengths)
@@ -85,5 +84,5 @@ class OwnModel(keras.Model):
 
 
 def model_fn(task: SequenceTask, config: ModelConfig) -> keras.Model:
-    """What the trainer calls."""
+    """Makes the model. The trainer calls it with the task and with `[model]` of the config."""
     return OwnModel(task, config)

@@ -1,4 +1,4 @@
-"""Trains on two CPU devices, then on one with two batches an update, and prints what came of each."""
+"""Trains on two CPU devices, then on one with two batches an update, and prints the losses and weights of each."""
 
 from __future__ import annotations
 
