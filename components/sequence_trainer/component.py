@@ -1,4 +1,4 @@
-"""The SequenceTrainer component."""
+"""SequenceTrainer: stock Trainer with a `run_fn` for dynamic RNNs, and typed settings for it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SequenceTrainer(stock.Trainer):
       module_file: As stock has it; replaces the default run_fn.
       run_fn: As stock has it; replaces the default run_fn.
       train_args: As stock has it: the splits to train on, `train` by default. `num_steps` is not used by our run_fn.
-      eval_args: As stock has it: the splits that early stopping watches, `eval` by default.
+      eval_args: As stock has it: the splits that early stopping goes by, `eval` by default.
       custom_config: As stock has it. The settings are added to it under `model`, `training`, `labels` and
         `state_dir`.
 
@@ -72,13 +72,15 @@ class SequenceTrainer(stock.Trainer):
             run_fn = f"{_RUN_FN_MODULE}.run_fn"
         model_config = arguments.parse_settings("model", ModelConfig, model or {})
         training_config = arguments.parse_settings("training", TrainingConfig, training or {})
-        settings = {
+        settings: dict[str, Any] = {
             contract.MODEL: model_config.model_dump(mode="json"),
             contract.TRAINING: training_config.model_dump(mode="json"),
-            **({} if labels is None else {contract.LABELS: arguments.check_names("labels", labels)}),
-            **({} if state_dir is None else {contract.STATE_DIR: os.fspath(state_dir)}),
         }
-        own = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
+        if labels is not None:
+            settings[contract.LABELS] = arguments.check_names("labels", labels)
+        if state_dir is not None:
+            settings[contract.STATE_DIR] = os.fspath(state_dir)
+        reserved = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
         super().__init__(
             examples=examples,
             transform_graph=transform_graph,
@@ -89,5 +91,5 @@ class SequenceTrainer(stock.Trainer):
             run_fn=run_fn,
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
-            custom_config={**arguments.check_custom_config(custom_config, own), **settings},
+            custom_config={**arguments.check_custom_config(custom_config, reserved), **settings},
         )

@@ -1,4 +1,4 @@
-"""The error of data or settings that no model can be trained with."""
+"""TaskError: what training says of data and settings that cannot work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What SequenceTrainer and a Tuner are given, read and checked: settings, task, data."""
+"""A job: the settings, the task and the data of one training, read from what TFX hands over and checked.
+
+The default `run_fn` runs one; `tuner_fn` runs one for each trial.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import dataclasses
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +22,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, load_head_class
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
@@ -39,7 +42,7 @@ class Job:
       task: What the data is.
       transform_output: The transform graph.
       train_files: Records to train on.
-      eval_files: Records that early stopping watches.
+      eval_files: Records that early stopping goes by.
       base_model: The SavedModel whose weights training starts from; None to start anew.
     """
 
@@ -66,96 +69,106 @@ class Job:
         graph = fn_args.transform_graph_path
         if not graph:
             raise TaskError("SequenceTrainer needs the `transform_graph` that the transform makes; none was given")
-        custom: dict[str, Any] = fn_args.custom_config or {}
-        output = tft.TFTransformOutput(graph)
+        transform_output = tft.TFTransformOutput(graph)
+        custom_config: dict[str, Any] = fn_args.custom_config or {}
         job = cls(
-            ModelConfig.model_validate(custom.get(contract.MODEL, {})),
-            TrainingConfig.model_validate(custom.get(contract.TRAINING, {})),
-            SequenceTask.load(output, custom.get(contract.LABELS, ())),
-            output,
-            _files(fn_args.train_files),
-            _files(fn_args.eval_files),
-            fn_args.base_model,
+            model=ModelConfig.model_validate(custom_config.get(contract.MODEL, {})),
+            training=TrainingConfig.model_validate(custom_config.get(contract.TRAINING, {})),
+            task=SequenceTask.load(transform_output, custom_config.get(contract.LABELS, ())),
+            transform_output=transform_output,
+            train_files=_list_files(fn_args.train_files),
+            eval_files=_list_files(fn_args.eval_files),
+            base_model=fn_args.base_model,
         )
         check_transformed(job.train_files, job.task.columns)
-        return job.tuned((fn_args.hyperparameters or {}).get("values", {}))
+        tuned_values = (fn_args.hyperparameters or {}).get("values", {})
+        return job.tuned(tuned_values)
 
     def tuned(self, values: Mapping[str, Any]) -> Job:
-        """The same with other settings: `model.units` to its value, and so on."""
-        model = _replaced(self.model.model_dump(), contract.MODEL, values)
-        training = _replaced(self.training.model_dump(), contract.TRAINING, values)
+        """Returns the job with other settings: `model.units` to its value, and so on; other names are ignored."""
+        model = {**self.model.model_dump(), **_values_of_table(contract.MODEL, values)}
+        training = {**self.training.model_dump(), **_values_of_table(contract.TRAINING, values)}
         return dataclasses.replace(
             self, model=ModelConfig.model_validate(model), training=TrainingConfig.model_validate(training)
         )
 
     def train_batches(self) -> SequenceBatches:
-        """Of the train split, shuffled by the seed."""
+        """Returns the batches of the train split, shuffled by the seed."""
         return self._batches(self.train_files, self.training.seed)
 
     def eval_batches(self) -> SequenceBatches:
-        """Of the eval split, always in one order."""
+        """Returns the batches of the eval split, always in one order."""
         return self._batches(self.eval_files, None)
 
-    def make_model(self) -> keras.Model:
-        """The model, ours or the user's own, not built yet.
+    def make_model(self) -> LabelModel:
+        """Makes the model, ours or the user's own. Its weights are made when it is first called.
 
         Raises:
-          TaskError: if `training.model_fn` cannot be imported, or what it made has no head for each label.
+          TaskError: if `training.model_fn` cannot be imported, or its model has no head for each label.
         """
         keras.utils.set_random_seed(self.training.seed)
-        with _precision(self.training.precision):
+        with _dtype_policy(self.training.precision):
             if self.training.model_fn is None:
                 return SequenceModel(self.task, self.model, seed=self.training.seed)
-            model = _function(self.training.model_fn)(self.task, self.model)
+            model_fn = _load_model_fn(self.training.model_fn)
+            model = model_fn(self.task, self.model)
         labels = [label.name for label in self.task.labels]
-        if sorted(getattr(model, "heads", {})) != sorted(labels):
+        heads = getattr(model, "heads", None)
+        if sorted(heads or {}) != sorted(labels):
             raise TaskError(
                 f"the model that {self.training.model_fn!r} made must have an attribute `heads`, a dict with a "
-                f"Head for each of the labels {labels}, but has {getattr(model, 'heads', None)}"
+                f"Head for each of the labels {labels}, but has {heads}"
             )
         return model
 
     def strategy(self) -> tf.distribute.Strategy:
-        """What spreads the training over devices."""
+        """Returns what spreads the training over devices."""
         return tf.distribute.MirroredStrategy() if self.training.devices == "all" else tf.distribute.get_strategy()
 
-    def saved_state(self, folder: str) -> Checkpoint:
-        """Where this very training is saved: files, task, settings or a base model of another kind have another.
+    def checkpoint(self, folder: str) -> Checkpoint:
+        """Returns the checkpoint of this very training: with other files, settings or code it is another one.
+
+        Args:
+          folder: The folder of all checkpoints.
 
         Raises:
-          TaskError: if `training.model_fn` or `model.cell` cannot be imported.
+          TaskError: if the function of `training.model_fn`, or the class of a cell or a head, cannot be imported.
         """
+        self._import_own_code()
+        names = [self.training.model_fn, *self.model.own_code]
+        sources = [_read_source(name) for name in names if name is not None]
+        base_files = list_weight_files(self.base_model) if self.base_model else []
+        files = [*self.train_files, *self.eval_files, *base_files]
+        return Checkpoint(folder, compute_fingerprint(files, (self.model, self.training, self.task, sources)))
+
+    def _import_own_code(self) -> None:
         if self.training.model_fn is not None:
-            _function(self.training.model_fn)
+            _load_model_fn(self.training.model_fn)
         load_cell_class(self.model.cell)
         for label, head in self.model.heads.items():
             if head.kind is not None:
                 load_head_class(label, head.kind)
-        own_code = [self.training.model_fn, *self.model.own_code]
-        sources = [_source(name) for name in own_code if name is not None]
-        settings = (self.model, self.training, self.task, sources)
-        base = list_weight_files(self.base_model) if self.base_model else []
-        return Checkpoint(folder, compute_fingerprint([*self.train_files, *self.eval_files, *base], settings))
 
     def _batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
         return SequenceBatches(records, self.task.columns, batch_tokens=self.training.batch_tokens, seed=seed)
 
 
-def _replaced(settings: Mapping[str, Any], table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _values_of_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of one table by key: of `model.units` that of `units`, for the table `model`."""
     prefix = f"{table}."
-    return {**settings, **{name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}}
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
-def _files(patterns: list[str]) -> tuple[str, ...]:
+def _list_files(patterns: list[str]) -> tuple[str, ...]:
     files = tuple(sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern)))
     if not files:
         raise TaskError(f"no file matches {patterns}: is the split there, and is it materialised?")
     return files
 
 
-def _function(name: str) -> Any:
-    """The function that `module:function` names.
+def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelModel]:
+    """Imports the function that `module:function` names.
 
     Raises:
       TaskError: if there is none.
@@ -170,7 +183,7 @@ def _function(name: str) -> Any:
         ) from error
 
 
-def _source(name: str) -> str | None:
+def _read_source(name: str) -> str | None:
     """Reads the module of `module:name`, which is imported already: with another text it is another model."""
     file = sys.modules[name.partition(":")[0]].__file__
     if file is None or not os.path.exists(file):
@@ -180,8 +193,8 @@ def _source(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    """Makes layers of this dtype policy until the block ends."""
+def _dtype_policy(policy: str) -> Iterator[None]:
+    """Gives all layers that are made until the block ends this dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -17,24 +17,24 @@ from tfx_sequence.components.sequence_trainer.training.weight_index import read_
 from tfx_sequence.schemas.contract import STATE_DIR
 
 STATE_FOLDER = "state"
-"""Beside the outputs of the component, `<pipeline root>/<component>/state`: what a killed run goes on from."""
+"""The folder of checkpoints beside the outputs of the component: `<pipeline root>/<component>/state`."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains a model on transformed sequences and exports it.
 
-    A run that is killed is gone on with by the next one of the same data and settings. A `base_model` gives its weights
-    to start from.
+    The next run of the same data and settings goes on from where a killed one was. A `base_model` gives its weights to
+    start from.
 
     Args:
-      fn_args: What TFX's Trainer hands over; see `Job.read`. `custom_config` may hold under `state_dir` the folder
-        that training is saved in.
+      fn_args: The FnArgs of TFX's Trainer; see `Job.read`. `custom_config` may hold under `state_dir` the folder of
+        checkpoints.
 
     Raises:
       TaskError: if the data or the settings cannot work.
     """
     job = Job.read(fn_args)
-    saved = job.saved_state(_state_folder(fn_args))
+    checkpoint = job.checkpoint(_state_folder(fn_args))
     with job.strategy().scope():
         model = job.make_model()
         train = job.train_batches()
@@ -42,16 +42,19 @@ def run_fn(fn_args: FnArgs) -> None:
         if job.base_model is not None:
             build(model, train)
             progress.info("Warm start: %s", take_exported_weights(job.base_model, model, values))
-        trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, saved)
+        trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, checkpoint)
         trainer.fit(train, job.eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)
     ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
     write_weight_index(fn_args.serving_model_dir, model, values)
-    saved.remove()
+    checkpoint.remove()
 
 
 def _state_folder(fn_args: FnArgs) -> str:
-    """Where training is saved: outside of what belongs to this execution, which is removed if it fails."""
+    """Returns the folder of checkpoints, outside of what belongs to this execution: that is removed if it fails."""
     given = (fn_args.custom_config or {}).get(STATE_DIR)
-    # `<pipeline root>/<component>/model_run/<execution>`
-    return given or os.path.join(os.path.dirname(os.path.dirname(fn_args.model_run_dir)), STATE_FOLDER)
+    if given:
+        return given
+    # The folder of a model run is `<pipeline root>/<component>/model_run/<execution>`.
+    component_folder = os.path.dirname(os.path.dirname(fn_args.model_run_dir))
+    return os.path.join(component_folder, STATE_FOLDER)

@@ -1,4 +1,4 @@
-"""The `tuner_fn` for TFX's stock Tuner: trials of SequenceTrainer's settings.
+"""The `tuner_fn` for TFX's stock Tuner: it tries settings of SequenceTrainer.
 
 ::
 
@@ -31,13 +31,15 @@ from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.contract import TUNING
 
+_SCORE = "score"
+
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """Makes what the Tuner runs.
+    """Makes the tuner that TFX's Tuner runs.
 
     Args:
-      fn_args: What TFX's Tuner hands over. `custom_config` holds the fields of a TuningConfig under `tuning`, and what
-        `Job.read` looks for.
+      fn_args: The FnArgs of TFX's Tuner. `custom_config` holds the fields of a TuningConfig under `tuning`, besides
+        what `Job.read` takes.
 
     Raises:
       TaskError: if the data or the settings cannot work.
@@ -45,13 +47,13 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     config = TuningConfig.model_validate(fn_args.custom_config[TUNING])
     job = Job.read(fn_args)
     space = keras_tuner.HyperParameters()
-    for name, tried in config.space.items():
-        if isinstance(tried, Range):
-            space.Float(name, tried.min, tried.max, sampling="log" if tried.log else "linear")
+    for name, choices in config.space.items():
+        if isinstance(choices, Range):
+            space.Float(name, choices.min, choices.max, sampling="log" if choices.log else "linear")
         else:
-            space.Choice(name, list(tried))
+            space.Choice(name, list(choices))
     oracle = keras_tuner.oracles.RandomSearchOracle(
-        objective=keras_tuner.Objective("score", direction="max"),
+        objective=keras_tuner.Objective(_SCORE, direction="max"),
         max_trials=config.trials,
         seed=config.seed,
         hyperparameters=space,
@@ -60,17 +62,24 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 
 class SequenceTuner(BaseTuner):
-    """Trains a job with the settings of each trial, and scores it as early stopping does."""
+    """Trains a job with the settings of each trial, and scores it as early stopping does.
+
+    Args:
+      job: The job, with the settings that are not tried.
+      oracle: Chooses the settings of each trial.
+      directory: The folder for the files of the trials.
+    """
 
     def __init__(self, job: Job, oracle: keras_tuner.Oracle, directory: str) -> None:
-        """Keeps the files of the trials in `directory`."""
         self._job = job
         super().__init__(oracle, directory=directory, project_name="sequence_tuner")
 
     def run_trial(self, trial: Any) -> dict[str, float]:
-        """The best epoch's score."""
+        """Trains with the settings of a trial, and returns the score of the best epoch."""
         job = self._job.tuned(trial.hyperparameters.values)
         with job.strategy().scope():
             model = job.make_model()
-            trainer = Trainer(model, job.task, job.training, os.path.join(self.get_trial_dir(trial.trial_id), "logs"))
-            return {"score": trainer.fit(job.train_batches(), job.eval_batches()).score}
+            log_folder = os.path.join(self.get_trial_dir(trial.trial_id), "logs")
+            trainer = Trainer(model, job.task, job.training, log_folder)
+            outcome = trainer.fit(job.train_batches(), job.eval_batches())
+        return {_SCORE: outcome.score}

@@ -1,4 +1,4 @@
-"""Features with several ids in a step, such as the characters of a token: one vector a step.
+"""Encodes features with several ids in a step, such as the characters of a token, as one vector a step.
 
 The words of a batch repeat, so each distinct one is encoded once::
 
@@ -29,13 +29,12 @@ class NestedEncoder(keras.layers.Layer):
       embedding: The table of the ids.
 
     Args:
-      num_ids: The ids' number, padding and out-of-vocabulary included.
-      config: How.
-      seeds: Where the seed of the dropout comes from.
+      num_ids: The number of ids, padding and out-of-vocabulary included.
+      config: How they are encoded.
+      seeds: Source of the seed of the dropout.
     """
 
     def __init__(self, num_ids: int, config: CharacterConfig, seeds: random.Random, **kwargs: Any) -> None:
-        """Makes the layer."""
         super().__init__(**kwargs)
         self.embedding = embedding(num_ids, config.embedding_dim, name="embedding")
         self._dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
@@ -54,7 +53,7 @@ class NestedEncoder(keras.layers.Layer):
           `[B, T, D]`, 0 at padded steps.
         """
         real = step_mask(lengths, tf.shape(ids)[1])
-        distinct, counts, index = _distinct(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
+        distinct, counts, index = _find_distinct_rows(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
         x = zero_padding(self.embedding(distinct), step_mask(counts, tf.shape(distinct)[1]))
         encoded = self._encoder(self._dropout(x, training=training), counts, training=training)
         # Padded steps read one row more, of zeros.
@@ -65,16 +64,15 @@ class NestedEncoder(keras.layers.Layer):
 
 
 class CharacterCNN(keras.layers.Layer):
-    """A convolution over each row, and the greatest value of each filter; zeros for a row without ids."""
+    """A convolution over each row, and the maximum of each filter; zeros for a row without ids."""
 
     def __init__(self, config: CharacterConfig) -> None:
-        """Makes the layer."""
         super().__init__()
         self._convolution = keras.layers.Conv1D(config.units, config.width, padding="same", name="convolution")
         self._pooling = MaxPooling()
 
     def call(self, x: tf.Tensor, counts: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """`[M, C, E]`, 0 after each row's `counts` `[M]`, to `[M, units]`."""
+        """Turns `[M, C, E]`, 0 after each row's `counts` `[M]`, into `[M, units]`."""
         return self._pooling(self._convolution(x), counts)
 
 
@@ -82,19 +80,28 @@ class CharacterRNN(keras.layers.Layer):
     """The last outputs of an LSTM that reads each row both ways; zeros for a row without ids."""
 
     def __init__(self, config: CharacterConfig) -> None:
-        """Makes the layer."""
         super().__init__()
         self._rnn = BidirectionalRNN(LSTMCell(config.units), LSTMCell(config.units))
 
     def call(self, x: tf.Tensor, counts: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """`[M, C, E]` and each row's `counts` `[M]` to `[M, 2 * units]`."""
+        """Turns `[M, C, E]` and each row's `counts` `[M]` into `[M, 2 * units]`."""
         _, states = self._rnn(x, counts, training=training)
         return tf.concat([h for h, _ in states], axis=-1)
 
 
-def _distinct(rows: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The distinct ones `[M, C]` of rows `[N, C]`, their counts `[M]`, and for each row which it is, `[N]`."""
-    # A row of padding in front: without any real step there would be none, which LSTM and convolution refuse.
+def _find_distinct_rows(rows: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Finds the rows that differ.
+
+    ::
+
+        rows [N, C]   3 1 0   9 0 0   3 1 0      distinct [M, C]   0 0 0   3 1 0   9 0 0
+        counts [N]    2       1       2          counts [M]        0       2       1
+                                                 index [N]         1       2       1
+
+    Returns:
+      The distinct rows, the first of padding alone; their counts; and for each row its index among them.
+    """
+    # A row of padding goes in front: a batch without any real step would have no row, which layers refuse.
     rows = tf.where(step_mask(counts, tf.shape(rows)[1]), rows, tf.cast(PAD_ID, rows.dtype))
     rows, counts = tf.pad(rows, [[1, 0], [0, 0]]), tf.pad(counts, [[1, 0]])
     distinct, index = tf.raw_ops.UniqueV2(x=rows, axis=[0])

@@ -1,4 +1,4 @@
-"""What a model reads, as one vector a step.
+"""The inputs of a model, as one vector a step.
 
 ::
 
@@ -29,25 +29,26 @@ from tfx_sequence.schemas.contract import LENGTHS
 
 
 class InputEncoder(keras.layers.Layer):
-    """Reads all inputs of a task.
-
-    Attributes:
-      embeddings: Input to its embedding, for inputs that are ids.
+    """Turns all inputs of a task into one vector a step.
 
     Args:
       task: What there is to read.
-      config: Of the model.
-      seeds: Where the seeds come from of all that is random in training.
+      config: The network.
+      seeds: Source of the seeds for word dropout and the dropout of characters.
+
+    Attributes:
+      embeddings: Input to its table of embeddings, for inputs of ids.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
-        """Makes the layers."""
         super().__init__(name="inputs")
         self._items = task.inputs
         self._word_dropout = config.word_dropout
         self._noise = keras.random.SeedGenerator(seeds.getrandbits(31))
         self.embeddings = {
-            item.name: _embedding(item, task, config) for item in task.inputs if item.num_ids and not item.nested
+            item.name: _make_embedding(item.name, item.num_ids, task, config)
+            for item in task.inputs
+            if item.num_ids and not item.nested
         }
         self._nested = {
             item.name: NestedEncoder(item.num_ids, config.characters, seeds, name=f"{NESTED_LAYER}{item.name}")
@@ -56,40 +57,44 @@ class InputEncoder(keras.layers.Layer):
         }
 
     def call(self, features: Batch, training: bool = False) -> tf.Tensor:
-        """The inputs of a batch, `[B, T, D]`; what stands at padded steps has no meaning."""
+        """Encodes the inputs of a batch as `[B, T, D]`; what stands at padded steps has no meaning."""
         steps = tf.shape(next(features[item.name] for item in self._items if not item.context))[1]
-        return tf.concat([self._read(item, features, steps, training) for item in self._items], axis=-1)
+        return tf.concat([self._encode(item, features, steps, training) for item in self._items], axis=-1)
 
     def value_axes(self) -> list[WeightAxes]:
         """Returns the tables of embeddings, whose rows belong to the ids of an input."""
         tables = self.embeddings | {name: encoder.embedding for name, encoder in self._nested.items()}
         return [(table.embeddings, (name, None)) for name, table in tables.items()]
 
-    def _read(self, item: Input, features: Batch, steps: tf.Tensor, training: bool) -> tf.Tensor:
-        """One input as `[B, T, D]`."""
+    def _encode(self, item: Input, features: Batch, steps: tf.Tensor, training: bool) -> tf.Tensor:
+        """Encodes one input as `[B, T, D]`."""
         value = features[item.name]
         if item.nested:
             counts = features[counts_key(item.name)]
             return self._nested[item.name](value, counts, features[LENGTHS], training=training)
         if item.num_ids is None:
             x = tf.cast(value, self.compute_dtype)
-            x = x[..., tf.newaxis] if x.shape.rank == (1 if item.context else 2) else x
+            rank_of_single_numbers = 1 if item.context else 2
+            if x.shape.rank == rank_of_single_numbers:
+                x = x[..., tf.newaxis]
         else:
-            x = self.embeddings[item.name](self._dropped(item, value) if training else value)
+            ids = self._drop_words(item, value) if training else value
+            x = self.embeddings[item.name](ids)
         return tf.repeat(x[:, tf.newaxis], steps, axis=1) if item.context else x
 
-    def _dropped(self, item: Input, ids: tf.Tensor) -> tf.Tensor:
-        """The ids, some of them out of vocabulary."""
+    def _drop_words(self, item: Input, ids: tf.Tensor) -> tf.Tensor:
+        """Replaces some of the ids by the out-of-vocabulary id."""
         if not self._word_dropout:
             return ids
         drop = keras.random.uniform(tf.shape(ids), seed=self._noise) < self._word_dropout
         return tf.where(drop, tf.cast(item.oov_id, ids.dtype), ids)
 
 
-def _embedding(item: Input, task: SequenceTask, config: ModelConfig) -> keras.layers.Embedding:
-    assert item.num_ids is not None
-    name, vectors = f"{EMBEDDING_LAYER}{item.name}", task.embeddings.get(item.name)
+def _make_embedding(feature: str, num_ids: int, task: SequenceTask, config: ModelConfig) -> keras.layers.Embedding:
+    layer_name = f"{EMBEDDING_LAYER}{feature}"
+    vectors = task.embeddings.get(feature)
     if vectors is not None:
-        return pretrained_embedding(vectors, name, trainable=not config.freeze_pretrained)
-    derived = item.name not in task.raw.features
-    return embedding(item.num_ids, config.affix_dim if derived else config.embedding_dim, name)
+        return pretrained_embedding(vectors, layer_name, trainable=not config.freeze_pretrained)
+    # What is no raw feature, the transform derived from one, as a prefix or a suffix.
+    is_derived = feature not in task.raw.features
+    return embedding(num_ids, config.affix_dim if is_derived else config.embedding_dim, layer_name)

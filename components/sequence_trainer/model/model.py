@@ -56,22 +56,6 @@ class LabelModel(Protocol):
         """Maps a padded batch to the outputs of each label's head."""
 
 
-class WindowModel(LabelModel, Protocol):
-    """What training in windows needs besides: a model that goes on from where a window before ended.
-
-    Attributes:
-      settings: What the network is made by.
-    """
-
-    settings: ModelConfig
-
-    def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
-        """Maps a window of a batch, and states, to outputs and the states after it."""
-
-    def first_states(self, batch: tf.Tensor | int) -> Nest:
-        """Returns the states before the first step of so many sequences."""
-
-
 class SequenceModel(keras.Model):
     """Maps a padded batch to the outputs of every label's head. Its layers are built when it is first called.
 

@@ -32,7 +32,7 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns
 from tfx_sequence.components.sequence_trainer.serving.needed_features import RawFeatures, TransformGraph
@@ -61,7 +61,7 @@ class ServingModel(tf.Module):
       transform_output: The transform graph.
     """
 
-    def __init__(self, model: SequenceModel, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
+    def __init__(self, model: LabelModel, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
         super().__init__()
         # TensorFlow exports every layer that is an attribute, and a Keras model would add a signature of its own, for
         # float inputs. So the model is kept in a closure, and beside it the weights, which must be attributes to be

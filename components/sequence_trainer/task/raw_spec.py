@@ -1,4 +1,4 @@
-"""The features before the transform, as far as a model and its export must know them."""
+"""Reads the features before the transform, as far as a model and its export must know them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 def read_raw(
     transform_output: tft.TFTransformOutput, features: Mapping[str, Transformed], labels: Sequence[str]
 ) -> tuple[SequenceSpec, dict[str, Any]]:
-    """Reads what the transform reads.
+    """Reads which features the transform takes, and how they are parsed.
 
     Args:
       transform_output: The transform graph.
       features: The transformed features.
-      labels: The features that are labels, and no others are; if empty, those whose role in the schema it is.
+      labels: The features that are labels, and no others; if empty, those with that role in the schema.
 
     Returns:
       Of SequenceExamples their spec, and an empty dict. Of tf.Examples, in which a text may be one value that the
@@ -39,7 +39,7 @@ def read_raw(
         return _with_labels(from_schema(schema), labels), {}
     spans = {proto.name: find_span_scheme(proto) for proto in schema.feature}
     described = {
-        name: {**_described(feature), "spans": spans.get(name) if feature.role == "label" else None}
+        name: {**_describe_feature(feature), "spans": spans.get(name) if feature.role == "label" else None}
         for name, feature in features.items()
         if not feature.column.nested
     }
@@ -52,7 +52,7 @@ def read_raw(
 
 
 def _with_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:
-    """The spec with these labels, if there are any, and no others."""
+    """Returns the spec with these labels and no others; the spec as it is if none is named."""
     if not labels:
         return spec
     features = {name: _as_label(f) if name in labels else _as_no_label(f) for name, f in spec.features.items()}
@@ -68,8 +68,8 @@ def _as_no_label(feature: Feature) -> Feature:
     return feature.model_copy(update={"role": "carried"}) if feature.role == "label" else feature
 
 
-def _described(feature: Transformed) -> dict[str, Any]:
-    """The fields of a spec's feature."""
+def _describe_feature(feature: Transformed) -> dict[str, Any]:
+    """Returns a transformed feature as the fields of a spec's Feature."""
     column = feature.column
     if feature.num_ids is not None or column.dtype == "string":
         kind = "categorical" if feature.role == "label" else "token"

@@ -1,4 +1,4 @@
-"""What a model reads and what it predicts, taken from a transform graph."""
+"""The task of a model: what it reads and what it predicts, as the transform graph and its schemas say it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Input:
     """A transformed feature that the model reads.
 
     Attributes:
-      name: Of the transformed feature.
+      name: The name of the transformed feature.
       num_ids: For ids: their number, padding and out-of-vocabulary included, which is the embedding's input dimension.
         None for numbers, which are read as they are.
       width: Numbers in a step, 1 for ids.
@@ -54,7 +54,7 @@ class Label:
     """A label that the model predicts.
 
     Attributes:
-      name: Of the label feature.
+      name: The name of the label feature.
       per_step: True for one label a step, False for one a record.
       classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Empty
         for a label that is a number.
@@ -110,63 +110,41 @@ class SequenceTask:
         raw, raw_examples = read_raw(transform_output, features, labels)
         if unserved := unserved_inputs(raw.with_role("input")):
             raise TaskError(f"{unserved[0]!r}: {NEEDED_NAME}")
-        inputs = tuple(_input(name, feature) for name, feature in features.items() if feature.role == "input")
-        names = {
+
+        vocabularies = {
             name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
             for name, feature in features.items()
         }
-        targets = tuple(
-            _label(name, feature, raw, names, inputs) for name, feature in features.items() if feature.role == "label"
+        read = tuple(_make_input(name, feature) for name, feature in features.items() if feature.role == "input")
+        predicted = tuple(
+            _make_label(name, feature, raw, vocabularies, read)
+            for name, feature in features.items()
+            if feature.role == "label"
         )
-        for what, found in (("input", inputs), ("label", targets)):
-            if not found:
-                raise TaskError(
-                    f"no transformed feature has the role {what!r}; the features and their roles are "
-                    f"{ {name: feature.role for name, feature in features.items()} }. SequenceTrainer(labels=[...]) "
-                    "tells the labels where the schema does not; all else is an input"
-                )
-        for item in inputs:
-            _check_input(item, features[item.name], names[item.name])
-        weight = _weight(features)
-        used = [*[item.name for item in inputs], *[label.name for label in targets], *([weight] if weight else [])]
-        columns = {name: features[name].column for name in used}
-        directory = os.path.dirname(transform_output.transform_savedmodel_dir)
-        vectors = {item.name: load_embeddings(directory, item.name) for item in inputs if item.num_ids is not None}
-        embeddings = {name: matrix for name, matrix in vectors.items() if matrix is not None}
-        for item in inputs:
-            _check_vectors(item, embeddings.get(item.name))
-        return cls(raw, inputs, targets, columns, weight, embeddings, raw_examples)
+        _check_roles(features)
+        for item in read:
+            _check_input(item, features[item.name], vocabularies[item.name])
+
+        weight = _find_weight(features)
+        names = [*(item.name for item in read), *(label.name for label in predicted)]
+        if weight is not None:
+            names.append(weight)
+        columns = {name: features[name].column for name in names}
+        embeddings = _load_embeddings(os.path.dirname(transform_output.transform_savedmodel_dir), read)
+        return cls(raw, read, predicted, columns, weight, embeddings, raw_examples)
 
 
-def _input(name: str, feature: Transformed) -> Input:
+def _make_input(name: str, feature: Transformed) -> Input:
     column = feature.column
     width = 1 if column.nested else column.width or 1
     return Input(name, feature.num_ids, width, column.context, column.nested)
 
 
-def _check_input(item: Input, feature: Transformed, names: tuple[bytes, ...] | None) -> None:
-    if feature.column.dtype == "string":
-        raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
-    if names is not None and item.num_ids is not None and len(names) + 1 > item.num_ids:
-        raise TaskError(
-            f"the vocabulary of the input {item.name!r} has {len(names) + 1} ids, padding included, but the "
-            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
-        )
-
-
-def _check_vectors(item: Input, vectors: np.ndarray[Any, Any] | None) -> None:
-    if vectors is not None and len(vectors) != item.num_ids:
-        raise TaskError(
-            f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but it has {item.num_ids} ids, "
-            "padding and out-of-vocabulary included; make the transform graph again"
-        )
-
-
-def _label(
+def _make_label(
     name: str,
     feature: Transformed,
     raw: SequenceSpec,
-    names: Mapping[str, tuple[bytes, ...] | None],
+    vocabularies: Mapping[str, tuple[bytes, ...] | None],
     inputs: tuple[Input, ...],
 ) -> Label:
     column = feature.column
@@ -174,7 +152,7 @@ def _label(
         raise TaskError(f"the label {name!r} has any number of values in a step; a label has one")
     if feature.num_ids is None and column.dtype != "string":
         return Label(name, not column.context, width=column.width)
-    classes = names[name]
+    classes = vocabularies[name]
     if classes is None:
         raise TaskError(
             f"the label {name!r} has no vocabulary of its name in the transform graph, so its ids have no names; make "
@@ -184,19 +162,60 @@ def _label(
     same_ids = tuple(
         item.name
         for item in inputs
-        if item.num_ids == feature.num_ids and not (item.context or item.nested) and names[item.name] == classes
+        if item.num_ids == feature.num_ids and not (item.context or item.nested) and vocabularies[item.name] == classes
     )
     spans = raw.features[name].spans if name in raw.features else None
     return Label(name, not column.context, classes, spans, same_ids=same_ids)
 
 
-def _weight(features: Mapping[str, Transformed]) -> str | None:
+def _check_roles(features: Mapping[str, Transformed]) -> None:
+    """Checks that there is an input and a label."""
+    roles = {name: feature.role for name, feature in features.items()}
+    for role in ("input", "label"):
+        if role not in roles.values():
+            raise TaskError(
+                f"no transformed feature has the role {role!r}; the features and their roles are {roles}. "
+                "SequenceTrainer(labels=[...]) tells the labels where the schema does not; all else is an input"
+            )
+
+
+def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...] | None) -> None:
+    if feature.column.dtype == "string":
+        raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
+    if vocabulary is None or item.num_ids is None:
+        return
+    num_ids = len(vocabulary) + 1  # Id 0 is padding, which no vocabulary lists.
+    if num_ids > item.num_ids:
+        raise TaskError(
+            f"the vocabulary of the input {item.name!r} has {num_ids} ids, padding included, but the "
+            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
+        )
+
+
+def _find_weight(features: Mapping[str, Transformed]) -> str | None:
+    """Returns the name of the feature that says how much a record counts, if there is one."""
     weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
     for name, (_, column, num_ids) in weights.items():
-        number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
-        if not column.context or not number or len(weights) > 1:
+        is_one_number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
+        if not column.context or not is_one_number or len(weights) > 1:
             raise TaskError(
                 f"the feature {name!r} has the role 'weight', which one feature may have, with one number a record "
                 f"(context = true); it is {column}"
             )
     return next(iter(weights), None)
+
+
+def _load_embeddings(directory: str, inputs: tuple[Input, ...]) -> dict[str, np.ndarray[Any, Any]]:
+    """Reads the pretrained vectors of inputs of ids from the folder of a transform graph."""
+    embeddings = {}
+    for item in inputs:
+        vectors = None if item.num_ids is None else load_embeddings(directory, item.name)
+        if vectors is None:
+            continue
+        if len(vectors) != item.num_ids:
+            raise TaskError(
+                f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but it has {item.num_ids} ids, "
+                "padding and out-of-vocabulary included; make the transform graph again"
+            )
+        embeddings[item.name] = vectors
+    return embeddings

@@ -1,4 +1,4 @@
-"""What the transform wrote, feature by feature, in either form: SequenceExamples or flat tf.Examples.
+"""Reads how the transform stores each feature, in either form: SequenceExamples or flat tf.Examples.
 
 Stock Transform writes a sequence of ids as one list of a tf.Example (`ids`, of a sparse tensor, or `ids$ragged_values`,
 of a ragged one), and where steps have several values also how many (`ids$row_lengths_1`).
@@ -29,9 +29,9 @@ class Transformed(NamedTuple):
     """A transformed feature.
 
     Attributes:
-      role: What it is for.
+      role: Its role: input, label, weight or carried.
       column: How it is stored.
-      num_ids: For ids: how many there are in batches, padding and unseen values included; None for what is no id.
+      num_ids: The number of ids in batches, padding and unseen values included; None for what is no id.
     """
 
     role: str
@@ -40,11 +40,11 @@ class Transformed(NamedTuple):
 
 
 def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> dict[str, Transformed]:
-    """The transformed features by name: those of the record, then those of steps, then nested ones.
+    """Reads the transformed features, by name: those of the record, then those of steps, then nested ones.
 
     Args:
       transform_output: The transform graph.
-      labels: The features that are labels, and no others are; if empty, those whose role in the schema it is.
+      labels: The features that are labels, and no others; if empty, those with that role in the schema.
 
     Raises:
       TaskError: if `labels` names no transformed feature, or one has a form that no model can read.
@@ -52,9 +52,10 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
     """
     schema = transform_output.transformed_metadata.schema
     features: dict[str, Transformed] = {}
-    for name, proto, feature in _sequences(schema) if _is_sequence(schema) else _flat(transform_output, labels):
-        role = feature.role if not labels else "label" if name in labels else _unless_label(feature.role)
-        features[name] = _with_ids(feature._replace(role=role), proto, _from_one(transform_output, name))
+    found = _read_sequence_features(schema) if _is_sequence(schema) else _read_flat_features(transform_output, labels)
+    for name, proto, feature in found:
+        chosen = feature._replace(role=_choose_role(name, feature.role, labels))
+        features[name] = _with_ids(chosen, proto, _starts_at_one(transform_output, name))
     for label in labels:
         if label not in features:
             raise TaskError(f"`labels` names {label!r}, but the transformed features are {', '.join(features)}")
@@ -64,7 +65,7 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
 def names_of_ids(
     transform_output: tft.TFTransformOutput, name: str, column: Column, num_ids: int | None
 ) -> tuple[bytes, ...] | None:
-    """What the ids 1, 2, ... of a feature stand for in batches, as text; None if it has no vocabulary of its name."""
+    """Returns the values of the ids 1, 2, ... in batches, in UTF-8; None if there is no vocabulary of the name."""
     if column.ids is None:
         vocabulary = vocabulary_of(transform_output, name)
         return None if vocabulary is None else vocabulary.names
@@ -74,24 +75,35 @@ def names_of_ids(
     return values + (OOV.encode(),) * (num_ids - FIRST_ID - len(values))
 
 
-def _unless_label(role: str) -> str:
+def _choose_role(name: str, role: str, labels: Sequence[str]) -> str:
+    """Returns the role of a feature, which labels that the user names overrule."""
+    if not labels:
+        return role
+    if name in labels:
+        return "label"
     return "carried" if role == "label" else role
 
 
-def _from_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
-    """Whether a feature's ids, if it has any, start at 1: those of SequenceTransform, and of our vocabularies."""
+def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
+    """Tells whether a feature's ids, if it has any, start at 1: those of SequenceTransform, and of our vocabularies."""
     if FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
         return True
     path = transform_output.vocabulary_file_by_name(name)
     return bool(path and transform_output.vocabulary_file_by_name(one_based_key(os.path.basename(path))))
 
 
-def _with_ids(feature: Transformed, proto: schema_pb2.Feature, from_one: bool) -> Transformed:
-    """The feature with what its domain says of its ids."""
+def _with_ids(feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bool) -> Transformed:
+    """Adds to a feature what its domain says of its ids.
+
+    Ids of stock's vocabularies start at 0, and -1 is an unseen value; those of batches start at 1::
+
+        stored      -1   0   1   2
+        in batches   4   1   2   3     0 is padding; labels have no unseen value
+    """
     domain = proto.int_domain
     if proto.type != schema_pb2.INT or not domain.is_categorical:
         return feature
-    if from_one and domain.min >= 0:
+    if starts_at_one and domain.min >= 0:
         return feature._replace(num_ids=domain.max + 1)
     known = FIRST_ID + domain.max + 1
     if domain.min >= 0 or feature.role == "label":
@@ -99,43 +111,46 @@ def _with_ids(feature: Transformed, proto: schema_pb2.Feature, from_one: bool) -
     return feature._replace(num_ids=known + 1, column=feature.column._replace(ids=FromZero(unseen=known)))
 
 
-def _sequences(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
-    """The features of SequenceExamples."""
+def _read_sequence_features(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
+    """Yields the features of SequenceExamples."""
     spec = from_schema(schema)
     protos = {proto.name: proto for proto in list_feature_protos(schema)}
     for name, feature in spec.features.items():
         column = Column(feature.dtype, feature.context, feature.width, feature.nested)
         yield name, protos[name], Transformed(feature.role, column)
+    # Features that the transform derived, such as characters, are in the schema alone.
     for proto in find_sequence_struct(schema).struct_domain.feature:
         if proto.name not in spec.features and proto.int_domain.is_categorical:
             yield proto.name, proto, Transformed("input", Column("int64", nested=True))
 
 
-def _flat(
+def _read_flat_features(
     transform_output: tft.TFTransformOutput, labels: Sequence[str]
 ) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
-    """The features of tf.Examples, in the order that SequenceExamples have them in."""
+    """Yields the features of tf.Examples, in the order that SequenceExamples have them in."""
     protos = {proto.name: proto for proto in transform_output.transformed_metadata.schema.feature}
     raw = _raw_protos(transform_output.raw_metadata.schema)
     widths = _raw_widths(transform_output.raw_metadata.schema)
-    found = []
+    features = []
     for name, spec in sorted(transform_output.transformed_feature_spec().items()):
-        column = _column(name, spec, widths.get(name))
+        column = _read_column(name, spec, widths.get(name))
         proto = protos[column.keys[0]]
-        role = find_role(proto) or (find_role(raw[name]) if name in raw else None) or "input"
+        raw_role = find_role(raw[name]) if name in raw else None
+        role = find_role(proto) or raw_role or "input"
         if name in labels or role == "label" or (role == "input" and not column.context):
             _check_number(name, proto, raw)
-        found.append((name, proto, Transformed(role, column)))
-    yield from sorted(found, key=lambda each: (each[2].column.nested, not each[2].column.context))
+        features.append((name, proto, Transformed(role, column)))
+    yield from sorted(features, key=lambda feature: (feature[2].column.nested, not feature[2].column.context))
 
 
 def _raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
-    """The features before the transform, whichever form they have."""
-    return {proto.name: proto for proto in (list_feature_protos(schema) if _is_sequence(schema) else schema.feature)}
+    """Returns the features before the transform by name, whichever form they have."""
+    protos = list_feature_protos(schema) if _is_sequence(schema) else schema.feature
+    return {proto.name: proto for proto in protos}
 
 
 def _raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:
-    """Sequence features of SequenceExamples, to the number of values in each of their steps, if it is one number."""
+    """Returns the number of values in each step of the sequence features of SequenceExamples, where it is fixed."""
     sequence = from_schema(schema).sequence if _is_sequence(schema) else {}
     return {name: feature.width or 1 for name, feature in sequence.items() if not feature.nested}
 
@@ -144,21 +159,21 @@ def _is_sequence(schema: schema_pb2.Schema) -> bool:
     return any(proto.name == SEQUENCE for proto in schema.feature)
 
 
-def _column(name: str, spec: Any, raw_width: int | None) -> Column:
-    """How stock Transform stored a feature.
+def _read_column(name: str, spec: Any, raw_width: int | None) -> Column:
+    """Reads how stock Transform stored a feature.
 
     Args:
-      name: Of the feature.
-      spec: As `TFTransformOutput.transformed_feature_spec` gives it.
-      raw_width: How many values each step of the raw feature of its name has; None if that is not known.
+      name: The name of the feature.
+      spec: Its parsing configuration in `TFTransformOutput.transformed_feature_spec`.
+      raw_width: The number of values in each step of the raw feature of its name; None if that is not known.
 
     Raises:
       TaskError: if a model cannot read it.
     """
-    ids = spec.dtype == tf.int64
+    may_be_ids = spec.dtype == tf.int64
     if isinstance(spec, tf.io.FixedLenFeature):
         size = math.prod(spec.shape)
-        if len(spec.shape) > 1 or (ids and size != 1):
+        if len(spec.shape) > 1 or (may_be_ids and size != 1):
             raise TaskError(
                 f"the transformed feature {name!r} has the shape {list(spec.shape)} in every record, but a model reads "
                 "one value (or one vector of floats) a record, or steps: make steps of it in the preprocessing_fn, "
@@ -175,18 +190,20 @@ def _column(name: str, spec: Any, raw_width: int | None) -> Column:
         )
     counts = [part.key for part in partitions if isinstance(part, tf.io.RaggedFeature.RowLengths)]
     if counts and raw_width is not None:
+        # The lengths of rows are stored, but they are all as long as in the raw feature.
         width, nested = raw_width, False
     else:
-        width = math.prod(part.length for part in partitions if isinstance(part, tf.io.RaggedFeature.UniformRowLength))
-        nested = bool(counts) or (ids and width > 1)
+        fixed = [part.length for part in partitions if isinstance(part, tf.io.RaggedFeature.UniformRowLength)]
+        width = math.prod(fixed)
+        nested = bool(counts) or (may_be_ids and width > 1)
     return Column(spec.dtype.name, width=None if width == 1 else width, nested=nested, keys=(spec.value_key, *counts))
 
 
 def _check_number(name: str, proto: schema_pb2.Feature, raw: Mapping[str, schema_pb2.Feature]) -> None:
-    """Refuses integers that may be ids whose number nobody told, such as those of a vocabulary to which 1 was added.
+    """Refuses integers that may be ids of an unknown number, such as those of a vocabulary to which 1 was added.
 
     Raises:
-      TaskError: if it cannot tell.
+      TaskError: if they may be.
     """
     if proto.type != schema_pb2.INT or proto.int_domain.is_categorical:
         return

@@ -37,9 +37,9 @@ def test_tuned_replaces_the_settings_that_are_named(job: Job) -> None:
         job.tuned({"model.unit": 9})
 
 
-def test_saved_state_is_found_again_in_another_folder_of_the_same_bytes_only(job: Job, tmp_path: Path) -> None:
+def test_checkpoint_is_found_again_in_another_folder_of_the_same_bytes_only(job: Job, tmp_path: Path) -> None:
     def key(other: Job) -> str:
-        return os.path.basename(other.saved_state(str(tmp_path / "state")).directory)
+        return os.path.basename(other.checkpoint(str(tmp_path / "state")).directory)
 
     (path,) = job.train_files
     (tmp_path / "again").mkdir()
@@ -81,7 +81,7 @@ def test_make_model_calls_the_function_that_is_named(job: Job) -> None:
         message = (
             rf"training\.model_fn = '{name}' cannot be imported: .*{name.split(':')[0]}.* Expected is `module:function`"
         )
-        for use in (other.make_model, lambda other=other: other.saved_state("state")):
+        for use in (other.make_model, lambda other=other: other.checkpoint("state")):
             with pytest.raises(TaskError, match=message):
                 use()
 

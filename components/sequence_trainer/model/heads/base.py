@@ -97,7 +97,7 @@ class HeadMetrics(abc.ABC):
         """Adds a batch and the head's outputs for it. Works in `tf.function`."""
 
     def result(self) -> dict[str, float]:
-        """`<label>_<metric>` to its value so far; `<label>_<metric>_<key>` for a metric of several values."""
+        """Returns the values so far, by `<label>_<metric>`, or `<label>_<metric>_<key>` for a metric of several."""
         return {name: value for figures in self._figures().values() for name, value in figures.items()}
 
     def directions(self) -> dict[str, bool]:
@@ -114,8 +114,11 @@ class HeadMetrics(abc.ABC):
         figures: dict[str, dict[str, float]] = {}
         for name, metric in self.metrics.items():
             value = metric.result()
-            parts = {f"_{key}": part for key, part in value.items()} if isinstance(value, dict) else {"": value}
-            figures[name] = {f"{self.label.name}_{name}{key}": float(part) for key, part in parts.items()}
+            full_name = f"{self.label.name}_{name}"
+            if isinstance(value, dict):
+                figures[name] = {f"{full_name}_{key}": float(part) for key, part in value.items()}
+            else:
+                figures[name] = {full_name: float(value)}
         return figures
 
     def reset(self) -> None:

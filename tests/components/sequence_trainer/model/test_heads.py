@@ -76,6 +76,11 @@ def _randomise(layer: Head) -> None:
         weight.assign(generator.normal(size=weight.shape))
 
 
+def _weights(layer: Head) -> dict[str, np.ndarray]:
+    """The weights by the name of their layer and their own."""
+    return {"/".join(weight.path.split("/")[-2:]): weight.numpy() for weight in layer.weights}
+
+
 KINDS = ["softmax", "intent", "crf", "language", "tied", "price", "place"]
 
 
@@ -170,8 +175,8 @@ def test_crf_head_answers_with_the_best_allowed_sequence_and_marginal_probabilit
     _randomise(layer)
     logits = layer(_encoded()).numpy()
     answers = layer.predict(tf.constant(logits), tf.constant(LENGTHS))
-    crf = layer._crf
-    transitions, start, end = (np.array(weight) for weight in (crf.transitions, crf.start, crf.end))
+    weights = _weights(layer)
+    transitions, start, end = (weights[f"crf/{name}"] for name in ("transitions", "start", "end"))
     for row, length in enumerate(LENGTHS):
         scores: dict[tuple[int, ...], float] = {}
         for path in itertools.product(range(3), repeat=int(length)):
@@ -213,8 +218,8 @@ def test_tied_head_scores_a_value_by_its_vector_as_an_input() -> None:
     layer = _head("tied")
     encoded = _encoded()
     outputs = layer(encoded)
-    kernel = layer._projection.kernel.numpy()
-    expected = encoded.steps.numpy() @ kernel @ layer._tied.embeddings.numpy()[1:].T
+    weights = _weights(layer)
+    expected = encoded.steps.numpy() @ weights["projection/kernel"] @ weights["table/embeddings"][1:].T
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
