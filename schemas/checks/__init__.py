@@ -1,1 +1,1 @@
-"""Checks records against a schema, by rules with reasons."""
+"""Checks records against a schema. Each rule finds the records that break it, and gives a reason."""

@@ -1,13 +1,14 @@
-"""Reads a feature of a batch of records as flat arrays, which checks compute with.
+"""Reads one feature of a batch of records as flat arrays, so that checks can use array operations.
 
-TFXIO gives a batch of SequenceExamples as an Arrow RecordBatch. There a context feature is a list of values a record.
-All feature lists stand in one struct column, each as a list of steps a record, each step a list of values; a missing
-feature list and an empty step are nulls. An `ArrowColumn` is the same without nesting::
+TFXIO decodes a batch of SequenceExamples to an Arrow RecordBatch. There, a context feature has one list of values per
+record. All sequence features are in one struct column. Each of them has one list of steps per record, and each step is
+a list of values. A missing sequence feature and an empty step are nulls. An `ArrowColumn` holds the same data without
+nesting. For example, three records have two steps, no step, and no feature::
 
     records                  values            counts (of steps)   lengths (of records)   present
     [[a] [b c]], [], null    [a, b, c]         [1, 2]              [2, 0, 0]              [T, T, F]
 
-A context feature is read as one step a record, or none where it is missing or holds no value.
+A context feature is read as one step per record. A record without a value of the feature has no step.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ _ARROW_TYPES: dict[DType, pa.DataType] = {
 
 @dataclass(frozen=True)
 class ArrowColumn:
-    """One feature of N records, with S steps and V values in all.
+    """One feature of a batch of N records, which have S steps and V values in total.
 
-    Steps and values are counted through the batch: step 0 is the first step of the first record that has one.
+    Steps and values are numbered through the whole batch. Step 0 is the first step of the first record with steps.
 
     Attributes:
-      values: The values of all steps, an Arrow array `[V]`; of Arrow's null type where there is no value.
+      values: The values of all steps, an Arrow array `[V]`. Without values it has the null type of Arrow.
       counts: The number of values in each step, `[S]`.
       lengths: The number of steps in each record, `[N]`.
-      present: Whether the record has the feature at all, `[N]`.
-      context: Whether it is a context feature.
+      present: Whether each record has the feature, `[N]`.
+      context: Whether the feature is a context feature.
     """
 
     values: pa.Array
@@ -56,56 +57,58 @@ class ArrowColumn:
 
     @cached_property
     def record_of_step(self) -> Ints:
-        """The record that each step is in, `[S]`."""
+        """The position in the batch of the record that each step belongs to, `[S]`."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @cached_property
     def step_of_value(self) -> Ints:
-        """The step that each value is in, `[V]`."""
+        """The number of the step that each value belongs to, `[V]`."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     @cached_property
     def starts(self) -> Ints:
-        """The first step of each record, `[N]`."""
+        """The number of the first step of each record, `[N]`."""
         return np.cumsum(self.lengths) - self.lengths
 
     @property
     def dtype(self) -> DType | None:
-        """The type of the values, one for all records of a batch; None if there is no value."""
+        """The type of the values, which is the same for all records of a batch, or None if there is no value."""
         if not len(self.values):
             return None
         return next(dtype for dtype, arrow_type in _ARROW_TYPES.items() if arrow_type == self.values.type)
 
     def find_first_steps(self, is_wrong: Bools) -> tuple[Ints, Ints]:
-        """Finds the records with a wrong step, and the first wrong step of each.
+        """Finds the records with a wrong step, and the first wrong step of each of these records.
 
         Args:
-          is_wrong: Says it of each step, `[S]`.
+          is_wrong: Whether each step is wrong, `[S]`.
 
         Returns:
-          K records, rising, and the step for each, both `[K]`.
+          The positions of the K records in rising order, and the number of the step for each, both `[K]`.
         """
         steps = np.flatnonzero(is_wrong)
-        records, first = np.unique(self.record_of_step[steps], return_index=True)
-        return records, steps[first]
+        records, first_indices = np.unique(self.record_of_step[steps], return_index=True)
+        return records, steps[first_indices]
 
     def find_first_values(self, is_wrong: Bools) -> tuple[Ints, Ints]:
-        """Finds the records with a wrong value, and the first wrong value of each.
+        """Finds the records with a wrong value, and the first wrong value of each of these records.
 
         Args:
-          is_wrong: Says it of each value, `[V]`.
+          is_wrong: Whether each value is wrong, `[V]`.
 
         Returns:
-          K records, rising, and the value's position for each, both `[K]`.
+          The positions of the K records in rising order, and the number of the value for each, both `[K]`.
         """
         values = np.flatnonzero(is_wrong)
-        records, first = np.unique(self.record_of_step[self.step_of_value[values]], return_index=True)
-        return records, values[first]
+        record_of_value = self.record_of_step[self.step_of_value[values]]
+        records, first_indices = np.unique(record_of_value, return_index=True)
+        return records, values[first_indices]
 
-    def with_one_value_a_step(self) -> ArrowColumn:
-        """Returns the column without the steps of records that have an empty step, or one of several values.
+    def with_one_value_per_step(self) -> ArrowColumn:
+        """Returns a copy in which every step holds exactly one value, so that value `i` belongs to step `i`.
 
-        In what is left, value number i is that of step number i.
+        If a record has an empty step, or a step of several values, all of its steps are removed. The number of records
+        stays the same.
         """
         is_irregular = self.counts != 1
         if not is_irregular.any():
@@ -118,41 +121,70 @@ class ArrowColumn:
         return ArrowColumn(values, self.counts[is_kept_step], lengths, self.present, self.context)
 
     def describe_step(self, step: int) -> str:
-        """Says where in its record a step is, as the end of a phrase; a context feature has no steps to tell apart."""
-        return "" if self.context else f" at step {step - self.starts[self.record_of_step[step]]}"
+        """Returns the place of a step in its record as the end of a phrase, such as " at step 3".
+
+        The text is empty for a context feature, which has only one step per record.
+        """
+        if self.context:
+            return ""
+        first_step = self.starts[self.record_of_step[step]]
+        return f" at step {step - first_step}"
 
     def read_value(self, index: int) -> Any:
-        """Reads one value as Python has it, and bytes as a string."""
+        """Reads the value with the number `index` as a Python value. Bytes are decoded to a string."""
         return _to_text(self.values[int(index)].as_py())
 
     def read_first_values(self) -> list[Any]:
-        """Reads the first value of each record as `read_value` gives it, None where there is none, `[N]`."""
+        """Reads the first value of each of the N records, as `read_value` does. Records without a value have None."""
         first_values: list[Any] = [None] * len(self.lengths)
-        records, positions = self.find_first_values(np.ones(len(self.values), np.bool_))
-        for record, value in zip(records.tolist(), self.values.take(pa.array(positions)).to_pylist(), strict=True):
+        is_any = np.ones(len(self.values), np.bool_)
+        records, indices = self.find_first_values(is_any)
+        values = self.values.take(pa.array(indices)).to_pylist()
+        for record, value in zip(records.tolist(), values, strict=True):
             first_values[record] = _to_text(value)
         return first_values
 
 
 def read_column(batch: pa.RecordBatch, name: str, context: bool) -> ArrowColumn:
-    """Reads the feature `name` of a batch as TFXIO gives it. A feature that no record has is present nowhere."""
+    """Reads one feature of a batch.
+
+    Args:
+      batch: A batch of SequenceExamples as TFXIO decodes it.
+      name: The name of the feature. If no record has the feature, the column has no steps.
+      context: Whether the feature is a context feature.
+    """
     lists = _find_context_lists(batch, name) if context else _find_feature_lists(batch, name)
     if lists is None:
-        none = np.zeros(batch.num_rows, np.int64)
-        return ArrowColumn(pa.nulls(0), np.zeros(0, np.int64), none, none.astype(np.bool_), context)
-    if context:
-        counts = _measure_lists(lists)
-        has_values = counts > 0
-        return ArrowColumn(lists.flatten(), counts[has_values], has_values.astype(np.int64), has_values, context)
-    steps = lists.flatten()
+        return _make_empty_column(batch.num_rows, context)
+    return _read_context_lists(lists) if context else _read_feature_lists(lists)
+
+
+def _make_empty_column(num_records: int, context: bool) -> ArrowColumn:
+    """Makes the column of a feature that no record of the batch has."""
+    no_counts = np.zeros(0, np.int64)
+    lengths = np.zeros(num_records, np.int64)
+    present = np.zeros(num_records, np.bool_)
+    return ArrowColumn(pa.nulls(0), no_counts, lengths, present, context)
+
+
+def _read_context_lists(lists: pa.Array) -> ArrowColumn:
+    """Reads a context feature, which has one list of values per record. A list with values becomes one step."""
+    counts = _measure_lists(lists)
+    has_values = counts > 0
+    return ArrowColumn(lists.flatten(), counts[has_values], has_values.astype(np.int64), has_values, context=True)
+
+
+def _read_feature_lists(lists: pa.Array) -> ArrowColumn:
+    """Reads a sequence feature, which has one list of steps per record."""
     lengths, present = _measure_lists(lists), _find_valid(lists)
-    if pa.types.is_null(steps.type):  # Every step of the batch is empty.
-        return ArrowColumn(pa.nulls(0), np.zeros(len(steps), np.int64), lengths, present, context)
-    return ArrowColumn(steps.flatten(), _measure_lists(steps), lengths, present, context)
+    steps = lists.flatten()
+    if pa.types.is_null(steps.type):  # Every step of the batch is empty, so Arrow does not know the type of values.
+        return ArrowColumn(pa.nulls(0), np.zeros(len(steps), np.int64), lengths, present, context=False)
+    return ArrowColumn(steps.flatten(), _measure_lists(steps), lengths, present, context=False)
 
 
 def feature_names(batch: pa.RecordBatch) -> list[str]:
-    """Returns the names of a batch's context features, and then of its sequence features."""
+    """Returns the names of the context features of a batch, followed by the names of its sequence features."""
     names = [name for name in batch.schema.names if name != SEQUENCE]
     index = batch.schema.get_field_index(SEQUENCE)
     if index >= 0 and pa.types.is_struct(batch.schema.field(index).type):
@@ -161,10 +193,12 @@ def feature_names(batch: pa.RecordBatch) -> list[str]:
 
 
 def _to_text(value: Any) -> Any:
+    """Decodes bytes to a string. Bytes that are not UTF-8 become hexadecimal escapes. Other values stay the same."""
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 def _find_context_lists(batch: pa.RecordBatch, name: str) -> pa.Array | None:
+    """Finds the lists of values of a context feature, or None if no record has the feature."""
     index = batch.schema.get_field_index(name)
     if index < 0 or pa.types.is_null(batch.schema.field(index).type):
         return None
@@ -172,6 +206,7 @@ def _find_context_lists(batch: pa.RecordBatch, name: str) -> pa.Array | None:
 
 
 def _find_feature_lists(batch: pa.RecordBatch, name: str) -> pa.Array | None:
+    """Finds the lists of steps of a sequence feature, or None if no record has the feature."""
     index = batch.schema.get_field_index(SEQUENCE)
     if index < 0 or not pa.types.is_struct(batch.schema.field(index).type):
         return None
@@ -179,14 +214,16 @@ def _find_feature_lists(batch: pa.RecordBatch, name: str) -> pa.Array | None:
     field = struct.type.get_field_index(name)
     if field < 0 or pa.types.is_null(struct.type[field].type):
         return None
-    # Unlike `field`, `flatten` makes a child null where the struct is: a record without feature lists has none of them.
+    # A record without feature lists is a null of the struct. `flatten` makes its children null, too; `field` does not.
     return struct.flatten()[field]
 
 
 def _measure_lists(lists: pa.Array) -> Ints:
-    """Returns the length of each list, 0 for a null."""
-    return np.asarray(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False), np.int64)
+    """Returns the length of each list. The length of a null is 0."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _find_valid(lists: pa.Array) -> Bools:
+    """Returns whether each list is not null."""
     return np.asarray(pc.is_valid(lists).to_numpy(zero_copy_only=False), np.bool_)

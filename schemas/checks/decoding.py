@@ -1,8 +1,8 @@
-"""Decodes serialized SequenceExamples to Arrow batches, even if some of them cannot be decoded.
+"""Decodes serialized SequenceExamples to Arrow batches, even if some records cannot be decoded.
 
-TFXIO's decoder gives up on a whole batch if one record in it is corrupt, or if two records have one feature in two
-types, and does not say which record. Such a batch is taken apart here: a record that cannot be decoded becomes a
-reject, and the others come in batches of like types.
+The decoder of TFXIO fails for a whole batch if one record is corrupt, or if a feature has different types in two
+records. It does not say which record is at fault. This module then decodes the records one by one. A record that
+cannot be decoded becomes a reject. The other records are decoded in batches of records whose features have equal types.
 """
 
 from __future__ import annotations
@@ -20,41 +20,46 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 class BatchDecoder:
-    """Decodes records by what they hold, not by what a schema says of them, so that checks can compare the two."""
+    """Decodes records without a schema, so that checks can compare the types in the records with a schema."""
 
     def __init__(self) -> None:
         self._decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE)
 
     def decode(self, records: Sequence[bytes]) -> Iterator[tuple[Ints, pa.RecordBatch | Reject]]:
-        """Yields batches, and a reject for each record that is in none.
+        """Decodes records, and makes a reject of each record that cannot be decoded.
 
         Args:
           records: Serialized SequenceExamples.
 
         Yields:
-          The positions in `records` of those in the batch, int64 `[K]`, and the batch, or the reject of the only one.
+          A pair. The first item is the positions in `records` of K records, int64 `[K]`. The second item is the batch
+          of these records. If a record cannot be decoded, K is 1 and the second item is the reject of the record.
         """
         try:
             batch = self._decoder.DecodeBatch(records)
-        except Exception:  # What it raises depends on the version; what is wrong is found record by record.
-            yield from self._decode_apart(records)
+        except Exception:  # The class of the error depends on the version of TFXIO.
+            yield from self._decode_one_by_one(records)
         else:
             yield np.arange(len(records)), batch
 
-    def _decode_apart(self, records: Sequence[bytes]) -> Iterator[tuple[Ints, pa.RecordBatch | Reject]]:
-        by_types: dict[str, list[int]] = {}
+    def _decode_one_by_one(self, records: Sequence[bytes]) -> Iterator[tuple[Ints, pa.RecordBatch | Reject]]:
+        """Yields the rejects of records that cannot be decoded, and then one batch for each set of feature types."""
+        positions_by_types: dict[str, list[int]] = {}
         for position, record in enumerate(records):
             try:
                 types = self._decoder.DecodeBatch([record]).schema
-            except Exception as error:  # As above.
+            except Exception as error:  # The class of the error depends on the version of TFXIO.
                 yield np.array([position]), _make_reject(record, error)
             else:
-                by_types.setdefault(types.to_string(), []).append(position)
-        for positions in by_types.values():
-            yield np.array(positions), self._decoder.DecodeBatch([records[position] for position in positions])
+                positions_by_types.setdefault(types.to_string(), []).append(position)
+        for positions in positions_by_types.values():
+            batch = self._decoder.DecodeBatch([records[position] for position in positions])
+            yield np.array(positions), batch
 
 
 def _make_reject(record: bytes, error: Exception) -> Reject:
+    """Makes the reject of a record that TFXIO cannot decode."""
+    # A record that protobuf can parse is not corrupt. TFXIO then failed because one feature has values of two types.
     try:
         parse_example(record)
     except BadRecordError as bad:

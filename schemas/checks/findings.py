@@ -1,4 +1,4 @@
-"""The findings of record checks, counted by feature and reason, with the first few records of each kind named."""
+"""Counts the records that break rules, by feature and reason, and keeps the first few records of each as examples."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from tfx_sequence.schemas.checks.arrow_columns import Ints
 from tfx_sequence.schemas.records.rejects import Reason, ReasonCode, Reject
 from tfx_sequence.schemas.spec import Frozen
 
-NAMED = 5
-"""The most records that are named for one reason in one feature: enough to see what they have in common, few enough for
-a line of an anomaly."""
+MAX_NAMED = 5
+"""The maximum number of records that are named as examples of one reason in one feature.
+
+Five show what the records have in common, and still fit on the one line that an anomaly has for its description.
+"""
+
+WHOLE_RECORD = ""
+"""The feature name of a finding that concerns the record as a whole, such as a sequence that is too long."""
 
 
 class Finding(NamedTuple):
     """The records of a batch that break one rule in one feature.
 
     Attributes:
-      reason: The rule's code.
-      feature: The feature's name; empty where the record as a whole is at fault.
-      records: The records at fault, by their positions in the batch, rising, int64 `[K]`.
-      describe: Says what is wrong with the k-th of them, for a person. Called for the few that are named.
+      reason: The code of the rule.
+      feature: The name of the feature, or `WHOLE_RECORD`.
+      records: The positions in the batch of the K records that break the rule, in rising order, int64 `[K]`.
+      describe: Returns a sentence, for a person, about what is wrong with the record at `records[k]`. It is called only
+        for the first few records.
     """
 
     reason: Reason | str
@@ -31,13 +37,13 @@ class Finding(NamedTuple):
 
 
 class FindingGroup(Frozen):
-    """All records of a data set with one reason in one feature.
+    """The records of a data set that were found for one reason in one feature.
 
     Attributes:
       reason: The code of what is wrong.
-      feature: The feature's name; empty where the record as a whole is at fault.
-      count: The records in all.
-      named: The first of them by file and position, at most `NAMED`.
+      feature: The name of the feature, or `WHOLE_RECORD`.
+      count: The number of records that were found.
+      named: Examples: the first of these records by file and position, no more than `MAX_NAMED`.
     """
 
     reason: ReasonCode
@@ -47,11 +53,13 @@ class FindingGroup(Frozen):
 
 
 class FindingCounts(Frozen):
-    """The findings in some records, counted. Counts of parts of a data set add up to the same sum in any order.
+    """The number of findings in some records, by feature and reason.
+
+    The counts of the parts of a data set can be added in any order. The sum is the same.
 
     Attributes:
-      records: The records that were checked.
-      groups: What was found, sorted by feature and reason.
+      records: The number of records that were checked.
+      groups: One group for each feature and reason with findings, sorted by feature and reason.
     """
 
     records: int = 0
@@ -59,26 +67,34 @@ class FindingCounts(Frozen):
 
     @classmethod
     def for_reason(cls, reason: Reason | str, feature: str, count: int, named: tuple[Reject, ...]) -> FindingCounts:
-        """Makes the counts of one reason in one feature, for records that are counted elsewhere."""
+        """Makes the counts of one group. The number of checked records is 0, because they are counted separately."""
         return cls(groups=(FindingGroup(reason=reason, feature=feature, count=count, named=named),))
 
     @classmethod
     def sum(cls, parts: Iterable[FindingCounts]) -> FindingCounts:
-        """Adds up counts."""
-        records = 0
-        groups: dict[tuple[str, Reason | str], list[FindingGroup]] = {}
+        """Adds up the counts of the parts of a data set."""
+        num_records = 0
+        groups_by_key: dict[tuple[str, Reason | str], list[FindingGroup]] = {}
         for part in parts:
-            records += part.records
+            num_records += part.records
             for group in part.groups:
-                groups.setdefault((group.feature, group.reason), []).append(group)
-        return cls(records=records, groups=tuple(_merge_groups(groups[key]) for key in sorted(groups)))
+                groups_by_key.setdefault((group.feature, group.reason), []).append(group)
+        merged = tuple(_merge_groups(groups_by_key[key]) for key in sorted(groups_by_key))
+        return cls(records=num_records, groups=merged)
 
 
 def _merge_groups(groups: list[FindingGroup]) -> FindingGroup:
-    named = sorted((reject for group in groups for reject in group.named), key=_sort_key)
-    count = sum(group.count for group in groups)
-    return groups[0].model_copy(update={"count": count, "named": tuple(named[:NAMED])})
+    """Merges groups of the same feature and reason into one."""
+    count = 0
+    named: list[Reject] = []
+    for group in groups:
+        count += group.count
+        named.extend(group.named)
+    named.sort(key=_sort_key)
+    return groups[0].model_copy(update={"count": count, "named": tuple(named[:MAX_NAMED])})
 
 
 def _sort_key(reject: Reject) -> tuple[str, int, str]:
+    """Returns a key that sorts rejects by file and position."""
+    # None cannot be compared. A reject without a file or a position sorts first.
     return reject.file or "", reject.record or 0, reject.message

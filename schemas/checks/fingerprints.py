@@ -1,10 +1,11 @@
-"""Makes a number of what a record holds, equal for records that hold the same.
+"""Computes fingerprints of records: 64-bit numbers that are equal for records with equal content.
 
-Each value of each step is mixed with its feature and its place, and the numbers of a record are added up, so that a
-batch is done with whole arrays. Records that differ have the same number with a chance of about 2 ** -64.
+Each value is hashed together with the name of its feature and its place in the record. The fingerprint of a record is
+the sum of these hashes, so that a whole batch can be computed with array operations. Two different records have the
+same fingerprint with a probability of about 2 ** -64.
 
-Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators" (SplitMix64, which mixes the bits),
-https://doi.org/10.1145/2660193.2660195.
+Source: The bits are mixed by SplitMix64, from Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
+Generators", https://doi.org/10.1145/2660193.2660195.
 """
 
 from __future__ import annotations
@@ -23,30 +24,50 @@ Fingerprints = npt.NDArray[np.uint64]
 
 
 def fingerprint_records(columns: Mapping[str, ArrowColumn]) -> Fingerprints:
-    """Returns the fingerprints of a batch's records by some of their features, uint64 `[N]`."""
-    records = len(next(iter(columns.values())).lengths)
-    total = np.zeros(records, np.uint64)
+    """Computes the fingerprints of the records of a batch.
+
+    Args:
+      columns: Feature name to values, for the features that the fingerprints depend on. There must be at least one.
+
+    Returns:
+      One fingerprint per record, uint64 `[N]`.
+    """
+    num_records = len(next(iter(columns.values())).lengths)
+    fingerprints = np.zeros(num_records, np.uint64)
     for name, column in columns.items():
         seed = _hash_bytes(name.encode())
-        # Without the length, a record with an empty last step would equal one without that step.
-        lengths = _mix(column.lengths.astype(np.uint64) ^ seed) + column.present.astype(np.uint64)
-        total += _mix(lengths)
-        steps = column.step_of_value
-        record_of_value = column.record_of_step[steps]
-        step_in_record = (steps - column.starts[record_of_value]).astype(np.uint64)
-        value_in_step = (np.arange(len(steps)) - _first_value_of_steps(column)[steps]).astype(np.uint64)
-        places = _mix(step_in_record + (value_in_step << np.uint64(32)))
-        values = _mix(_mix(_hash_values(column.values) + seed) ^ places)
-        np.add.at(total, record_of_value, values)
-    return total
+        fingerprints += _hash_lengths(column, seed)
+        record_of_value = column.record_of_step[column.step_of_value]
+        # `add.at` adds up all values of a record. `fingerprints[record_of_value] += ...` would add only one of them.
+        np.add.at(fingerprints, record_of_value, _hash_placed_values(column, seed))
+    return fingerprints
 
 
-def _first_value_of_steps(column: ArrowColumn) -> npt.NDArray[np.int64]:
-    return np.cumsum(column.counts) - column.counts
+def _hash_lengths(column: ArrowColumn, seed: np.uint64) -> Fingerprints:
+    """Hashes the length of each record, and whether it has the feature, uint64 `[N]`.
+
+    Without the length, a record with an empty last step would equal the same record without this step.
+    """
+    lengths = _mix(column.lengths.astype(np.uint64) ^ seed)
+    return _mix(lengths + column.present.astype(np.uint64))
+
+
+def _hash_placed_values(column: ArrowColumn, seed: np.uint64) -> Fingerprints:
+    """Hashes each value together with its feature, which is the seed, and with its place, uint64 `[V]`.
+
+    The place is the number of the step in the record, and the number of the value in the step.
+    """
+    step_of_value = column.step_of_value
+    record_of_value = column.record_of_step[step_of_value]
+    step_in_record = (step_of_value - column.starts[record_of_value]).astype(np.uint64)
+    first_value_of_step = np.cumsum(column.counts) - column.counts
+    value_in_step = (np.arange(len(step_of_value)) - first_value_of_step[step_of_value]).astype(np.uint64)
+    places = _mix(step_in_record + (value_in_step << np.uint64(32)))
+    return _mix(_mix(_hash_values(column.values) + seed) ^ places)
 
 
 def _hash_values(values: pa.Array) -> Fingerprints:
-    """Returns a number for each value: its bits, or a hash of its bytes."""
+    """Returns one number per value, uint64 `[V]`: the bits of a number, or a hash of the bytes of a string."""
     if not len(values):
         return np.zeros(0, np.uint64)
     if pa.types.is_large_binary(values.type):
@@ -57,14 +78,15 @@ def _hash_values(values: pa.Array) -> Fingerprints:
     return numbers.astype(np.float64).view(np.uint64) if numbers.dtype.kind == "f" else numbers.view(np.uint64)
 
 
-# Values repeat from batch to batch. The cache takes about 10 MB at most, but for long values.
+# Values repeat from batch to batch. The cache needs no more than about 10 MB, unless values are very long.
 @functools.lru_cache(maxsize=1 << 16)
 def _hash_bytes(data: bytes) -> np.uint64:
+    """Returns a hash that is the same in every process, unlike the hash of Python."""
     return np.uint64(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"))
 
 
 def _mix(x: Fingerprints) -> Fingerprints:
-    """Mixes the bits of numbers with the constants of SplitMix64; sums wrap around, as they do there."""
+    """Mixes the bits of numbers with the constants of SplitMix64. Sums and products wrap around at 64 bits."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

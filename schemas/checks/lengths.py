@@ -1,4 +1,4 @@
-"""The distribution of the lengths of sequences, and the share of padding that they cost in batches."""
+"""Computes the distribution of sequence lengths, and the share of padding that results in batches."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy.typing as npt
 
 from tfx_sequence.schemas.checks.arrow_columns import Ints
 
-# Shares such as 0.95 have no exact float: 19 of 20 records, divided, must still count as 0.95 of them.
+# Shares such as 0.95 have no exact float. With this tolerance, 19 of 20 records still count as a share of 0.95.
 _ROUNDING = 1e-12
 
 
 class Lengths:
-    """The exact distribution of the lengths of records, which grows batch by batch."""
+    """The exact distribution of the lengths of records. Records are added batch by batch."""
 
     def __init__(self) -> None:
-        self._counts: Ints = np.zeros(0, np.int64)  # Records of length 0, 1, 2, ...
+        self._counts: Ints = np.zeros(0, np.int64)  # The number of records of length 0, 1, 2, ...
 
     def add(self, lengths: Ints) -> None:
-        """Counts the records of a batch, with their lengths `[N]`."""
+        """Adds the lengths of the records of a batch, int64 `[N]`."""
         counts = np.bincount(lengths, minlength=len(self._counts))
         counts[: len(self._counts)] += self._counts
         self._counts = counts
@@ -32,46 +32,74 @@ class Lengths:
 
     @property
     def steps(self) -> int:
-        """The number of steps of all records."""
+        """The number of steps in all records."""
         return int((self._counts * np.arange(len(self._counts))).sum())
 
     def quantiles(self, shares: Sequence[float]) -> tuple[int, ...]:
-        """Returns, for each share, the least length that at least this share of the records does not exceed.
+        """Returns the quantiles of the lengths.
 
-        Without records it is 0.
+        Args:
+          shares: Shares of the records, from 0 to 1, such as 0.5 for the median.
+
+        Returns:
+          For each share, the smallest length that is enough for at least this share of the records. It is 0 if there
+          are no records.
         """
         if not self.records:
             return (0,) * len(shares)
         covered = np.cumsum(self._counts) / self.records
+        # `argmax` returns the first length that covers enough records. A share of 0 needs a length that covers some.
         return tuple(int(np.argmax((covered > 0) & (covered >= share - _ROUNDING))) for share in shares)
 
     def histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:
-        """Returns the lengths in at most `bins` ranges of equal width: from, to (both included), records."""
+        """Returns a histogram of the lengths.
+
+        Args:
+          bins: The maximum number of ranges.
+
+        Returns:
+          Ranges of equal width. Each range is a tuple of the first length, the last length and the number of records.
+        """
         if not self.records:
             return ()
         low, high = int(np.argmax(self._counts > 0)), len(self._counts) - 1
-        width = -(-(high - low + 1) // bins)
+        width = -(-(high - low + 1) // bins)  # The negations round the quotient up.
         starts = np.arange(low, high + 1, width)
         counts = np.add.reduceat(self._counts, starts)
         ends = np.minimum(starts + width - 1, high)
         return tuple(zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True))
 
     def padding(self, batch_size: int, sorted_by_length: bool) -> float:
-        """Returns the share of steps that are padding in batches padded to their longest record; 0 without a step.
+        """Returns the share of steps that are padding, if each batch is padded to the length of its longest record.
 
         Args:
-          batch_size: Records in a batch.
-          sorted_by_length: True for batches of records of like length, as length bucketing comes near to; False for
-            records in random order: the share that is expected, by the mean length of a batch's longest record, the
-            sum over x of `1 - P(length <= x) ** batch_size`.
+          batch_size: The number of records per batch.
+          sorted_by_length: True if records are sorted by length before they are batched, which length bucketing
+            approximates. False if records are in random order. The result is then the expected share.
+
+        Returns:
+          The share, from 0 to 1. It is 0 if no record has a step.
         """
         if not self.steps:
             return 0.0
         if sorted_by_length:
-            lengths = np.repeat(np.arange(len(self._counts)), self._counts)
-            ends = np.minimum(np.arange(0, self.records, batch_size) + batch_size, self.records)
-            sizes = np.diff(ends, prepend=0)
-            return float(1 - self.steps / (lengths[ends - 1] * sizes).sum())
+            return self._compute_sorted_padding(batch_size)
+        return self._compute_expected_padding(batch_size)
+
+    def _compute_sorted_padding(self, batch_size: int) -> float:
+        """Computes the share of padding for records in the order of their lengths."""
+        lengths = np.repeat(np.arange(len(self._counts)), self._counts)
+        ends = np.minimum(np.arange(0, self.records, batch_size) + batch_size, self.records)
+        sizes = np.diff(ends, prepend=0)  # The last batch may be smaller.
+        longest = lengths[ends - 1]
+        return float(1 - self.steps / (longest * sizes).sum())
+
+    def _compute_expected_padding(self, batch_size: int) -> float:
+        """Computes the expected share of padding for records in random order.
+
+        The mean length of the longest record of a batch is the sum, over all lengths x, of the probability that the
+        longest record is longer than x. This probability is `1 - P(length <= x) ** batch_size`.
+        """
         covered: npt.NDArray[np.float64] = np.cumsum(self._counts) / self.records
-        longest = (1 - covered**batch_size).sum()
-        return float(1 - self.steps / self.records / longest)
+        mean_longest = (1 - covered**batch_size).sum()
+        return float(1 - self.steps / self.records / mean_longest)

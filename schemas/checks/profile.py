@@ -1,4 +1,4 @@
-"""Counts what a split of records looks like: lengths, values, what is missing, what repeats."""
+"""Counts the lengths, the values, the missing features and the repeated records of a split."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class Profile:
-    """Counts of one split, which grow batch by batch.
+    """The counts of one split. Records are added batch by batch.
 
-    It holds each distinct string, and a number for each distinct record.
+    A profile holds every distinct string, and one number for every distinct record.
 
     Args:
-      spec: What the records are.
+      spec: The spec of the records.
 
     Attributes:
       records: The number of records.
-      lengths: The lengths of the records.
-      present: Feature name to the number of records that have it.
-      values: Name of a string feature that is an input or a label to its values, and how often each occurs.
-      contents: Fingerprint of the inputs and labels of a record to the number of records that have it.
+      lengths: The distribution of the lengths of the records.
+      present: Feature name to the number of records that have the feature.
+      values: Feature name to the number of times that each value occurs, for string features that are inputs or labels.
+      contents: Fingerprint to the number of records that have it. Fingerprints are computed from inputs and labels.
     """
 
     def __init__(self, spec: SequenceSpec) -> None:
@@ -41,18 +41,29 @@ class Profile:
         self.contents: Counter[int] = Counter()
 
     def add(self, columns: Mapping[str, ArrowColumn]) -> None:
-        """Counts the records of a batch, given as all features of the spec."""
+        """Adds the records of a batch.
+
+        Args:
+          columns: Feature name to values, for all features of the spec.
+        """
+        # The length of a record is the length of its longest feature.
         lengths = np.stack([columns[name].lengths for name in self._spec.sequence]).max(axis=0)
         self.records += len(lengths)
         self.lengths.add(lengths)
         for name, column in columns.items():
             self.present[name] += int(column.present.sum())
         for name, counter in self.values.items():
-            column = columns[name]
-            # A feature of another type is a finding of the record checks; its values are no strings to count.
-            if column.dtype == "string":
-                counts = pc.value_counts(column.values)
-                for value, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True):
-                    counter[value] += count
+            _count_strings(columns[name], counter)
         if self._used:
-            self.contents.update(fingerprint_records({name: columns[name] for name in self._used}).tolist())
+            used_columns = {name: columns[name] for name in self._used}
+            self.contents.update(fingerprint_records(used_columns).tolist())
+
+
+def _count_strings(column: ArrowColumn, counter: Counter[bytes]) -> None:
+    """Adds the number of times that each string of a column occurs."""
+    # In a broken batch the values may be numbers. The record checks report them, so they are ignored here.
+    if column.dtype != "string":
+        return
+    counts = pc.value_counts(column.values)
+    for value, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True):
+        counter[value] += count

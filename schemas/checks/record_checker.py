@@ -1,4 +1,4 @@
-"""Checks batches of serialized records by all rules that a schema asks for."""
+"""Checks serialized records against a schema, with all rules that apply to the schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Ints, read_column
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
-from tfx_sequence.schemas.checks.findings import NAMED, Finding, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_NAMED, WHOLE_RECORD, Finding, FindingCounts
 from tfx_sequence.schemas.checks.rules import CheckedFeature, FeatureRule, RecordRule, ValueRule, load_rules
 from tfx_sequence.schemas.records.rejects import Reject, make_excerpt
 from tfx_sequence.schemas.tfmd.convert import from_schema
@@ -21,9 +21,9 @@ class CheckResult(NamedTuple):
     """The outcome of checking a list of records.
 
     Attributes:
-      findings: What is wrong with them, counted.
-      keys: The key and the position in the file of each record that has a key.
-      columns: The features of the spec, one mapping for each batch in which records could be decoded.
+      findings: The number of findings by feature and reason, with examples.
+      keys: The key and the position in the file, for each record that has a key.
+      columns: Feature name to values, for the features of the spec. There is one mapping for each decoded batch.
     """
 
     findings: FindingCounts
@@ -32,23 +32,23 @@ class CheckResult(NamedTuple):
 
 
 class RecordChecker:
-    """Checks SequenceExamples against a schema, by the rules of `rules.RULES` and of installed packages.
+    """Checks SequenceExamples against a schema, with the rules of `rules.RULES` and of installed packages.
 
-    Nothing is raised for what is wrong with a record: it is counted, and the first few records are named::
+    A bad record does not raise an error. Bad records are counted, and the first few of them are named::
 
         result = RecordChecker(schema).check(records, file="data.tfrecord")
         for group in result.findings.groups:
             print(group.reason, group.feature, group.count, group.named)
 
     Args:
-      schema: What the records should be.
+      schema: The schema that the records should follow.
 
     Attributes:
-      spec: The spec that the schema carries.
-      key_features: The context features whose values name a record.
+      spec: The spec that the schema holds.
+      key_features: The names of the context features whose values form the key of a record.
 
     Raises:
-      SchemaError: if the schema is not one of sequences.
+      SchemaError: if the schema does not describe sequences.
       RuleError: if a rule of an installed package cannot be used.
     """
 
@@ -58,94 +58,107 @@ class RecordChecker:
         self._decoder = BatchDecoder()
         rules = load_rules()
         self._record_rules = [rule for rule in rules if isinstance(rule, RecordRule) and rule.applies_to(self.spec)]
+        feature_rules = [rule for rule in rules if isinstance(rule, FeatureRule)]
         protos = {proto.name: proto for proto in list_feature_protos(schema)}
         self._feature_rules: list[tuple[CheckedFeature, list[FeatureRule]]] = []
         for name, spec in self.spec.features.items():
             feature = CheckedFeature.from_proto(spec, protos[name], schema)
-            applied = [rule for rule in rules if isinstance(rule, FeatureRule) and rule.applies_to(feature)]
-            self._feature_rules.append((feature, applied))
+            self._feature_rules.append((feature, [rule for rule in feature_rules if rule.applies_to(feature)]))
 
     def check(self, records: Sequence[bytes], file: str | None = None, first: int = 0) -> CheckResult:
-        """Finds what is wrong with some serialized records.
+        """Checks serialized records.
 
         Args:
-          records: The records.
-          file: The file that they are in.
-          first: The position in the file of the first of them.
+          records: Serialized SequenceExamples.
+          file: The name of the file that holds the records.
+          first: The position of the first record in the file.
         """
-        counts: list[FindingCounts] = [FindingCounts(records=len(records))]
+        counts = [FindingCounts(records=len(records))]
         keys: list[tuple[str, int]] = []
         batches: list[dict[str, ArrowColumn]] = []
         for indices, decoded in self._decoder.decode(records):
             positions = indices + first
             if isinstance(decoded, Reject):
                 reject = decoded.at(file=file, record=int(positions[0]))
-                counts.append(FindingCounts.for_reason(reject.reason, "", 1, (reject,)))
+                counts.append(FindingCounts.for_reason(reject.reason, WHOLE_RECORD, 1, (reject,)))
                 continue
-            batch = _Batch(decoded, self.read_columns(decoded), positions, file)
-            batch_keys = self.read_keys(batch.columns)
-            batches.append(batch.columns)
-            for key, position in zip(batch_keys, positions.tolist(), strict=True):
-                if key is not None:
-                    keys.append((key, position))
-            for finding in self.apply_rules(batch.columns):
-                rejects = batch.name_records(finding, batch_keys)
-                counts.append(FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), rejects))
+            columns = self.read_columns(decoded)
+            batch = _Batch(decoded, positions, file, self.read_keys(columns))
+            batches.append(columns)
+            keys += batch.list_keys()
+            counts += (batch.count_finding(finding) for finding in self.apply_rules(columns))
         return CheckResult(FindingCounts.sum(counts), keys, batches)
 
     def read_columns(self, batch: pa.RecordBatch) -> dict[str, ArrowColumn]:
-        """Reads the features of the spec from a batch as TFXIO gives it."""
+        """Reads the features of the spec from a batch that TFXIO decoded."""
         return {name: read_column(batch, name, feature.context) for name, feature in self.spec.features.items()}
 
     def apply_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
-        """Yields what is wrong in a batch: with records as a whole, then feature by feature."""
+        """Yields the findings in a batch. Findings about whole records come first, then those of each feature."""
         return (finding for finding in self._find(columns) if len(finding.records))
 
     def read_keys(self, columns: Mapping[str, ArrowColumn]) -> list[str | None]:
-        """Reads the key of each record, its values of `key_features`; None if it lacks one of them."""
-        parts = [columns[name].read_first_values() for name in self.key_features]
-        if not parts:
-            return [None] * len(next(iter(columns.values())).lengths)
-        return [None if None in values else "/".join(map(str, values)) for values in zip(*parts, strict=True)]
+        """Reads the key of each record.
+
+        The key is the values of `key_features`, joined by slashes. It is None if the record has no value of one of
+        these features, or if the spec has no such features.
+        """
+        if not self.key_features:
+            num_records = len(next(iter(columns.values())).lengths)
+            return [None] * num_records
+        values_by_feature = [columns[name].read_first_values() for name in self.key_features]
+        values_by_record = zip(*values_by_feature, strict=True)
+        return [None if None in values else "/".join(map(str, values)) for values in values_by_record]
 
     def _find(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
+        """Yields the findings of all rules, also findings without records."""
         for record_rule in self._record_rules:
             yield from record_rule.find(self.spec, columns)
         for feature, rules in self._feature_rules:
             column = columns[feature.name]
-            has_values = column.dtype == feature.spec.dtype
+            # False also for a column without values, whose dtype is None.
+            has_values_of_type = column.dtype == feature.spec.dtype
             for rule in rules:
-                if has_values or not isinstance(rule, ValueRule):
+                if has_values_of_type or not isinstance(rule, ValueRule):
                     yield from rule.find(feature, column)
 
 
 class _Batch(NamedTuple):
-    """Records of a file that were decoded together.
+    """Records of one file that were decoded together.
 
     Attributes:
-      data: The batch as TFXIO gives it.
-      columns: The features of the spec.
-      positions: Where each record is in the file.
-      file: The file.
+      data: The batch as TFXIO decoded it.
+      positions: The position of each record in the file, `[N]`.
+      file: The name of the file.
+      keys: The key of each record, or None for a record without a key.
     """
 
     data: pa.RecordBatch
-    columns: dict[str, ArrowColumn]
     positions: Ints
     file: str | None
+    keys: list[str | None]
 
-    def name_records(self, finding: Finding, keys: Sequence[str | None]) -> tuple[Reject, ...]:
-        """Makes a reject of each of the first few records of a finding."""
-        rejects = []
-        for k, record in enumerate(finding.records[:NAMED].tolist()):
-            reject = Reject(reason=finding.reason, message=finding.describe(k))
-            place = {"file": self.file, "record": int(self.positions[record]), "key": keys[record]}
-            rejects.append(reject.at(**place, excerpt=_excerpt_of_row(self.data.slice(record, 1))))
-        return tuple(rejects)
+    def list_keys(self) -> list[tuple[str, int]]:
+        """Returns the key and the position in the file, for each record that has a key."""
+        positions = self.positions.tolist()
+        return [(key, position) for key, position in zip(self.keys, positions, strict=True) if key is not None]
+
+    def count_finding(self, finding: Finding) -> FindingCounts:
+        """Counts the records of a finding, and makes rejects of the first few of them."""
+        named = tuple(
+            Reject(reason=finding.reason, message=finding.describe(k)).at(
+                file=self.file,
+                record=int(self.positions[record]),
+                key=self.keys[record],
+                excerpt=_make_row_excerpt(self.data.slice(record, 1)),
+            )
+            for k, record in enumerate(finding.records[:MAX_NAMED].tolist())
+        )
+        return FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), named)
 
 
-def _excerpt_of_row(row: pa.RecordBatch) -> str:
-    """Writes the beginning of a batch's only record: its context, and then a list of steps for each feature."""
+def _make_row_excerpt(row: pa.RecordBatch) -> str:
+    """Returns the beginning of the only record in a batch: context features first, then sequence features."""
     fields = {name: column[0].as_py() for name, column in zip(row.schema.names, row.columns, strict=True)}
     feature_lists = fields.pop(SEQUENCE, None) or {}
     context = {name: _simplify(values) for name, values in fields.items()}
@@ -154,6 +167,6 @@ def _excerpt_of_row(row: pa.RecordBatch) -> str:
 
 
 def _simplify(values: list[Any] | None) -> Any:
-    """Takes a single value out of its list, and makes text of bytes."""
+    """Returns the only value of a list, or the list if it has several values. Bytes are decoded to strings."""
     texts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values or ()]
     return texts[0] if len(texts) == 1 else texts

@@ -1,8 +1,8 @@
-"""Rules that records must keep: what a rule is, and the table of all rules.
+"""Defines the base classes of rules that records must keep, and the table of all rules.
 
-A rule finds the records of a batch that break it. Its reason is the code under which they are counted, written into
-rejects and anomalies, and given a severity. An installed package adds a rule by an entry point that is named like the
-rule's reason::
+A rule finds the records of a batch that break the rule. The reason of a rule is a code. Records that break the rule
+are counted under this code, rejects and anomalies show it, and a config sets the severity by it. An installed package
+adds a rule with an entry point whose name is the reason of the rule::
 
     [project.entry-points."tfx_sequence.rules"]
     too_many_urls = "my_package.rules:TooManyUrls"
@@ -31,14 +31,14 @@ from tfx_sequence.schemas.tfmd.parts import read_domain
 
 @dataclass(frozen=True)
 class CheckedFeature:
-    """A feature as rules see it.
+    """A feature, with all that the spec and the schema say about its values.
 
     Attributes:
-      name: The feature's name.
-      spec: What the spec says of it.
-      domain: The strings that it may hold, an Arrow array of large_binary; None for any.
-      bounds: The least and the greatest number that it may hold; None for any.
-      is_id: Whether its numbers are ids of a vocabulary.
+      name: The name of the feature.
+      spec: The feature in the spec.
+      domain: The strings that are allowed, an Arrow array of large_binary, or None if all strings are allowed.
+      bounds: The minimum and the maximum number that are allowed, or None if all numbers are allowed.
+      is_id: Whether the numbers are ids of a vocabulary.
     """
 
     name: str
@@ -49,13 +49,20 @@ class CheckedFeature:
 
     @classmethod
     def from_proto(cls, feature: Feature, proto: schema_pb2.Feature, schema: schema_pb2.Schema) -> CheckedFeature:
-        """Adds to a feature of a spec what the schema says of its values."""
+        """Combines a feature of a spec with the domain and the bounds that the schema has for it.
+
+        Args:
+          feature: The feature in the spec.
+          proto: The same feature in the schema.
+          schema: The schema, which may hold the domain of several features.
+        """
         values = read_domain(schema, proto)
         domain = None if values is None else pa.array([value.encode() for value in values], pa.large_binary())
         return cls(proto.name, feature, domain, _read_bounds(proto), proto.int_domain.is_categorical)
 
 
 def _read_bounds(proto: schema_pb2.Feature) -> tuple[float, float] | None:
+    """Reads the minimum and the maximum of a feature's numbers, or None if the schema has neither."""
     for domain in (proto.int_domain, proto.float_domain):
         if domain.HasField("min") or domain.HasField("max"):
             low = domain.min if domain.HasField("min") else float("-inf")
@@ -65,10 +72,10 @@ def _read_bounds(proto: schema_pb2.Feature) -> tuple[float, float] | None:
 
 
 class Rule(abc.ABC):
-    """Something that records must keep. Derive from one of the classes below.
+    """The base class of all rules. Derive your own rule from `RecordRule`, `FeatureRule` or `ValueRule`.
 
     Attributes:
-      reason: The code of the records that break the rule: lower case, with underscores.
+      reason: The code of records that break the rule, in lower case with underscores.
     """
 
     reason: ClassVar[Reason | str]
@@ -78,50 +85,59 @@ class RecordRule(Rule):
     """A rule about records as a whole."""
 
     def applies_to(self, spec: SequenceSpec) -> bool:
-        """Says whether records of this spec can break the rule."""
+        """Returns whether records of this spec can break the rule."""
         return True
 
     @abc.abstractmethod
     def find(self, spec: SequenceSpec, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
-        """Yields what breaks the rule in a batch; a finding of no record is passed over.
+        """Yields the records of a batch that break the rule. Findings without records are ignored.
 
         Args:
-          spec: What the records are.
-          columns: All features of the spec.
+          spec: The spec of the records.
+          columns: Feature name to values, for all features of the spec.
         """
 
 
 class FeatureRule(Rule):
-    """A rule about one feature, looked at without the others."""
+    """A rule about one feature, for which the other features do not matter."""
 
     @abc.abstractmethod
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether this feature can break the rule."""
+        """Returns whether this feature can break the rule."""
 
     @abc.abstractmethod
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
-        """Yields what breaks the rule in a batch; a finding of no record is passed over."""
+        """Yields the records of a batch that break the rule. Findings without records are ignored.
+
+        Args:
+          feature: The feature to check.
+          column: The values of the feature in the batch.
+        """
 
 
 class ValueRule(FeatureRule):
-    """A rule about a feature's values. `find` is called only for values of the feature's type, and if there are any."""
+    """A rule about the values of one feature.
+
+    `find` is called only if the batch has values of the feature, and only if they have the type of the feature.
+    """
 
     def find_at_values(
         self, feature: CheckedFeature, column: ArrowColumn, is_wrong: Bools, expected: str
     ) -> Iterator[Finding]:
-        """Yields the finding that single values are wrong, whatever their neighbours are.
+        """Yields one finding: the records with at least one wrong value. Its messages describe the first wrong value.
 
         Args:
-          feature: The feature.
-          column: Its values.
-          is_wrong: Says it of each value, `[V]`.
-          expected: What should be in their place, for the message.
+          feature: The feature to check.
+          column: The values of the feature in the batch.
+          is_wrong: Whether each value is wrong, `[V]`.
+          expected: A phrase for the message that says which values are allowed, such as "a finite number".
         """
         records, values = column.find_first_values(is_wrong)
 
         def describe(k: int) -> str:
+            value = abbreviate(column.read_value(values[k]))
             place = column.describe_step(column.step_of_value[values[k]])
-            return f"`{feature.name}` has {abbreviate(column.read_value(values[k]))}{place}, expected {expected}"
+            return f"`{feature.name}` has {value}{place}, expected {expected}"
 
         yield Finding(self.reason, feature.name, records, describe)
 
@@ -149,21 +165,25 @@ RULES: Family[Row] = Family(
     },
     make_row=Row,
 )
-"""Reason to rule, in the order in which the rules of a feature are applied."""
+"""Maps the reason of a rule to its class. The rules of a feature are applied in this order."""
 
 
 class RuleError(ValueError):
-    """A rule of an installed package that cannot be used."""
+    """Raised if a rule of an installed package cannot be used."""
 
 
 def load_rules() -> list[Rule]:
-    """Makes one of each rule: the package's own in the order of the table, then those of other packages by name.
+    """Makes one instance of each rule.
+
+    Returns:
+      The rules of this package in the order of the table, and then the rules of installed packages, sorted by name.
 
     Raises:
-      RuleError: if a rule of an installed package cannot be imported, or is not what a rule must be.
+      RuleError: if a rule of an installed package cannot be imported, has the wrong base class, or has a reason that
+        is malformed or differs from the name of its entry point.
     """
-    added = [name for name in RULES.names() if name not in RULES.rows]
-    return [_load_rule(name) for name in (*RULES.rows, *added)]
+    rules_of_packages = [name for name in RULES.names() if name not in RULES.rows]
+    return [_load_rule(name) for name in (*RULES.rows, *rules_of_packages)]
 
 
 def _load_rule(name: str) -> Rule:
@@ -173,7 +193,7 @@ def _load_rule(name: str) -> Rule:
         raise RuleError(f"an installed package has the rule {error}") from error
     if not (isinstance(rule_class, type) and issubclass(rule_class, (RecordRule, FeatureRule))):
         raise RuleError(f"the rule {name!r} is {rule_class!r}, expected a class derived from RecordRule or FeatureRule")
-    # Severities are given by the names of rules, and findings carry reasons, so the two must be one.
+    # A config sets severities by the names of rules, but findings hold reasons, so the two must be equal.
     reason = getattr(rule_class, "reason", None)
     if reason != name:
         raise RuleError(f"the rule {name!r} has the reason {reason!r}; its entry point must be named like its reason")

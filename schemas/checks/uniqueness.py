@@ -1,4 +1,4 @@
-"""Finds keys that more than one record has, in one split or in several."""
+"""Finds keys that occur in more than one record, within a split or in several splits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import bisect
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_NAMED, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 
 class Use(NamedTuple):
-    """A record that has a key.
+    """The place of a record that has a key.
 
     Attributes:
-      split: The split that it is in.
-      file: The file that it is in.
-      record: Its position in the file.
+      split: The name of the split.
+      file: The name of the file.
+      record: The position of the record in the file, from 0.
     """
 
     split: str
@@ -24,40 +24,41 @@ class Use(NamedTuple):
     record: int
 
     def __str__(self) -> str:
-        """Writes the place for a person."""
+        """Returns the place in words, for messages."""
         return f"record {self.record} of {self.file}"
 
 
 class KeyIndex:
-    """An index of the records that have each key, in all splits.
+    """An index from each key to the records that have the key, in all splits.
 
-    It holds one place for each key, and a few for each split that uses the key again, so a key that all records have
-    costs no more than another. The order in which uses are added changes nothing.
+    The index holds one place for each key, and a few places per split for a key that is repeated. A key that all
+    records have therefore needs little memory. The findings do not depend on the order in which records are added.
     """
 
     def __init__(self) -> None:
         self._first: dict[str, Use] = {}
-        self._repeated: dict[str, dict[str, _FewUses]] = {}  # Key to split to uses.
+        self._repeated: dict[str, dict[str, _FewUses]] = {}  # Key to split name to uses.
 
     def add(self, key: str, use: Use) -> None:
-        """Notes that a record has a key."""
+        """Adds the place of a record that has the key."""
         if key not in self._first:
             self._first[key] = use
             return
         if key not in self._repeated:
+            # The key occurs for the second time. The first record is now one of several, so it moves to `_repeated`.
             self._repeated[key] = {}
             self._add_repeated(key, self._first[key])
         self._add_repeated(key, use)
 
     def find_repeated(self, feature: str) -> Iterator[tuple[str, FindingCounts]]:
-        """Yields a split and its findings, for each key that is used more than once and each split that uses it.
+        """Yields the name of a split and its findings, for each repeated key and each split in which the key occurs.
 
         Args:
-          feature: The name that the findings are under.
+          feature: The name of the feature that the findings belong to.
         """
-        for key, by_split in self._repeated.items():
-            named = [use for split in sorted(by_split) for use in by_split[split].first]
-            for split, uses in by_split.items():
+        for key, uses_by_split in self._repeated.items():
+            named = [use for split in sorted(uses_by_split) for use in uses_by_split[split].first]
+            for split, uses in uses_by_split.items():
                 rejects = tuple(_make_reject(key, use, named) for use in uses.first)
                 yield split, FindingCounts.for_reason(Reason.DUPLICATE_KEY, feature, uses.count, rejects)
 
@@ -66,19 +67,21 @@ class KeyIndex:
 
 
 class _FewUses:
-    """The number of records of one split that have a key, and the first few of them."""
+    """The number of records in one split that have a key, and the places of the first few of these records."""
 
     def __init__(self) -> None:
         self.count = 0
         self.first: list[Use] = []
 
     def add(self, use: Use) -> None:
+        """Counts a record, and keeps its place if it is one of the first."""
         self.count += 1
         bisect.insort(self.first, use)
-        del self.first[NAMED:]
+        del self.first[MAX_NAMED:]
 
 
 def _make_reject(key: str, use: Use, named: Iterable[Use]) -> Reject:
+    """Makes the reject of one record with a repeated key. Its message names another record of `named`."""
     other = next(other for other in named if other != use)
     return Reject(
         reason=Reason.DUPLICATE_KEY,

@@ -1,4 +1,4 @@
-"""Rules about the values of a feature: text, finite numbers, domains, ids, times, spans."""
+"""Defines the rules about the values of a feature: valid text, finite numbers, domains, ids, times and span tags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn
+from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Bools
 from tfx_sequence.schemas.checks.findings import Finding
 from tfx_sequence.schemas.checks.rules import CheckedFeature, ValueRule
 from tfx_sequence.schemas.records.rejects import Reason
@@ -19,18 +19,18 @@ from tfx_sequence.schemas.tags import SCHEMES, TagSet
 
 
 class Undecodable(ValueRule):
-    """Strings are UTF-8."""
+    """Strings must be valid UTF-8."""
 
     reason = Reason.UNDECODABLE
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the feature is of strings."""
+        """Returns whether the feature holds strings."""
         return feature.spec.dtype == "string"
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
         """Yields the records with bytes that are not UTF-8."""
         try:
-            # Arrow validates all strings at once, and almost always they are valid.
+            # Arrow validates all strings at once. Almost always all are valid, and the loop below is not needed.
             column.values.cast(pa.large_string())
         except pa.ArrowInvalid:
             is_wrong = np.array([not _is_utf8(value) for value in column.values.to_pylist()], np.bool_)
@@ -38,28 +38,28 @@ class Undecodable(ValueRule):
 
 
 class NotFinite(ValueRule):
-    """Floats are finite, or NaN where numbers may be missing."""
+    """Floats must be finite. NaN is allowed if numbers of the feature may be missing."""
 
     reason = Reason.NOT_FINITE
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the feature is of floats."""
+        """Returns whether the feature holds floats."""
         return feature.spec.dtype == "float32"
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
-        """Yields the records with an infinite float, or NaN."""
+        """Yields the records with an infinite float, or with a NaN that is not allowed."""
         numbers = _to_numpy(column.values)
         is_wrong = np.isinf(numbers) if feature.spec.missing else ~np.isfinite(numbers)
         yield from self.find_at_values(feature, column, is_wrong, "a finite number")
 
 
 class OutsideDomain(ValueRule):
-    """Strings are of the feature's closed set, and numbers within its bounds."""
+    """Strings must be in the domain of the feature, and numbers must be within its bounds."""
 
     reason = Reason.OUTSIDE_DOMAIN
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the schema names a closed set or bounds."""
+        """Returns whether the schema has a domain or bounds for the feature."""
         return feature.domain is not None or feature.bounds is not None
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
@@ -71,18 +71,18 @@ class OutsideDomain(ValueRule):
         if feature.bounds is not None:
             low, high = feature.bounds
             numbers = _to_numpy(column.values)
-            # Both comparisons are false for NaN, which is for another rule to judge.
+            # Both comparisons are false for NaN. `NotFinite` checks NaN.
             is_outside = (numbers < low) | (numbers > high)
             yield from self.find_at_values(feature, column, is_outside, f"a number from {low} to {high}")
 
 
 class ReservedId(ValueRule):
-    """No id is that of padding: such a step would count as none."""
+    """An id must not be the id of padding, because models would ignore the step as padding."""
 
     reason = Reason.RESERVED_ID
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the feature's numbers are ids."""
+        """Returns whether the numbers of the feature are ids."""
         return feature.is_id
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
@@ -92,24 +92,25 @@ class ReservedId(ValueRule):
 
 
 class TimeReversed(ValueRule):
-    """No step is earlier than the one before it.
+    """A step must not be earlier than the step before it.
 
-    Records with an empty step, or a step of several times, break another rule and are not judged by this one.
+    Records with a step of no time or of several times are ignored. `EmptyStep` and `MultipleValues` find these records.
     """
 
     reason = Reason.TIME_REVERSED
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the feature holds the time of each step."""
+        """Returns whether the feature holds the time of each step."""
         return feature.spec.role == "time" and not feature.spec.context
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
-        """Yields the records whose time goes back."""
-        column = column.with_one_value_a_step()
+        """Yields the records with a step that is earlier than the step before it."""
+        column = column.with_one_value_per_step()
         times = _to_numpy(column.values)
-        is_wrong = np.zeros(len(times), np.bool_)
-        is_wrong[1:] = (times[1:] < times[:-1]) & (np.diff(column.record_of_step) == 0)
-        records, steps = column.find_first_steps(is_wrong)
+        is_same_record = np.diff(column.record_of_step) == 0
+        is_reversed = np.zeros(len(times), np.bool_)  # The first step of the batch has no step before it.
+        is_reversed[1:] = (times[1:] < times[:-1]) & is_same_record
+        records, steps = column.find_first_steps(is_reversed)
 
         def describe(k: int) -> str:
             before, after = column.read_value(steps[k] - 1), column.read_value(steps[k])
@@ -120,30 +121,24 @@ class TimeReversed(ValueRule):
 
 
 class BrokenSpan(ValueRule):
-    """Tags follow on from each other as their scheme has it.
+    """Tags must follow each other as their scheme of spans allows.
 
-    Records with an empty step, or a step of several tags, break another rule and are not judged by this one.
+    Records with a step of no tag or of several tags are ignored. `EmptyStep` and `MultipleValues` find these records.
     """
 
     reason = Reason.BROKEN_SPAN
 
     def applies_to(self, feature: CheckedFeature) -> bool:
-        """Says whether the feature's tags mark spans."""
+        """Returns whether the tags of the feature mark spans."""
         return feature.spec.spans is not None
 
     def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
-        """Yields the records with a tag that may not stand where it does."""
-        scheme = cast(str, feature.spec.spans)  # A feature without one has no such rule.
-        column = column.with_one_value_a_step()
-        # A batch has few different tags, and each is taken apart once.
-        encoded = column.values.dictionary_encode()
-        tags = [tag.decode("utf-8", "replace") for tag in encoded.dictionary.to_pylist()]
-        codes = _to_numpy(encoded.indices).astype(np.int64)
-        # Steps 0, 1, 2 of one record and 3, 4 of the next have these edges: [T F F T F T]
-        edges = np.diff(column.record_of_step, prepend=-1, append=-1) != 0
-        is_first, is_last = edges[:-1], edges[1:]
-        is_wrong = TagSet.parse(tags, SCHEMES[scheme]).find_misplaced(codes, is_first, is_last)
-        records, steps = column.find_first_steps(is_wrong)
+        """Yields the records with a tag that is not allowed at its step."""
+        scheme = cast(str, feature.spec.spans)  # The rule does not apply to a feature without a scheme.
+        column = column.with_one_value_per_step()
+        is_first, is_last = _find_record_edges(column)
+        is_misplaced = _find_misplaced_tags(column.values, scheme, is_first, is_last)
+        records, steps = column.find_first_steps(is_misplaced)
 
         def describe(k: int) -> str:
             step = steps[k]
@@ -153,6 +148,23 @@ class BrokenSpan(ValueRule):
             return f"`{feature.name}` has {tag!r} {place}, where {scheme} has no such tag"
 
         yield Finding(self.reason, feature.name, records, describe)
+
+
+def _find_record_edges(column: ArrowColumn) -> tuple[Bools, Bools]:
+    """Returns whether each step is the first step of its record, and whether it is the last, both `[S]`."""
+    # A record number differs from its neighbours at the edges of the record. Steps 0, 1, 2 of one record and steps 3, 4
+    # of the next record have the edges [T F F T F T]. No record has the number -1, so the batch begins and ends with T.
+    edges = np.diff(column.record_of_step, prepend=-1, append=-1) != 0
+    return edges[:-1], edges[1:]
+
+
+def _find_misplaced_tags(values: pa.Array, scheme: str, is_first: Bools, is_last: Bools) -> Bools:
+    """Returns whether each tag is not allowed at its step, `[S]`."""
+    # A batch has few distinct tags, so each of them is parsed only once.
+    encoded = values.dictionary_encode()
+    tags = [tag.decode("utf-8", "replace") for tag in encoded.dictionary.to_pylist()]
+    codes = _to_numpy(encoded.indices).astype(np.int64)
+    return TagSet.parse(tags, SCHEMES[scheme]).find_misplaced(codes, is_first, is_last)
 
 
 def _to_numpy(values: pa.Array) -> npt.NDArray[Any]:

@@ -68,13 +68,13 @@ def test_first_of_each_record_is_found(batch):
 
 
 def test_records_with_another_number_of_values_in_a_step_lose_their_steps(batch):
-    column = read_column(batch, "v", context=False).with_one_value_a_step()
+    column = read_column(batch, "v", context=False).with_one_value_per_step()
     assert (column.values.to_pylist(), column.counts.tolist(), column.lengths.tolist()) == (
         [3, 4, 5],
         [1, 1, 1],
         [0, 1, 2, 0],
     )
-    assert read_column(batch, "t", context=False).with_one_value_a_step().lengths.tolist() == [0, 0, 0, 0]
+    assert read_column(batch, "t", context=False).with_one_value_per_step().lengths.tolist() == [0, 0, 0, 0]
 
 
 def test_value_is_shown_as_text(example):

@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from hypothesis import given
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_NAMED, FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.records.rejects import Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -227,7 +227,7 @@ def test_many_records_are_counted_and_the_first_named(example):
     assert [(group.count, [reject.record for reject in group.named]) for group in counts.groups] == [
         (50, [0, 1, 2, 3, 4])
     ]
-    assert len(counts.groups[0].named) == NAMED
+    assert len(counts.groups[0].named) == MAX_NAMED
 
 
 def test_counts_add_up_in_any_order_and_grouping(example):
@@ -356,7 +356,7 @@ def test_findings_are_those_of_reading_record_by_record(example, records):
             expected.setdefault((reason, feature), []).append(position)
     assert found(counts) == {key: len(positions) for key, positions in expected.items()}
     named = {(str(group.reason), group.feature): [r.record for r in group.named] for group in counts.groups}
-    assert named == {key: positions[:NAMED] for key, positions in expected.items()}
+    assert named == {key: positions[:MAX_NAMED] for key, positions in expected.items()}
 
 
 def test_reasons_have_stable_names():

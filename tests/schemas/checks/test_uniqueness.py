@@ -1,7 +1,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from tfx_sequence.schemas.checks.findings import NAMED, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_NAMED, FindingCounts
 from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
 
 
@@ -54,5 +54,5 @@ def test_findings_are_those_of_comparing_all_pairs_in_any_order(uses, data):
         split: sum(use[1] == split for use in repeated) for split in {use[1] for use in repeated}
     }
     for split, counts in counts_by_split.items():
-        named = sorted(use[2:] for use in repeated if use[1] == split)[:NAMED]
+        named = sorted(use[2:] for use in repeated if use[1] == split)[:MAX_NAMED]
         assert [(r.file, r.record) for r in counts.groups[0].named] == named
