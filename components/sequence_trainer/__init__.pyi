@@ -37,8 +37,8 @@ from .metrics.numbers import RootMeanSquaredError as RootMeanSquaredError
 from .model.characters import NestedEncoder as NestedEncoder
 from .model.heads.base import Encoded as Encoded
 from .model.heads.base import Head as Head
+from .model.heads.base import HeadContext as HeadContext
 from .model.heads.base import HeadMetrics as HeadMetrics
-from .model.heads.base import Surroundings as Surroundings
 from .model.heads.labels import CRFHead as CRFHead
 from .model.heads.labels import SoftmaxHead as SoftmaxHead
 from .model.heads.language_model import LanguageModelHead as LanguageModelHead

@@ -76,7 +76,7 @@ CELLS = Family(
 
 @dataclass(frozen=True)
 class HeadRow(Row):
-    """The head of a label. It is made as `Class(label, config, surroundings)`.
+    """The head of a label. It is made as `Class(label, config, context)`.
 
     Attributes:
       predicts: What its labels are: `values` of a vocabulary, or `numbers`; None if that is not known.

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer import (
     HeadConfig,
+    HeadContext,
     Label,
     LossParts,
     RegressionHead,
-    Surroundings,
     regression_loss,
 )
 
@@ -17,8 +17,8 @@ from tfx_sequence.components.sequence_trainer import (
 class CappedErrorHead(RegressionHead):
     """Predicts numbers; what is farther off than `options = { cap = ... }` counts as if it were just so far off."""
 
-    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings) -> None:
-        super().__init__(label, config, surroundings)
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext) -> None:
+        super().__init__(label, config, context)
         self.cap = float(config.options["cap"])
 
     def raw_loss(self, outputs: tf.Tensor, batch: dict[str, tf.Tensor], reduction: str) -> LossParts:

@@ -22,7 +22,7 @@ from tfx_sequence.components.sequence_trainer.config.checks import contradiction
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, Surroundings
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
@@ -81,10 +81,9 @@ class SequenceModel(keras.Model):
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
-        surroundings = Surroundings(task.weight, self._inputs.embeddings, seeds)
+        context = HeadContext(task.weight, self._inputs.embeddings, seeds)
         self.heads: dict[str, Head] = {
-            label.name: make_head(label, config.heads.get(label.name, HeadConfig()), surroundings)
-            for label in task.labels
+            label.name: make_head(label, config.heads.get(label.name, HeadConfig()), context) for label in task.labels
         }
 
     def call(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
@@ -124,7 +123,7 @@ class SequenceModel(keras.Model):
         return self._stack.first_states(batch)
 
 
-def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, Surroundings], Head]:
+def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, HeadContext], Head]:
     """Imports the class of a label's head.
 
     Raises:
@@ -136,14 +135,14 @@ def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, Surro
         raise TaskError(f"model.heads.{label}.kind is {error}") from error
 
 
-def make_head(label: Label, config: HeadConfig, surroundings: Surroundings) -> Head:
+def make_head(label: Label, config: HeadConfig, context: HeadContext) -> Head:
     """Makes the head that the config names, or the default for such a label.
 
     Raises:
       TaskError: if its class cannot be imported, or its settings do not fit the label.
     """
     kind = config.kind or DEFAULT_HEADS["values" if label.classes else "numbers"]
-    return load_head_class(label.name, kind)(label, config, surroundings)
+    return load_head_class(label.name, kind)(label, config, context)
 
 
 def build(model: LabelModel, batches: SequenceBatches) -> None:

@@ -1,4 +1,7 @@
-"""Pooling: one vector a sequence, made of its real steps; zeros for a sequence without any."""
+"""Pooling layers, which combine the real steps of each sequence into one vector.
+
+The vector of a sequence without real steps is 0.
+"""
 
 from __future__ import annotations
 
@@ -10,68 +13,93 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded
 
 
 class MeanPooling(keras.layers.Layer):
-    """The mean of the steps."""
+    """Computes the mean of the steps."""
 
     def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Turns `[B, T, D]` and integers `[B]` into `[B, D]`."""
-        total = tf.reduce_sum(zero_padding(steps, step_mask(lengths, tf.shape(steps)[1])), 1)
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
+        mask = step_mask(lengths, tf.shape(steps)[1])
+        total = tf.reduce_sum(zero_padding(steps, mask), axis=1)
         return total / tf.cast(tf.maximum(lengths, 1), total.dtype)[:, None]
 
 
 class MaxPooling(keras.layers.Layer):
-    """The maximum of each feature."""
+    """Computes the maximum of each feature over the steps."""
 
     def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Turns `[B, T, D]` and integers `[B]` into `[B, D]`."""
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
         mask = step_mask(lengths, tf.shape(steps)[1])[:, :, None]
-        maximum = tf.reduce_max(tf.where(mask, steps, steps.dtype.min), 1)
+        maximum = tf.reduce_max(tf.where(mask, steps, steps.dtype.min), axis=1)
         return tf.where(lengths[:, None] > 0, maximum, tf.zeros([], steps.dtype))
 
 
 class AttentionPooling(keras.layers.Layer):
-    """The mean of the steps, each weighted by how much it matters.
+    """Computes a mean of the steps that is weighted by attention.
 
     ::
 
-        weights = softmax over the steps (v . tanh(steps W + b))
+        scores  = tanh(steps kernel + bias) query       [B, T]
+        weights = softmax of the scores over the real steps
+        result  = sum of weights * steps                [B, D]
 
     Source: Yang et al. 2016, "Hierarchical Attention Networks for Document Classification".
     """
 
-    def build(self, steps_shape: tuple[int | None, ...], *_: object) -> None:
-        """Makes the weights, with as many hidden features as the steps have."""
+    def build(self, steps_shape: tuple[int | None, ...], *_other_shapes: object) -> None:
+        """Creates the weights. The hidden layer is as wide as the steps; the shape of `lengths` is not needed."""
         width = steps_shape[-1]
         self.kernel = self.add_weight(shape=(width, width), initializer="glorot_uniform", name="kernel")
         self.bias = self.add_weight(shape=(width,), initializer="zeros", name="bias")
         self.query = self.add_weight(shape=(width, 1), initializer="glorot_uniform", name="query")
 
     def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Turns `[B, T, D]` and integers `[B]` into `[B, D]`."""
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
         mask = step_mask(lengths, tf.shape(steps)[1])
         steps = zero_padding(steps, mask)
-        scores = tf.matmul(tf.tanh(tf.matmul(steps, self.kernel) + self.bias), self.query)[:, :, 0]
+        hidden = tf.tanh(tf.matmul(steps, self.kernel) + self.bias)
+        scores = tf.matmul(hidden, self.query)[:, :, 0]
         weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min), axis=1)
-        return tf.einsum("bt,btd->bd", tf.where(mask, weights, tf.zeros([], weights.dtype)), steps)
+        # In a sequence without real steps the softmax spreads the weights evenly over the padding.
+        weights = tf.where(mask, weights, tf.zeros([], weights.dtype))
+        return tf.einsum("bt,btd->bd", weights, steps)
+
+
+_POOLING_LAYERS: dict[str, type[keras.layers.Layer]] = {
+    "mean": MeanPooling,
+    "max": MaxPooling,
+    "attention": AttentionPooling,
+}
 
 
 class Pooled(keras.layers.Layer):
-    """What a head reads: all steps for a label a step, one vector for one a record.
+    """Selects the input of a head: all steps if there is one label per step, else one vector per record.
 
     Args:
-      per_step: Whether the label has a value in each step.
-      pooling: How one vector is made of the steps, as `[model.heads.<label>]` names it; `last` if None.
+      per_step: Whether the label has one value per step.
+      pooling: The name of the pooling in `[model.heads.<label>]`. If it is None or `last`, the vector of a record is
+        the final output of the recurrent layers.
+
+    Raises:
+      ValueError: if there is no pooling of that name.
     """
 
     def __init__(self, per_step: bool, pooling: str | None = None) -> None:
         super().__init__(name="pooled")
         self._per_step = per_step
-        self._pooling = None if pooling in (None, "last") else _POOLINGS[pooling]()
+        self._pooling = _make_pooling(pooling)
 
     def call(self, encoded: Encoded) -> tf.Tensor:
-        """Returns `[B, T, D]` for a label a step, else `[B, D]`."""
+        """Returns `[B, T, D]` if there is one label per step, else `[B, D]`."""
         if self._per_step:
             return encoded.steps
-        return encoded.final if self._pooling is None else self._pooling(encoded.steps, encoded.lengths)
+        if self._pooling is None:
+            return encoded.final
+        return self._pooling(encoded.steps, encoded.lengths)
 
 
-_POOLINGS: dict[str, type[keras.layers.Layer]] = {"mean": MeanPooling, "max": MaxPooling, "attention": AttentionPooling}
+def _make_pooling(name: str | None) -> keras.layers.Layer | None:
+    """Returns the pooling layer of a name, or None for the final output of the recurrent layers."""
+    if name is None or name == "last":
+        return None
+    if name not in _POOLING_LAYERS:
+        raise ValueError(f"pooling must be one of last, {', '.join(_POOLING_LAYERS)}, but is {name!r}")
+    return _POOLING_LAYERS[name]()

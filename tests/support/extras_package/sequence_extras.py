@@ -16,10 +16,10 @@ from tfx_sequence.components.sequence_example_gen import Item, Reader, Source
 from tfx_sequence.components.sequence_trainer import (
     Cell,
     HeadConfig,
+    HeadContext,
     Label,
     LossParts,
     RegressionHead,
-    Surroundings,
     regression_loss,
 )
 from tfx_sequence.schemas import ArrowColumn, CheckedFeature, Finding, SequenceSpec, ValueRule
@@ -85,8 +85,8 @@ class LeakyCell(Cell):
 class CappedErrorHead(RegressionHead):
     """Predicts numbers. An error above `options = { cap = ... }` counts as the cap."""
 
-    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings) -> None:
-        super().__init__(label, config, surroundings)
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext) -> None:
+        super().__init__(label, config, context)
         self.cap = float(config.options["cap"])
 
     def raw_loss(self, outputs: tf.Tensor, batch: Mapping[str, tf.Tensor], reduction: Any) -> LossParts:

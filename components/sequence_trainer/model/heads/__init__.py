@@ -1,1 +1,1 @@
-"""Heads: the layers that each predict one label."""
+"""Heads, which are the layers that predict one label each."""

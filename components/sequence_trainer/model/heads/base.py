@@ -1,8 +1,9 @@
-"""The head of a label: the layer that predicts it, with its loss, its answers and its metrics.
+"""Defines the base classes of heads and of their metrics.
 
-A training loop knows no more of a label than this::
+A head is the layer that predicts one label. It also computes the loss, the answers and the metrics of the label, so a
+training loop needs nothing else::
 
-    outputs = model(batch, training=True)                                       # label to outputs
+    outputs = model(batch, training=True)                                       # maps each label to its outputs
     parts = {name: head.loss(outputs[name], batch, reduction, training=True) for name, head in model.heads.items()}
 
     metrics = {name: head.new_metrics() for name, head in model.heads.items()}
@@ -11,7 +12,7 @@ A training loop knows no more of a label than this::
         for name, metric in metrics.items():
             metric.update(outputs[name], batch)
     metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
-    metrics["tags"].watched                     # "tags_span_f1": what early stopping goes by unless told otherwise
+    metrics["tags"].watched                     # "tags_span_f1": the default metric for early stopping
     metrics["tags"].more_is_better              # True
 """
 
@@ -35,12 +36,12 @@ from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
 
 
 class Encoded(NamedTuple):
-    """What the recurrent layers make of a batch, and every head reads.
+    """The outputs of the recurrent layers for a batch, which every head reads.
 
     Attributes:
-      steps: The last layer's outputs, `[B, T, U]`, 0 at padded steps.
-      final: Its last outputs in each direction, `[B, S]`.
-      lengths: Real steps of each sequence, int64 `[B]`.
+      steps: The outputs of the last layer, `[B, T, U]`, 0 at padded steps.
+      final: The final outputs of the last layer, of both directions if there are two, `[B, S]`.
+      lengths: The number of real steps of each sequence, int64 `[B]`.
     """
 
     steps: tf.Tensor
@@ -49,13 +50,13 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a head may use of the model around it.
+class HeadContext:
+    """The parts of a model that its heads may use.
 
     Attributes:
-      record_weight: The key of a batch under which the weight of each record is, if records have one.
-      embeddings: Input to its table of embeddings, for inputs of ids.
-      seeds: Source of the seeds for what a head draws in training; Keras' global seed if None.
+      record_weight: The key of a batch that holds the weight of each record; None if records have no weights.
+      embeddings: Maps the name of each input of ids to its embedding layer.
+      seeds: The source of seeds for random numbers in training. If None, Keras' global seed is used.
     """
 
     record_weight: str | None = None
@@ -63,26 +64,28 @@ class Surroundings:
     seeds: random.Random | None = None
 
     def draw_seed(self) -> int | None:
-        """Returns the next seed; None if Keras' global seed is to decide."""
-        return None if self.seeds is None else self.seeds.getrandbits(31)  # Keras takes no more bits.
+        """Returns the next seed, or None if Keras' global seed is used."""
+        return None if self.seeds is None else self.seeds.getrandbits(31)  # Keras accepts at most 31 bits.
 
 
-ALONE = Surroundings()
-"""Nothing around: the surroundings of a head that is no part of a model."""
+NO_CONTEXT = HeadContext()
+"""The context of a head that is used without a model: no weights, no embeddings and Keras' global seed."""
 
 
 class HeadMetrics(abc.ABC):
-    """The metrics of one head, streaming: of real steps, or of records.
+    """Accumulates the metrics of one head over batches.
+
+    Metrics count real steps if the label has one value per step, and records otherwise.
 
     Args:
       label: The label that the head predicts.
-      metrics: Name to metric, without the label's name.
-      watched: The name, in `result` and without the label's name, of the metric that tells the best model.
+      metrics: Maps names, without the label's name, to metrics.
+      watched: The name of the value that decides which model is best, without the label's name.
 
     Attributes:
-      metrics: Name to metric, without the label's name.
-      watched: The name, in `result`, of the one that tells the best model.
-      more_is_better: Whether the best model has the highest value of it.
+      metrics: Maps names, without the label's name, to metrics.
+      watched: The name in `result` of the value that decides which model is best.
+      more_is_better: Whether a higher value of `watched` is better.
     """
 
     more_is_better = True
@@ -94,123 +97,143 @@ class HeadMetrics(abc.ABC):
 
     @abc.abstractmethod
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        """Adds a batch and the head's outputs for it. Works in `tf.function`."""
+        """Adds a batch and the outputs of the head for it. This works inside a `tf.function`."""
 
     def result(self) -> dict[str, float]:
-        """Returns the values so far, by `<label>_<metric>`, or `<label>_<metric>_<key>` for a metric of several."""
-        return {name: value for figures in self._figures().values() for name, value in figures.items()}
+        """Returns the values of the metrics for all batches so far.
+
+        The keys are `<label>_<metric>`, or `<label>_<metric>_<key>` if a metric has several values.
+        """
+        return {name: value for values in self._values_by_metric().values() for name, value in values.items()}
 
     def directions(self) -> dict[str, bool]:
-        """Returns for each name in `result` whether more is better, if its metric's class or this one says so."""
+        """Maps each name in `result` to whether a higher value is better.
+
+        Values of a metric without an attribute `more_is_better` are left out, except for the watched value.
+        """
         directions: dict[str, bool] = {}
-        for name, figures in self._figures().items():
+        for name, values in self._values_by_metric().items():
             more_is_better = getattr(self.metrics[name], "more_is_better", None)
             if more_is_better is not None:
-                directions |= dict.fromkeys(figures, more_is_better)
+                directions |= dict.fromkeys(values, more_is_better)
         return directions | {self.watched: self.more_is_better}
 
-    def _figures(self) -> dict[str, dict[str, float]]:
-        """Returns for each metric its values so far, under their names in `result`."""
-        figures: dict[str, dict[str, float]] = {}
+    def _values_by_metric(self) -> dict[str, dict[str, float]]:
+        """Maps each key of `metrics` to the values of that metric, under their names in `result`."""
+        values_by_metric: dict[str, dict[str, float]] = {}
         for name, metric in self.metrics.items():
-            value = metric.result()
+            result = metric.result()
             full_name = f"{self.label.name}_{name}"
-            if isinstance(value, dict):
-                figures[name] = {f"{full_name}_{key}": float(part) for key, part in value.items()}
+            if isinstance(result, dict):
+                values_by_metric[name] = {f"{full_name}_{key}": float(value) for key, value in result.items()}
             else:
-                figures[name] = {full_name: float(value)}
-        return figures
+                values_by_metric[name] = {full_name: float(result)}
+        return values_by_metric
 
     def reset(self) -> None:
-        """Forgets all batches."""
+        """Resets all metrics to their state before the first batch."""
         for metric in self.metrics.values():
             metric.reset_state()
 
     def lengths(self, batch: Batch) -> tf.Tensor | None:
-        """Returns what the metrics take as `lengths`: None for one label a record."""
+        """Returns the argument `lengths` of the metrics, int64 `[B]`; None if there is one label per record."""
         return batch[LENGTHS] if self.label.per_step else None
 
 
 class Head(keras.layers.Layer, abc.ABC):
-    """Predicts one label. Its weights are made when it is first called.
+    """Predicts one label. The weights are created by the first call.
 
-    All heads are constructed alike; one of your own takes the same arguments, and its settings are in
-    `config.options`.
+    All heads have the same constructor arguments. The constructor of a user-defined head must accept them too. It can
+    read settings of its own from `config.options`.
 
     Args:
       label: The label.
-      config: How it is predicted.
-      surroundings: What it may use of the model around it.
+      config: The settings of the head.
+      context: The parts of the model that the head may use.
     """
 
-    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
         super().__init__(name=f"{HEAD_LAYER}{label.name}")
         self.label = label
         self.config = config
-        self._record_weight = surroundings.record_weight
+        self._record_weight = context.record_weight
 
     @abc.abstractmethod
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """Computes the label's outputs, such as logits: `[B, T, C]`, or `[B, C]` for one label a record.
+        """Computes the outputs for the label, such as logits.
 
-        Those of training are for `training_loss` alone, and may be something else.
+        Args:
+          encoded: The outputs of the recurrent layers.
+          training: Whether the outputs are for `training_loss`. They may then differ from the outputs for `predict`.
+
+        Returns:
+          `[B, T, C]`, or `[B, C]` if there is one label per record.
         """
 
     @abc.abstractmethod
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """Computes the loss before it is weighted."""
+        """Computes the loss without the weight of the label."""
 
     def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """Computes what training minimises, before it is weighted: the loss, unless that takes too long."""
+        """Computes the loss that training minimises, without the weight of the label.
+
+        This is `raw_loss`, unless a head replaces it by a loss that is faster to compute.
+        """
         return self.raw_loss(outputs, batch, reduction)
 
     @abc.abstractmethod
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Turns outputs into answers, under the names that they are served by.
+        """Turns outputs into answers, which are the values that a served model returns.
 
         Args:
-          outputs: The layer's outputs, called with `training=False`.
-          lengths: Real steps of each sequence, integers `[B]`.
+          outputs: The outputs of this layer when it is called with `training=False`.
+          lengths: The number of real steps of each sequence, integers `[B]`.
 
         Returns:
-          Name to `[B, T]`, with "" and 0 at padded steps; to `[B]` for one label a record.
+          A mapping of served names to tensors `[B, T]`, with "" or 0 at padded steps. The tensors are `[B]` if there is
+          one label per record.
         """
 
     @abc.abstractmethod
     def new_metrics(self) -> HeadMetrics:
-        """Returns metrics that have seen no batch yet. Their variables are no weights of the layer."""
+        """Returns new metrics without any batch. Their variables are not weights of this layer."""
 
     def value_axes(self) -> list[WeightAxes]:
-        """Returns the weights that are indexed by the label's values, each with the label's name at those axes.
+        """Returns the weights with an axis that is indexed by the values of the label.
 
-        Unless a head says it, every axis with as many places as there are values is taken for one.
+        For each axis the result contains the name of the label, or None if the values do not index the axis. By
+        default, every axis whose size is the number of values counts as indexed by the values. A head overrides this
+        method if that is wrong.
         """
-        size, name = len(self.label.classes), self.label.name
-        return [(weight, tuple(name if places == size else None for places in weight.shape)) for weight in self.weights]
+        num_values, name = len(self.label.classes), self.label.name
+        return [
+            (weight, tuple(name if size == num_values else None for size in weight.shape)) for weight in self.weights
+        ]
 
     def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
-        """Computes how unlikely each record's labels are together, in nats, without weights or smoothing: floats `[B]`.
+        """Computes the negative log probability of all labels of each record, without weights or smoothing.
 
         Returns:
-          None if the head gives its label no probability, as that of a number.
+          Floats `[B]`, in nats. None if the head does not compute probabilities, such as a head of numbers.
         """
         return None
 
     def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
-        """Computes the label's loss, times its weight.
+        """Computes the loss of the label, multiplied by the weight of the label.
 
         Args:
-          outputs: The layer's outputs for the batch, called with the same `training`.
-          batch: With the label's ids from 1, or numbers, `[B, T]` or `[B]`.
-          reduction: How step losses become one number.
-          training: Whether it is the `training_loss`.
+          outputs: The outputs of this layer for the batch, when it is called with the same value of `training`.
+          batch: A batch that contains the label, `[B, T]` or `[B]`, as ids from 1 or as numbers.
+          reduction: How step losses are reduced to one number.
+          training: Whether to compute `training_loss` rather than `raw_loss`.
         """
         compute = self.training_loss if training else self.raw_loss
         parts = compute(outputs, batch, reduction)
         return LossParts(self.config.weight * parts.total, parts.normaliser)
 
     def record_weights(self, batch: Batch) -> tf.Tensor | None:
-        """Returns how much each record of the batch counts, `[B]`; None if all count alike."""
+        """Returns the weight of each record in the loss, `[B]`; None if all records have the same weight."""
+        # In a window of a longer batch, each record counts by the share of its steps that are in the window.
         share = batch.get(WINDOW_SHARE)
         if self._record_weight is None:
             return share

@@ -1,4 +1,4 @@
-"""The head of a language model: it predicts the step after each step."""
+"""Defines the head of a language model, which predicts the next step at each step, and its metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
-from tfx_sequence.components.sequence_trainer.model.heads.base import ALONE, Encoded, HeadMetrics, Surroundings
+from tfx_sequence.components.sequence_trainer.model.heads.base import NO_CONTEXT, Encoded, HeadContext, HeadMetrics
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
@@ -17,62 +17,71 @@ from tfx_sequence.schemas.spec import FIRST_ID
 
 
 class LanguageModelHead(SoftmaxHead):
-    """A softmax over the next step, measured by its perplexity.
+    """Predicts the next step by a softmax, and measures its perplexity.
 
-    With tied weights the vector of a value as an output is its vector as an input (Press and Wolf 2017, "Using the
-    Output Embedding to Improve Language Models")::
+    The output weights can be tied to the embedding of an input. Each value then has the same vector as an input and as
+    an output (Press and Wolf 2017, "Using the Output Embedding to Improve Language Models")::
 
-        logits = (steps W + b) E[1:] + bias             E [num_ids, D] the input's embedding, row 0 of padding
+        hidden = projection(steps)                                          [B, T, D]
+        logits = hidden transpose(embeddings without row 0) + bias          [B, T, C]
+
+        embeddings: the table of the input, [C + 1, D], where row 0 is padding
 
     Args:
-      label: The label, the step after each step.
-      config: How it is predicted; `tied` names the input whose embedding is tied to, if one is.
-      surroundings: Gives that embedding, besides what SoftmaxHead uses.
+      label: The label, which is the next step at each step.
+      config: The settings of the head. If the weights are tied, `config.tied` is the name of the input.
+      context: The parts of the model that the head may use. With tied weights, it must contain the input's embedding.
 
     Raises:
-      TaskError: as SoftmaxHead; or if the label and the input that is tied to do not share their ids.
+      TaskError: if SoftmaxHead raises it, or the weights cannot be tied to the input. The context must contain the
+        embedding of the input, and a value must have the same id in the input and in the label.
     """
 
-    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
-        super().__init__(label, config, surroundings)
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
+        super().__init__(label, config, context)
         self._tied: keras.layers.Embedding | None = None
         if config.tied is not None:
-            _check_shared_ids(label, config.tied)
-            self._tied = surroundings.embeddings[config.tied]
+            self._tied = _find_tied_embedding(label, config.tied, context)
             self._projection = keras.layers.Dense(self._tied.output_dim, name="projection")
             self._bias = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="bias")
 
     def hidden(self, encoded: Encoded) -> tf.Tensor:
-        """Computes what the logits are made of, `[B, T, D]`."""
-        return super().hidden(encoded) if self._tied is None else self._projection(encoded.steps)
+        """Computes the inputs of the softmax layer, `[B, T, D]`."""
+        if self._tied is None:
+            return super().hidden(encoded)
+        return self._projection(encoded.steps)
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
-        """Turns `[B, T, D]` into `[B, T, C]`."""
+        """Maps the inputs of the softmax layer `[B, T, D]` to logits `[B, T, C]`."""
         if self._tied is None:
             return super().logits(hidden)
-        rows, bias = (tf.cast(part, hidden.dtype) for part in self.table())
+        rows, bias = (tf.cast(weight, hidden.dtype) for weight in self.table())
         return tf.einsum("btd,cd->btc", hidden, rows) + bias
 
     def table(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what the logits are made with: a row for each value `[C, D]`, and biases `[C]`."""
+        """Returns the weights of the softmax layer: one row per value `[C, D]`, and the bias `[C]`."""
         if self._tied is None:
             return super().table()
-        return tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:], tf.convert_to_tensor(self._bias)
+        # Row 0 belongs to the padding id, which is never predicted.
+        rows = tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:]
+        return rows, tf.convert_to_tensor(self._bias)
 
     def value_axes(self) -> list[WeightAxes]:
-        """Returns the weights of the logits. A tied table belongs to the input."""
-        return super().value_axes() if self._tied is None else [(self._bias, (self.label.name,))]
+        """Returns the weights of the softmax layer. A tied table is left out, because it belongs to the input."""
+        if self._tied is None:
+            return super().value_axes()
+        return [(self._bias, (self.label.name,))]
 
     def new_metrics(self) -> HeadMetrics:
-        """Returns perplexity, cross entropy in nats, and accuracy; the least cross entropy tells the best model."""
+        """Returns perplexity, cross entropy in nats, and accuracy. The model with the lowest cross entropy is best."""
         return LanguageModelMetrics(self.label)
 
 
 class LanguageModelMetrics(HeadMetrics):
-    """Metrics of the distribution over the next step.
+    """Measures the predicted distribution of the next step.
 
     Args:
-      label: The label, the step after each step.
+      label: The label, which is the next step at each step.
     """
 
     more_is_better = False
@@ -82,7 +91,7 @@ class LanguageModelMetrics(HeadMetrics):
         super().__init__(label, metrics, watched="cross_entropy")
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        """Adds a batch and the head's logits for it."""
+        """Adds a batch and the logits of the head for it."""
         labels = batch[self.label.name]
         lengths = self.lengths(batch)
         for name in ("perplexity", "cross_entropy"):
@@ -91,9 +100,14 @@ class LanguageModelMetrics(HeadMetrics):
         self.metrics["accuracy"].update_state(labels, predictions, lengths)
 
 
-def _check_shared_ids(label: Label, tied: str) -> None:
-    if tied not in label.same_ids:
+def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) -> keras.layers.Embedding:
+    """Returns the embedding layer of the input to which the output weights are tied."""
+    key = f"model.heads.{label.name}.tied"
+    if input_name not in label.same_ids:
         raise TaskError(
-            f"model.heads.{label.name}.tied: the label's ids must be those of the input {tied!r}: give it that "
-            f'vocabulary with share = "{tied}" in [transform.{label.name}]'
+            f"{key}: the label's ids must be those of the input {input_name!r}: give it that "
+            f'vocabulary with share = "{input_name}" in [transform.{label.name}]'
         )
+    if input_name not in context.embeddings:
+        raise TaskError(f"{key}: the head's context has no embedding of the input {input_name!r}")
+    return context.embeddings[input_name]

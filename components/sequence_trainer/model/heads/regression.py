@@ -1,4 +1,4 @@
-"""The head of labels that are numbers."""
+"""Defines the head of labels that are numbers, and its metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     regression_loss,
 )
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
-from tfx_sequence.components.sequence_trainer.model.heads.base import ALONE, Encoded, Head, HeadMetrics, Surroundings
+from tfx_sequence.components.sequence_trainer.model.heads.base import (
+    NO_CONTEXT,
+    Encoded,
+    Head,
+    HeadContext,
+    HeadMetrics,
+)
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
@@ -23,51 +29,64 @@ from tfx_sequence.schemas.contract import LENGTHS
 
 
 class RegressionHead(Head):
-    """Predicts a number, or several, for each step or for the record, by the squared error."""
+    """Predicts one or several numbers per step or per record, and minimises the squared error.
 
-    def __init__(self, label: Label, config: HeadConfig, surroundings: Surroundings = ALONE) -> None:
-        super().__init__(label, config, surroundings)
+    Args:
+      label: The label.
+      config: The settings of the head.
+      context: The parts of the model that the head may use: the weights of records.
+    """
+
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
+        super().__init__(label, config, context)
         self._pooled = Pooled(label.per_step, config.pooling)
         self._dense = keras.layers.Dense(label.width or 1, name="numbers")
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
-        """Computes the numbers, `[B, T, W]`, or `[B, W]`; W is 1 for a single number."""
+        """Computes the numbers, `[B, T, W]` or `[B, W]`. W is 1 for a single number."""
         return self._dense(self._pooled(encoded))
 
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
-        """Computes the squared error, summed over the numbers of a label."""
+        """Computes the squared error, summed over the W numbers of each step or record."""
         predictions, targets, lengths = self.as_steps(outputs, batch)
         weights = self.record_weights(batch)
         return regression_loss(predictions, targets, lengths, reduction=reduction, sequence_weights=weights)
 
     def as_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns predictions and targets as `[B, T, W]`, and lengths `[B]`; T is 1 for a label a record."""
+        """Returns predictions and targets, `[B, T, W]`, and lengths `[B]`; T is 1 if there is one label per record."""
         targets = tf.reshape(tf.cast(batch[self.label.name], tf.float32), tf.shape(outputs))
         if self.label.per_step:
             return outputs, targets, batch[LENGTHS]
         return outputs[:, None], targets[:, None], tf.ones_like(batch[LENGTHS])
 
     def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers, for a label L: `L`, float32, `[B, T]` or `[B]`, with an axis `[W]` more for several numbers."""
+        """Returns the predicted numbers of a label L.
+
+        Returns:
+          `L`, float32, `[B, T]` or `[B]`. A label of several numbers has one more axis, `[B, T, W]` or `[B, W]`.
+        """
         numbers = full_precision(outputs)
         if self.label.per_step:
             numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
         return {self.label.name: numbers[..., 0] if self.label.width is None else numbers}
 
     def value_axes(self) -> list[WeightAxes]:
-        """Returns none: a number has no vocabulary."""
+        """Returns an empty list, because no weight is indexed by the values of a vocabulary."""
         return []
 
     def new_metrics(self) -> HeadMetrics:
-        """Returns the mean absolute error and the root of the mean squared one; the least of this tells the best."""
+        """Returns the mean absolute error and the root mean squared error.
+
+        The model with the lowest root mean squared error is best.
+        """
         return NumberMetrics(self)
 
 
 class NumberMetrics(HeadMetrics):
-    """Metrics of how far the predicted numbers are off.
+    """Measures the errors of the predicted numbers.
 
     Args:
-      head: The head that predicts them.
+      head: The head that predicts the numbers.
     """
 
     more_is_better = False
@@ -77,7 +96,7 @@ class NumberMetrics(HeadMetrics):
         self._head = head
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        """Adds a batch and the head's outputs for it."""
+        """Adds a batch and the outputs of the head for it."""
         predictions, targets, lengths = self._head.as_steps(outputs, batch)
         for metric in self.metrics.values():
             metric.update_state(targets, predictions, lengths)

@@ -14,7 +14,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, Surroundings
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
 from tfx_sequence.components.sequence_trainer.model.heads.regression import RegressionHead
@@ -59,7 +59,7 @@ def _head(kind: str, **settings: object) -> Head:
         table = embedding(len(NEXT.classes) + 1, 5, name="table")
         table.build()
         config = HeadConfig(kind="language_model", tied="words", **settings)
-        return LanguageModelHead(NEXT, config, Surroundings(embeddings={"words": table}))
+        return LanguageModelHead(NEXT, config, HeadContext(embeddings={"words": table}))
     return {
         "softmax": lambda: SoftmaxHead(TAGS, HeadConfig(**settings)),
         "intent": lambda: SoftmaxHead(INTENT, HeadConfig(pooling="attention", **settings)),
@@ -155,8 +155,8 @@ def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
     found = []
     for seed in (7, 7, 8):
         keras.utils.set_random_seed(3)
-        surroundings = Surroundings(seeds=random.Random(seed))
-        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), surroundings)
+        context = HeadContext(seeds=random.Random(seed))
+        layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), context)
         outputs = layer(_encoded(), training=True)
         found.append([float(layer.loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
     assert found[0] == found[1] != found[2]
@@ -246,7 +246,7 @@ def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
 @pytest.mark.parametrize("label", [TAGS, INTENT, PRICE])
 def test_records_count_by_their_weight(label: Label) -> None:
     kind = RegressionHead if label is PRICE else SoftmaxHead
-    layer = kind(label, HeadConfig(weight=3), Surroundings(record_weight="importance"))
+    layer = kind(label, HeadConfig(weight=3), HeadContext(record_weight="importance"))
     outputs, batch = layer(_encoded()), _batch()
     weighted = layer.loss(outputs, batch, "sequence_mean")
     total = normaliser = 0.0
