@@ -1,15 +1,15 @@
-"""Tags that mark spans of steps, such as named entities: the schemes there are, and what each allows.
+"""Defines the schemes of tags that mark spans of steps, such as named entities, and parses the tags of a dataset.
 
-A tag is `O`, outside of all spans, or a prefix and the type of its span. The first row below is a sentence; spans are
-in brackets::
+A tag is `O`, for a step outside of all spans, or it consists of a prefix and the type of its span. An example with a
+sentence in the first row, and its spans in brackets::
 
     step        Ada   Maria  Lovelace  met  Turing  Paris
     spans      [PER                 ]      [PER  ] [LOC ]
     BIO         B-PER I-PER  I-PER     O    B-PER   B-LOC
     BIOES       B-PER I-PER  E-PER     O    S-PER   S-LOC
 
-Whoever reads tags goes by the table `SCHEMES`: record checks, the CRF's constraints, the metrics of training and of the
-Evaluator, and the discovery of a dataset's features. A further scheme is one more row::
+All code that reads tags uses the table `SCHEMES`. This is the record checks, the CRF's constraints, the metrics of
+training and of the Evaluator, and the discovery of a dataset's features. To add a scheme, add a row to the table::
 
     "BILOU": TagScheme(begin=("B",), inside=("I",), end=("L",), single=("U",)),
 """
@@ -27,15 +27,15 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer[Any]]
 
 OUTSIDE = "O"
-"""The prefix of the tag that belongs to no span."""
+"""The prefix of the tag for steps outside of all spans."""
 
 
 class Tag(NamedTuple):
-    """A tag taken apart.
+    """The two parts of a tag.
 
     Attributes:
-      prefix: What stands before the first `-`; all of the tag if there is none.
-      type: What stands after it; None if there is none.
+      prefix: The part before the first `-`, or the whole tag if it has no `-`.
+      type: The part after the first `-`, or None if the tag has no `-`.
     """
 
     prefix: str
@@ -43,21 +43,23 @@ class Tag(NamedTuple):
 
 
 def split_tag(tag: str) -> Tag:
-    """Takes a tag apart: `B-PER` is the prefix `B` and the type `PER`."""
+    """Splits a tag into its parts: `B-PER` has the prefix `B` and the type `PER`."""
     prefix, dash, type_ = tag.partition("-")
     return Tag(prefix, type_ if dash else None)
 
 
 @dataclass(frozen=True)
 class TagScheme:
-    """The prefixes of a scheme by their place in a span. What may follow what is derived from them.
+    """A scheme of tags, given by its prefixes. The rules for which tag may follow which are derived from them.
+
+    A span is open after a step if the next step may belong to the same span.
 
     Attributes:
-      begin: Prefixes of the first step of a span that may go on.
-      inside: Prefixes of further steps of a span that may go on.
-      end: Prefixes of the last step of a span. If there are any, a span must not be left open.
-      single: Prefixes of a span of one step.
-      is_strict: Whether only what follows the rules is a span. If not, every run of steps that join is one.
+      begin: The prefixes of the first step of a span. The span is open after it.
+      inside: The prefixes of further steps of a span. The span is open after them.
+      end: The prefixes of the last step of a span. If the scheme has any, each open span must be closed by one.
+      single: The prefixes of spans of one step.
+      is_strict: Whether spans must follow the rules of the scheme. If False, each run of joined steps is a span.
     """
 
     begin: tuple[str, ...]
@@ -68,27 +70,29 @@ class TagScheme:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """All prefixes, `O` first."""
+        """All prefixes, starting with `O`."""
         return (OUTSIDE, *self.begin, *self.inside, *self.end, *self.single)
 
     @property
     def opening(self) -> tuple[str, ...]:
-        """Prefixes after which a span may go on."""
+        """The prefixes of steps after which a span is open."""
         return self.begin + self.inside
 
     @property
     def continuing(self) -> tuple[str, ...]:
-        """Prefixes of steps that go on with the span of the step before."""
+        """The prefixes of steps that belong to the same span as the step before."""
         return self.inside + self.end
 
     @property
     def must_close(self) -> bool:
-        """Whether a span that is open must be gone on with until it is closed."""
+        """Whether an open span must continue until a tag closes it."""
         return self.is_strict and bool(self.end)
 
     def has_tag(self, tag: Tag) -> bool:
-        """Returns whether a tag is `O`, or has a prefix of the scheme and a type, which may be empty."""
-        return tag.prefix in self.prefixes and (tag.prefix == OUTSIDE) == (tag.type is None)
+        """Returns whether a tag is `O`, or has another prefix of the scheme and a type. The type may be empty."""
+        if tag.prefix == OUTSIDE:
+            return tag.type is None
+        return tag.prefix in self.prefixes and tag.type is not None
 
 
 SCHEMES: dict[str, TagScheme] = {
@@ -97,17 +101,17 @@ SCHEMES: dict[str, TagScheme] = {
     # IOBES of Ratinov and Roth 2009, "Design Challenges and Misconceptions in Named Entity Recognition".
     "BIOES": TagScheme(begin=("B",), inside=("I",), end=("E",), single=("S",)),
 }
-"""The schemes that a feature's `spans` may name."""
+"""The schemes by name. A feature's `spans` in the schema must be one of these names."""
 
 if TYPE_CHECKING:
     SpanScheme = str
 else:
     SpanScheme = Literal[tuple(SCHEMES)]
-    """The name of a scheme, for checks of configs."""
+    """The name of a scheme. Configs use this type to check names."""
 
 
 def _merge_prefixes(schemes: Sequence[TagScheme]) -> TagScheme:
-    """Makes the lenient reading of tags of any of these schemes."""
+    """Makes a scheme that accepts the tags of all these schemes, and reads them leniently."""
     return TagScheme(
         begin=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.begin)),
         inside=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.inside)),
@@ -118,23 +122,24 @@ def _merge_prefixes(schemes: Sequence[TagScheme]) -> TagScheme:
 
 
 LENIENT = _merge_prefixes(list(SCHEMES.values()))
-"""How CoNLL's evaluation and seqeval's default mode read tags that need not follow any rule, such as predictions."""
+"""The scheme for tags that may break the rules, such as predictions. Finds the same spans as CoNLL's evaluation and
+seqeval's default mode."""
 
 READINGS: dict[str, TagScheme] = {"lenient": LENIENT, **SCHEMES}
-"""The ways in which metrics find spans."""
+"""The ways of finding spans in metrics, by name."""
 
 
 class TagSet(NamedTuple):
-    """The C tags of a dataset, taken apart. Tags are given to its methods as indices into it.
+    """The C tags of a dataset and their properties. The methods take tags as indices from 0 to C - 1.
 
     Attributes:
-      scheme: The scheme that they are read by.
-      types: The names of the types, sorted.
-      type: The index in `types` of each tag's type, int32 `[C]`; -1 if it has none.
-      is_known: Whether each tag is one of the scheme, with a type that is not empty, bool `[C]`.
-      is_outside: Whether each tag belongs to no span, bool `[C]`.
-      opens: Whether a span may go on after each tag, bool `[C]`.
-      continues: Whether each tag goes on with the span of the tag before, bool `[C]`.
+      scheme: The scheme by which the tags are read.
+      types: The names of all types, sorted.
+      type: The type of each tag as an index into `types`, int32 `[C]`; -1 if the tag has no type.
+      is_known: Whether each tag belongs to the scheme and its type is not empty, bool `[C]`.
+      is_outside: Whether each tag is outside of all spans, bool `[C]`.
+      opens: Whether a span is open after each tag, bool `[C]`.
+      continues: Whether each tag belongs to the same span as the tag before, bool `[C]`.
     """
 
     scheme: TagScheme
@@ -147,18 +152,19 @@ class TagSet(NamedTuple):
 
     @classmethod
     def parse(cls, tags: Sequence[str], scheme: TagScheme) -> TagSet:
-        """Takes tags apart, those that are not of the scheme too."""
-        parts = [split_tag(tag) for tag in tags]
-        types = sorted({tag.type for tag in parts if tag.type is not None})
-        index: dict[str | None, int] = {name: at for at, name in enumerate(types)}
+        """Parses all tags, including tags that do not belong to the scheme."""
+        parsed = [split_tag(tag) for tag in tags]
+        types = sorted({tag.type for tag in parsed if tag.type is not None})
+        # A tag without a type is not in the table, and gets -1.
+        index_by_type: dict[str | None, int] = {type_: index for index, type_ in enumerate(types)}
         return cls(
             scheme=scheme,
             types=tuple(types),
-            type=np.array([index.get(tag.type, -1) for tag in parts], np.int32),
-            is_known=np.array([scheme.has_tag(tag) and tag.type != "" for tag in parts], np.bool_),
-            is_outside=np.array([tag.prefix == OUTSIDE for tag in parts], np.bool_),
-            opens=np.array([tag.prefix in scheme.opening for tag in parts], np.bool_),
-            continues=np.array([tag.prefix in scheme.continuing for tag in parts], np.bool_),
+            type=np.array([index_by_type.get(tag.type, -1) for tag in parsed], np.int32),
+            is_known=np.array([scheme.has_tag(tag) and tag.type != "" for tag in parsed], np.bool_),
+            is_outside=np.array([tag.prefix == OUTSIDE for tag in parsed], np.bool_),
+            opens=np.array([tag.prefix in scheme.opening for tag in parsed], np.bool_),
+            continues=np.array([tag.prefix in scheme.continuing for tag in parsed], np.bool_),
         )
 
     @property
@@ -172,37 +178,39 @@ class TagSet(NamedTuple):
         return ~self.opens if self.scheme.must_close else np.ones_like(self.opens)
 
     def may_follow(self, before: Ints, after: Ints) -> Bools:
-        """Returns whether each tag of `after` may stand after the one of `before`; the two are broadcast."""
+        """Returns whether each tag of `after` may follow the tag of `before`. The two arrays are broadcast."""
         same_type = self.type[before] == self.type[after]
-        goes_on = self.opens[before] & self.continues[after] & same_type
-        starts_anew = self.may_end[before] & self.may_start[after]
-        return goes_on | starts_anew
+        continues_span = self.opens[before] & self.continues[after] & same_type
+        starts_new = self.may_end[before] & self.may_start[after]
+        return continues_span | starts_new
 
     def find_misplaced(self, tags: Ints, first: Bools, last: Bools) -> Bools:
-        """Finds the steps of sequences, laid end to end, whose tag may not stand there.
+        """Finds the steps whose tags break the rules of the scheme.
 
         Args:
-          tags: The tag of each step, `[S]`.
-          first: Whether the step is the first of its sequence, `[S]`.
-          last: Whether it is the last, `[S]`.
+          tags: The tag of each step of all sequences, which are concatenated, `[S]`.
+          first: Whether each step is the first step of its sequence, `[S]`.
+          last: Whether each step is the last step of its sequence, `[S]`.
 
         Returns:
-          Bool `[S]`. Where a span is left open, it is the next tag that is misplaced, for it does not go on with it.
+          Whether each tag is misplaced, `[S]`. If a span is left open, the tag after it counts as misplaced. At the end
+          of a sequence, the last tag counts.
         """
+        # At the first step of a sequence, `np.roll` takes a tag of another sequence, so the result is not used.
         fits_before = np.where(first, self.may_start[tags], self.may_follow(np.roll(tags, 1), tags))
         fits_end = self.may_end[tags] | ~last
         return ~(self.is_known[tags] & fits_before & fits_end)
 
 
 def read_tags(tags: Sequence[str], reading: str) -> TagSet:
-    """Takes the tags of ids 1, 2, ... apart.
+    """Parses the tags of ids 1, 2, ..., and checks that they belong to the scheme.
 
     Args:
-      tags: Such as `["O", "B-PER", "I-PER"]`.
-      reading: A scheme's name, or `lenient`.
+      tags: The tags, such as `["O", "B-PER", "I-PER"]`.
+      reading: The name of a scheme, or `lenient`.
 
     Raises:
-      ValueError: if the scheme is unknown, or a tag is not of it.
+      ValueError: if the scheme is unknown, or a tag does not belong to the scheme.
     """
     if reading not in READINGS:
         raise ValueError(f"scheme must be one of {sorted(READINGS)}, but is {reading!r}")
@@ -210,15 +218,20 @@ def read_tags(tags: Sequence[str], reading: str) -> TagSet:
     for id_, tag in enumerate(tags, 1):
         if not scheme.has_tag(split_tag(tag)):
             expected = ", ".join(OUTSIDE if prefix == OUTSIDE else f"{prefix}-TYPE" for prefix in scheme.prefixes)
-            raise ValueError(f"tag {tag!r} (id {id_}) is not of scheme {reading!r}, which has {expected}")
+            raise ValueError(f"tag {tag!r} (id {id_}) does not belong to scheme {reading!r}, which has {expected}")
     return TagSet.parse(tags, scheme)
 
 
 def find_scheme(tags: Iterable[str]) -> SpanScheme | None:
-    """Finds the first scheme that has all these tags, one of which begins a span; None if there is none."""
-    parts = [split_tag(tag) for tag in tags]
+    """Finds the scheme of the tags.
+
+    Returns:
+      The first scheme in `SCHEMES` to which all tags belong, or None if there is no such scheme. At least one of the
+      tags must begin a span.
+    """
+    parsed = [split_tag(tag) for tag in tags]
     for name, scheme in SCHEMES.items():
-        fits = all(scheme.has_tag(tag) and tag.type != "" for tag in parts)
-        if fits and any(tag.prefix in scheme.begin for tag in parts):
+        all_belong = all(scheme.has_tag(tag) and tag.type != "" for tag in parsed)
+        if all_belong and any(tag.prefix in scheme.begin for tag in parsed):
             return name
     return None

@@ -85,13 +85,13 @@ def test_find_scheme_finds_the_first_that_has_all_tags(tags, scheme):
 @pytest.mark.parametrize(
     ("tag", "scheme", "message"),
     [
-        ("E-PER", "BIO", r"tag 'E-PER' \(id 2\) is not of scheme 'BIO', which has O, B-TYPE, I-TYPE"),
+        ("E-PER", "BIO", r"tag 'E-PER' \(id 2\) does not belong to scheme 'BIO', which has O, B-TYPE, I-TYPE"),
         ("PER", "lenient", r"tag 'PER' \(id 2\)"),
         ("B", "BIO", r"tag 'B' \(id 2\)"),
         ("O-PER", "BIO", r"tag 'O-PER' \(id 2\)"),
         ("B-PER", "IOB", r"scheme must be one of \['BIO', 'BIOES', 'lenient'\], but is 'IOB'"),
     ],
 )
-def test_read_tags_names_the_tag_that_is_not_of_the_scheme(tag, scheme, message):
+def test_read_tags_names_the_tag_that_does_not_belong_to_the_scheme(tag, scheme, message):
     with pytest.raises(ValueError, match=message):
         read_tags(["O", tag], scheme)

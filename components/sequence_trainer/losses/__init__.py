@@ -1,1 +1,1 @@
-"""Losses over the real steps of padded sequences, each a sum and its divisor."""
+"""Losses over the real steps of padded sequences. Each loss is a sum and its divisor."""

@@ -1,12 +1,14 @@
-"""Linear-chain conditional random field: the labels of a sequence are scored together, not step by step.
+"""A Keras layer for a linear-chain conditional random field (CRF), which scores the labels of a sequence together.
 
 The score of labels y for logits x of n steps is::
 
     start[y_0] + x[0, y_0] + transitions[y_0, y_1] + x[1, y_1] + ... + x[n - 1, y_(n-1)] + end[y_(n-1)]
 
-and their probability the exponential of it over the sum of that of all label sequences (Lafferty, McCallum and
-Pereira 2001, "Conditional Random Fields"; over RNN outputs: Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF Models for
-Sequence Tagging"). Weights start at 0, so that a new layer scores each step as a softmax does.
+The probability of a label sequence is exp(score), divided by the sum of exp(score) over all label sequences. The
+weights start at 0, so a new layer scores each step by itself, as a softmax does.
+
+Sources: Lafferty, McCallum and Pereira 2001, "Conditional Random Fields"; Huang, Xu and Yu 2015, "Bidirectional
+LSTM-CRF Models for Sequence Tagging" (on top of RNN outputs).
 """
 
 from __future__ import annotations
@@ -31,17 +33,17 @@ from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 from tfx_sequence.schemas.tags import SpanScheme, read_tags
 
 _FORBIDDEN = -1e9
-"""The score of what a constraint forbids: less than any sum of real scores, and still finite, so that where every path
-breaks a constraint, one that breaks the fewest is the best."""
+"""The score that decoding adds for each broken constraint. It is lower than any sum of real scores, but finite. So if
+every label sequence breaks a constraint, a sequence that breaks the fewest wins."""
 
 
 class TagConstraints(NamedTuple):
     """The labels that may start a sequence, follow one another, and end a sequence.
 
     Attributes:
-      start: bool `[C]`.
-      transitions: Whether the second may follow the first, bool `[C, C]`.
-      end: bool `[C]`.
+      start: Whether each label may start a sequence, bool `[C]`.
+      transitions: Whether each label (rows) may be followed by each label (columns), bool `[C, C]`.
+      end: Whether each label may end a sequence, bool `[C]`.
     """
 
     start: npt.NDArray[np.bool_]
@@ -50,12 +52,17 @@ class TagConstraints(NamedTuple):
 
 
 def tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
-    """Returns what a scheme of span tags, such as BIO, allows for the tags of ids 1, 2, ...
+    """Returns the constraints that a scheme of span tags, such as BIO, puts on the tags.
 
-    I and E follow only B or I of their type; in a scheme with E, B and I are followed only by I or E of their type.
+    I and E may follow only B or I of the same type. If the scheme has E, then B and I may be followed only by I or E of
+    the same type.
+
+    Args:
+      tags: The tags of ids 1, 2, ..., such as `["O", "B-PER", "I-PER"]`.
+      scheme: The name of the scheme, such as `BIO` or `BIOES`.
 
     Raises:
-      ValueError: if the scheme is unknown, or a tag is not of it.
+      ValueError: if the scheme is unknown, or a tag does not belong to the scheme.
     """
     tag_set = read_tags(tags, scheme)
     index = np.arange(len(tags))
@@ -65,17 +72,17 @@ def tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class LinearChainCRF(keras.layers.Layer):
-    """Scores of labels that follow one another, on top of logits.
+    """A layer that adds the scores of neighbouring labels to the logits of each step.
 
-    Calling the layer decodes: logits `[B, T, C]` and lengths `[B]` to the ids of the best labels, int64 `[B, T]`, 0 at
-    padded steps. Training uses `loss`. Logits at padded steps may hold anything, and get no gradient.
+    Calling the layer decodes: it takes logits `[B, T, C]` and lengths `[B]`, and returns the ids of the best labels.
+    For training, call `loss`. Logits at padded steps may have any value, and get no gradient.
 
-    Constraints apply to decoding alone: training data that breaks one still has a finite loss.
+    Constraints apply to decoding only. Training data that breaks a constraint still has a finite loss.
 
     Args:
       num_labels: The number of labels, C.
-      constraints: Constraints of `num_labels` labels, as from `tag_constraints`; any label may follow any if None.
-      **kwargs: Arguments of `keras.layers.Layer`. The dtype is float32 unless given, also under mixed precision.
+      constraints: The label sequences that decoding allows, as from `tag_constraints`. If None, all are allowed.
+      **kwargs: Arguments of `keras.layers.Layer`. The default dtype is float32, also under mixed precision.
 
     Raises:
       ValueError: if the constraints are for another number of labels.
@@ -105,9 +112,19 @@ class LinearChainCRF(keras.layers.Layer):
         reduction: Reduction = "sequence_mean",
         sequence_weights: tf.Tensor | None = None,
     ) -> LossParts:
-        """Computes the negative log-likelihood, reduced as in `sequence_loss`.
+        """Computes the negative log-likelihood of the labels, reduced as in `sequence_loss`.
 
-        Labels of a sequence are scored together: each step has an equal share of its sequence's loss.
+        A sequence has one loss for all its labels. The reduction treats it as the sum of equal losses of the steps.
+
+        Args:
+          logits: `[B, T, C]`.
+          labels: Ids 1 to C, integers `[B, T]`.
+          lengths: The number of real steps of each sequence, integers `[B]`.
+          reduction: How the losses of the steps are combined into one number.
+          sequence_weights: The weight of each sequence, `[B]`.
+
+        Raises:
+          tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
         """
         losses = -self.log_likelihood(logits, labels, lengths)
         return reduce_sequences(losses, lengths, reduction, sequence_weights)
@@ -118,7 +135,7 @@ class LinearChainCRF(keras.layers.Layer):
         Args:
           logits: `[B, T, C]`.
           labels: Ids 1 to C, integers `[B, T]`.
-          lengths: Real steps of each sequence, integers `[B]`.
+          lengths: The number of real steps of each sequence, integers `[B]`.
 
         Raises:
           tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
@@ -127,39 +144,41 @@ class LinearChainCRF(keras.layers.Layer):
         mask = step_mask(lengths, tf.shape(logits)[1])
         logits = zero_padding(logits, mask)
         y = classes(labels, mask)
-        last = tf.gather(y, tf.maximum(tf.cast(lengths, tf.int64) - 1, 0), batch_dims=1)
+        last_step = tf.maximum(tf.cast(lengths, tf.int64) - 1, 0)
+        last_label = tf.gather(y, last_step, batch_dims=1)
         step_scores = zero_padding(tf.gather(logits, y, batch_dims=2), mask)
         pair_scores = tf.gather_nd(transitions, tf.stack([y[:, :-1], y[:, 1:]], -1))
         # A transition counts if the step that it leads to is real.
         score = tf.reduce_sum(step_scores, 1) + tf.reduce_sum(zero_padding(pair_scores, mask[:, 1:]), 1)
-        score += tf.gather(start, y[:, 0]) + tf.gather(end, last)
-        return tf.where(lengths > 0, score - log_partition(logits, lengths, transitions, start, end), 0)
+        score += tf.gather(start, y[:, 0]) + tf.gather(end, last_label)
+        log_z = log_partition(logits, lengths, transitions, start, end)
+        return tf.where(lengths > 0, score - log_z, 0)
 
     def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes each label's probability at each step, over all label sequences: `[B, T, C]`, 0 at padded steps."""
         logits, transitions, start, end = self._cast_scores(logits)
         logits = zero_padding(logits, step_mask(lengths, tf.shape(logits)[1]))
-        # Their probability is what log Z changes by, if the logit does.
+        # The probability of a label at a step is the derivative of log Z with respect to the label's logit.
         with tf.GradientTape() as tape:
             tape.watch(logits)
             log_z = log_partition(logits, lengths, transitions, start, end)
         return tape.gradient(log_z, logits)
 
     def decode(self, logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds the best labels that keep the constraints (Viterbi 1967).
+        """Finds the labels with the highest score among those that keep the constraints (Viterbi 1967).
 
         Returns:
-          Their ids, int64 `[B, T]`, 0 at padded steps, and their score, `[B]`, 0 for a sequence of length 0.
+          The ids of the labels, int64 `[B, T]`, 0 at padded steps; and the score of each sequence's labels, `[B]`, 0
+          for a sequence of length 0.
         """
         logits, transitions, start, end = self._cast_scores(logits)
         if self.constraints is not None:
-            transitions += tf.where(self.constraints.transitions, 0.0, tf.cast(_FORBIDDEN, transitions.dtype))
-            start += tf.where(self.constraints.start, 0.0, tf.cast(_FORBIDDEN, start.dtype))
-            end += tf.where(self.constraints.end, 0.0, tf.cast(_FORBIDDEN, end.dtype))
+            transitions += _penalize(self.constraints.transitions, transitions.dtype)
+            start += _penalize(self.constraints.start, start.dtype)
+            end += _penalize(self.constraints.end, end.dtype)
         mask = step_mask(lengths, tf.shape(logits)[1])
-        emitted = tf.transpose(zero_padding(logits, mask), [1, 0, 2])  # [T, B, C]
-        real = tf.transpose(mask)
-        score, sources = _find_best_sources(emitted, real, transitions, start)
+        step_scores = tf.transpose(zero_padding(logits, mask), [1, 0, 2])  # [T, B, C]
+        score, sources = _find_best_sources(step_scores, tf.transpose(mask), transitions, start)
         score += end
         path = _trace_back(sources, tf.argmax(score, -1, tf.int32))
         ids = tf.where(mask, tf.cast(tf.transpose(path), tf.int64) + FIRST_ID, PAD_ID)
@@ -174,7 +193,7 @@ class LinearChainCRF(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LinearChainCRF:
-        """Makes the layer from what `get_config` returned."""
+        """Makes the layer from the result of `get_config`."""
         config = dict(config)
         constraints = config.pop("constraints")
         if constraints is not None:
@@ -182,49 +201,74 @@ class LinearChainCRF(keras.layers.Layer):
         return cls(constraints=constraints, **config)
 
     def _cast_scores(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Casts logits, transitions, start and end to one type, of full precision."""
+        """Returns logits, transitions, start and end, cast to the logits' dtype; half precision becomes float32."""
         logits = full_precision(logits)
         weights = (tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end))
         return (logits, *weights)
 
 
 def _check_shapes(constraints: TagConstraints, num_labels: int) -> None:
+    """Checks that the constraints are for `num_labels` labels."""
     shapes = [np.shape(part) for part in constraints]
     if shapes != [(num_labels,), (num_labels, num_labels), (num_labels,)]:
-        raise ValueError(f"constraints for {num_labels} labels cannot have start, transitions and end of {shapes}")
+        raise ValueError(
+            f"constraints for {num_labels} labels cannot have start, transitions and end of shapes {shapes}"
+        )
+
+
+def _penalize(is_allowed: npt.NDArray[np.bool_], dtype: tf.DType) -> tf.Tensor:
+    """Returns 0 where `is_allowed`, and the penalty for a broken constraint elsewhere."""
+    return tf.where(is_allowed, 0.0, tf.cast(_FORBIDDEN, dtype))
 
 
 def _find_best_sources(
-    emitted: tf.Tensor, real: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor
+    step_scores: tf.Tensor, real: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the best path to each label of each step.
 
+    A padded step gives each label itself as its source, so a path repeats its last real label there. The first step
+    does the same, because no step is before it.
+
+    Args:
+      step_scores: The score of each label at each step, `[T, B, C]`.
+      real: Whether each step is not padding, bool `[T, B]`.
+      transitions: The score of each label (rows) being followed by each label (columns), `[C, C]`.
+      start: The score of each label at the first step, `[C]`.
+
     Returns:
-      The score of the best path to each label of the last real step, `[B, C]`, and for each label of each step the
-      label that its best path comes from, int32 `[T, B, C]`. A padded step's labels come from themselves, so that a
-      path keeps its last real label, and so do the first step's.
+      The score of the best path to each label of the last real step, `[B, C]`; and the sources, int32 `[T, B, C]`: for
+      each label of each step, the label of the step before on the best path.
     """
-    steps = tf.shape(emitted)[0]
-    itself = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(emitted)[1:])
-    sources = tf.TensorArray(tf.int32, steps, element_shape=emitted.shape[1:]).write(0, itself)
+    steps = tf.shape(step_scores)[0]
+    itself = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(step_scores)[1:])
+    sources = tf.TensorArray(tf.int32, steps, element_shape=step_scores.shape[1:]).write(0, itself)
 
     def body(t: tf.Tensor, score: tf.Tensor, sources: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         paths = score[:, :, None] + transitions  # [B, from, to]
         is_real = real[t][:, None]
         sources = sources.write(t, tf.where(is_real, tf.argmax(paths, 1, tf.int32), itself))
-        return t + 1, tf.where(is_real, tf.reduce_max(paths, 1) + emitted[t], score), sources
+        best_score = tf.reduce_max(paths, 1) + step_scores[t]
+        return t + 1, tf.where(is_real, best_score, score), sources
 
-    _, score, sources = tf.while_loop(lambda t, *_: t < steps, body, [1, start + emitted[0], sources])
+    _, score, sources = tf.while_loop(lambda t, *_: t < steps, body, [1, start + step_scores[0], sources])
     return score, sources.stack()
 
 
-def _trace_back(sources: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-    """Follows the sources back from the labels `last` `[B]`, and returns the labels of each step, int32 `[T, B]`."""
+def _trace_back(sources: tf.Tensor, last_labels: tf.Tensor) -> tf.Tensor:
+    """Follows the sources backward from the labels of the last step.
+
+    Args:
+      sources: For each label of each step, the label of the step before, int32 `[T, B, C]`.
+      last_labels: The label of the last step, int32 `[B]`.
+
+    Returns:
+      The labels of all steps, int32 `[T, B]`.
+    """
     steps = tf.shape(sources)[0]
-    path = tf.TensorArray(tf.int32, steps, element_shape=last.shape)
+    path = tf.TensorArray(tf.int32, steps, element_shape=last_labels.shape)
 
     def body(t: tf.Tensor, label: tf.Tensor, path: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         return t - 1, tf.gather(sources[t], label, batch_dims=1), path.write(t, label)
 
-    _, _, path = tf.while_loop(lambda t, *_: t >= 0, body, [steps - 1, last, path])
+    _, _, path = tf.while_loop(lambda t, *_: t >= 0, body, [steps - 1, last_labels, path])
     return path.stack()

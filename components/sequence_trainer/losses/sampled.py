@@ -1,4 +1,4 @@
-"""Sampled softmax: training over many classes by the few of them that are drawn for a batch."""
+"""The sampled softmax loss, which trains a model with many classes on a random sample of the classes per batch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
 Floats = npt.NDArray[Any]
 
 _LOG_PACE_BOUNDS = (-8.0, 64.0)
-"""Between these the chances go from next to 0 to 1 for any number of classes."""
+"""The range in which the logarithm of the pace is searched. For any number of classes, all chances are nearly 0 at the
+lower bound, and nearly 1 at the upper bound."""
 
-_BISECTIONS = 60
-"""After so many halves of an interval of 72 what is left, 6e-17, is finer than a float32."""
+_NUM_BISECTIONS = 60
+"""Halving the range of 72 this many times leaves 6e-17, which is finer than the precision of float32."""
 
 
 def sampled_sequence_loss(
@@ -38,29 +39,29 @@ def sampled_sequence_loss(
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """Computes a stand-in for `sequence_loss`, for training with many classes: of the wrong ones a few are drawn.
+    """Computes an approximation of `sequence_loss` for training with many classes.
 
-    ::
+    The loss compares the label with a random sample of the classes, not with all classes::
 
-        drawn      = classes, each by itself with its chance q, the same for all steps of the batch
+        sample     = each class c with probability q[c], independently; one sample for all steps of the batch
         score[c]   = hidden . embeddings[c] + biases[c] - log q[c]
-        loss       = log sum over the label and what is drawn (exp score) - score[label]
+        loss       = log(sum of exp(score) over the label and the sample) - score[label]
 
-    Taking off log q, the label's too, makes up for how often each class is drawn: on average over the draws this loss
-    is least for the same probabilities as `sequence_loss`. Its value is another, so evaluate with `sequence_loss`.
-    With `num_sampled` = C the two are equal.
+    Subtracting log q corrects for how often each class is sampled. Averaged over samples, this loss has its minimum at
+    the same probabilities as `sequence_loss`. Its value is different, so use `sequence_loss` for evaluation. With
+    `num_sampled` = C both losses are equal.
 
     Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation".
 
     Args:
-      hidden: The outputs that the logits would be made of, `[B, T, D]`; half precision is computed in float32.
+      hidden: The outputs of the last hidden layer, `[B, T, D]`. Half precision is computed in float32.
       labels: Ids 1 to C, integers `[B, T]`.
-      lengths: Real steps of each sequence, integers `[B]`, at most T.
-      embeddings: A row for each class, `[C, D]`. Of the table of an input's embedding: all but row 0, which is padding.
+      lengths: The number of real steps of each sequence, integers `[B]`. A length cannot be more than T.
+      embeddings: One row per class, `[C, D]`. Of an input's embedding table, pass all rows but row 0, which is padding.
       biases: `[C]`.
-      num_sampled: How many classes are drawn on average, 1 to C.
-      seed: Seed of the draw, two integers `[2]`: equal seeds draw equal classes.
-      reduction: How step losses become one number.
+      num_sampled: The average number of classes that are sampled, 1 to C.
+      seed: The seed of the sample, two integers `[2]`. Equal seeds result in equal samples.
+      reduction: How the losses of the steps are combined into one number.
       sequence_weights: The weight of each sequence, `[B]`.
 
     Raises:
@@ -71,29 +72,32 @@ def sampled_sequence_loss(
     hidden = zero_padding(full_precision(hidden), mask)
     embeddings, biases = full_precision(embeddings), full_precision(biases)
     chances = draw_chances(int(embeddings.shape[0]), num_sampled)
-    drawn = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
+    sample = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
     offsets = biases - tf.constant(np.log(chances), biases.dtype)
 
     label_class = classes(labels, mask)
-    # The offset goes first: it refuses a label that is no class.
-    right = tf.gather(offsets, label_class) + tf.reduce_sum(hidden * tf.gather(embeddings, label_class), -1)
-    wrong = tf.einsum("btd,nd->btn", hidden, tf.gather(embeddings, drawn)) + tf.gather(offsets, drawn)
-    # A label that was drawn as well must not count twice.
-    wrong = tf.where(drawn == label_class[..., None], wrong.dtype.min, wrong)
-    losses = tf.reduce_logsumexp(tf.concat([right[..., None], wrong], -1), -1) - right
-    return reduce_sequences(tf.reduce_sum(zero_padding(losses, mask), 1), lengths, reduction, sequence_weights)
+    # The offsets are gathered first, because this raises an error for a label that is not in 1..C.
+    label_scores = tf.gather(offsets, label_class) + tf.reduce_sum(hidden * tf.gather(embeddings, label_class), -1)
+    sample_scores = tf.einsum("btd,nd->btn", hidden, tf.gather(embeddings, sample)) + tf.gather(offsets, sample)
+    # If the label is in the sample too, it must not count twice.
+    sample_scores = tf.where(sample == label_class[..., None], sample_scores.dtype.min, sample_scores)
+    all_scores = tf.concat([label_scores[..., None], sample_scores], -1)
+    losses = zero_padding(tf.reduce_logsumexp(all_scores, -1) - label_scores, mask)
+    return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, sequence_weights)
 
 
 @functools.lru_cache(maxsize=8)
 def draw_chances(num_classes: int, num_sampled: int) -> Floats:
-    """Computes the chance of each class to be drawn, float32 `[C]`; together they are `num_sampled`.
+    """Computes the probability that each class is sampled, float32 `[C]`. Their sum is `num_sampled`.
 
     ::
 
-        chance[c] = 1 - exp(-pace * log((c + 2) / (c + 1)))        for the pace that makes the sum right
+        share[c]  = log((c + 2) / (c + 1))
+        chance[c] = 1 - exp(-pace * share[c])
 
-    This is the chance of at least one hit in many tries, each of which hits class c in proportion to
-    log((c + 2) / (c + 1)). Vocabularies are sorted by falling frequency, which falls about so (Zipf's law).
+    The pace is searched by bisection, so that the sum is right. A chance is the probability that class c is drawn at
+    least once in many draws, each of which draws c in proportion to its share. Vocabularies are sorted from frequent to
+    rare terms, and by Zipf's law the shares fall about as fast as the frequencies.
 
     Raises:
       ValueError: if `num_sampled` is not in 1..C.
@@ -104,7 +108,7 @@ def draw_chances(num_classes: int, num_sampled: int) -> Floats:
         return np.ones(num_classes, np.float32)
     shares = np.log1p(1 / np.arange(1, num_classes + 1))
     low, high = _LOG_PACE_BOUNDS
-    for _ in range(_BISECTIONS):
+    for _ in range(_NUM_BISECTIONS):
         middle = (low + high) / 2
         if _compute_chances(shares, middle).sum() >= num_sampled:
             high = middle
@@ -114,5 +118,5 @@ def draw_chances(num_classes: int, num_sampled: int) -> Floats:
 
 
 def _compute_chances(shares: Floats, log_pace: float) -> Floats:
-    """Computes `1 - exp(-pace * share)`, exact also where it is small."""
+    """Computes `1 - exp(-pace * share)` for each share, without losing precision where the result is small."""
     return -np.expm1(-np.exp(log_pace) * shares)

@@ -1,20 +1,21 @@
-"""Losses over padded batches, to which only real steps add.
+"""Classification and regression losses over padded batches, where padded steps do not count.
 
-A loss is returned in two parts, a sum and its divisor, so that gradient accumulation and several replicas add the parts
-up and divide once. The mean of means would weigh a short batch's steps more than a long one's::
+A loss is returned in two parts, a sum (`total`) and its divisor (`normaliser`). Gradient accumulation and replicas add
+up the parts of all batches, and divide once at the end. A mean of batch means would give the steps of short batches too
+much weight. An example with `-` for padding::
 
-    lengths [3, 1]      step losses [[6, 3, 0, -], [4, -, -, -]]     '-': padding, ignored
+    lengths [3, 1]      step losses [[6, 3, 0, -], [4, -, -, -]]
     sequence_mean       total (6 + 3 + 0) / 3 + 4 / 1 = 7, normaliser 2 sequences, value 3.5
     token_mean          total 6 + 3 + 0 + 4 = 13, normaliser 4 steps, value 3.25
-    sum                 total 13, normaliser 0 (divide by nothing), value 13
+    sum                 total 13, normaliser 0 (no division), value 13
 
-Labels are ids from 1, class c of the logits is the label with id c + 1, and padding has no class. `lengths` alone says
-which steps are real: labels and logits at padded steps may hold anything, NaN included, and get no gradient. A sequence
-of length 0 has loss 0 and counts neither as a sequence nor as a step.
+Labels are ids from 1. Class c of the logits is the label with id c + 1, and padding has no class. Only `lengths`
+determines which steps are real. Labels and logits at padded steps may have any value, including NaN, and get no
+gradient. A sequence of length 0 has loss 0, and counts neither as a sequence nor as a step.
 
-A sequence's weight w counts it as though it stood in the batch w times: it scales total and normaliser. A class
-weight scales the loss of the steps with that label and not the normaliser, so that it also acts on sequences whose
-steps all have one label.
+A sequence with weight w counts as if it occurred w times in the batch, so its weight scales both total and normaliser.
+A class weight scales the loss of each step with that label, but not the normaliser. So class weights also have an
+effect on sequences in which all steps have the same label.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
 
 Reduction = Literal["sequence_mean", "token_mean", "sum"]
-"""How step losses become one number. `sequence_mean`: mean over each sequence's steps, then over sequences;
-`token_mean`: mean over all steps; `sum`."""
+"""How the losses of the steps are combined into one number. `sequence_mean` is the mean over each sequence's steps,
+then over the sequences. `token_mean` is the mean over all steps. `sum` is the sum over all steps."""
 
 
 class LossParts(NamedTuple):
-    """A loss before its division. Totals of several batches or replicas are added up, and so are normalisers.
+    """A loss before its division, so that the parts of several batches or replicas can be added up.
 
     Attributes:
-      total: The sum, a scalar.
-      normaliser: Its divisor, a scalar; 0 if the loss is the sum itself.
+      total: The sum of the losses, a scalar.
+      normaliser: The divisor of the sum, a scalar; 0 if the loss is the sum itself.
     """
 
     total: tf.Tensor
@@ -43,20 +44,20 @@ class LossParts(NamedTuple):
 
     @property
     def value(self) -> tf.Tensor:
-        """The loss, a scalar; 0 for a batch without real steps. Read it inside the gradient tape."""
+        """The loss, a scalar; 0 for a batch without real steps. To compute gradients, read it inside the tape."""
         return self.total / tf.where(self.normaliser > 0, self.normaliser, tf.ones_like(self.normaliser))
 
 
 def reduce_sequences(
     totals: tf.Tensor, counts: tf.Tensor, reduction: Reduction, sequence_weights: tf.Tensor | None = None
 ) -> LossParts:
-    """Reduces the summed losses of each sequence to the loss of the batch.
+    """Combines the losses of the sequences into the loss of the batch.
 
     Args:
-      totals: The summed losses of each sequence's steps, floats `[B]`; 0 where the count is 0.
-      counts: The number of steps of each sequence, integers `[B]`.
-      reduction: How they become one number.
-      sequence_weights: Floats `[B]`; 1 if None.
+      totals: The sum of the losses of each sequence's steps, floats `[B]`; 0 where the count is 0.
+      counts: The number of real steps of each sequence, integers `[B]`.
+      reduction: How the losses are combined into one number.
+      sequence_weights: The weight of each sequence, floats `[B]`; 1 if None.
 
     Raises:
       ValueError: if the reduction is unknown.
@@ -83,16 +84,16 @@ def sequence_loss(
     label_smoothing: float = 0.0,
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """Computes the softmax cross entropy of a label for each step.
+    """Computes the softmax cross entropy of sequences with one label per step.
 
     Args:
-      logits: `[B, T, C]`; half precision is computed in float32.
+      logits: `[B, T, C]`. Half precision is computed in float32.
       labels: Ids 1 to C, integers `[B, T]`.
-      lengths: Real steps of each sequence, integers `[B]`, at most T.
-      reduction: How step losses become one number.
-      class_weights: What the loss of the steps with each label is multiplied with, `[C]`.
-      label_smoothing: The share of the target that is spread evenly over all C classes (Szegedy et al. 2016,
-        "Rethinking the Inception Architecture for Computer Vision").
+      lengths: The number of real steps of each sequence, integers `[B]`. A length cannot be more than T.
+      reduction: How the losses of the steps are combined into one number.
+      class_weights: The factor for the loss of the steps with each label, `[C]`.
+      label_smoothing: The share of the target probability that is spread evenly over all C classes (Szegedy et al.
+        2016, "Rethinking the Inception Architecture for Computer Vision").
       sequence_weights: The weight of each sequence, `[B]`.
 
     Raises:
@@ -111,7 +112,7 @@ def sequence_loss_by_example(
     class_weights: tf.Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> tf.Tensor:
-    """Computes the mean cross entropy of each sequence's steps, `[B]`; 0 for a sequence of length 0.
+    """Computes the mean cross entropy over the steps of each sequence, `[B]`; 0 for a sequence of length 0.
 
     Arguments and errors are those of `sequence_loss`.
     """
@@ -128,9 +129,10 @@ def classification_loss(
     label_smoothing: float = 0.0,
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """Computes the softmax cross entropy of one label a sequence: logits `[B, C]`, ids `[B]`.
+    """Computes the softmax cross entropy of sequences with one label per sequence: logits `[B, C]`, label ids `[B]`.
 
-    Every sequence counts, one of length 0 too: it has a label. Arguments and errors are those of `sequence_loss`.
+    Every sequence counts, including sequences of length 0, because each has a label. The other arguments and the errors
+    are those of `sequence_loss`.
     """
     return sequence_loss(
         logits[:, None],
@@ -162,7 +164,7 @@ def step_losses(
     label_class = classes(labels, mask)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_class, logits=logits)
     if label_smoothing:
-        # The mean of the cross entropies of all C classes.
+        # The mean of the cross entropies that each of the C classes would have as the label.
         even_losses = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
         losses = (1 - label_smoothing) * losses + label_smoothing * even_losses
     if class_weights is not None:
@@ -178,9 +180,9 @@ def regression_loss(
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
-    """Computes the squared error of each step, summed over D: predictions and targets `[B, T, D]`.
+    """Computes the squared error of numbers per step, `[B, T, D]`. The loss of a step is the sum over its D numbers.
 
-    Other arguments are those of `sequence_loss`.
+    The other arguments are those of `sequence_loss`.
     """
     mask = step_mask(lengths, tf.shape(predictions)[1])
     predictions = zero_padding(full_precision(predictions), mask)
@@ -189,6 +191,6 @@ def regression_loss(
 
 
 def full_precision(values: tf.Tensor) -> tf.Tensor:
-    """Casts values of half precision to float32: a sum of exponentials needs the digits."""
+    """Casts values of half precision to float32, because sums of exponentials need the precision."""
     values = tf.convert_to_tensor(values)
     return tf.cast(values, tf.float32) if values.dtype.size < tf.float32.size else values

@@ -1,1 +1,1 @@
-"""Keras metrics over the real steps of padded sequences, which add up exactly over batches."""
+"""Keras metrics over the real steps of padded sequences, whose results do not depend on how the data is batched."""

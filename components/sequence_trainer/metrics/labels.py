@@ -1,22 +1,23 @@
-"""Metrics of predicted labels that leave padding out and add up exactly over batches.
+"""Keras metrics for predicted labels, such as accuracy and F1, which ignore padding.
 
-Each is a `keras.metrics.Metric` that keeps sums and divides when it is asked, so that its result is that of the whole
-data, however it is batched. All work eagerly and in `tf.function`::
+Each metric keeps sums, and divides them only in `result`. So the result is exact for the whole data, and does not
+depend on how the data is batched. All metrics work eagerly and in `tf.function`::
 
     accuracy = Accuracy()
     for batch in batches:
         accuracy.update_state(batch["labels"], predictions, batch["lengths"])
     accuracy.result()
 
-Labels and predictions are ids from 1, integers `[B, T]`, or `[B]` with `lengths=None` for one label a sequence. Class c
-of logits `[B, T, C]` is the label with id c + 1. Without any real step a result is 0, unless a metric says otherwise.
+Labels and predictions are ids from 1, integers `[B, T]`. With one label per sequence they are `[B]`, and `lengths` is
+None. Class c of logits `[B, T, C]` is the label with id c + 1. Before the first real step, results are 0, unless the
+metric says otherwise.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -27,34 +28,38 @@ from tfx_sequence.components.sequence_trainer.metrics.spans import count_spans, 
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.tags import read_tags
 
+_SCORE_NAMES = ("precision", "recall", "f1")
+
 
 class StreamingMetric(keras.metrics.Metric):
-    """A metric that is made of sums, to which batches add.
+    """The base class of metrics that keep sums over all batches.
 
-    Counts are int64 and losses float64: a float32 that reaches 2 ** 24 = 16.8 million no longer grows by 1.
+    Counts are int64 and losses are float64. float32 is not precise enough: adding 1 to 2 ** 24 = 16.8 million does not
+    change it.
     """
 
     more_is_better: ClassVar[bool]
     """Whether a greater result means a better model."""
 
-    def add_sum(self, name: str, dtype: str = "int64", shape: tuple[int, ...] = ()) -> Any:
-        """Makes a variable that starts at 0."""
+    def add_sum(self, name: str, dtype: str = "int64", shape: tuple[int, ...] = ()) -> keras.Variable:
+        """Adds a variable that starts at 0."""
         return self.add_variable(shape, "zeros", dtype=dtype, name=name)
 
     def reset_state(self) -> None:
-        """Forgets all batches."""
+        """Sets all sums to 0."""
         for variable in self.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
 class StepMean(StreamingMetric):
-    """The mean of a value of each real step; a subclass says of which one.
+    """The mean of one value per real step. Subclasses compute the values and pass them to `add_steps`.
 
     Args:
-      name: The name that results are shown under; `default_name` if None.
+      name: The name of the metric in reports; `default_name` if None.
     """
 
     default_name: str
+    """The name of the metric in reports, if the user sets no other name."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name or self.default_name)
@@ -62,7 +67,12 @@ class StepMean(StreamingMetric):
         self._steps = self.add_sum("steps")
 
     def add_steps(self, values: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds the values `[B, T]` of the first `lengths` `[B]` steps of each sequence."""
+        """Adds the values of the real steps.
+
+        Args:
+          values: The value of each step, `[B, T]`. Values at padded steps are ignored.
+          lengths: The number of real steps of each sequence, `[B]`.
+        """
         mask = step_mask(lengths, tf.shape(values)[1])
         self._total.assign_add(tf.reduce_sum(tf.where(mask, tf.cast(values, tf.float64), 0)))
         self._steps.assign_add(tf.math.count_nonzero(mask))
@@ -73,23 +83,25 @@ class StepMean(StreamingMetric):
 
 
 class Accuracy(StepMean):
-    """The share of steps whose predicted id is the label."""
+    """The share of steps for which the predicted id is the label."""
 
     more_is_better = True
     default_name = "accuracy"
 
     def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: ids `[B, T]` twice, and lengths `[B]`."""
+        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
         labels, predictions, lengths = _as_steps(labels, predictions, lengths)
         self.add_steps(tf.cast(labels, tf.int64) == tf.cast(predictions, tf.int64), lengths)
 
 
 class TopKAccuracy(StepMean):
-    """The share of steps whose label is among the k likeliest: fewer than k classes have a higher logit.
+    """The share of steps for which the label is among the k classes with the highest logits.
+
+    A step counts as right if fewer than k classes have a higher logit than the label.
 
     Args:
-      k: How many classes are looked at.
-      name: The name that results are shown under; `top_<k>_accuracy` if None.
+      k: The number of classes among which the label must be.
+      name: The name of the metric in reports; `top_<k>_accuracy` if None.
     """
 
     more_is_better = True
@@ -99,7 +111,7 @@ class TopKAccuracy(StepMean):
         self.k = k
 
     def update_state(self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
+        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
         labels, logits, lengths = _as_steps(labels, logits, lengths)
         label_class = classes(labels, step_mask(lengths, tf.shape(labels)[1]))
         is_higher = logits > tf.gather(logits, label_class, batch_dims=2)[..., None]
@@ -107,19 +119,19 @@ class TopKAccuracy(StepMean):
 
 
 class CrossEntropy(StepMean):
-    """The mean negative log-probability of the label, in nats a step."""
+    """The mean negative log-probability of the label, in nats per step."""
 
     more_is_better = False
     default_name = "cross_entropy"
 
     def update_state(self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
+        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
         labels, logits, lengths = _as_steps(labels, logits, lengths)
         self.add_steps(step_losses(logits, labels, lengths), lengths)
 
 
 class BitsPerStep(CrossEntropy):
-    """The mean negative log-probability of the label, in bits a step."""
+    """The mean negative log-probability of the label, in bits per step."""
 
     default_name = "bits_per_step"
 
@@ -129,23 +141,27 @@ class BitsPerStep(CrossEntropy):
 
 
 class Perplexity(CrossEntropy):
-    """The exponential of the cross entropy: the number of evenly likely labels that are as hard to guess."""
+    """The exponential of the cross entropy.
+
+    A perplexity of n means that the label is as hard to predict as a choice among n equally likely labels.
+    """
 
     default_name = "perplexity"
 
     def result(self) -> tf.Tensor:
-        """Returns the perplexity so far, a float64 scalar; 1 without any step."""
+        """Returns the perplexity so far, a float64 scalar; 1 before the first real step."""
         return tf.exp(super().result())
 
 
 class LabelScores(StreamingMetric):
-    """Precision, recall and F1 of each label, and their mean over the labels.
+    """Precision, recall and F1 of each label, and their means over the labels.
 
-    A score whose divisor is 0 is 0. The mean is over the labels that occur, as truth or as prediction.
+    If the divisor of a score is 0, the score is 0. The means are over all labels that occur in the data or in the
+    predictions.
 
     Args:
       num_labels: The number of labels, C.
-      name: The name that results are shown under.
+      name: The name of the metric in reports.
     """
 
     more_is_better = True
@@ -155,38 +171,46 @@ class LabelScores(StreamingMetric):
         self._counts = self.add_sum("counts", shape=(3, num_labels))
 
     def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: ids `[B, T]` twice, and lengths `[B]`."""
+        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
         labels, predictions, lengths = _as_steps(labels, predictions, lengths)
         mask = step_mask(lengths, tf.shape(labels)[1])
         true = tf.cast(tf.boolean_mask(labels, mask), tf.int32) - FIRST_ID
         predicted = tf.cast(tf.boolean_mask(predictions, mask), tf.int32) - FIRST_ID
-        found = tf.boolean_mask(true, true == predicted)
-        size = self._counts.shape[1]
-        counts = [tf.math.bincount(ids, None, size, size, tf.int64) for ids in (found, predicted, true)]
+        correct = tf.boolean_mask(true, true == predicted)
+        num_labels = self._counts.shape[1]
+        counts = [
+            tf.math.bincount(label_class, None, num_labels, num_labels, tf.int64)
+            for label_class in (correct, predicted, true)
+        ]
         self._counts.assign_add(tf.stack(counts))
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the means so far: `macro_precision`, `macro_recall`, `macro_f1`, float64 scalars."""
-        return _macro_scores(tf.convert_to_tensor(self._counts))
+        return _compute_macro_scores(tf.convert_to_tensor(self._counts))
 
     def by_label(self) -> dict[str, tf.Tensor]:
-        """Returns each label's `precision`, `recall` and `f1`, float64 `[C]`, and `support`, its steps, int64 `[C]`."""
-        return _scores(tf.convert_to_tensor(self._counts))
+        """Returns the scores of each label.
+
+        Returns:
+          `precision`, `recall` and `f1`, float64 `[C]`; and `support`, the number of steps with the label, int64 `[C]`.
+        """
+        return _compute_scores(tf.convert_to_tensor(self._counts))
 
 
 class SpanF1(StreamingMetric):
-    """Precision, recall and F1 of the spans of a tag set: a span is found if type, first and last step are right.
+    """Precision, recall and F1 of tagged spans, such as named entities.
 
-    Equal to seqeval's: its default mode (`scheme="lenient"`), or its strict mode with IOB2 (`"BIO"`) or IOBES
-    (`"BIOES"`). A score whose divisor is 0 is 0. `macro_f1` is the mean over the types that occur.
+    A predicted span is correct if its type, its first step and its last step are all correct. Results are equal to
+    those of seqeval: `"lenient"` to its default mode, and `"BIO"` and `"BIOES"` to its strict mode with IOB2 and IOBES.
+    If the divisor of a score is 0, the score is 0. `macro_f1` is the mean F1 over the types of span that occur.
 
     Args:
       tags: The tags of ids 1, 2, ..., such as `["O", "B-PER", "I-PER"]`.
-      scheme: How spans are found: `lenient`, or a scheme that the tags are of.
-      name: The name that results are shown under.
+      scheme: How spans are found: `lenient`, or the name of the scheme to which the tags belong.
+      name: The name of the metric in reports.
 
     Raises:
-      ValueError: if the scheme is unknown, or a tag is not of it.
+      ValueError: if the scheme is unknown, or a tag does not belong to the scheme.
     """
 
     more_is_better = True
@@ -197,7 +221,7 @@ class SpanF1(StreamingMetric):
         self._counts = self.add_sum("counts", shape=(3, len(self._tag_set.types)))
 
     def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: ids `[B, T]` twice, and lengths `[B]`."""
+        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
         true = find_spans(labels, lengths, self._tag_set)
         predicted = find_spans(predictions, lengths, self._tag_set)
         self._counts.assign_add(count_spans(true, predicted, len(self._tag_set.types)))
@@ -205,13 +229,13 @@ class SpanF1(StreamingMetric):
     def result(self) -> dict[str, tf.Tensor]:
         """Returns `precision`, `recall` and `f1` over all spans so far, and `macro_f1`, float64 scalars."""
         counts = tf.convert_to_tensor(self._counts)
-        over_all = _scores(tf.reduce_sum(counts, 1))
-        scores = {name: over_all[name] for name in ("precision", "recall", "f1")}
-        return scores | {"macro_f1": _macro_scores(counts)["macro_f1"]}
+        overall = _compute_scores(tf.reduce_sum(counts, 1))
+        scores = {name: overall[name] for name in _SCORE_NAMES}
+        return scores | {"macro_f1": _compute_macro_scores(counts)["macro_f1"]}
 
     def by_type(self) -> dict[str, dict[str, tf.Tensor]]:
-        """Returns for each type of span its `precision`, `recall`, `f1` and `support`, scalars."""
-        scores = _scores(tf.convert_to_tensor(self._counts))
+        """Returns the `precision`, `recall`, `f1` and `support` (number of spans) of each type of span, scalars."""
+        scores = _compute_scores(tf.convert_to_tensor(self._counts))
         return {
             type_: {name: values[index] for name, values in scores.items()}
             for index, type_ in enumerate(self._tag_set.types)
@@ -221,42 +245,47 @@ class SpanF1(StreamingMetric):
 def _as_steps(
     labels: tf.Tensor, outputs: tf.Tensor, lengths: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Makes one label a sequence a sequence of one step.
+    """Turns sequences with one label per sequence into sequences of one step. Other sequences are returned unchanged.
 
     Returns:
       Labels `[B, T]`, predictions or logits `[B, T, ...]`, and lengths `[B]`.
 
     Raises:
-      ValueError: if lengths are missing, or stand beside one label a sequence.
+      ValueError: if there are no lengths for labels per step, or there are lengths for labels per sequence.
     """
     labels, outputs = tf.convert_to_tensor(labels), tf.convert_to_tensor(outputs)
     if (labels.shape.rank == 1) != (lengths is None):
         raise ValueError(
-            "labels [B, T] need `lengths`, and labels [B], one a sequence, need `lengths=None`; given are labels of "
-            f"shape {labels.shape} and lengths {'None' if lengths is None else 'of their own'}"
+            "labels [B, T], one per step, need `lengths`; labels [B], one per sequence, need `lengths=None`. Given are "
+            f"labels of shape {labels.shape} and {'`lengths=None`' if lengths is None else 'lengths'}."
         )
     if lengths is None:
         return labels[:, None], outputs[:, None], tf.ones_like(labels)
     return labels, outputs, lengths
 
 
-def _scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Computes scores from the numbers of found, predicted and true ones, int64 `[3, ...]`."""
-    found, predicted, true = tf.unstack(tf.cast(counts, tf.float64))
+def _compute_scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Computes the scores of each label or type of span.
+
+    Args:
+      counts: The numbers of correct predictions, of all predictions, and of true labels or spans, int64 `[3, ...]`.
+
+    Returns:
+      `precision`, `recall` and `f1`, float64 `[...]`; and `support`, the number of true labels or spans, int64 `[...]`.
+    """
+    correct, predicted, true = tf.unstack(tf.cast(counts, tf.float64))
     return {
-        "precision": tf.math.divide_no_nan(found, predicted),
-        "recall": tf.math.divide_no_nan(found, true),
-        "f1": tf.math.divide_no_nan(2 * found, predicted + true),
+        "precision": tf.math.divide_no_nan(correct, predicted),
+        "recall": tf.math.divide_no_nan(correct, true),
+        "f1": tf.math.divide_no_nan(2 * correct, predicted + true),
         "support": counts[2],
     }
 
 
-def _macro_scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Computes the mean of each score over the labels, or types, that occur: int64 `[3, N]` to scalars."""
+def _compute_macro_scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Computes the mean of each score over the labels or types of span that occur, from counts int64 `[3, N]`."""
     occurs = tf.reduce_any(counts > 0, 0)
-    number = tf.cast(tf.math.count_nonzero(occurs), tf.float64)
-    scores = _scores(counts)
-    return {
-        f"macro_{name}": tf.math.divide_no_nan(tf.reduce_sum(scores[name]), number)
-        for name in ("precision", "recall", "f1")
-    }
+    num_occurring = tf.cast(tf.math.count_nonzero(occurs), tf.float64)
+    scores = _compute_scores(counts)
+    # The scores of a label that does not occur are 0, so they add nothing to the sum.
+    return {f"macro_{name}": tf.math.divide_no_nan(tf.reduce_sum(scores[name]), num_occurring) for name in _SCORE_NAMES}

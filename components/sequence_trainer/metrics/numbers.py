@@ -1,4 +1,7 @@
-"""Metrics of predicted numbers that leave padding out and add up exactly over batches, as those of labels do."""
+"""Keras metrics for predicted numbers, such as the mean absolute error.
+
+As with the metrics for labels, padding is ignored, and results do not depend on how the data is batched.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,34 @@ from tfx_sequence.components.sequence_trainer.metrics.labels import StepMean
 
 
 class MeanAbsoluteError(StepMean):
-    """The mean of the absolute error; where a step has several numbers, over all of them."""
+    """The mean of the absolute error, over all numbers of all steps."""
 
     more_is_better = False
     default_name = "mean_absolute_error"
 
     def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: numbers `[B, T, W]` twice, and lengths `[B]`."""
-        self.add_steps(tf.reduce_mean(tf.abs(_errors(targets, predictions, lengths)), -1), lengths)
+        """Adds a batch: targets and predictions, numbers `[B, T, W]`, and lengths `[B]`."""
+        errors = _compute_errors(targets, predictions, lengths)
+        self.add_steps(tf.reduce_mean(tf.abs(errors), -1), lengths)
 
 
 class RootMeanSquaredError(StepMean):
-    """The root of the mean squared error; where a step has several numbers, over all of them."""
+    """The square root of the mean squared error, over all numbers of all steps."""
 
     more_is_better = False
     default_name = "root_mean_squared_error"
 
     def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: numbers `[B, T, W]` twice, and lengths `[B]`."""
-        self.add_steps(tf.reduce_mean(_errors(targets, predictions, lengths) ** 2, -1), lengths)
+        """Adds a batch: targets and predictions, numbers `[B, T, W]`, and lengths `[B]`."""
+        errors = _compute_errors(targets, predictions, lengths)
+        self.add_steps(tf.reduce_mean(errors**2, -1), lengths)
 
     def result(self) -> tf.Tensor:
-        """Returns the root so far, a float64 scalar."""
+        """Returns the root mean squared error so far, a float64 scalar."""
         return tf.sqrt(super().result())
 
 
-def _errors(targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+def _compute_errors(targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """Computes the error of each number, `[B, T, W]`; 0 at padded steps."""
     predictions = full_precision(predictions)
     mask = step_mask(lengths, tf.shape(predictions)[1])

@@ -1,17 +1,17 @@
-"""Spans of tag sequences, found for a whole padded batch at once. `schemas/tags.py` has the schemes of tags.
+"""Finds and counts the spans in batches of tag sequences. `schemas/tags.py` defines the schemes of tags.
 
-Predicted tags need not follow any rule. Steps join if they have one type, the first is B or I and the second I or E; a
-scheme says which runs of joined steps are spans::
+Predicted tags may break the rules of their scheme. Two neighbouring steps are joined if they have the same type, the
+first is B or I, and the second is I or E. The scheme determines which runs of joined steps are spans::
 
     tags      I-PER I-PER I-LOC O B-LOC B-PER E-PER I-PER S-PER
-    lenient   [         ] [   ]   [   ] [         ] [   ] [   ]    every run but O
-    BIOES                               [         ]       [   ]    those that start with B or S and end with E or S
+    lenient   [         ] [   ]   [   ] [         ] [   ] [   ]    all runs except O
+    BIOES                               [         ]       [   ]    runs that start with B or S and end with E or S
 
     tags      I-PER I-PER I-LOC O B-LOC B-PER I-PER B-PER I-LOC
-    BIO                           [   ] [         ] [   ]          those that start with B
+    BIO                           [   ] [         ] [   ]          runs that start with B
 
-`lenient` is what CoNLL's evaluation and seqeval's default mode count; `BIO` and `BIOES` are seqeval's strict mode with
-IOB2 and IOBES.
+`lenient` finds the same spans as CoNLL's evaluation and seqeval's default mode. `BIO` and `BIOES` find the same spans
+as seqeval's strict mode with IOB2 and IOBES.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tfx_sequence.schemas.tags import TagSet
 
 
 class TagSpans(NamedTuple):
-    """The spans of a batch, its rows laid end to end: all are `[B * T]`.
+    """The spans of a batch, whose rows are concatenated: each attribute is `[B * T]`.
 
-    ::
+    An example with two rows of three steps, where step 5 is padding::
 
-        steps     0     1     2     3     4     5        two rows of three steps; 5 is padding
+        steps     0     1     2     3     4     5
         tags      B-PER I-PER O     I-PER B-LOC -
         starts    True  False False True  True  False
         ends      1     1     2     3     4     5
@@ -37,8 +37,8 @@ class TagSpans(NamedTuple):
 
     Attributes:
       starts: Whether a span starts at the step, bool.
-      ends: The last step of the run that the step is in, int64. A step outside of all spans is a run of its own.
-      types: The type of the step's tag, an index into the types of the tag set, int32; -1 for O and for padding.
+      ends: The last step of the run to which the step belongs, int64. A step outside of all spans is a run of one step.
+      types: The type of the step's tag as an index into the types of the tag set, int32; -1 for O and for padding.
     """
 
     starts: tf.Tensor
@@ -47,7 +47,13 @@ class TagSpans(NamedTuple):
 
 
 def find_spans(tags: tf.Tensor, lengths: tf.Tensor, tag_set: TagSet) -> TagSpans:
-    """Finds the spans of tag ids `[B, T]`, T at least 1, of sequences of these lengths `[B]`."""
+    """Finds the spans in a batch of tag sequences.
+
+    Args:
+      tags: The ids of the tags, `[B, T]` with T at least 1.
+      lengths: The number of real steps of each sequence, `[B]`.
+      tag_set: The tags of all ids, and how spans are found.
+    """
     mask = step_mask(lengths, tf.shape(tags)[1])
     index = classes(tags, mask)
     outside = tf.reshape(~mask | tf.gather(tag_set.is_outside, index), [-1])
@@ -56,11 +62,11 @@ def find_spans(tags: tf.Tensor, lengths: tf.Tensor, tag_set: TagSet) -> TagSpans
     types = tf.where(mask, tf.gather(tag_set.type, index), -1)
 
     same_type = types[:, :-1] == types[:, 1:]
-    # The first step of a row joins nothing: what stands before it in the flat batch is another row's.
+    # The first step of a row is never joined: the step before it in the flat batch belongs to another row.
     joined = tf.pad(opens[:, :-1] & continues[:, 1:] & same_type, [[0, 0], [1, 0]])
     joined, types = tf.reshape(joined, [-1]), tf.reshape(types, [-1])
 
-    # Runs are numbered from 0 in the order of their first steps; a run ends before the next one begins.
+    # Runs are numbered from 0 in the order of their first steps. Each run ends where the next run begins.
     run = tf.cumsum(tf.cast(~joined, tf.int64)) - 1
     first_steps = tf.where(~joined)[:, 0]
     last_steps = tf.concat([first_steps[1:], [tf.size(joined, tf.int64)]], 0) - 1
@@ -75,18 +81,21 @@ def find_spans(tags: tf.Tensor, lengths: tf.Tensor, tag_set: TagSet) -> TagSpans
 
 
 def count_spans(labels: TagSpans, predictions: TagSpans, num_types: int) -> tf.Tensor:
-    """Counts the spans of each type that were found, that were predicted, and that there are: int64 `[3, num_types]`.
+    """Counts the spans of each type.
 
-    A span is found if there is a predicted one with its first step, its last step and its type.
+    A predicted span is correct if a true span has the same first step, last step and type.
+
+    Returns:
+      The numbers of correct spans, of predicted spans, and of true spans, int64 `[3, num_types]`.
     """
-    found = labels.starts & predictions.starts
-    found &= (labels.ends == predictions.ends) & (labels.types == predictions.types)
-    counts = [
-        tf.math.bincount(tf.boolean_mask(types, is_counted), None, num_types, num_types, tf.int64)
-        for is_counted, types in (
-            (found, labels.types),
-            (predictions.starts, predictions.types),
-            (labels.starts, labels.types),
-        )
-    ]
-    return tf.stack(counts)
+    is_correct = labels.starts & predictions.starts
+    is_correct &= (labels.ends == predictions.ends) & (labels.types == predictions.types)
+    correct = _count_types(labels.types, is_correct, num_types)
+    predicted = _count_types(predictions.types, predictions.starts, num_types)
+    true = _count_types(labels.types, labels.starts, num_types)
+    return tf.stack([correct, predicted, true])
+
+
+def _count_types(types: tf.Tensor, is_counted: tf.Tensor, num_types: int) -> tf.Tensor:
+    """Counts how often each type occurs at the counted steps, int64 `[num_types]`."""
+    return tf.math.bincount(tf.boolean_mask(types, is_counted), None, num_types, num_types, tf.int64)
