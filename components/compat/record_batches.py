@@ -11,10 +11,10 @@ from tfx_bsl.arrow.table_util import MergeRecordBatches as merge_record_batches
 from tfx_bsl.tfxio import telemetry
 from tfx_bsl.tfxio.tf_sequence_example_record import TFSequenceExampleRecord
 
-__all__ = ["SequenceExampleReader", "concatenate_sources", "merge_record_batches"]
+__all__ = ["SequenceExampleBatchReader", "concatenate_sources", "merge_record_batches"]
 
 
-class SequenceExampleReader(TFSequenceExampleRecord):
+class SequenceExampleBatchReader(TFSequenceExampleRecord):
     """Stock's reader of SequenceExamples, open to subclasses that read in another way and take its place."""
 
     @property
@@ -26,7 +26,7 @@ class SequenceExampleReader(TFSequenceExampleRecord):
         """Makes the transform that passes RecordBatches on and counts them in stock's Beam metrics."""
         return telemetry.ProfileRecordBatches(self.telemetry_descriptors, self._logical_format, self._physical_format)
 
-    def _ProjectImpl(self, tensor_names: list[str]) -> SequenceExampleReader:
+    def _ProjectImpl(self, tensor_names: list[str]) -> SequenceExampleBatchReader:
         # Stock's own makes a stock reader, and what a subclass does differently would be lost.
         schema = self._ProjectTfmdSchema(tensor_names)
         return type(self)(self._file_pattern, self.telemetry_descriptors, schema=schema)

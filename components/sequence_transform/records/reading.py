@@ -20,7 +20,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.iobase import RangeTracker
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.components.compat.record_batches import SequenceExampleReader, concatenate_sources
+from tfx_sequence.components.compat.record_batches import SequenceExampleBatchReader, concatenate_sources
 from tfx_sequence.components.sequence_transform.records.wide_integers import find_integers, restore_integers
 from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
@@ -39,7 +39,7 @@ MOST_BYTES = 8 << 20
 _BUFFER_BYTES = 1 << 20
 
 
-class SequenceRecord(SequenceExampleReader):
+class SequenceRecord(SequenceExampleBatchReader):
     """A reader of SequenceExamples from TFRecord files, in batches and with all 64 bits of integers.
 
     This holds for `BeamSource`, all that Transform reads by; the methods for single records are stock's. Of stock's
