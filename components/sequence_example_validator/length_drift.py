@@ -18,8 +18,8 @@ import numpy.typing as npt
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
-from tfx_sequence.components.sequence_example_validator.record_anomalies import add_reason
-from tfx_sequence.components.sequence_example_validator.severity import LENGTH_DRIFT, LENGTH_SKEW, LEVELS
+from tfx_sequence.components.sequence_example_validator.anomaly_reasons import LEVELS, add_reason
+from tfx_sequence.components.sequence_example_validator.severity import LENGTH_DRIFT, LENGTH_SKEW
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.severity import LEVELS, set_reasons
+from tfx_sequence.components.sequence_example_validator.anomaly_reasons import LEVELS, add_reason
 from tfx_sequence.schemas.checks.findings import FindingCounts, FindingGroup
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -31,40 +31,11 @@ def add_record_anomalies(
             add_reason(anomalies, _make_path(group.feature, spec), LEVELS[severity], reason)
 
 
-def add_reason(
-    anomalies: anomalies_pb2.Anomalies,
-    path: tuple[str, ...],
-    severity: int,
-    reason: anomalies_pb2.AnomalyInfo.Reason,
-) -> None:
-    """Adds a reason to the anomaly at `path`, which then is at least as severe as the reason.
-
-    The anomaly is made if there is none.
-    """
-    info = _find_or_add_anomaly(anomalies, path)
-    info.severity = max(info.severity, severity)
-    set_reasons(info, [*info.reason, reason])
-
-
 def _make_path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:
     # A finding without a feature is about the record as a whole.
     if not feature:
         return (SEQUENCE,)
     return (feature,) if feature in spec.context else (SEQUENCE, feature)
-
-
-def _find_or_add_anomaly(anomalies: anomalies_pb2.Anomalies, path: tuple[str, ...]) -> anomalies_pb2.AnomalyInfo:
-    for info in anomalies.anomaly_info.values():
-        if tuple(info.path.step) == path:
-            return info
-    info = anomalies.anomaly_info[_join_path(path)]
-    info.path.step.extend(path)
-    return info
-
-
-def _join_path(path: tuple[str, ...]) -> str:
-    """Joins the steps of a path by dots, as TFDV does: a step that could be misread stands in quotes."""
-    return ".".join(f"'{step}'" if set(step) & set(".()'") else step for step in path)
 
 
 def _make_reason(group: FindingGroup, records: int) -> anomalies_pb2.AnomalyInfo.Reason:

@@ -10,9 +10,9 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
+from tfx_sequence.components.sequence_example_validator.anomaly_reasons import apply_severities, set_reasons
 from tfx_sequence.components.sequence_example_validator.length_drift import add_length_anomalies
 from tfx_sequence.components.sequence_example_validator.record_anomalies import add_record_anomalies
-from tfx_sequence.components.sequence_example_validator.severity import apply_severities, set_reasons
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.tfmd.convert import from_schema
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 
-from tfx_sequence.components.sequence_example_validator.severity import LEVELS
+from tfx_sequence.components.sequence_example_validator.anomaly_reasons import LEVELS
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 FailOn = Literal["error", "warning", "never"]

@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.severity import apply_severities
+from tfx_sequence.components.sequence_example_validator.anomaly_reasons import apply_severities
 
 TWO = """
 anomaly_info {
