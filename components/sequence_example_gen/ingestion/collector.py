@@ -11,9 +11,10 @@ from apache_beam.metrics.metric import Metrics
 
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import RecordPlacer
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import MAX_REJECTS, ReadCounts
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord, RecordEncoder
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.records.tfrecords import frame
 

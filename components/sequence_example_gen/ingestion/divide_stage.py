@@ -13,7 +13,8 @@ from tfx_sequence.components.sequence_example_gen.ingestion.collector import spi
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import belong_to_same_record, place_in_split
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
-from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Run, RunWriter, SortGroup, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import Run, SortGroup
 from tfx_sequence.schemas.records.tfrecords import unframe
 
 

@@ -8,7 +8,8 @@ from typing import TypeVar, cast
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord, RecordEncoder
+from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, make_reader
 from tfx_sequence.schemas.records.examples import Record

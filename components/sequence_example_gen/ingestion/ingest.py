@@ -6,7 +6,8 @@
                                               -> counts of what was accepted and rejected
 
 In long form, reading gives runs of rows, and a second stage makes records of them. Where a split depends on all
-records, another stage divides them over the splits before they are written.
+records, another stage divides them over the splits before they are written. `stage_elements` draws what the stages
+give to one another.
 
 A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the counts, and the
 caller raises when the pipeline has finished. Shards are only written if the counts allow it.

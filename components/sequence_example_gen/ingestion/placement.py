@@ -20,33 +20,15 @@ import hashlib
 import itertools
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.config import SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord, RecordPlace
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Kind, Role, SequenceSpec
-
-KEY_SIZE = 32
-"""Bytes of a sort key: those of a SHA-256 digest."""
 
 _ORDER = struct.Struct(">8sQQQ")  # Big-endian, so that bytes sort as the numbers do.
 _NUMBER_SIZE = 8
 _NO_RANK = bytes(_NUMBER_SIZE)
-
-
-class RecordPlace(NamedTuple):
-    """The place of a record.
-
-    Attributes:
-      split: The output split, or the stratum that is yet to be divided.
-      group: The shards that it is sorted into: its own shard if records are shuffled, else all of the split's.
-      key: `KEY_SIZE` bytes; records of a group are sorted by it.
-    """
-
-    split: str
-    group: int
-    key: bytes
 
 
 class RecordPlacer:

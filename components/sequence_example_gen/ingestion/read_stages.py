@@ -18,10 +18,14 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import ResultCollector, spill_runs
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import RecordPlace
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
-from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Run, RunWriter, SortGroup, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import (
+    EncodedRecord,
+    RecordPlace,
+    Run,
+    SortGroup,
+)
 from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow, Grouping
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject, clip

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from typing import NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.long_records import RecordCutter
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.schemas.records.examples import Encoder, Record, decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import SequenceSpec
-
-
-class EncodedRecord(NamedTuple):
-    """A good record.
-
-    Attributes:
-      position: Its position in its file, from 0.
-      record: Its values.
-      identity: Bytes that are equal for equal records.
-      pieces: The serialized SequenceExamples that it is written as; one, unless it was cut.
-      is_long: Whether it was longer than it may be.
-    """
-
-    position: int
-    record: Record
-    identity: bytes
-    pieces: tuple[bytes, ...]
-    is_long: bool
 
 
 class RecordEncoder:

@@ -21,10 +21,10 @@ import heapq
 import operator
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, RecordPlace
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import KEY_SIZE, RecordPlace, Run, SortGroup
 from tfx_sequence.schemas.records.tfrecords import FOOTER_SIZE, HEADER_SIZE, frame_length
 
 RUN_BYTES = 64 << 20
@@ -39,17 +39,6 @@ _RECORD_OVERHEAD = 200
 
 _BUFFER_BYTES = 1 << 18
 """Bytes of each run that are read ahead, so that `FAN_IN` of them take less than the records of one run."""
-
-SortGroup = tuple[str, int]
-"""Names what is sorted together: a split and one of its groups of shards, a stratum, or a part of all rows."""
-
-
-class Run(NamedTuple):
-    """Sorted records of one group: `records` of them at `offset` of a file."""
-
-    path: str
-    offset: int
-    records: int
 
 
 class RunWriter:

@@ -10,7 +10,8 @@ from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.tfrecord_writer import write_tfrecords
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
-from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import Run, SortGroup, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import Run, SortGroup
 
 SHARD_NAME = "data_tfrecord-{:05d}-of-{:05d}.gz"
 """The name that stock ExampleGen gives its files."""

@@ -5,8 +5,8 @@ from tfx_sequence.components.sequence_example_gen.config import WriteConfig
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
-from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from collections import Counter
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, RecordPlacer
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import RecordPlacer
 from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder import RecordEncoder
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import KEY_SIZE
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 

@@ -3,8 +3,8 @@ import random
 import pytest
 
 from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import KEY_SIZE, RecordPlace
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merge_runs
+from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import KEY_SIZE, RecordPlace
 from tfx_sequence.schemas.records.tfrecords import frame
 
 
