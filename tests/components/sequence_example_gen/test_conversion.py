@@ -24,8 +24,10 @@ def data(tmp_path):
 
 def test_convert_writes_one_folder_of_files_when_there_is_no_split(data, tmp_path):
     write = WriteConfig(num_shards=2, shuffle=False)
-    tally = convert([str(data), str(data.parent / "*.jsonl")], str(tmp_path / "out"), spec=SPEC, read=READ, write=write)
-    assert tally.counts["records_read"] == 20
+    read_counts = convert(
+        [str(data), str(data.parent / "*.jsonl")], str(tmp_path / "out"), spec=SPEC, read=READ, write=write
+    )
+    assert read_counts.counts["records_read"] == 20
     paths = sorted(map(str, (tmp_path / "out").iterdir()))
     assert [path[-28:] for path in paths] == [f"data_tfrecord-0000{i}-of-00002.gz"[-28:] for i in range(2)]
     records = [decode(SPEC, item.numpy()) for item in tf.data.TFRecordDataset(paths, "GZIP")]

@@ -322,8 +322,8 @@ def check_all(folder: pathlib.Path) -> dict[str, Outcome]:
                 writer.write(serialize(record))
     os.truncate(files[-1].path, os.path.getsize(files[-1].path) - 5)
     outputs = {file.split: f"{file.path}.json" for file in files}
-    tallies = check_files(files, schema, outputs, make_pipeline)
-    found = {name: outcome(records, tallies[name], schema) for name, records in data.items()}
+    findings_by_split = check_files(files, schema, outputs, make_pipeline)
+    found = {name: outcome(records, findings_by_split[name], schema) for name, records in data.items()}
     del found["its other split"]
     cut = found["a file that is cut off"]
     found["a file that is cut off"] = cut._replace(stock=stock_reads(files[-1].path, cut.stock))
@@ -351,11 +351,11 @@ def changed_since(schema: schema_pb2.Schema) -> Iterator[tuple[str, Outcome]]:
         )
 
 
-def outcome(records: list[Any], tally: FindingCounts, schema: schema_pb2.Schema) -> Outcome:
+def outcome(records: list[Any], findings: FindingCounts, schema: schema_pb2.Schema) -> Outcome:
     stock = stock_says(records, schema)
     # Where StatisticsGen fails the pipeline ends; what the record checks say is what they say of the files alone.
     seen = BASE if isinstance(stock, str) else records
-    return Outcome(stock, validate_split(SplitStatistics(statistics(seen)), schema, tally, {}))
+    return Outcome(stock, validate_split(SplitStatistics(statistics(seen)), schema, findings, {}))
 
 
 def rows(outcomes: dict[str, Outcome]) -> Iterator[str]:

@@ -25,10 +25,10 @@ def check(tmp_path):
     return run
 
 
-def found(tally):
+def found(findings):
     return {
         (str(group.reason), group.feature): (group.count, [(r.file, r.record, r.key) for r in group.named])
-        for group in tally.groups
+        for group in findings.groups
     }
 
 
@@ -36,13 +36,13 @@ def test_records_are_named_by_file_position_and_key(write, check, tmp_path):
     one = write("one.gz", ("a", 1), ("b", 9))
     two = write("two.gz", ("c", 0), ("d", 3), ("e", 4))
     test = write("test.gz", ("f", 1))
-    tallies = check(ExampleFile("train", one), ExampleFile("train", two), ExampleFile("test", test))
-    assert {split: tally.records for split, tally in tallies.items()} == {"train": 5, "test": 1}
-    assert found(tallies["train"]) == {
+    findings_by_split = check(ExampleFile("train", one), ExampleFile("train", two), ExampleFile("test", test))
+    assert {split: findings.records for split, findings in findings_by_split.items()} == {"train": 5, "test": 1}
+    assert found(findings_by_split["train"]) == {
         ("too_long", ""): (2, [(one, 1, "b"), (two, 2, "e")]),
         ("empty_sequence", ""): (1, [(two, 0, "c")]),
     }
-    assert found(tallies["test"]) == {}
+    assert found(findings_by_split["test"]) == {}
     written = json.loads((tmp_path / "train.json").read_text())
     assert [group["reason"] for group in written["groups"]] == ["empty_sequence", "too_long"]
 
@@ -50,11 +50,11 @@ def test_records_are_named_by_file_position_and_key(write, check, tmp_path):
 def test_key_used_twice_is_found_within_a_split_and_between_splits(write, check):
     train = write("train.gz", ("a", 1), ("b", 1), ("a", 2))
     test = write("test.gz", ("b", 1), ("c", 1))
-    tallies = check(ExampleFile("train", train), ExampleFile("test", test))
-    assert found(tallies["train"]) == {
+    findings_by_split = check(ExampleFile("train", train), ExampleFile("test", test))
+    assert found(findings_by_split["train"]) == {
         ("duplicate_key", "id"): (3, [(train, 0, "a"), (train, 1, "b"), (train, 2, "a")])
     }
-    assert found(tallies["test"]) == {("duplicate_key", "id"): (1, [(test, 0, "b")])}
+    assert found(findings_by_split["test"]) == {("duplicate_key", "id"): (1, [(test, 0, "b")])}
 
 
 def test_features_of_no_key_are_not_compared(write, check):
@@ -64,12 +64,12 @@ def test_features_of_no_key_are_not_compared(write, check):
 
 def test_more_records_than_a_batch_keep_their_positions(write, check):
     path = write("many.gz", *((str(i), 9 if i in (511, 512, 600) else 1) for i in range(601)))
-    tally = check(ExampleFile("train", path))["train"]
-    assert tally.records == 601
-    assert found(tally) == {("too_long", ""): (3, [(path, i, str(i)) for i in (511, 512, 600)])}
+    findings = check(ExampleFile("train", path))["train"]
+    assert findings.records == 601
+    assert found(findings) == {("too_long", ""): (3, [(path, i, str(i)) for i in (511, 512, 600)])}
 
 
-def test_split_without_records_has_an_empty_tally(write, check):
+def test_split_without_records_has_no_findings(write, check):
     assert check(ExampleFile("train", write("empty.gz")))["train"].groups == ()
 
 
@@ -77,9 +77,9 @@ def test_file_that_is_cut_off_is_named_and_its_records_are_checked(write, check,
     path = write("cut.gz", ("a", 9), ("b", 1), ("c", 1), compression="")
     with open(path, "r+b") as file:
         file.truncate(file.seek(0, 2) - 5)
-    tally = check(ExampleFile("train", path))["train"]
-    assert found(tally) == {
+    findings = check(ExampleFile("train", path))["train"]
+    assert found(findings) == {
         ("too_long", ""): (1, [(path, 0, "a")]),
         ("undecodable", ""): (1, [(path, 2, None)]),
     }
-    assert "the file is cut off or damaged after 2 records: " in tally.groups[1].named[0].message
+    assert "the file is cut off or damaged after 2 records: " in findings.groups[1].named[0].message

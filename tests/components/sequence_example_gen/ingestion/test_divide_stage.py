@@ -51,7 +51,7 @@ def test_time_split_puts_the_earliest_first(features, shuffle, run, tmp_path, mo
     monkeypatch.setattr(runs, "RUN_BYTES", 5000)
     items = records()
     split = SplitConfig(shares=SHARES, by="time", features=features)
-    tally = run(files(items), SPEC, READ, split, WriteConfig(shuffle=shuffle, num_shards=2))
+    read_counts = run(files(items), SPEC, READ, split, WriteConfig(shuffle=shuffle, num_shards=2))
     found = {name: [record["day"] for record in part] for name, part in read_splits(tmp_path / "out", SHARES).items()}
     days = sorted(item["day"] for item in items)
     assert {name: sorted(part) for name, part in found.items()} == {
@@ -59,7 +59,7 @@ def test_time_split_puts_the_earliest_first(features, shuffle, run, tmp_path, mo
         "eval": days[160:180],
         "test": days[180:],
     }
-    assert tally.written == {"train": 160, "eval": 20, "test": 20}
+    assert read_counts.written == {"train": 160, "eval": 20, "test": 20}
     if not shuffle:
         order = [item["day"] for item in items]
         assert all([day for day in order if day in set(part)] == part for part in found.values())

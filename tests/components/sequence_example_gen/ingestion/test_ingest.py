@@ -38,11 +38,11 @@ def files_of(folder):
 
 def test_every_record_is_in_one_split_and_every_split_is_there_when_empty(run, tmp_path):
     split = SplitConfig(shares={"train": 8, "eval": 1, "never": 1}, by="index")
-    tally = run({"a": lines(range(9)), "b": lines(range(10, 19))}, SPEC, FAIL, split)
+    read_counts = run({"a": lines(range(9)), "b": lines(range(10, 19))}, SPEC, FAIL, split)
     assert sorted(numbers(tmp_path / "out/Split-train")[0]) == [*range(8), *range(10, 18)]
     assert sorted(numbers(tmp_path / "out/Split-eval")[0]) == [8, 18]
     assert numbers(tmp_path / "out/Split-never") == [[]]
-    assert (tally.accepted, tally.written) == (18, {"train": 16, "eval": 2})
+    assert (read_counts.accepted, read_counts.written) == (18, {"train": 16, "eval": 2})
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["Split-eval", "Split-never", "Split-train"]
 
 
@@ -93,9 +93,9 @@ def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
         made.append(beam.Pipeline())
         return made[0]
 
-    tally = run(files, SPEC, REJECT, TRAIN, make_pipeline=make_pipeline)
-    assert tally.counts == COUNTS
-    assert tally.rejected == {"malformed": 2, "empty_file": 1, "undecodable": 1}
+    read_counts = run(files, SPEC, REJECT, TRAIN, make_pipeline=make_pipeline)
+    assert read_counts.counts == COUNTS
+    assert read_counts.rejected == {"malformed": 2, "empty_file": 1, "undecodable": 1}
     text = (tmp_path / "out/Rejects/rejects.jsonl").read_text()
     rejects = [Reject.model_validate_json(line) for line in text.splitlines()]
     assert [(r.file[-1], r.line, r.record, r.offset, r.reason) for r in rejects] == [

@@ -113,8 +113,8 @@ def test_settings_refuse_what_makes_no_sense(settings):
 def test_pieces_of_one_record_share_a_split_and_are_counted_once(by, run, tmp_path):
     lines = "".join(json.dumps({**record(23), "x": [i] * 23, "id": f"r{i}"}) + "\n" for i in range(40)).encode()
     split = SplitConfig(shares={"train": 1, "eval": 1}, by=by, features=("id",) if by == "stratified" else ())
-    tally = run({"a": lines}, SPEC, config(max_length=5, on_long="split", overlap=1), split)
-    assert (tally.counts["records_read"], sum(tally.written.values())) == (40, 40 * 6)
+    read_counts = run({"a": lines}, SPEC, config(max_length=5, on_long="split", overlap=1), split)
+    assert (read_counts.counts["records_read"], sum(read_counts.written.values())) == (40, 40 * 6)
     found = {}
     for name in split.shares:
         for path in (tmp_path / f"out/Split-{name}").iterdir():

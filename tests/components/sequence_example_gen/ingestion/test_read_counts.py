@@ -16,7 +16,7 @@ def reject(file, record):
     return Reject(reason=Reason.MALFORMED, message="broken", file=file, record=record, line=record + 1)
 
 
-def tally(train, *rejects):
+def make_counts(train, *rejects):
     counts = {"accepted": train, "truncated": 1, "written": {"train": train}}
     return ReadCounts(rejected={"malformed": len(rejects)}, rejects=rejects, **counts)
 
@@ -24,9 +24,9 @@ def tally(train, *rejects):
 def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
     monkeypatch.setattr(module, "MAX_REJECTS", 3)
     parts = [
-        tally(1, reject("b", 0), reject("b", 7)),
-        tally(2, reject("a", 10)),
-        tally(4, reject("a", 9)),
+        make_counts(1, reject("b", 0), reject("b", 7)),
+        make_counts(2, reject("a", 10)),
+        make_counts(4, reject("a", 9)),
         ReadCounts(),
     ]
     for order in itertools.permutations(parts):
@@ -41,13 +41,13 @@ def test_merge_adds_up_and_keeps_the_first_in_any_order(monkeypatch):
         assert [(r.file, r.record) for r in total.rejects] == [("a", 9), ("a", 10), ("b", 0)]
 
 
-def test_tally_goes_through_json():
-    total = tally(3, reject("a", 1))
+def test_counts_go_through_json():
+    total = make_counts(3, reject("a", 1))
     assert ReadCounts.model_validate_json(total.model_dump_json()) == total
 
 
 def test_failure_names_the_first_bad_record_when_none_may_be():
-    failure = tally(9, reject("a", 3)).find_failure(FAIL, ["train"])
+    failure = make_counts(9, reject("a", 3)).find_failure(FAIL, ["train"])
     assert isinstance(failure, BadRecordError)
     assert str(failure).startswith("file a, line 4, record 3\nmalformed: broken")
     assert "on_bad_record" in str(failure)
@@ -56,7 +56,7 @@ def test_failure_names_the_first_bad_record_when_none_may_be():
 
 def test_failure_doubts_the_settings_when_no_record_was_good():
     assert "No record was accepted before it; if others are like it, the format, its options or the features" in str(
-        tally(0, reject("a", 0)).find_failure(FAIL, ["train"])
+        make_counts(0, reject("a", 0)).find_failure(FAIL, ["train"])
     )
     failure = ReadCounts(rejected={"malformed": 1}, rejects=(reject("a", 0),)).find_failure(ALL, ["train"])
     assert isinstance(failure, EmptySplitError)
@@ -74,7 +74,7 @@ def test_failure_shows_a_reject_when_train_alone_is_empty():
 
 @pytest.mark.parametrize(("good", "fails"), [(9, False), (8, True)])
 def test_failure_counts_when_more_than_the_fraction_is_bad(good, fails):
-    failure = tally(good, reject("a", 3)).find_failure(REJECT, ["train"])
+    failure = make_counts(good, reject("a", 3)).find_failure(REJECT, ["train"])
     assert (failure is not None) == fails
     if fails:
         assert "1 of 9 records were rejected (1 malformed), more than the fraction of 0.1" in str(failure)

@@ -35,14 +35,14 @@ def test_rows_of_all_files_become_records_in_order(form, run_bytes, run, tmp_pat
     monkeypatch.setattr(runs, "RUN_BYTES", run_bytes)
     rows = make_rows()
     files = {name: WRITE[form](part) for name, part in (("a", rows[::3]), ("b", rows[1::3]), ("c", rows[2::3]))}
-    tally = run(files, SPEC, READ[form], TRAIN)
+    read_counts = run(files, SPEC, READ[form], TRAIN)
     want = {}
     for user, age, _, item, x, y, _ in sorted(rows, key=lambda row: row[2]):
         record = want.setdefault(user, {"item": [], "v": [], "user": user, "age": age})
         record["item"].append(item)
         record["v"].append([x, y])
     assert records_of(tmp_path / "out/Split-train") == want
-    assert tally.accepted == tally.counts["records_read"] == len(want)
+    assert read_counts.accepted == read_counts.counts["records_read"] == len(want)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -62,15 +62,15 @@ def test_accepted_and_rejected_add_up_to_groups_and_bad_rows(run, tmp_path):
         ["word", 1, 1, "i", 0, 0, ""],
         ["short row"],
     ]
-    tally = run({"a": write_csv(rows)}, SPEC, CSV.model_copy(update=REJECT), TRAIN)
-    assert (tally.accepted, tally.rejected) == (1, {"inconsistent": 1, "wrong_type": 1, "malformed": 1})
-    assert [(r.reason, r.line) for r in tally.rejects] == [
+    read_counts = run({"a": write_csv(rows)}, SPEC, CSV.model_copy(update=REJECT), TRAIN)
+    assert (read_counts.accepted, read_counts.rejected) == (1, {"inconsistent": 1, "wrong_type": 1, "malformed": 1})
+    assert [(r.reason, r.line) for r in read_counts.rejects] == [
         (Reason.INCONSISTENT, 4),
         (Reason.WRONG_TYPE, 5),
         (Reason.MALFORMED, 7),
     ]
-    assert "`age` is '2' here and '1' in line 3; a context feature must be the same" in tally.rejects[0].message
-    assert [(r.record, r.row, r.key) for r in tally.rejects] == [
+    assert "`age` is '2' here and '1' in line 3; a context feature must be the same" in read_counts.rejects[0].message
+    assert [(r.record, r.row, r.key) for r in read_counts.rejects] == [
         (None, 2, "two ages"),
         (None, 3, "word"),
         (None, 5, None),
@@ -117,11 +117,11 @@ def test_the_first_bad_row_is_named_whatever_is_wrong_with_it(form, run):
     # The rows of all groups among each other, each group's in its order.
     turns = rng.sample([n for n in range(40) for _ in range(10)], 400)
     rows = [groups[n].pop(0) for n in turns]
-    tally = run(
+    read_counts = run(
         {"a": WRITE[form](rows), "b": WRITE[form](make_rows())}, SPEC, READ[form].model_copy(update=REJECT), TRAIN
     )
-    assert (tally.accepted, len(tally.rejects)) == (12, 40)
-    for reject in tally.rejects:
+    assert (read_counts.accepted, len(read_counts.rejects)) == (12, 40)
+    for reject in read_counts.rejects:
         row, fault = first[reject.key]
         at = rows.index(row)
         assert (reject.row, reject.line) == (at, at + 2 if form == "csv" else None)
@@ -145,10 +145,10 @@ def test_an_empty_cell_of_the_context_is_said_to_be_empty_and_others_are_shown(r
     }
     read = ReadConfig(format="csv", options={"group_by": "g"}, **REJECT)
     data = {name: write_csv(rows, names) for name, rows in files.items()}
-    tally = run(data, SequenceSpec(features=features), read, TRAIN)
+    read_counts = run(data, SequenceSpec(features=features), read, TRAIN)
     # In group 3 the age is missing, in whatever way it is written.
-    assert tally.accepted == 1
-    one, two = tally.rejects
+    assert read_counts.accepted == 1
+    one, two = read_counts.rejects
     assert (one.line, one.key) == (4, "1")
     assert one.message.startswith("`label` is 'well' here and empty in line 2; ")
     assert (two.line, two.key, two.file.rpartition("/")[2]) == (2, "2", "b")
@@ -182,8 +182,8 @@ def test_a_bad_group_fails_the_run_with_one_clear_error(run, tmp_path):
 def test_long_groups_are_cut_like_other_records(run, tmp_path):
     rows = [["u", 1, t, f"i{t}", t, 0, ""] for t in range(10)]
     read = CSV.model_copy(update={"max_length": 4, "on_long": "truncate"})
-    tally = run({"a": write_csv(rows)}, SPEC, read, TRAIN)
-    assert tally.truncated == 1
+    read_counts = run({"a": write_csv(rows)}, SPEC, read, TRAIN)
+    assert read_counts.truncated == 1
     assert records_of(tmp_path / "out/Split-train")["u"]["item"] == ["i0", "i1", "i2", "i3"]
 
 
