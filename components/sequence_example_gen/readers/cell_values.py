@@ -1,4 +1,4 @@
-"""Conversion of text to the value that a feature's kind asks for, shared by the text formats."""
+"""Converts the text of a cell to the str, int or float that its feature needs, for all text formats."""
 
 from __future__ import annotations
 
@@ -10,27 +10,34 @@ from tfx_sequence.schemas.records.rejects import Reason, bad_record
 from tfx_sequence.schemas.records.value_codecs import hint_at_missing
 from tfx_sequence.schemas.spec import Feature
 
-# Python's own int() and float() also take `1_000`, surrounding space and the digits of other scripts.
+# Python's int() and float() also accept `1_000`, surrounding spaces and the digits of other scripts, so they are not
+# enough as a check.
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.I)
 
 _MAX_INTEGER_LENGTH = 1000
-"""Longer integers are not parsed: no int64 has more than 19 digits, and Python refuses to parse 4,300 of them."""
+"""The length from which on an integer is not parsed. An int64 has no more than 19 digits, and Python refuses to parse
+integer text of more than 4,300 digits."""
 
 MISSING = frozenset({"", "_", "?", "NA", "NULL", "null"})
-"""The cells that stand for a missing number, besides `nan`: in CSV, CoNLL-U, `.ts`, and what R and databases write."""
+"""The cells that mean a missing number, in addition to `nan`. CSV, CoNLL-U, `.ts`, R and databases write them."""
 
 
 def is_missing(value: Any) -> bool:
-    """Returns whether a value is None or NaN, as which missing numbers come."""
+    """Returns whether a value is None or NaN. Both mean a missing number."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def parse_cell(name: str, feature: Feature, text: str) -> Any:
-    """Returns a cell as str, int or float; NaN for a number that is missing and may be.
+    """Parses a cell as a str, int or float. A missing number becomes NaN if the feature allows missing numbers.
+
+    Args:
+      name: The name of the feature, for error messages.
+      feature: The feature, whose dtype determines the type of the result.
+      text: The text of the cell.
 
     Raises:
-      BadRecordError: if the text is not a number, and the feature needs one.
+      BadRecordError: if the feature needs a number and the text is not one.
     """
     if feature.dtype == "string":
         return text

@@ -1,4 +1,4 @@
-"""Column files such as CoNLL-2003 and WNUT: a step a line in columns, an empty line after each sequence."""
+"""Reads column files such as CoNLL-2003 and WNUT, with one step per line and an empty line after each sequence."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_rec
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 DOCSTART = "-DOCSTART-"
-"""The first cell of a line that CoNLL-2003 puts between documents."""
+"""The first cell of the line that separates documents in CoNLL-2003."""
 
 _BLANK = " \t"
 _BLANKS = re.compile(r"[ \t]+")
 
 _EXCERPT_LINES = 5
-"""The lines of a bad sequence that its reject shows; an excerpt is cut anyway, and these are enough to find it."""
+"""The number of lines of a bad sequence in the excerpt of its reject. They are enough to find the sequence, and the
+length of an excerpt is limited in any case."""
 
 
 class ColumnsOptions(Frozen):
-    """The options of the format.
+    """The options of the format `columns`.
 
     Attributes:
-      names: The columns' names, in order. Without names, a feature's `source` is the number of its column.
-      separator: The text between columns; any number of spaces and tabs if None.
-      extra: What to do with a row of more columns than there are names (or than the sequence's first row has):
-        `reject` the sequence, because a value may hold a separator, or `ignore` the columns too many.
+      names: The names of the columns, in order. Without names, the `source` of a feature is the number of its column.
+      separator: The text between columns. If None, columns are separated by any number of spaces and tabs.
+      extra: What to do with a row that has more columns than there are names. Without names, the first row of the
+        sequence determines the number of columns. `reject` rejects the sequence, because a value may contain a
+        separator. `ignore` ignores the additional columns.
     """
 
     names: tuple[str, ...] = ()
@@ -40,26 +42,27 @@ class ColumnsOptions(Frozen):
 
 
 class ColumnsReader(Reader):
-    """Reader of column files. Its options are those of `ColumnsOptions`.
+    """Reader of column files. The options are the fields of `ColumnsOptions`.
 
-    The `source` of a feature is the column's name or its number: from 0, or from -1 backwards. All features are
-    sequence features. Lines that are empty or blank end a sequence, and so do lines that begin with `-DOCSTART-`.
+    The `source` of a feature is the name or the number of its column. Numbers count from 0, or backwards from -1 for
+    the last column. All features are sequence features. A sequence ends at a blank line or at a line whose first cell
+    is `-DOCSTART-`.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         self._options = ColumnsOptions.model_validate(dict(options))
         if spec.context:
             raise ValueError(f"`{next(iter(spec.context))}` is a context feature, but a column file has none")
-        self._features = {
-            name: (_find_column(name, spec.source(name), self._options.names), feature)
-            for name, feature in spec.features.items()
+        self._features = spec.features
+        self._indexes = {
+            name: _find_column_index(name, spec.source(name), self._options.names) for name in spec.features
         }
-        indexes = [index for index, _ in self._features.values()]
-        # Index 3 needs four columns, and so does index -4.
+        indexes = self._indexes.values()
+        # The index 3 needs four columns, and so does the index -4.
         self._min_columns = max(max(indexes) + 1, -min(indexes), len(self._options.names))
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a sequence."""
+        """Yields one record per sequence."""
         sequence: list[tuple[int, str]] = []
         for number, line in source.lines():
             if line.strip(_BLANK) and not self._is_docstart(line):
@@ -72,13 +75,13 @@ class ColumnsReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields every column as text, by its name or its number."""
+        """Yields all columns as text. The keys are the names or the numbers of the columns."""
         settings = ColumnsOptions.model_validate(dict(options))
-        first = next((line for _, line in source.lines() if line.strip()), "")
-        count = len(first.split(settings.separator))
-        if not count:
+        first_line = next((line for _, line in source.lines() if line.strip()), "")
+        num_columns = len(first_line.split(settings.separator))
+        if not num_columns:
             return
-        spec = make_text_spec(settings.names or [str(number) for number in range(count)])
+        spec = make_text_spec(settings.names or [str(index) for index in range(num_columns)])
         for record in keep_records(cls(spec, options).read(source)):
             yield {spec.source(name): values for name, values in record.items()}
 
@@ -91,37 +94,40 @@ class ColumnsReader(Reader):
         return _BLANKS.split(line.strip(_BLANK))
 
     def _make_item(self, sequence: list[tuple[int, str]]) -> Item:
-        first = sequence[0][0]
+        """Makes a record, or a reject, from the numbered lines of a sequence."""
+        first_line = sequence[0][0]
         rows = [self._split_row(line) for _, line in sequence]
-        expected = len(self._options.names) or len(rows[0])
+        num_columns = len(self._options.names) or len(rows[0])
         record = {}
         try:
-            for (number, _), row in zip(sequence, rows, strict=True):
-                self._check_row(number, row, expected)
-            for name, (index, feature) in self._features.items():
+            for (line_number, _), row in zip(sequence, rows, strict=True):
+                self._check_row(line_number, row, num_columns)
+            for name, feature in self._features.items():
+                index = self._indexes[name]
                 record[name] = [parse_cell(name, feature, row[index]) for row in rows]
         except BadRecordError as error:
             excerpt = "\n".join(line for _, line in sequence[:_EXCERPT_LINES])
-            return error.reject.at(line=first, excerpt=excerpt)
-        return first, record
+            return error.reject.at(line=first_line, excerpt=excerpt)
+        return first_line, record
 
-    def _check_row(self, number: int, row: list[str], expected: int) -> None:
-        """Checks the number of a row's columns.
+    def _check_row(self, line_number: int, row: list[str], num_columns: int) -> None:
+        """Checks that a row has `num_columns` columns, or enough for the features if additional ones are ignored.
 
         Raises:
-          BadRecordError: if there are too few, or too many and these are not to be ignored.
+          BadRecordError: if the row has too few columns, or if it has too many and `extra` is `reject`.
         """
         is_strict = self._options.extra == "reject"
-        least = max(expected, self._min_columns) if is_strict else self._min_columns
-        if len(row) < least:
-            raise bad_record(Reason.MALFORMED, f"the row has {len(row)} columns, expected {least}", line=number)
-        if len(row) > expected and is_strict:
-            message = f"the row has {len(row)} columns, expected {expected}; `extra` = 'ignore' takes rows with more"
-            raise bad_record(Reason.MALFORMED, message, line=number)
+        minimum = max(num_columns, self._min_columns) if is_strict else self._min_columns
+        if len(row) < minimum:
+            message = f"the row has {len(row)} columns, expected {minimum}"
+            raise bad_record(Reason.MALFORMED, message, line=line_number)
+        if len(row) > num_columns and is_strict:
+            message = f"the row has {len(row)} columns, expected {num_columns}; `extra` = 'ignore' takes rows with more"
+            raise bad_record(Reason.MALFORMED, message, line=line_number)
 
 
-def _find_column(name: str, source: str, names: tuple[str, ...]) -> int:
-    """Returns the index of a feature's column; negative if it counts from the last."""
+def _find_column_index(name: str, source: str, names: tuple[str, ...]) -> int:
+    """Returns the index of a feature's column. A negative index counts backwards from the last column."""
     if source in names:
         return names.index(source)
     if re.fullmatch(r"-?[0-9]+", source, re.ASCII):

@@ -1,4 +1,7 @@
-"""CoNLL-U: a word a line in ten columns, comments before a sentence, an empty line after it."""
+"""Reads CoNLL-U files of annotated sentences.
+
+Each line is one word with ten columns. Comments are before a sentence, and an empty line is after it.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,26 @@ from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 
 UNSPECIFIED = "_"
-"""The cell that CoNLL-U writes where there is nothing; also the value of a FEATS or MISC key that a word lacks."""
+"""The cell that means `no value` in CoNLL-U. It is also the value of a FEATS or MISC key that a word does not have."""
 
 _EXTRA_ID = re.compile(r"[0-9]+[-.][0-9]+", re.ASCII)
 
 _EXCERPT_LINES = 5
-"""The lines of a bad sentence that its reject shows; an excerpt is cut anyway, and these are enough to find it."""
+"""The number of lines of a bad sentence in the excerpt of its reject. They are enough to find the sentence, and the
+length of an excerpt is limited in any case."""
 
 _Rows = list[list[str]]
-_ValuesOfRows = Callable[[Sequence[Sequence[str]]], list[Any]]
+_ColumnParser = Callable[[Sequence[Sequence[str]]], list[Any]]
+"""A function that takes the rows of a sentence and returns the values of one feature."""
 
 
 class ConlluOptions(Frozen):
-    """The options of the format.
+    """The options of the format `conllu`.
 
     Attributes:
-      ranges: Rows of multiword tokens, such as `3-4`: `skip` or `keep` them as steps.
-      empty_nodes: Rows of empty nodes, such as `5.1`: `skip` or `keep` them as steps.
+      ranges: Whether to `skip` the rows of multiword tokens, whose ID is a range such as `3-4`, or `keep` them as
+        steps.
+      empty_nodes: Whether to `skip` the rows of empty nodes, whose ID is such as `5.1`, or `keep` them as steps.
     """
 
     ranges: Literal["skip", "keep"] = "skip"
@@ -39,10 +45,11 @@ class ConlluOptions(Frozen):
 
 
 class ConlluReader(Reader):
-    """Reader of CoNLL-U (https://universaldependencies.org/format.html). Its options are those of `ConlluOptions`.
+    """Reader of CoNLL-U files (https://universaldependencies.org/format.html).
 
-    The `source` of a sequence feature is a column (`FORM`), or a key within one (`FEATS:Case`, `MISC:SpaceAfter`);
-    that of a context feature is the key of a comment (`sent_id` for `# sent_id = 12`). `_` is an ordinary value.
+    The options are the fields of `ConlluOptions`. The `source` of a sequence feature is the name of a column (`FORM`),
+    or a key within a column (`FEATS:Case`, `MISC:SpaceAfter`). The `source` of a context feature is the key of a
+    comment (`sent_id` for `# sent_id = 12`). The cell `_` is an ordinary value.
     """
 
     default_spec = SequenceSpec(
@@ -55,13 +62,13 @@ class ConlluReader(Reader):
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         self._options = ConlluOptions.model_validate(dict(options))
-        self._columns = {
-            name: _make_column(name, spec.source(name), feature) for name, feature in spec.sequence.items()
+        self._parse_columns = {
+            name: _make_column_parser(name, spec.source(name), feature) for name, feature in spec.sequence.items()
         }
         self._comments = {name: (spec.source(name), feature) for name, feature in spec.context.items()}
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a sentence."""
+        """Yields one record per sentence."""
         sentence: list[tuple[int, str]] = []
         for number, line in source.lines():
             if line.strip(" "):
@@ -73,19 +80,20 @@ class ConlluReader(Reader):
             yield self._make_item(sentence)
 
     def _make_item(self, sentence: list[tuple[int, str]]) -> Item:
-        first = sentence[0][0]
+        """Makes a record, or a reject, from the numbered lines of a sentence."""
+        first_line = sentence[0][0]
         try:
-            words = self._find_words(sentence)
+            rows = self._select_rows(sentence)
             record = self._parse_comments(sentence)
-            for name, take_values in self._columns.items():
-                record[name] = take_values(words)
+            for name, parse_column in self._parse_columns.items():
+                record[name] = parse_column(rows)
         except BadRecordError as error:
             excerpt = "\n".join(line for _, line in sentence[:_EXCERPT_LINES])
-            return error.reject.at(line=first, excerpt=excerpt)
-        return first, record
+            return error.reject.at(line=first_line, excerpt=excerpt)
+        return first_line, record
 
     def _parse_comments(self, sentence: list[tuple[int, str]]) -> dict[str, Any]:
-        """Returns the context features. A feature whose comment is not there is missing."""
+        """Returns the context features. Features without a comment are left out."""
         if not self._comments:
             return {}
         comments = {}
@@ -100,10 +108,14 @@ class ConlluReader(Reader):
             if key in comments
         }
 
-    def _find_words(self, sentence: list[tuple[int, str]]) -> _Rows:
-        """Returns the rows that are steps, each as its ten cells."""
-        words: _Rows = []
-        count = 0
+    def _select_rows(self, sentence: list[tuple[int, str]]) -> _Rows:
+        """Returns the rows that become steps. Each row is a list of ten cells.
+
+        Raises:
+          BadRecordError: if a row does not have ten cells, or if its ID is wrong.
+        """
+        rows: _Rows = []
+        num_words = 0
         for number, line in sentence:
             if line[0] == "#":
                 continue
@@ -111,31 +123,38 @@ class ConlluReader(Reader):
             if len(row) != len(COLUMNS):
                 message = f"the row has {len(row)} tab-separated columns, expected {len(COLUMNS)}"
                 raise bad_record(Reason.MALFORMED, message, line=number, excerpt=line)
-            if row[0] == str(count + 1):
-                count += 1
-                words.append(row)
-            elif self._is_extra_step(row[0], count, number):
-                words.append(row)
-        return words
+            if row[0] == str(num_words + 1):
+                num_words += 1
+                rows.append(row)
+            elif self._keeps_extra_row(row[0], num_words, number):
+                rows.append(row)
+        return rows
 
-    def _is_extra_step(self, word_id: str, count: int, line: int) -> bool:
-        """Returns whether a row that is not the next word is a step all the same.
+    def _keeps_extra_row(self, word_id: str, num_words: int, line: int) -> bool:
+        """Returns whether a row that is not the next word becomes a step.
+
+        Args:
+          word_id: The ID of the row.
+          num_words: The number of words before the row.
+          line: The line number of the row.
 
         Raises:
-          BadRecordError: if it is neither a range nor an empty node.
+          BadRecordError: if the row is neither a range nor an empty node.
         """
         if not _EXTRA_ID.fullmatch(word_id):
-            message = f"the ID is {word_id!r}, expected {count + 1}, a range such as 3-4, or an empty node such as 5.1"
+            message = (
+                f"the ID is {word_id!r}, expected {num_words + 1}, a range such as 3-4, or an empty node such as 5.1"
+            )
             raise bad_record(Reason.MALFORMED, message, line=line)
-        wanted = self._options.ranges if "-" in word_id else self._options.empty_nodes
-        return wanted == "keep"
+        option = self._options.ranges if "-" in word_id else self._options.empty_nodes
+        return option == "keep"
 
 
-def _make_column(name: str, source: str, feature: Feature) -> _ValuesOfRows:
-    """Makes the function that takes a feature's values from a sentence's rows.
+def _make_column_parser(name: str, source: str, feature: Feature) -> _ColumnParser:
+    """Makes the function that returns the values of a feature from the rows of a sentence.
 
     Raises:
-      ValueError: if the source is no column, nor a key within one, or the feature is a vector.
+      ValueError: if the source is neither a column nor a key within a column, or if the feature is a vector.
     """
     column, _, key = source.partition(":")
     if column.upper() not in COLUMNS or (key and column.upper() not in ("FEATS", "MISC")):
@@ -149,13 +168,13 @@ def _make_column(name: str, source: str, feature: Feature) -> _ValuesOfRows:
     if key:
         return lambda rows: [parse_cell(name, feature, _find_value(row[index], key)) for row in rows]
     if feature.dtype == "string":
-        # Text is kept as it is: no call for each cell of the most frequent kind of column.
+        # Most columns are text, which needs no parsing. Reading is faster without a function call per cell.
         return lambda rows: [row[index] for row in rows]
     return lambda rows: [parse_cell(name, feature, row[index]) for row in rows]
 
 
 def _find_value(cell: str, key: str) -> str:
-    """Returns the value of `key` in a cell such as `Case=Nom|Number=Sing`."""
+    """Returns the value of `key` in a cell such as `Case=Nom|Number=Sing`, or `_` if the cell does not have the key."""
     for pair in cell.split("|"):
         name, equals, value = pair.partition("=")
         if equals and name == key:

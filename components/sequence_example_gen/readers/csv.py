@@ -1,4 +1,4 @@
-"""CSV in long form: a row is a step, and rows with the same key make a record."""
+"""Reads CSV files in long form, where each row is a step and the rows with the same key form a record."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-_NUMBERS = (Feature(kind="integer"), Feature(kind="float"), Feature(kind="float", missing=True))
-"""The kinds of numbers that a column may hold, the strictest first."""
+_NUMBER_FEATURES = (Feature(kind="integer"), Feature(kind="float"), Feature(kind="float", missing=True))
+"""The features with which the cells of a sampled column are parsed, in this order, until all cells can be parsed."""
 
 
 class CsvOptions(GroupOptions):
-    """The options of the format.
+    """The options of the format `csv`.
 
     Attributes:
       delimiter: The character between cells.
-      names: The columns' names, if the files have no header.
+      names: The names of the columns, for files without a header.
     """
 
     delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
@@ -39,10 +39,10 @@ class CsvOptions(GroupOptions):
 
 
 class CsvReader(Reader):
-    """Reader of CSV files (RFC 4180: cells may be quoted, and then hold delimiters and line ends).
+    """Reader of CSV files as in RFC 4180, where a quoted cell may contain delimiters and line ends.
 
-    Its options are those of `CsvOptions`. The `source` of a feature is the column's name. A row that cannot be read is
-    a reject of its own.
+    The options are the fields of `CsvOptions`. The `source` of a feature is the name of its column. Each row that
+    cannot be read becomes a reject, and reading continues with the next row.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -51,54 +51,65 @@ class CsvReader(Reader):
         self._columns = self.grouping.columns
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields the cells of each row."""
+        """Yields the cells of each row. Empty rows are skipped."""
         lines = (line for _, line in source.lines(ends=True))
         rows = csv.reader(lines, delimiter=self._options.delimiter, strict=True)
         try:
             names = list(self._options.names) or next(rows, [])
-            indexes = _find_columns(names, self._columns)
+            indexes = _find_column_indexes(names, self._columns)
         except (BadRecordError, csv.Error) as error:
             yield _make_reject(error, 1)
             return
         while True:
-            first = rows.line_num + 1
+            # The line where the next row begins. A row spans several lines if a quoted cell contains line ends.
+            first_line = rows.line_num + 1
             try:
-                row = next(rows)
-                if row and len(row) != len(names):
-                    raise bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {len(names)}")
-            except StopIteration:
-                return
-            except (BadRecordError, csv.Error) as error:
-                yield _make_reject(error, first)
+                row = next(rows, None)
+            except csv.Error as error:
+                yield _make_reject(error, first_line)
                 continue
-            if row:
-                yield first, {column: row[index] for column, index in indexes.items()}
+            if row is None:
+                return
+            if not row:
+                continue
+            if len(row) == len(names):
+                yield first_line, {column: row[index] for column, index in indexes.items()}
+            else:
+                message = f"the row has {len(row)} cells, expected {len(names)}"
+                yield _make_reject(bad_record(Reason.MALFORMED, message), first_line)
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the groups among the first rows, with numbers where all cells of a column are numbers."""
+        """Groups the first rows and yields the groups. A column becomes numbers if all its cells are numbers."""
         settings = CsvOptions.model_validate(dict(options))
         lines = (line for _, line in source.lines(ends=True))
         try:
             names = list(settings.names) or next(csv.reader(lines, delimiter=settings.delimiter), [])
         except csv.Error as error:
             raise bad_record(Reason.MALFORMED, str(error)) from None
+        # The header is known now, so the file is read again from its start.
         reader = cls(make_text_spec(names), options)
         rows = list(itertools.islice(keep_records(reader.read(source)), SAMPLE_SIZE))
-        columns = {name: [row[name] for row in rows] for name in names}
-        for name, cells in columns.items():
-            # What names records is text, however it looks: 07 is not 7.
-            if name not in settings.group_by:
-                columns[name] = _parse_column(cells)
-        parsed = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-        yield from group_sampled_rows(parsed, settings.group_by)
+        columns: dict[str, list[Any]] = {}
+        for name in names:
+            cells = [row[name] for row in rows]
+            # The key of a record stays text, even if it looks like a number: the keys 07 and 7 are different.
+            columns[name] = cells if name in settings.group_by else _parse_column(cells)
+        parsed_rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+        yield from group_sampled_rows(parsed_rows, settings.group_by)
 
 
-def _find_columns(names: list[str], columns: tuple[str, ...]) -> dict[str, int]:
-    """Returns the index of each column that is needed; none for a file without any.
+def _find_column_indexes(names: list[str], columns: tuple[str, ...]) -> dict[str, int]:
+    """Returns the index of each column that is needed, or an empty dict if the file has no column names.
+
+    A file has no column names if it is empty.
+
+    Args:
+      names: The names of all columns of the file.
+      columns: The names of the columns that are needed.
 
     Raises:
-      BadRecordError: if a column is missing, or a name stands twice.
+      BadRecordError: if a needed column is missing, or if a name occurs twice.
     """
     if not names:
         return {}
@@ -117,9 +128,10 @@ def _make_reject(error: BadRecordError | csv.Error, line: int) -> Item:
 
 
 def _parse_column(cells: list[str]) -> list[Any]:
-    """Returns cells as numbers, with None for one that is missing, if all are numbers; else the cells."""
-    for feature in _NUMBERS:
+    """Returns the cells as numbers if all of them are numbers, and as they are otherwise. Missing numbers are None."""
+    for feature in _NUMBER_FEATURES:
         try:
+            # The name is only used in the message of the error, which is discarded.
             values = [parse_cell("", feature, cell) for cell in cells]
         except BadRecordError:
             continue

@@ -1,4 +1,7 @@
-"""JSON: an object a record, lists as sequence features, everything else as context; one object a line or one array."""
+"""Reads JSON files, where each object is a record. A file has one object per line, or one array of all objects.
+
+The lists of an object are sequence features, and the other values are context features.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
 class JsonlReader(Reader):
-    """Reader of JSON Lines (https://jsonlines.org). It takes no options.
+    """Reader of JSON Lines files (https://jsonlines.org). It has no options.
 
-    A feature's `source` is the key in the object. A vector is a list of lists of numbers, a nested feature one of lists
-    of strings. Keys that the spec does not name are left alone, and so are empty lines.
+    The `source` of a feature is a key of the object. A vector feature is a list of lists of numbers, and a nested
+    feature is a list of lists of strings. Keys that are not in the spec are ignored, and so are blank lines.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         Frozen.model_validate(dict(options))
         sources = {name: spec.source(name) for name in spec.features}
         is_renamed = any(name != source for name, source in sources.items())
-        # Objects whose keys are the features' names are handed on as they are.
+        # If the keys are the names of the features, the objects are records already.
         self._sources = sources if is_renamed else {}
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a line."""
+        """Yields one record per line."""
         for number, line in source.lines():
             if not line or line.isspace():
                 continue
@@ -39,7 +42,7 @@ class JsonlReader(Reader):
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the objects with all their keys."""
-        # No feature of this spec has a source of its own, so no key is renamed or left out.
+        # No feature of this spec sets a `source`, so no key is renamed or left out.
         return keep_records(cls(make_text_spec([]), options).read(source))
 
     def _rename_keys(self, record: Any) -> dict[str, Any]:
@@ -51,10 +54,10 @@ class JsonlReader(Reader):
 
 
 class JsonReader(JsonlReader):
-    """Reader of a JSON file that is one array of such objects. The file must fit into memory."""
+    """Reader of JSON files that are one array of objects. The file must fit into memory. It has no options."""
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record an object."""
+        """Yields one record per object."""
         text = "\n".join(line for _, line in source.lines())
         if not text or text.isspace():
             return
@@ -73,10 +76,14 @@ class JsonReader(JsonlReader):
 
 
 def parse_json(text: str, line: int) -> Any:
-    """Parses a JSON text that begins at a line.
+    """Parses JSON text.
+
+    Args:
+      text: The text.
+      line: The line of the file where the text begins, for error messages.
 
     Raises:
-      BadRecordError: if the text is not JSON, or an object has a key twice.
+      BadRecordError: if the text is not JSON, or if a key occurs twice in an object.
     """
     try:
         return _DECODER.decode(text)
@@ -90,7 +97,11 @@ def parse_json(text: str, line: int) -> Any:
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Makes a dict of an object's keys and values, of which Python would keep the last where a key is repeated."""
+    """Makes a dict from the keys and values of an object.
+
+    Raises:
+      BadRecordError: if a key occurs twice. Python would keep the last value.
+    """
     record = dict(pairs)
     if len(record) == len(pairs):
         return record

@@ -1,4 +1,4 @@
-"""Long form, where a row is a step: rows with the same key become one record.
+"""Groups rows of files in long form into records. In long form, each row is one step.
 
 With `group_by = "user"` and `order_by = "t"`, the rows of all files
 
@@ -7,13 +7,14 @@ With `group_by = "user"` and `order_by = "t"`, the rows of all files
     u2,1,c
     u1,1,a
 
-Rows of a group may stand anywhere in any file. A worker that reads a file only needs a row's key; the worker that has
-all rows of a group makes the record.
+The rows of a group may be anywhere in any file. The worker that reads a file computes the key of each row. Beam then
+brings the rows with the same key to one worker, which makes the record.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
 def list_columns(value: Any) -> Any:
-    """Returns the columns that a setting names, where one column may stand for a list of one."""
+    """Returns the columns of a setting, whose value may be one column name instead of a list of names."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -35,13 +36,15 @@ _Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(list_columns)]
 
 
 class GroupOptions(Frozen):
-    """The options of long form, which say how rows become records. One column may stand for a list of one.
+    """The options of long form, which determine how rows become records.
 
     Attributes:
-      group_by: The columns that are the same in all rows of a record, and not in two records.
-      order_by: The columns that steps are ordered by: as numbers if all that a group has in the column are numbers,
-        else as text. Rows that are equal in them, or all rows if there are none, keep the order of reading.
-      vectors: For a vector feature that is spread over several columns: its name, and the columns in order.
+      group_by: The columns that form the key of a record: rows with equal cells in these columns form one record. May
+        be one name.
+      order_by: The columns by which the steps of a record are sorted. May be one name. Cells are compared as numbers if
+        all cells of the column in the group are numbers, and as text otherwise. Rows with equal cells, or all rows if
+        there are no columns, keep the order in which they were read.
+      vectors: The columns, in order, of each vector feature that is spread over several columns, by feature name.
     """
 
     group_by: Annotated[_Columns, pydantic.Field(min_length=1)]
@@ -53,10 +56,10 @@ class FileRow(NamedTuple):
     """One row of a file in long form.
 
     Attributes:
-      file: The number of its file in the order of reading.
-      position: Its position in the file, from 0.
-      line: The line where it begins, None in files without lines.
-      cells: Column to cell, of the columns that are needed.
+      file: The number of the file in the order of reading.
+      position: The position of the row in the file, from 0.
+      line: The line where the row begins, or None in files without lines.
+      cells: The cells by column name, of the columns that are needed.
     """
 
     file: int
@@ -65,28 +68,28 @@ class FileRow(NamedTuple):
     cells: Mapping[str, Any]
 
     def to_bytes(self) -> bytes:
-        """Returns bytes that `from_bytes` reads back."""
+        """Serializes the row for `from_bytes`."""
         return json.dumps(self).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FileRow:
-        """Reads what `to_bytes` wrote."""
+        """Makes a row from the bytes that `to_bytes` returned."""
         return cls(*json.loads(data))
 
 
 class Grouping:
-    """The way in which rows become records.
+    """The rules by which rows are grouped and each group becomes a record.
 
     Args:
       spec: The features of a record.
       options: The options of the reader.
-      text: Whether cells are text that is yet to be parsed.
+      text: Whether cells are text that must be parsed.
 
     Raises:
       ValueError: if `vectors` does not fit the spec.
 
     Attributes:
-      columns: The columns that are needed, without repetition.
+      columns: The columns that are needed, each of them once.
     """
 
     def __init__(self, spec: SequenceSpec, options: GroupOptions, text: bool) -> None:
@@ -96,26 +99,27 @@ class Grouping:
         for name, columns in options.vectors.items():
             width = spec.features[name].width if name in spec.features else None
             if width != len(columns):
-                has = "is no vector feature" if width is None else f"has `width` {width}"
-                raise ValueError(f"`vectors` names {len(columns)} columns for {name!r}, which {has}")
+                actual = "is no vector feature" if width is None else f"has `width` {width}"
+                raise ValueError(f"`vectors` names {len(columns)} columns for {name!r}, which {actual}")
         self._columns = {name: options.vectors.get(name, (spec.source(name),)) for name in spec.features}
-        needed = [column for columns in self._columns.values() for column in columns]
-        self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *needed]))
+        feature_columns = itertools.chain.from_iterable(self._columns.values())
+        self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *feature_columns]))
 
     def compute_key(self, cells: Mapping[str, Any]) -> bytes:
-        """Computes the group of a row, as a SHA-256 digest."""
+        """Computes the key of a row's group, which is the SHA-256 digest of the `group_by` cells."""
         values = [cells[column] for column in self._options.group_by]
         return hashlib.sha256(json.dumps(values).encode()).digest()
 
     def format_key(self, cells: Mapping[str, Any]) -> str:
-        """Returns the group of a row, for a person."""
+        """Returns the key of a row's group as text for messages."""
         return "/".join(str(cells[column]) for column in self._options.group_by)
 
     def make_record(self, rows: Iterable[FileRow]) -> dict[str, Any]:
-        """Makes the record of all rows of a group.
+        """Makes one record from all rows of a group.
 
         Raises:
-          BadRecordError: if a cell is not of its feature's kind, or a context feature is not the same in all rows.
+          BadRecordError: if a cell does not fit the kind of its feature, or if a context feature is not the same in all
+            rows.
         """
         ordered = self._order_rows(sorted(rows, key=lambda row: (row.file, row.position)))
         for row in ordered[1:]:
@@ -125,15 +129,20 @@ class Grouping:
         return context | sequence
 
     def check_same_context(self, first: FileRow, row: FileRow, place: str = "another row of the group") -> None:
-        """Checks that a row has the context features of another one, which stands at `place`.
+        """Checks that two rows of a group have the same context features.
+
+        Args:
+          first: The row whose context features are expected.
+          row: The row to check.
+          place: The place of `first`, for the error message.
 
         Raises:
-          BadRecordError: if one of them differs.
+          BadRecordError: if a context feature is different.
         """
         for name in self._spec.context:
             if all(row.cells[column] == first.cells[column] for column in self._columns[name]):
                 continue
-            # Cells that differ may still say the same: a missing number has many spellings.
+            # Different cells may have the same meaning, because there are many spellings of a missing number.
             cells = self._normalize_context(name, row)
             expected = self._normalize_context(name, first)
             if cells != expected:
@@ -144,16 +153,17 @@ class Grouping:
                 raise bad_record(Reason.INCONSISTENT, message)
 
     def _order_rows(self, rows: list[FileRow]) -> list[FileRow]:
-        """Returns rows by their `order_by` columns; rows that are equal in them keep their order."""
+        """Sorts rows by their `order_by` columns. Rows with equal cells keep their order."""
         columns = [_make_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
+        # Without `order_by`, all rows have the same key, so that they keep their order.
         keys = list(zip(*columns, strict=True)) or [()] * len(rows)
         return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
     def _normalize_context(self, name: str, row: FileRow) -> list[Any]:
-        """Returns the cells of a feature, with None for one that is empty, however it says so."""
-        empty = {""} if self._spec.features[name].dtype == "string" else MISSING
+        """Returns the cells of a feature, with None for every spelling of an empty cell."""
+        empty_cells = {""} if self._spec.features[name].dtype == "string" else MISSING
         cells = (row.cells[column] for column in self._columns[name])
-        return [None if is_missing(cell) or (self._is_text and cell in empty) else cell for cell in cells]
+        return [None if is_missing(cell) or (self._is_text and cell in empty_cells) else cell for cell in cells]
 
     def _parse_step(self, name: str, row: FileRow) -> Any:
         cells = [row.cells[column] for column in self._columns[name]]
@@ -163,15 +173,17 @@ class Grouping:
 
 
 def group_sampled_rows(rows: Iterable[dict[str, Any]], group_by: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yields rows as records when there is no spec that says which columns are context features.
+    """Groups rows into records without a spec, so that the context features must be guessed from the rows.
 
-    A column that has one value in each group, and those that rows are grouped by, become single values; others lists::
+    A column becomes a context feature, with a single value, if it is in `group_by` or if it is constant in each group.
+    All other columns become lists::
 
         u1,7,a
         u1,7,b   ->   {"user": "u1", "age": 7, "word": ["a", "b"]}
         u2,9,c        {"user": "u2", "age": 9, "word": ["c"]}
 
-    Where every group has one row, all columns have one value in each, and none is taken for context.
+    If every group has only one row, all columns are constant, which says nothing. Then only the `group_by` columns
+    become context features.
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -179,14 +191,14 @@ def group_sampled_rows(rows: Iterable[dict[str, Any]], group_by: Sequence[str]) 
     if not groups:
         return
     columns = list(next(iter(groups.values()))[0])
-    single = set(group_by)
+    context = set(group_by)
     if any(len(group) > 1 for group in groups.values()):
-        single |= {column for column in columns if _has_one_value_a_group(column, groups.values())}
+        context |= {column for column in columns if _is_constant_per_group(column, groups.values())}
     for group in groups.values():
-        yield {name: group[0][name] if name in single else [row[name] for row in group] for name in columns}
+        yield {name: group[0][name] if name in context else [row[name] for row in group] for name in columns}
 
 
-def _has_one_value_a_group(column: str, groups: Iterable[list[dict[str, Any]]]) -> bool:
+def _is_constant_per_group(column: str, groups: Iterable[list[dict[str, Any]]]) -> bool:
     return all(row[column] == group[0][column] for group in groups for row in group)
 
 
@@ -197,7 +209,7 @@ def _describe_cells(cells: list[Any]) -> str:
 
 
 def _make_sortable(column: str, cells: list[Any]) -> list[Any]:
-    """Returns the cells of one column as values that compare with each other.
+    """Returns the cells of one column as values that can be compared with each other.
 
     Raises:
       BadRecordError: if a cell is empty.
@@ -211,10 +223,10 @@ def _make_sortable(column: str, cells: list[Any]) -> list[Any]:
 
 
 def _parse_number(text: str) -> float:
-    """Returns text as an integer, which stays exact, or as a float.
+    """Parses text as an int if possible, because a large int is not exact as a float, and as a float otherwise.
 
     Raises:
-      ValueError: if it is no number, or NaN, which has no place in an order.
+      ValueError: if the text is not a number, or if it is NaN, which cannot be sorted.
     """
     try:
         return int(text)

@@ -1,4 +1,4 @@
-"""NumPy archives: the steps of all sequences one after another, and how many each has.
+"""Reads NumPy archives, where one array contains the steps of all sequences and another one contains their lengths.
 
 ::
 
@@ -24,22 +24,22 @@ _Array = npt.NDArray[Any]
 
 
 class NpzOptions(Frozen):
-    """The options of the format.
+    """The options of the format `npz`.
 
     Attributes:
-      lengths: The array with the number of steps of each of the N sequences, `[N]`.
+      lengths: The name of the array with the number of steps of each of the N sequences, int `[N]`.
     """
 
     lengths: str = "lengths"
 
 
 class NpzReader(Reader):
-    """Reader of `.npz` files. Its options are those of `NpzOptions`.
+    """Reader of `.npz` files. The options are the fields of `NpzOptions`.
 
-    The `source` of a feature is the name of an array: `[N]` or `[N, width]` for a context feature, and for a sequence
-    feature `[steps]` or `[steps, width]`, where all sequences follow one another. Such a file is what
-    `np.savez(path, tokens=np.concatenate(sequences), lengths=[len(s) for s in sequences])` writes. Object arrays are
-    refused: to read them is to run code that the file holds.
+    The `source` of a feature is the name of an array. The array of a context feature has the shape `[N]` or
+    `[N, width]`. The array of a sequence feature has the shape `[steps]` or `[steps, width]` and contains the steps of
+    all sequences in order. `np.savez(path, tokens=np.concatenate(sequences), lengths=[len(s) for s in sequences])`
+    writes such a file. Object arrays are refused, because reading them would run code from the file.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ class NpzReader(Reader):
         self._spec = spec
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a sequence."""
+        """Yields one record per sequence."""
         try:
             with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
                 lengths, arrays = self._load_arrays(archive)
@@ -65,12 +65,13 @@ class NpzReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields every array; those of as many rows as there are sequences are taken for context."""
+        """Yields records of all arrays. An array with one row per sequence is assumed to be a context feature."""
         settings = NpzOptions.model_validate(dict(options))
         try:
             with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, EOFError, zipfile.BadZipFile):  # No archive, or one with objects in it, which may be code.
+        except (ValueError, EOFError, zipfile.BadZipFile):
+            # The file is not an archive, or it contains object arrays.
             return
         lengths = arrays.pop(settings.lengths, np.zeros(0, np.int64))
         context = {name for name, array in arrays.items() if len(array) == len(lengths)}
@@ -80,10 +81,10 @@ class NpzReader(Reader):
             yield {name: value.tolist() for name, value in record.items()}
 
     def _load_arrays(self, archive: Mapping[str, _Array]) -> tuple[_Array, dict[str, _Array]]:
-        """Loads the lengths, and feature name to array.
+        """Loads the lengths of the sequences, and the array of each feature by feature name.
 
         Raises:
-          BadRecordError: if an array is missing or not of the shape that it must have.
+          BadRecordError: if an array is missing or has a wrong shape or dtype.
         """
         lengths = _find_array(archive, self._lengths)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
@@ -93,14 +94,14 @@ class NpzReader(Reader):
             is_context = self._spec.features[name].context
             expected = len(lengths) if is_context else int(lengths.sum())
             if array.ndim == 0 or len(array) != expected:
-                per = "sequence" if is_context else "step"
-                message = f"`{name}` has shape {array.shape}, expected {expected} rows, one a {per}"
+                row_unit = "sequence" if is_context else "step"
+                message = f"`{name}` has shape {array.shape}, expected {expected} rows, one per {row_unit}"
                 raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         return lengths, arrays
 
 
 def _take_record(arrays: Mapping[str, _Array], context: set[str], number: int, steps: slice) -> dict[str, Any]:
-    """Returns record `number`: its rows of the context arrays, and its steps of the others."""
+    """Returns the record at position `number`: its row of each context array, and its steps of each other array."""
     return {name: array[number] if name in context else array[steps] for name, array in arrays.items()}
 
 

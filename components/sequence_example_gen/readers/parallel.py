@@ -1,4 +1,4 @@
-"""Parallel files: one file a feature, aligned line by line, such as `seq.in`, `seq.out` and `label`.
+"""Reads parallel files, which are one file per feature with aligned lines, such as `seq.in`, `seq.out` and `label`.
 
 ::
 
@@ -35,21 +35,21 @@ _BLANKS = re.compile(r"[ \t]+")
 
 
 class ParallelOptions(Frozen):
-    """The options of the format.
+    """The options of the format `parallel`.
 
     Attributes:
-      separator: The text between the steps of a line; any number of spaces and tabs if None.
+      separator: The text between the steps of a line. If None, steps are separated by any number of spaces and tabs.
     """
 
     separator: Annotated[str, pydantic.Field(min_length=1)] | None = None
 
 
 class ParallelReader(Reader):
-    """Reader of parallel files. Its options are those of `ParallelOptions`.
+    """Reader of parallel files. The options are the fields of `ParallelOptions`.
 
-    The `source` of a feature is the name of its file. Line n of every file is record n: for a sequence feature its
-    steps, for a context feature its value. Let the pattern match all the files (`train/*`), so that a change in any of
-    them is noticed; files that no feature names are left alone.
+    The `source` of a feature is the name of its file. Line n of each file belongs to record n. It contains the steps of
+    a sequence feature, or the value of a context feature. The file pattern should match all the files (`train/*`), so
+    that a change in any of them is noticed. Files that are not the source of a feature are ignored.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -61,15 +61,15 @@ class ParallelReader(Reader):
             raise ValueError(f"`{vectors[0]}` is of kind 'vector', but a step of a parallel file is one value")
 
     def takes(self, path: str) -> bool:
-        """Returns whether a file is that of the first feature; the others are read along with it."""
+        """Returns whether a file is the file of the first feature. `read` reads the other files together with it."""
         folder, name = posixpath.split(path)
         if name not in self._file_names.values():
             return False
-        # Without the first file, each other one gives a reject that says so.
+        # If the first file is missing, `read` is called for each other file and yields a reject that says so.
         return name == self._first_file or not file_system.exists(posixpath.join(folder, self._first_file))
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a line."""
+        """Yields one record per line."""
         folder = posixpath.dirname(source.path)
         names = list(self._file_names.values())
         missing = [name for name in names if not file_system.exists(posixpath.join(folder, name))]
@@ -78,7 +78,7 @@ class ParallelReader(Reader):
             yield Reject(reason=Reason.MISSING_FEATURE, message=message)
             return
         files = [source.sibling(name).lines() for name in names]
-        # Where a file has ended, its line is None.
+        # The line of a file that has no more lines is None. The number 0 is not used.
         for number, numbered_lines in enumerate(itertools.zip_longest(*files, fillvalue=(0, None)), 1):
             lines = [line for _, line in numbered_lines]
             try:
@@ -88,17 +88,17 @@ class ParallelReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the lines of all files of the folder; files of one value a line are taken for context."""
+        """Yields the lines of all files of the folder. A file with one value per line is assumed to be context."""
         folder = posixpath.dirname(source.path)
         paths = file_system.match(file_system.join(folder, "*"))
         spec = make_text_spec([posixpath.basename(path) for path in paths])
         records = list(itertools.islice(keep_records(cls(spec, options).read(source)), SAMPLE_SIZE))
-        single = {name for name in spec.features if all(len(record[name]) == 1 for record in records)}
-        if len(single) == len(spec.features):
-            # Where all files have one value a line, these are sequences of one step.
-            single = set()
+        context = {name for name in spec.features if all(len(record[name]) == 1 for record in records)}
+        if len(context) == len(spec.features):
+            # A record needs a sequence. If all files have one value per line, the values are sequences of one step.
+            context = set()
         for record in records:
-            yield {spec.source(name): steps[0] if name in single else steps for name, steps in record.items()}
+            yield {spec.source(name): steps[0] if name in context else steps for name, steps in record.items()}
 
     def _make_record(self, lines: list[str | None]) -> dict[str, Any]:
         record = {}

@@ -1,4 +1,4 @@
-"""Parquet: a row is a record with lists for sequences, or in long form a row is a step."""
+"""Reads Parquet files, where each row is a record with lists as sequences. In long form, each row is a step."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_rec
 from tfx_sequence.schemas.spec import SequenceSpec
 
 _BATCH_ROWS = 1024
-"""Rows that are in memory as Python values at once: enough to make Arrow's cost for each batch small, and with lists of
-a thousand steps still some megabytes only."""
+"""The number of rows that are in memory as Python values at the same time. It is large enough that the cost of a batch
+in Arrow is small. With lists of a thousand steps, the rows still need only some megabytes."""
 
 
 class ParquetReader(Reader):
-    """Reader of Parquet files. It takes no options, or in long form those of `GroupOptions`.
+    """Reader of Parquet files. The options are the fields of `GroupOptions` in long form; otherwise there are none.
 
-    The `source` of a feature is the column's name. Without options, a row is a record: list columns are sequence
-    features, lists of lists are vectors or nested features. With `group_by`, a row is a step. Dates and times are read
-    as ISO 8601 text.
+    The `source` of a feature is the name of its column. Without options, each row is a record. Columns of lists are
+    then sequence features, and columns of lists of lists are vectors or nested features. With `group_by`, each row is a
+    step. Dates and times are read as ISO 8601 text.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -43,7 +43,7 @@ class ParquetReader(Reader):
             self._columns = {column: column for column in self.grouping.columns}
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a row, or in long form the cells of each row."""
+        """Yields one record per row, or in long form the cells of each row."""
         try:
             with source.open() as stream:
                 yield from self._read_rows(pq.ParquetFile(stream))
@@ -54,7 +54,7 @@ class ParquetReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields every column of each row, or in long form the groups among the first rows."""
+        """Yields the first rows with all columns. In long form, groups the first rows and yields the groups."""
         try:
             with source.open() as stream:
                 names = pq.ParquetFile(stream).schema_arrow.names
@@ -74,9 +74,9 @@ class ParquetReader(Reader):
         if missing := [column for column in self._columns.values() if column not in names]:
             message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
             raise bad_record(Reason.MISSING_FEATURE, message)
-        # Two features may be read from one column.
-        wanted = list(dict.fromkeys(self._columns.values()))
-        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+        # Several features may have the same column, which is read once.
+        needed = list(dict.fromkeys(self._columns.values()))
+        for batch in file.iter_batches(_BATCH_ROWS, columns=needed):
             columns = {column: _to_values(batch.column(index)) for index, column in enumerate(batch.schema.names)}
             for row in zip(*(columns[column] for column in self._columns.values()), strict=True):
                 yield None, dict(zip(self._columns, row, strict=True))
@@ -90,5 +90,5 @@ def _to_values(column: pa.Array) -> list[Any]:
 
 
 def _replace_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with None for NaN, which is not equal to itself, so that a column of it would not be constant."""
+    """Returns a row with None in place of NaN. NaN is not equal to itself, so a column of NaN would not be constant."""
     return {name: None if is_missing(value) else value for name, value in row.items()}

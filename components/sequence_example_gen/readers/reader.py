@@ -1,7 +1,7 @@
-"""The interface of a reader, which turns one file into records.
+"""Defines the interface of readers, and functions that load and make them. A reader turns one file into records.
 
-Everything else (checks against the spec, rejects and their places, splits, writing) is done for all readers alike.
-docs/reading.md shows how to add one.
+All other work is the same for all readers: the package `ingestion` checks records against the spec, adds the place to
+each reject, divides the records over splits and writes them. docs/reading.md shows how to add a reader.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
 
 SAMPLE_SIZE = 1000
-"""How many records, or rows in long form, a sample needs at most. A value that one record in a hundred has is then all
-but certain to be seen, and a sample takes a moment."""
+"""The maximum number of records (in long form, of rows) in a sample. A value that occurs in one of 100 records is then
+almost certainly in the sample, and reading the sample is still fast."""
 
 Item = tuple[int | None, Record | bytes] | Reject
-"""An item that a reader yields: a record (or a serialized SequenceExample, which is checked and then kept as it is)
-with the line that it begins at, None in files without lines; or the reject that says why there is no record."""
+"""An item that a reader yields: either a line number and a record, or a reject that says why a record cannot be read.
+
+The line number is the line where the record begins, or None in files without lines. The record may also be a serialized
+SequenceExample, which is checked and then written unchanged."""
 
 
 class Reader(Protocol):
@@ -40,10 +42,10 @@ class Reader(Protocol):
       ValueError: if an option is unknown or does not fit the spec.
 
     Attributes:
-      default_spec: The features that discovery finds in every file, where the format says what a record holds. If
-        None, discovery looks at a sample.
-      grouping: In long form, the way in which rows become records; `read` then yields the cells of rows. None in other
-        formats.
+      default_spec: The features that discovery returns for every file, for formats that define what a record contains.
+        If None, discovery looks at a sample of the records.
+      grouping: In long form, the rules by which rows become records; `read` then yields the cells of each row. None in
+        other formats.
     """
 
     default_spec: ClassVar[SequenceSpec | None] = None
@@ -52,27 +54,28 @@ class Reader(Protocol):
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None: ...
 
     def takes(self, path: str) -> bool:
-        """Returns whether a file is read for itself; False if it is read along with another, or is of no concern."""
+        """Returns whether to call `read` for a file. False if it is read together with another file, or not needed."""
         return True
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields every record of a file, in order, by feature name, lazily.
+        """Yields all records of a file lazily and in order. Each record maps feature names to values.
 
-        The values need not be checked. A record that cannot be read is a `Reject` with the reason, and the line if
-        there is one; the reader then goes on with the next record.
+        The reader need not check the values. For a record that cannot be read, it yields a `Reject` with the reason,
+        and with the line if the format has lines. It then continues with the next record.
         """
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
-        """Returns the first records of a file as they are, without a spec. A reader need not have this method.
+        """Returns the first records of a file as they are, without a spec. This method is optional.
 
-        The keys are what the `source` of a feature names. A sequence is a list, and a missing number None or NaN.
+        The keys of a record are the names that the `source` of a feature may have. A sequence is a list. A missing
+        number is None or NaN.
 
         Returns:
-          The records; None if features of the format cannot be discovered.
+          The records, or None if the features of this format cannot be discovered.
 
         Raises:
-          BadRecordError: if no record can be read, then or while the records are taken.
+          BadRecordError: if no record can be read. The iterator may also raise it.
         """
         return None
 
@@ -90,10 +93,10 @@ def load_reader(name: str) -> type[Reader]:
 
 
 def make_reader(config: ReadConfig, spec: SequenceSpec) -> Reader:
-    """Makes the reader that the settings name.
+    """Makes the reader for the format in the settings.
 
     Raises:
-      ValueError: if there is no such format, or the reader does not take the options or the spec.
+      ValueError: if there is no such format, or if the reader refuses the options or the spec.
     """
     reader = load_reader(config.format)
     try:
@@ -108,9 +111,10 @@ def describe_wrong_options(config: ReadConfig, error: pydantic.ValidationError) 
 
 
 def make_text_spec(sources: Sequence[str]) -> SequenceSpec:
-    """Returns a spec that takes every column for text, under names that are allowed whatever the columns are called.
+    """Returns a spec that reads every column as text.
 
-    Without columns it has one feature that no file has, since no spec is without a feature.
+    The features are named `c0`, `c1` and so on, because the name of a column may not be allowed as a feature name. If
+    there are no columns, the spec has one feature that no file contains, because a spec must have a feature.
     """
     features = {f"c{number}": Feature(kind="token", source=source) for number, source in enumerate(sources)}
     return SequenceSpec(features=features or {"any": Feature(kind="token")})
@@ -120,7 +124,7 @@ def keep_records(items: Iterable[Item]) -> Iterator[Any]:
     """Yields the records among a reader's items.
 
     Raises:
-      BadRecordError: if there are rejects only, with the first of them.
+      BadRecordError: if all items are rejects. The error has the first reject.
     """
     first_reject = None
     has_records = False

@@ -1,4 +1,4 @@
-"""TFRecord files of SequenceExamples: checked, and written again as they are."""
+"""Reads TFRecord files of SequenceExamples, which are checked and then written unchanged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class SequenceExampleReader(Reader):
-    """Reader of TFRecord files, plain or compressed. It takes no options.
+    """Reader of TFRecord files, compressed or not. It has no options.
 
-    The features that the spec names are checked; all others pass, whatever they hold, and no byte of a record is
+    The features of the spec are checked. Other features of a record are kept without a check. No byte of a record is
     changed.
     """
 
@@ -31,18 +31,19 @@ class SequenceExampleReader(Reader):
             )
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one serialized SequenceExample a record."""
+        """Yields one serialized SequenceExample per record."""
         with source.open() as stream:
             for record in read_tfrecords(stream):
                 yield (None, record) if isinstance(record, bytes) else record
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the records with all their features. Whatever is damaged is passed over."""
+        """Yields the first records with all their features. Damaged records are skipped."""
         with source.open() as stream:
-            whole = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
-            records = [to_python(parse_example(record)) for record in itertools.islice(whole, SAMPLE_SIZE)]
-        # A step of one value is that value in `to_python`, but not where other steps of the feature are lists.
+            undamaged = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
+            records = [to_python(parse_example(record)) for record in itertools.islice(undamaged, SAMPLE_SIZE)]
+        # `to_python` returns a step with one value as that value. If other steps of the same feature have several
+        # values, the feature is nested, and each step must be a list.
         nested = {name for record in records for name, value in record.items() if _has_long_step(value)}
         for record in records:
             for name in nested & record.keys():
@@ -51,9 +52,10 @@ class SequenceExampleReader(Reader):
 
 
 def to_python(record: tf.train.SequenceExample) -> dict[str, Any]:
-    """Returns feature name to value, or to a list of one value a step, with text as text.
+    """Converts a SequenceExample to a dict of feature name to value.
 
-    Several values of a step, or of a context feature, stand in a list.
+    A sequence feature becomes a list with one value per step. A step or context feature that does not have exactly one
+    value becomes a list of its values. Bytes are decoded as UTF-8.
     """
     context = {name: _to_value(feature) for name, feature in sorted(record.context.feature.items())}
     sequences = sorted(record.feature_lists.feature_list.items())
@@ -61,7 +63,7 @@ def to_python(record: tf.train.SequenceExample) -> dict[str, Any]:
 
 
 def list_values(feature: tf.train.Feature) -> list[Any]:
-    """Returns the values of a Feature; none if it has no kind."""
+    """Returns the values of a Feature, or an empty list if no kind of value is set."""
     kind = feature.WhichOneof("kind")
     return list(getattr(feature, kind).value) if kind else []
 

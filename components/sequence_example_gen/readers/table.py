@@ -1,6 +1,7 @@
-"""The table of file formats: the class that reads each, and what is known of a format before that class is imported.
+"""Defines the table of file formats, with the reader class and the properties of each format.
 
-A new format is one class and one row. An installed package adds a row by an entry point, as docs/reading.md shows.
+The properties are known without importing the reader class. To add a format, write a class and add a row. An installed
+package adds a row by an entry point, as docs/reading.md shows.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from tfx_sequence.components.sequence_example_gen.files.compression import SUFFI
 from tfx_sequence.schemas.families import Family, Row
 
 SEQUENCE_EXAMPLE = "sequence_example"
-"""The format of records that are kept as they are. A file whose name tells no format is taken for one of it, because
-TensorFlow and TFX write TFRecord files under any name."""
+"""The format of records that are written unchanged. It is also assumed for a file whose name does not determine the
+format, because TensorFlow and TFX write TFRecord files under any name."""
 
 _READERS = "tfx_sequence.components.sequence_example_gen.readers"
 
 
 @dataclass(frozen=True)
 class ReaderRow(Row):
-    """A file format.
+    """The properties of a file format.
 
     Attributes:
-      suffixes: The ends of file names that tell the format.
-      holds_lists: Whether a step may hold several values, as a nested feature has them.
-      by_folder: Whether the files of a folder belong together, so that folders, not file names, tell the splits.
+      suffixes: The suffixes of file names that determine the format.
+      holds_lists: Whether a step may have several values, as the steps of a nested feature do.
+      by_folder: Whether the files of a folder belong together, so that the folder determines the split of a file.
     """
 
     suffixes: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ class ReaderRow(Row):
 
 
 def _make_own_row(target: str) -> ReaderRow:
-    # Nothing is known of the format, so nothing is refused before the reader itself sees the spec.
+    # The properties of the format are not known. Lists are allowed here, and the reader itself can refuse the spec.
     return ReaderRow(target, holds_lists=True)
 
 
@@ -55,16 +56,16 @@ READERS = Family(
     },
     make_row=_make_own_row,
 )
-"""The readers, by the name that `[data] format` and `--format` take."""
+"""The readers, by format name as in `[data] format` and `--format`."""
 
 
 def find_row(name: str) -> ReaderRow:
-    """Returns what is known of a format without importing its reader, or finding out whether there is one."""
+    """Returns the properties of a format. It neither imports the reader nor checks that there is one."""
     return READERS.rows.get(name) or _make_own_row(name)
 
 
 def tell_format(path: str) -> str | None:
-    """Returns the format that a file's name tells, None if it tells none; `a.jsonl.gz` is JSON Lines."""
+    """Returns the format that the suffix of a file name determines, or None. `a.jsonl.gz` has the format `jsonl`."""
     stem, suffix = os.path.splitext(path.lower())
     if suffix in COMPRESSED_SUFFIXES:
         suffix = os.path.splitext(stem)[1]

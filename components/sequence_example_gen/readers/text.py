@@ -1,4 +1,6 @@
-"""Running text: one sequence a line, or a window that slides over the whole file; with next-step targets.
+"""Reads plain text for language models.
+
+A sequence is a line, or a window that slides over the whole file. The step after each step is available as a target.
 
 With `window = 3` and `stride = 2`, the steps `a b c d e f` are cut into::
 
@@ -19,27 +21,28 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Re
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 STEP = "step"
-"""The source of a sequence feature that holds the text's steps."""
+"""The source of a sequence feature that contains the steps of the text."""
 
 NEXT = "next"
-"""The source of a sequence feature that holds, at each step, the step after it: what a language model predicts."""
+"""The source of a sequence feature that contains, at each step, the step after it. A language model predicts it."""
 
 POSITION = "position"
-"""The source of a context feature that holds the number of the sequence's first step in the file, from 0."""
+"""The source of a context feature that contains the position in the file, from 0, of the first step of the sequence."""
 
 _WORDS = re.compile(r"[^ \t\n]+")
 
 
 class TextOptions(Frozen):
-    """The options of the format.
+    """The options of the format `text`.
 
     Attributes:
-      steps: What a step is: a word between spaces and tabs (`whitespace`), a `character`, or a match of `pattern`
+      steps: What a step is: a word between spaces and tabs (`whitespace`), one `character`, or a match of `pattern`
         (`regex`).
-      pattern: The regular expression of a step; with groups, the first group is the step.
-      window: The steps of a sequence when the file is one stream, in which a line end is a character like others and
-        the last window may be shorter. None: each line that is not blank is a sequence, without its end.
-      stride: How many steps each window begins after the one before; `window` if None.
+      pattern: The regular expression of a step. If it has groups, the first group is the step.
+      window: The number of steps per sequence, if the whole file is one stream of steps. A line end is then an
+        ordinary character, and the last window may be shorter. If None, each line that is not blank is a sequence,
+        without its line end.
+      stride: The number of steps from the start of one window to the start of the next; `window` if None.
     """
 
     steps: Literal["whitespace", "character", "regex"] = "whitespace"
@@ -59,10 +62,10 @@ class TextOptions(Frozen):
 
 
 class TextReader(Reader):
-    """Reader of text. Its options are those of `TextOptions`.
+    """Reader of plain text. The options are the fields of `TextOptions`.
 
-    The `source` of a sequence feature is `step` or `next`, that of a context feature `position`. With a `next`
-    feature, a sequence has the steps that have a next one.
+    The `source` of a sequence feature is `step` or `next`, and the `source` of a context feature is `position`. With a
+    `next` feature, the last step of a line or file only occurs as the next step of the step before it.
     """
 
     default_spec = SequenceSpec(features={"tokens": Feature(kind="token", source=STEP)})
@@ -72,12 +75,13 @@ class TextReader(Reader):
         self._sources = {
             name: _check_source(name, spec.source(name), feature) for name, feature in spec.features.items()
         }
-        # How many steps a record is made of beyond those that it has: the next step of the last one.
+        # The number of steps after the end of a record that are needed to make it. A `next` feature needs one: the
+        # next step of the last step.
         self._steps_ahead = 1 if NEXT in self._sources.values() else 0
         self._split_steps = _make_splitter(self._options)
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a line, or one a window."""
+        """Yields one record per line, or one per window if `window` is set."""
         if self._options.window:
             return self._read_windows(source, self._options.window)
         return self._read_lines(source)
@@ -93,30 +97,31 @@ class TextReader(Reader):
     def _read_windows(self, source: Source, window: int) -> Iterator[Item]:
         stride = self._options.stride or window
         size = window + self._steps_ahead
-        buffer: list[str] = []  # The steps that the next window may need, and the line of each.
-        numbers: list[int] = []
-        start = 0  # The step where the next window begins: in the buffer,
-        position = 0  # and in the file.
+        buffer: list[str] = []  # The steps that the next window may need.
+        line_numbers: list[int] = []  # The line number of each step in the buffer.
+        start = 0  # The position in the buffer where the next window begins.
+        position = 0  # The position in the file where the next window begins.
         for number, line in source.lines(ends=True):
             if damage := source.take_damage():
                 yield damage.to_reject()
                 continue
             steps = self._split_steps(line)
             buffer += steps
-            numbers += [number] * len(steps)
+            line_numbers += [number] * len(steps)
             while start + size <= len(buffer):
-                yield numbers[start], self._make_record(buffer[start : start + size], position)
+                yield line_numbers[start], self._make_record(buffer[start : start + size], position)
                 start += stride
                 position += stride
-            # A stride beyond the window may lead to a step that is not read yet.
-            done = min(start, len(buffer))
-            del buffer[:done], numbers[:done]
-            start -= done
-        # One shorter window takes what the last whole one did not reach. Of the steps from `start` on, it had
-        # `window - stride` already; a file that is shorter than a window had none.
-        left = len(buffer) - self._steps_ahead - start
-        if left > 0 and (position == 0 or left > window - stride):
-            yield numbers[start], self._make_record(buffer[start : start + size], position)
+            # If the stride is larger than the window, the next window may begin at a step that is not read yet.
+            num_used = min(start, len(buffer))
+            del buffer[:num_used], line_numbers[:num_used]
+            start -= num_used
+        # The steps after the last full window form a shorter window. The first `window - stride` steps from `start` on
+        # are also in the last full window, so there must be more steps than these. If the file is shorter than a
+        # window, there is no full window, and any steps form a window.
+        num_left = len(buffer) - self._steps_ahead - start
+        if num_left > 0 and (position == 0 or num_left > window - stride):
+            yield line_numbers[start], self._make_record(buffer[start : start + size], position)
 
     def _make_record(self, steps: list[str], position: int) -> dict[str, Any]:
         values = {STEP: steps[: len(steps) - self._steps_ahead], NEXT: steps[1:], POSITION: position}
@@ -127,7 +132,7 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
     """Returns the source of a feature.
 
     Raises:
-      ValueError: if text has no such source, or it is not of the feature's kind.
+      ValueError: if text has no such source, or if the source does not fit the kind of the feature.
     """
     allowed = (POSITION,) if feature.context else (STEP, NEXT)
     dtype = "int64" if feature.context else "string"
@@ -138,14 +143,14 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
 
 
 def _make_splitter(options: TextOptions) -> Callable[[str], list[str]]:
-    """Makes the function that cuts text into steps."""
+    """Makes the function that divides text into steps."""
     if options.steps == "character":
         return list
     if options.pattern is None:
         return _WORDS.findall
     pattern = _compile_pattern(options.pattern)
     group = min(1, pattern.groups)
-    # A group that takes no part in a match is None.
+    # `match.group` returns None for a group that did not take part in the match.
     return lambda text: [match.group(group) or "" for match in pattern.finditer(text)]
 
 

@@ -1,4 +1,6 @@
-"""Time series in the `.ts` files of UEA and sktime: unequal lengths, many dimensions, a class or a target each.
+"""Reads time series from the `.ts` files of UEA and sktime.
+
+The series of a file may have different lengths and several dimensions. Each series may have a class or a target value.
 
 ::
 
@@ -22,22 +24,24 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject,
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 VALUES = "values"
-"""The source of a vector feature that holds all dimensions; a dimension's number is that of a float feature."""
+"""The source of a vector feature that contains all dimensions. A float feature contains one dimension, and its source
+is the number of the dimension."""
 
 LABEL = "label"
-"""The source of a context feature that holds the class label, or the target value."""
+"""The source of a context feature that contains the class label or the target value."""
 
 _NUMBER = Feature(kind="float")
 
-_SHOWN_LENGTHS = 20
-"""The most lengths of dimensions that a message lists: some data sets have over a thousand dimensions."""
+_MAX_SHOWN_LENGTHS = 20
+"""The maximum number of lengths of dimensions in a message. Some data sets have over a thousand dimensions."""
 
 
 class SeriesReader(Reader):
     """Reader of `.ts` files (https://www.aeon-toolkit.org/en/stable/examples/datasets/load_data_from_web.html).
 
-    It takes no options. A line after `@data` is a record: dimensions between colons, values between commas, the label
-    last. A `?` is a missing value and is read as NaN, so `not_finite` says what becomes of it.
+    It has no options. Each line after `@data` is one record. Colons separate the dimensions, commas separate the values
+    of a dimension, and the label is last. The cell `?` means a missing value and is read as NaN. The setting
+    `not_finite` determines whether a record with NaN is rejected.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -47,17 +51,17 @@ class SeriesReader(Reader):
         }
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record a line of data."""
+        """Yields one record per line of data."""
         lines = source.lines()
         header = _Header()
         try:
-            while not header.take(*next(lines)):
-                pass
-        except StopIteration:
-            return
+            for number, line in lines:
+                if header.parse_line(number, line):
+                    break
         except BadRecordError as error:
             yield error.reject
             return
+        # The same iterator continues after the header. It has no more lines if the file has no data.
         for number, line in lines:
             if not line.strip() or line.startswith("#"):
                 continue
@@ -68,10 +72,11 @@ class SeriesReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields all dimensions as vectors, and the label if there is one."""
+        """Yields all dimensions as vectors, and the label if the file has labels."""
         values = {VALUES: Feature(kind="vector", width=1)}
         label = {LABEL: Feature(kind="token", context=True)}
         items: list[Item] = []
+        # If the file has no labels, all records are rejects. Then it is read a second time without the label.
         for features in (values | label, values):
             reader = cls(SequenceSpec(features=features), options)
             items = list(itertools.islice(reader.read(source), SAMPLE_SIZE))
@@ -88,23 +93,32 @@ class SeriesReader(Reader):
         series = [_parse_numbers(part) for part in parts]
         lengths = [len(values) for values in series]
         if len(set(lengths)) > 1:
-            message = f"the dimensions have {', '.join(map(str, lengths[:_SHOWN_LENGTHS]))} values"
+            message = f"the dimensions have {', '.join(map(str, lengths[:_MAX_SHOWN_LENGTHS]))} values"
             raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         return {
-            name: _take_value(name, source, feature, series, label)
+            name: _find_value(name, source, feature, series, label)
             for name, (source, feature) in self._features.items()
         }
 
 
 class _Header:
-    """The facts that the lines before the data give."""
+    """The facts about the data in the lines before it.
+
+    Attributes:
+      dimensions: The number of dimensions, or None if the header does not say it.
+      labelled: Whether each line of data ends with a label.
+    """
 
     def __init__(self) -> None:
         self.dimensions: int | None = None
         self.labelled = False
 
-    def take(self, number: int, line: str) -> bool:
-        """Takes one line. Returns whether the data follows."""
+    def parse_line(self, number: int, line: str) -> bool:
+        """Parses one line of the header. Returns whether the data begins at the next line.
+
+        Raises:
+          BadRecordError: if the line is not part of a header, or if the series have time stamps.
+        """
         if not line.strip() or line.startswith("#"):
             return False
         tag, *words = line.lower().split()
@@ -126,7 +140,7 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
     """Returns the source of a feature.
 
     Raises:
-      ValueError: if a feature of its kind cannot be read from it.
+      ValueError: if a feature of this kind cannot be read from the source.
     """
     if feature.context:
         fits = source == LABEL and feature.kind != "vector"
@@ -148,11 +162,18 @@ def _parse_numbers(text: str) -> list[float]:
     return [parse_cell(VALUES, _NUMBER, "nan" if cell == "?" else cell) for cell in cells]
 
 
-def _take_value(name: str, source: str, feature: Feature, series: list[list[float]], label: str | None) -> Any:
+def _find_value(name: str, source: str, feature: Feature, series: list[list[float]], label: str | None) -> Any:
     """Returns the value of a feature in a record.
 
+    Args:
+      name: The name of the feature.
+      source: The source of the feature.
+      feature: The feature.
+      series: The values of each dimension. All dimensions have the same number of values.
+      label: The label, or None if the file has no labels.
+
     Raises:
-      BadRecordError: if the dimension or the label is not there, or the label is not of the feature's kind.
+      BadRecordError: if the dimension or the label is missing, or if the label does not fit the kind of the feature.
     """
     if source == VALUES:
         return [list(step) for step in zip(*series, strict=True)]

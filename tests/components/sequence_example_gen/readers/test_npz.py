@@ -57,8 +57,8 @@ def test_sequences_come_out_as_they_went_in(read, lengths, seed):
 @pytest.mark.parametrize(
     ("change", "reason", "message"),
     [
-        ({"ids": np.arange(4)}, Reason.UNEQUAL_LENGTHS, "`ids` has shape (4,), expected 5 rows, one a step"),
-        ({"y": np.zeros(3)}, Reason.UNEQUAL_LENGTHS, "one a sequence"),
+        ({"ids": np.arange(4)}, Reason.UNEQUAL_LENGTHS, "`ids` has shape (4,), expected 5 rows, one per step"),
+        ({"y": np.zeros(3)}, Reason.UNEQUAL_LENGTHS, "one per sequence"),
         ({"lengths": np.array([2.0, 3.0])}, Reason.MALFORMED, "must be [N] integers"),
         ({"lengths": np.array([6, -1])}, Reason.MALFORMED, "must be [N] integers"),
         ({"words": np.array(["a", None, "c", "d", "e"], object)}, Reason.MALFORMED, "plain arrays"),
