@@ -1,4 +1,4 @@
-"""SequenceExampleGen: files of sequences to splits of SequenceExamples."""
+"""The component SequenceExampleGen, which converts files of sequences to splits of SequenceExamples."""
 
 from .component import SequenceExampleGen as SequenceExampleGen
 from .config import ReadConfig as ReadConfig

@@ -1,4 +1,4 @@
-"""SequenceExampleGen: sequence data of many formats in, an Examples artifact of SequenceExamples out."""
+"""Defines SequenceExampleGen, which reads sequence data in many formats and writes an Examples artifact."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class SequenceExampleGenSpec(FileBasedExampleGenSpec):
-    """The parameters and channels of stock FileBasedExampleGen, and our settings as JSON."""
+    """The parameters and channels of the stock FileBasedExampleGen, and the settings of this component as JSON."""
 
     PARAMETERS: ClassVar[dict[str, Any]] = {
         **FileBasedExampleGenSpec.PARAMETERS,
@@ -35,10 +35,11 @@ class SequenceExampleGenSpec(FileBasedExampleGenSpec):
 
 
 class SequenceExampleGen(FileBasedExampleGen):
-    """A component that reads sequences, checks them against a spec, and writes them as SequenceExamples, by split.
+    """A component that reads sequences, checks them against a spec, and writes them as SequenceExamples by split.
 
-    It is a stock FileBasedExampleGen: patterns may have `{SPAN}`, `{VERSION}` and `{YYYY}-{MM}-{DD}`, unchanged files
-    are not read again, and the output channel `examples` is what any stock component takes. ::
+    It is a subclass of the stock FileBasedExampleGen. File patterns may contain `{SPAN}`, `{VERSION}` and
+    `{YYYY}-{MM}-{DD}`. Files that have not changed are not read again. Any stock component accepts the output channel
+    `examples`. ::
 
         SequenceExampleGen(
             input_base="data",
@@ -51,17 +52,18 @@ class SequenceExampleGen(FileBasedExampleGen):
         )
 
     Args:
-      input_base: The folder that the patterns of `input_config` start from.
+      input_base: The folder to which the file patterns of `input_config` are relative.
       spec: The features of a record.
-      read: The format and how strictly it is read.
-      split: How records are divided over splits; if None and there is one input, 2 in 3 for `train` and the rest
-        for `eval`, as stock ExampleGen does. Not allowed with several inputs: each is a split.
-      write: Shards, order, compression.
-      input_config: The inputs, name and file pattern; all files in `input_base` as one input if None.
-      range_config: The span to read; the latest if None.
+      read: The settings for reading: the format, and how bad and long records are treated.
+      split: The settings that divide the records over splits. If None and there is one input, two thirds of the records
+        go to `train` and one third to `eval`, as in stock ExampleGen. Must be None if there are several inputs, because
+        each input is then a split.
+      write: The settings for writing: the number of shards, the order and the compression.
+      input_config: The name and the file pattern of each input. If None, all files in `input_base` are one input.
+      range_config: The span to read. If None, the latest span.
 
     Raises:
-      TypeError: if a setting is not of the type that its argument is for.
+      TypeError: if a setting has the wrong type.
       ValueError: if the settings do not fit each other.
     """
 
@@ -99,15 +101,17 @@ class SequenceExampleGen(FileBasedExampleGen):
             WRITE_CONFIG: write.model_dump_json(),
         }
         channels = {keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples)}
-        # FileBasedExampleGen's own constructor makes a spec without our parameters.
+        # The constructor of FileBasedExampleGen is skipped, because it makes a spec without the parameters added here.
         super(FileBasedExampleGen, self).__init__(spec=SequenceExampleGenSpec(**parameters, **channels))
 
 
 def _choose_split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> SplitConfig | None:
-    """Returns how records are divided: as was said, or by default; not at all if each input is a split.
+    """Returns the settings that divide the records, or the default settings if `split` is None.
+
+    The result is None if there are several inputs, because each input is then a split.
 
     Raises:
-      ValueError: if it does not fit the inputs.
+      ValueError: if `split` is given and there are several inputs.
     """
     if len(inputs.splits) > 1:
         if split:
@@ -118,7 +122,7 @@ def _choose_split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> S
 
 
 def _make_output_config(split: SplitConfig | None) -> example_gen_pb2.Output:
-    """Makes what tells stock code the names of the splits; empty if they are those of the inputs."""
+    """Makes the config from which stock code reads the split names. It is empty if the inputs are the splits."""
     if not split:
         return example_gen_pb2.Output()
     buckets = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in split.shares.items()]

@@ -1,4 +1,4 @@
-"""The settings of SequenceExampleGen: how sequences are read, split and written."""
+"""Defines the settings of SequenceExampleGen for reading, splitting and writing sequences."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ class SplitConfig(Frozen):
     """Settings that divide the records of one input over output splits.
 
     Attributes:
-      shares: Split name to the number of buckets that it gets, in order: `{"train": 8, "eval": 1, "test": 1}`.
-      by: How a record's split is chosen. `hash`: SHA-256 of the record's content, modulo the sum of the shares, so a
-        record stays in its split whatever else the data holds. `index`: the record's position within its file, from
-        0, modulo that sum, which reproduces the fixed splits of the literature. `time`: the earliest records go to the
-        first split, the next to the second, and so on. `stratified`: each label's records are divided by the shares,
-        rounded up in favour of the splits named first.
-      features: With `hash`: the features whose values are hashed in place of the whole record, so that all records of
-        one document or one user stay together. With `time`: the context feature, a number, that records are ordered
-        by; the one of role `time` if not given. With `stratified`: the context features whose values are the label;
-        those of role `label` if not given.
+      shares: The share of each split, as a number of buckets by split name. The order is the order of the splits:
+        `{"train": 8, "eval": 1, "test": 1}`.
+      by: How the split of a record is chosen. `hash`: by the SHA-256 of the content of the record, modulo the sum of
+        the shares. A record then stays in its split when other records are added or removed. `index`: by the position
+        of the record in its file, from 0, modulo the sum of the shares. This reproduces the fixed splits of the
+        literature. `time`: the earliest records go to the first split, the next ones to the second split, and so on.
+        `stratified`: the records of each label are divided by the shares. Numbers of records are rounded up in favour
+        of the first splits.
+      features: With `hash`: the features whose values are hashed instead of the whole record, so that all records of
+        one document or one user stay together. With `time`: the numeric context feature by which records are ordered.
+        The default is the feature with the role `time`. With `stratified`: the context features whose values are the
+        label. The default is the features with the role `label`.
     """
 
     shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
@@ -52,20 +54,22 @@ class ReadConfig(Frozen):
 
     Attributes:
       format: The reader: `columns`, `conllu`, `csv`, `json`, `jsonl`, `npz`, `parallel`, `parquet`, `sequence_example`,
-        `text`, `ts`, one that a plug-in adds, or a class as `module:name`.
-      options: The reader's own options; docs/reading.md lists those of each format.
-      on_bad_record: `fail` ends the run at the first bad record, `reject` writes it to the artifact's `Rejects/` with
-        its reason and goes on.
-      max_reject_fraction: With `reject`: the largest share of the records read that may be rejected, 0 to 1.
-      not_finite: Whether a record with NaN or an infinite float is bad (`reject`), or as good as any (`keep`). The
-        validator then judges what is kept: `[validation] severities = { not_finite = "off" }` lets it through.
-      max_length: The number of steps above which a record is long; None if no record is.
-      on_long: How a long record is treated. `keep`: like others. `reject`: it is a bad record. `truncate`: its first
-        `max_length` steps are kept. `split`: it is cut into pieces of `max_length` steps, all in one output split. The
-        spec then needs context features that say how pieces belong together, with the sources `@parent` (a token: the
-        record's key, or its file and position), `@piece` (an integer: from 0), and `@overlap` (an integer: how many
-        of the first steps are also the last of the piece before).
-      overlap: With `split`: how many steps a piece shares with the one before.
+        `text`, `ts`, a reader that an installed package adds, or a class as `module:name`.
+      options: The options of the reader. docs/reading.md lists the options of each format.
+      on_bad_record: `fail` ends the run at the first bad record. `reject` writes the bad record and the reason to the
+        folder `Rejects/` of the artifact and continues.
+      max_reject_fraction: With `on_bad_record = "reject"`: the maximum share of rejected records, from 0 to 1. The run
+        fails if more of the records that were read are rejected.
+      not_finite: Whether a record with NaN or an infinite float is a bad record (`reject`) or a good one (`keep`). The
+        validator still checks the records that are kept, unless `[validation] severities = { not_finite = "off" }`.
+      max_length: The maximum number of steps of a record that is not long. If None, no record is long.
+      on_long: How a long record is treated. `keep`: it is written like other records. `reject`: it is a bad record.
+        `truncate`: only its first `max_length` steps are written. `split`: it is cut into pieces of up to `max_length`
+        steps, which all go to the same output split. With `split`, the spec needs three context features that say how
+        pieces belong together. Their sources are `@parent` (token: the key of the record, or its file and position),
+        `@piece` (integer: the number of the piece, from 0), and `@overlap` (integer: the number of steps that the piece
+        shares with the piece before it).
+      overlap: With `on_long = "split"`: the number of steps that each piece shares with the piece before it.
     """
 
     format: str
@@ -94,9 +98,9 @@ class WriteConfig(Frozen):
     """Settings for writing records.
 
     Attributes:
-      num_shards: The number of files of each split.
-      shuffle: True: the order within a split is by content hash, the same for the same data. False: the order read,
-        shard after shard.
+      num_shards: The number of files per split.
+      shuffle: Whether to sort the records of a split by a hash of their content, which is the same for the same data.
+        If false, the records keep the order in which they were read, from the first shard to the last.
       compression_level: The level of gzip, from 0 (none) to 9 (smallest).
     """
 

@@ -1,4 +1,4 @@
-"""Checks that the settings fit each other, made before anything is read."""
+"""Checks that the settings of SequenceExampleGen fit each other, before any data is read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | None) -> None:
-    """Checks what can be known without data.
+    """Checks the settings without reading data.
 
     Raises:
-      ValueError: if a setting does not fit the spec, or another setting.
+      ValueError: if a setting does not fit the spec or another setting.
     """
     nested = [name for name, feature in spec.features.items() if feature.nested]
     if nested and not find_row(read.format).holds_lists:
@@ -27,6 +27,6 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
     if split:
         find_split_features(input_spec, split)
         if split.by == "index" and reader.grouping:
-            raise ValueError("by = 'index' goes by a record's position in its file, but in long form it has none")
+            raise ValueError("by = 'index' needs the position of a record in its file, but in long form it has none")
     if read.format == SEQUENCE_EXAMPLE and input_spec != spec:
         raise ValueError("SequenceExamples are kept as they are, so they cannot be cut or given features of pieces")

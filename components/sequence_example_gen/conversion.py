@@ -17,11 +17,11 @@ from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.spec import SequenceSpec
 
 ONLY_SPLIT = "all"
-"""The name of the one split when there are no splits."""
+"""The name of the only split, if the records are not divided over splits."""
 
 
 class OutputExistsError(FileExistsError):
-    """There is something where files are to be written."""
+    """The output folder is not empty."""
 
 
 def convert(
@@ -34,28 +34,29 @@ def convert(
     write: WriteConfig | None = None,
     make_pipeline: Callable[[], beam.Pipeline] = beam.Pipeline,
 ) -> ReadCounts:
-    """Reads files and writes what SequenceExampleGen would.
+    """Reads files and writes the same TFRecord files as SequenceExampleGen.
 
     Args:
-      patterns: The files, as paths or globs; of a file that several match, one copy is read. Or, for data that comes
-        split, such files for each split.
-      output: The folder to write to, which must be empty or missing: the files themselves, or if there are splits a
-        folder `Split-<name>` for each; with `on_bad_record` = 'reject' also `Rejects`.
+      patterns: The paths or globs of the files. A file that several of them match is read once. For data that is
+        already split, a dict of split name to the paths or globs of the split.
+      output: The folder to write to, which must be empty or missing. The TFRecord files are written into it, or into
+        one folder `Split-<name>` per split. With `on_bad_record` = 'reject', a folder `Rejects` is written as well.
       spec: The features of a record.
-      read: How to read.
-      split: How to divide the records; not at all if None. Not for data that comes split.
-      write: How to write.
+      read: The settings for reading.
+      split: The settings that divide the records over splits. If None, the records are not divided. Must be None for
+        data that is already split.
+      write: The settings for writing. If None, the default settings.
       make_pipeline: Makes the Beam pipeline.
 
     Returns:
-      The counts of the records that were read, accepted, rejected and written.
+      The numbers of records that were read, accepted, rejected and written.
 
     Raises:
       ValueError: if the settings do not fit each other.
-      OutputExistsError: if there is something in the output folder.
+      OutputExistsError: if the output folder is not empty.
       NoInputError: if a pattern matches no file.
-      BadRecordError: if a record is bad and may not be, or too many are.
-      EmptySplitError: if there is no record, or none for training.
+      BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+      EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
     patterns_by_split = dict(patterns) if isinstance(patterns, Mapping) else None
     if patterns_by_split is not None and split:
@@ -67,7 +68,11 @@ def convert(
         files = _find_input_files(patterns, None)
         folders = _name_split_folders(output, split.shares)
     elif patterns_by_split is not None:
-        files = [file for name, some in patterns_by_split.items() for file in _find_input_files(some, name)]
+        files = [
+            file
+            for name, split_patterns in patterns_by_split.items()
+            for file in _find_input_files(split_patterns, name)
+        ]
         folders = _name_split_folders(output, patterns_by_split)
     else:
         files = _find_input_files(patterns, ONLY_SPLIT)

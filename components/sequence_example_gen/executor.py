@@ -1,4 +1,4 @@
-"""The executor of SequenceExampleGen: artifacts and properties in, one request in, properties out."""
+"""Defines the executor of SequenceExampleGen, which runs the ingestion and describes the output artifact."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Raises:
           NoInputError: if a pattern matches no file.
-          BadRecordError: if a record is bad and may not be, or too many are.
-          EmptySplitError: if there is no record, or none for training.
+          BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+          EmptySplitError: if no record was accepted, or if the split `train` has no record.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         request = make_request(exec_properties, examples)
         read_counts = ingest(request, self._make_beam_pipeline)
-        # Stock readers take records without these properties for tf.Examples.
+        # Without these properties, stock readers would assume that the records are tf.Examples.
         artifacts.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])
         file_format = artifacts.to_file_format_str(exec_properties[keys.OUTPUT_FILE_FORMAT_KEY])
         artifacts.set_file_format(examples, file_format)
@@ -51,7 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> IngestionRequest:
-    """Makes the request of an execution, and sets the artifact's split names.
+    """Makes the request of an execution, and sets the split names of the artifact.
 
     Raises:
       NoInputError: if a pattern matches no file.
@@ -68,16 +68,16 @@ def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Ing
         read=ReadConfig.model_validate_json(properties[READ_CONFIG]),
         split=split,
         write=WriteConfig.model_validate_json(properties[WRITE_CONFIG]),
-        files=_find_input_files(properties[keys.INPUT_BASE_KEY], inputs, comes_split=split is None),
+        files=_find_input_files(properties[keys.INPUT_BASE_KEY], inputs, is_split=split is None),
         splits={name: artifact_utils.get_split_uri([examples], name) for name in names},
         output=examples.uri,
     )
 
 
-def _find_input_files(base: str, inputs: example_gen_pb2.Input, comes_split: bool) -> tuple[InputFile, ...]:
-    """Finds the files of all inputs; each input is a split if the data comes split."""
+def _find_input_files(base: str, inputs: example_gen_pb2.Input, is_split: bool) -> tuple[InputFile, ...]:
+    """Finds the files of all inputs. If the data is already split, each input is a split."""
     return tuple(
-        InputFile(path=path, split=item.name if comes_split else None)
+        InputFile(path=path, split=item.name if is_split else None)
         for item in inputs.splits
         for path in find_files(file_system.join(base, item.pattern))
     )

@@ -1,1 +1,1 @@
-"""Discovery of the features of files whose spec is not known, and of what TFRecord files hold."""
+"""Discovers the features of files without a spec, and summarizes the content of TFRecord files."""

@@ -1,21 +1,24 @@
-"""Finds a spec for files that nobody has described, by looking at their first records.
+"""Discovers the spec of files from their first records.
 
-These records of JSON Lines, for example, become::
+For example, these records of a JSON Lines file result in three features::
 
-    {"id": "r1", "words": ["to", "be"], "tags": ["O", "B-X"]}        id     token, carried along, of the context
-    {"id": "r2", "words": ["or"],       "tags": ["O"]}          ->   words  token
-    ...                                                              tags   categorical, label, spans BIO
+    {"id": "r1", "words": ["to", "be"], "tags": ["O", "B-X"]}        id     token, role carried, context
+    {"id": "r2", "words": ["or"],       "tags": ["O"]}          ->   words  token, role input
+    ...                                                              tags   categorical, role label, spans BIO
 
-Found are names, kinds, which features are context, and where numbers are missing. No file says what a feature is for
-(label, weight), so all are inputs, with three exceptions: tags that mark spans are labels, columns that rows are
-grouped by are keys, and context that is different in each record is carried along.
+Discovery determines the name and kind of each feature, whether it is a context feature, and whether numbers are missing
+in it. A file does not say what a feature is used for, so the role of a feature is `input`, with three exceptions:
+
+- Tags that mark spans have the role `label`.
+- Columns by which rows are grouped have the role `key`.
+- Context features that are different in each record have the role `carried`.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,12 +33,12 @@ from tfx_sequence.schemas.spec import Feature, Role, SequenceSpec
 from tfx_sequence.schemas.tags import find_scheme
 
 _MAX_MISSING_SHARE = 0.1
-"""A feature that more of the records lack is left out: all records without it would be rejected. Up to a tenth may well
-be the bad records of data that is else sound."""
+"""Features missing from more than this share of the records are left out. With the feature in the spec, every record
+without it would be rejected. A share of up to a tenth may be the bad records of data that is otherwise good."""
 
 _MIN_RECORDS_FOR_IDS = 20
-"""From so many records on, context values that are all different are taken for ids, which are carried along. Among
-fewer records, ordinary values, such as ages, often differ by chance."""
+"""The minimum number of records for context values that are all different to be considered ids, with the role
+`carried`. In fewer records, ordinary values such as ages are often different by chance."""
 
 _NUMBER_TYPES = {int, float}
 
@@ -47,18 +50,18 @@ _TYPE_NAMES = {
     "int": "integer",
     "str": "text",
 }
-"""Python's types by the names that people know them by."""
+"""The names of Python types in messages."""
 
 _NOT_IN_NAMES = re.compile(r"[\s/#$]+")
-"""The characters that a feature's name may not have."""
+"""The characters that are not allowed in the name of a feature."""
 
 
 class Discovery(NamedTuple):
-    """The features that files hold.
+    """The features of files.
 
     Attributes:
       spec: The features of a record.
-      left_out: Name of what is there but not in the spec, to the reason.
+      left_out: The reason why a value of the records is not in the spec, by the name of the value.
     """
 
     spec: SequenceSpec
@@ -66,19 +69,26 @@ class Discovery(NamedTuple):
 
 
 class NotDiscoveredError(ValueError):
-    """Files do not say what a record is."""
+    """The features of files cannot be discovered."""
+
+
+class _LeftOutError(Exception):
+    """No feature fits the values under some name.
+
+    The message is the reason and completes a sentence that begins with the name, such as "holds no value".
+    """
 
 
 def discover(files: Sequence[str], read: ReadConfig) -> Discovery:
-    """Finds a spec that the first records of some files keep.
+    """Discovers a spec that fits the first records of files.
 
     Args:
-      files: The files, of a format whose reader can be asked for a sample.
+      files: The paths of the files. The reader of their format must be able to return a sample.
       read: The format and its options.
 
     Raises:
-      NotDiscoveredError: if there is no record, or no sequence in the records.
-      ValueError: if the options are not those of the format, or it cannot be looked into.
+      NotDiscoveredError: if there is no record, or if the records have no sequence.
+      ValueError: if the options do not fit the format, or if its features cannot be discovered.
     """
     if spec := load_reader(read.format).default_spec:
         return Discovery(spec, {})
@@ -89,148 +99,162 @@ def discover(files: Sequence[str], read: ReadConfig) -> Discovery:
             f"no record of the format {read.format!r} can be read from {files[0]!r}{reason}, so its features are not "
             "known; is it of another format? Name the format, or the features"
         )
-    values_by_source: dict[str, list[Any]] = {}
-    for record in records:
-        for source, value in record.items():
-            values_by_source.setdefault(source, []).append(value)
-    sequences = _find_sequences(records)
-    keys = list_columns(read.options.get("group_by", ()))
-    features: dict[str, Feature] = {}
-    left_out: dict[str, str] = {}
-    for source, values in values_by_source.items():
-        feature = _describe_values(values, source in sequences, len(records))
-        if source in keys:
-            feature = _make_key(feature)
-        if isinstance(feature, str):
-            left_out[source] = feature
-            continue
-        name = _make_name(source)
-        features[name] = feature if name == source else feature.model_copy(update={"source": source})
+    features, left_out = _discover_features(records, keys=list_columns(read.options.get("group_by", ())))
     if all(feature.context for feature in features.values()):
         reasons = "".join(f"; {source!r} {reason}" for source, reason in left_out.items())
         raise NotDiscoveredError(f"the records of {files[0]!r} hold no sequence{reasons}. Name the features")
     return Discovery(SequenceSpec(features=features), left_out)
 
 
+def _discover_features(
+    records: Sequence[RawRecord], keys: Collection[str]
+) -> tuple[dict[str, Feature], dict[str, str]]:
+    """Discovers the features of records.
+
+    Args:
+      records: The records of the sample.
+      keys: The sources whose features have the role `key`.
+
+    Returns:
+      The features by name, and the reasons why values are left out, by source.
+    """
+    values_by_source: dict[str, list[Any]] = {}
+    for record in records:
+        for source, value in record.items():
+            values_by_source.setdefault(source, []).append(value)
+    sequences = _find_sequences(records)
+    features: dict[str, Feature] = {}
+    left_out: dict[str, str] = {}
+    for source, values in values_by_source.items():
+        try:
+            feature = _infer_feature(values, source in sequences, len(records))
+            if source in keys:
+                feature = _make_key(feature)
+        except _LeftOutError as error:
+            left_out[source] = str(error)
+            continue
+        name = _make_name(source)
+        features[name] = feature if name == source else feature.model_copy(update={"source": source})
+    return features, left_out
+
+
 def _make_name(source: str) -> str:
-    """Returns a name that a feature may have."""
+    """Makes an allowed feature name from the name of a source."""
     return f"column{source}" if source.isdigit() else _NOT_IN_NAMES.sub("_", source)
 
 
 def _find_sequences(records: Sequence[RawRecord]) -> set[str]:
-    """Returns the names of the lists with one value a step: the largest set of lists that are equally long.
+    """Returns the sources of the sequence features.
 
-    ::
+    All sequence features of a record have the same length. So the sequence features are the largest set of lists that
+    have equal lengths in most records. In this example, each list has one length per record::
 
-        words  2 1 3 steps     as long as tags
-        tags   2 1 3           as long as words     ->   words, tags
-        box    4 4 4           as long as no other
+        words  2 1 3    as long as tags
+        tags   2 1 3    as long as words         ->   words, tags
+        box    4 4 4    as long as no other list
     """
+    # The length of each list by the position of its record.
     lengths: dict[str, dict[int, int]] = {}
-    for number, record in enumerate(records):
-        for name, value in record.items():
+    for position, record in enumerate(records):
+        for source, value in record.items():
             if isinstance(value, list):
-                lengths.setdefault(name, {})[number] = len(value)
-    sets = ({other for other in lengths if _are_alike(lengths[name], lengths[other])} for name in lengths)
+                lengths.setdefault(source, {})[position] = len(value)
+    sets = ({other for other in lengths if _have_equal_lengths(lengths[source], lengths[other])} for source in lengths)
     return max(sets, key=len, default=set())
 
 
-def _are_alike(one: Mapping[int, int], other: Mapping[int, int]) -> bool:
-    """Returns whether lists are equally long in at least half of the records that have both.
+def _have_equal_lengths(lengths: Mapping[int, int], other_lengths: Mapping[int, int]) -> bool:
+    """Returns whether two lists have equal lengths in at least half of the records that contain both.
 
-    A bad record or two must not hide that lists belong together. In half of them is enough: lists that have nothing to
-    do with each other are seldom equally long.
+    Not all records are required, because a few bad records must not hide that two lists belong together. Half of the
+    records are enough, because lists that do not belong together rarely have equal lengths.
     """
-    common = one.keys() & other.keys()
-    equal = sum(one[number] == other[number] for number in common)
-    return 2 * equal >= len(common) > 0
+    common = lengths.keys() & other_lengths.keys()
+    num_equal = sum(lengths[position] == other_lengths[position] for position in common)
+    return bool(common) and 2 * num_equal >= len(common)
 
 
-def _describe_values(values: list[Any], is_sequence: bool, records: int) -> Feature | str:
-    """Returns the feature that has such values, a record each; or why there is none, as the end of a sentence.
+def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Feature:
+    """Infers a feature from its values in the records.
 
     Args:
-      values: Those of the records that have it; None for null.
-      is_sequence: Whether they are lists of one value a step.
-      records: How many records there are.
+      values: The value of each record that contains the feature; None for null.
+      is_sequence: Whether the values are lists with one value per step.
+      num_records: The number of all records, with or without the feature.
+
+    Raises:
+      _LeftOutError: if no feature fits the values.
     """
     present = [value for value in values if value is not None]
     if present and set(map(type, present)) <= _NUMBER_TYPES:
-        # Numbers may be missing: null is one more value then, and does not count as lacking.
+        # Numbers may be missing. A null is then a missing number, and the record counts as one with the feature.
         present = values
-    missing_share = 1 - len(present) / records
+    missing_share = 1 - len(present) / num_records
     if missing_share > _MAX_MISSING_SHARE:
-        return f"is missing from {missing_share:.0%} of the records"
-    lists = [isinstance(value, list) for value in present]
-    if any(lists) != all(lists):
-        return f"is a list in {sum(lists)} of {len(lists)} records and one value in the others"
-    if not all(lists):
-        return _describe_steps(present, context=True)
+        raise _LeftOutError(f"is missing from {missing_share:.0%} of the records")
+    num_lists = sum(isinstance(value, list) for value in present)
+    if 0 < num_lists < len(present):
+        raise _LeftOutError(f"is a list in {num_lists} of {len(present)} records and one value in the others")
+    if num_lists == 0:
+        return _infer_from_steps(present, context=True)
     if is_sequence:
-        return _describe_steps(list(itertools.chain.from_iterable(present)), context=False)
+        return _infer_from_steps(list(itertools.chain.from_iterable(present)), context=False)
     widths = {len(value) for value in present}
     if widths == {0}:
-        return "holds no value"
+        raise _LeftOutError("holds no value")
     if len(widths) == 1:
-        return _describe_steps(present, context=True)
-    return "has another number of values than the other lists of its record"
+        return _infer_from_steps(present, context=True)
+    raise _LeftOutError("has another number of values than the other lists of its record")
 
 
-def _describe_steps(steps: list[Any], context: bool) -> Feature | str:
-    """Returns the feature whose steps, or context values, are these; or why there is none."""
+def _infer_from_steps(steps: list[Any], context: bool) -> Feature:
+    """Infers a feature from its steps in all records, or from its context values if `context` is true.
+
+    Raises:
+      _LeftOutError: if no feature fits.
+    """
     present = [step for step in steps if not is_missing(step)]
-    has_gaps = len(present) < len(steps)
+    is_incomplete = len(present) < len(steps)
     types = set(map(type, present))
     if not present:
-        return "holds no value"
-    if types == {str} and not has_gaps:
-        return _describe_strings(steps, context)
-    if types == {int} and not has_gaps:
+        raise _LeftOutError("holds no value")
+    if types == {str} and not is_incomplete:
+        return _infer_from_strings(steps, context)
+    if types == {int} and not is_incomplete:
         return Feature(kind="integer", role=_choose_role(steps, context), context=context)
     if types <= _NUMBER_TYPES:
-        return Feature(kind="float", context=context, missing=has_gaps)
+        return Feature(kind="float", context=context, missing=is_incomplete)
     if types == {list}:
-        return _describe_lists(present, context, has_gaps)
-    return _describe_other_types(steps)
+        return _infer_from_lists(present, context, is_incomplete)
+    raise _LeftOutError(_describe_types(steps))
 
 
-def _describe_lists(steps: list[list[Any]], context: bool, has_gaps: bool) -> Feature | str:
-    """Returns the feature whose steps are lists; `has_gaps` says whether there are steps beside these that are null."""
+def _infer_from_lists(steps: list[list[Any]], context: bool, is_incomplete: bool) -> Feature:
+    """Infers a feature whose steps are lists.
+
+    Args:
+      steps: The steps that are not null.
+      context: Whether the steps are context values.
+      is_incomplete: Whether there are also steps that are null.
+
+    Raises:
+      _LeftOutError: if no feature fits.
+    """
     values = list(itertools.chain.from_iterable(steps))
     present = [value for value in values if not is_missing(value)]
-    has_gaps = has_gaps or len(present) < len(values)
+    is_incomplete = is_incomplete or len(present) < len(values)
     types = set(map(type, present))
     widths = {len(step) for step in steps}
     if not present:
-        return "holds no value"
-    if types == {str} and not context and not has_gaps:
+        raise _LeftOutError("holds no value")
+    if types == {str} and not context and not is_incomplete:
         return Feature(kind="token", nested=True)
     if types <= _NUMBER_TYPES and len(widths) == 1:
-        return Feature(kind="vector", width=widths.pop(), context=context, missing=has_gaps)
-    return "has several values in a step, and these are no vectors of one width"
+        return Feature(kind="vector", width=widths.pop(), context=context, missing=is_incomplete)
+    raise _LeftOutError("has several values in a step, and these are no vectors of one width")
 
 
-def _describe_other_types(steps: list[Any]) -> str:
-    """Lists the types, with the number of steps and the first value of each."""
-    by_type: dict[str, list[Any]] = {}
-    for step in steps:
-        by_type.setdefault(type(step).__name__, []).append(step)
-    parts = []
-    for name, some in sorted(by_type.items(), key=lambda item: (-len(item[1]), item[0])):
-        parts.append(f"{_TYPE_NAMES.get(name, name)} ({len(some):,}, such as {abbreviate(some[0])})")
-    what = "several types" if len(parts) > 1 else "a type that no feature has"
-    return f"holds values of {what}: {', '.join(parts)}"
-
-
-def _make_key(feature: Feature | str) -> Feature | str:
-    if isinstance(feature, str):
-        return feature
-    if feature.missing:
-        return "names the records, but is missing from some"
-    return feature.model_copy(update={"role": "key"})
-
-
-def _describe_strings(steps: list[str], context: bool) -> Feature:
+def _infer_from_strings(steps: list[str], context: bool) -> Feature:
     scheme = None if context else find_scheme(set(steps))
     if scheme is not None:
         return Feature(kind="categorical", role="label", spans=scheme)
@@ -238,6 +262,30 @@ def _describe_strings(steps: list[str], context: bool) -> Feature:
 
 
 def _choose_role(values: list[Any], context: bool) -> Role:
-    """Returns `carried` for context that is different in each record, from which no model learns; else `input`."""
+    """Returns `carried` for context values that are all different, because no model learns from them, or `input`."""
     is_id = context and len(values) >= _MIN_RECORDS_FOR_IDS and np.unique(values).size == len(values)
     return "carried" if is_id else "input"
+
+
+def _make_key(feature: Feature) -> Feature:
+    """Returns the feature with the role `key`.
+
+    Raises:
+      _LeftOutError: if the key is missing from a record.
+    """
+    if feature.missing:
+        raise _LeftOutError("names the records, but is missing from some")
+    return feature.model_copy(update={"role": "key"})
+
+
+def _describe_types(steps: list[Any]) -> str:
+    """Returns a reason with the number of steps and the first value of each type. The most frequent type is first."""
+    by_type: dict[str, list[Any]] = {}
+    for step in steps:
+        by_type.setdefault(type(step).__name__, []).append(step)
+    parts = []
+    for type_name, typed_steps in sorted(by_type.items(), key=lambda item: (-len(item[1]), item[0])):
+        shown_name = _TYPE_NAMES.get(type_name, type_name)
+        parts.append(f"{shown_name} ({len(typed_steps):,}, such as {abbreviate(typed_steps[0])})")
+    what = "several types" if len(parts) > 1 else "a type that no feature has"
+    return f"holds values of {what}: {', '.join(parts)}"

@@ -1,9 +1,9 @@
-"""Summarizes TFRecord files of SequenceExamples: counts, features, lengths, and the first records readable."""
+"""Summarizes TFRecord files of SequenceExamples: number of records, features, lengths, and the first records."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
@@ -22,16 +22,16 @@ _DTYPES = {"bytes_list": "string", "int64_list": "int64", "float_list": "float32
 
 
 class FeatureSummary(Frozen):
-    """One feature over all records.
+    """The summary of one feature over all records.
 
     Attributes:
-      name: Its name.
+      name: The name of the feature.
       context: Whether it is a context feature.
-      dtypes: The types that its values have, sorted: `string`, `int64`, `float32`; more than one is a fault.
-      records: How many records have it.
-      values: How many values it has.
-      shortest: The fewest values in one Feature: of a step, or of the context.
-      longest: The most.
+      dtypes: The types of its values, sorted: `string`, `int64`, `float32`. More than one type is an error in the data.
+      records: The number of records with this feature.
+      values: The number of values in all records.
+      shortest: The minimum number of values in a step, or in a context feature.
+      longest: The maximum number of values in a step, or in a context feature.
     """
 
     name: str
@@ -44,16 +44,17 @@ class FeatureSummary(Frozen):
 
 
 class Inspection(Frozen):
-    """The content of files.
+    """The summary of the content of files.
 
     Attributes:
-      files: The files.
-      records: How many records could be read.
-      features: A summary of each feature, context first, then by name.
-      lengths: Number of steps to number of records; a record has the length of its longest sequence feature.
-      unequal: How many records have sequence features of different lengths.
-      first: The first records, by feature name.
-      damage: The records that could not be read.
+      files: The paths of the files.
+      records: The number of records that could be read.
+      features: The summary of each feature. Context features are first, and both groups are sorted by name.
+      lengths: The number of records by length, sorted by length. The length of a record is the number of steps of its
+        longest sequence feature.
+      unequal: The number of records whose sequence features have different lengths.
+      first: The first records, as dicts of feature name to value.
+      damage: A reject for each record that could not be read.
     """
 
     files: tuple[str, ...]
@@ -66,11 +67,15 @@ class Inspection(Frozen):
 
     @property
     def steps(self) -> int:
-        """The number of steps of all records."""
+        """The total number of steps of all records."""
         return sum(length * count for length, count in self.lengths.items())
 
     def histogram(self, bins: int = 10) -> list[tuple[int, int, int]]:
-        """Returns the lengths in at most `bins` ranges of equal width: `(from, to, records)`, both ends included."""
+        """Divides the lengths into no more than `bins` ranges of equal width.
+
+        Returns:
+          The minimum length, the maximum length and the number of records of each range.
+        """
         if not self.lengths:
             return []
         low, high = min(self.lengths), max(self.lengths)
@@ -88,58 +93,81 @@ def inspect(path: str, first: int = 3) -> Inspection:
 
     Args:
       path: A file, a glob, a folder of files, or an Examples artifact's folder with `Split-*` folders in it.
-      first: How many records to keep.
+      first: The number of records from the start to include in the result.
 
     Raises:
       NoInputError: if there is no such file.
-      BrokenFileError: if a compressed file is cut off.
+      BrokenFileError: if a compressed file is cut off or damaged.
     """
-    files = (
-        file_system.match(file_system.join(path, "*"))
-        or file_system.match(file_system.join(path, f"{SPLIT_PREFIX}*", "*"))
-        or find_files(path)
-    )
-    collectors: dict[tuple[bool, str], _FeatureCollector] = {}
-    lengths = Counter[int]()
-    unequal = 0
-    first_records: list[dict[str, Any]] = []
+    files = _find_record_files(path)
+    collector = _RecordCollector(max_first_records=first)
     damage: list[Reject] = []
     for record in _read_records(files):
         if isinstance(record, Reject):
             damage.append(record)
-            continue
-        sizes = {len(steps.feature) for steps in record.feature_lists.feature_list.values()}
-        lengths[max(sizes, default=0)] += 1
-        unequal += len(sizes) > 1
-        for context, name, features in _list_features(record):
-            collectors.setdefault((context, name), _FeatureCollector()).add(features)
-        if len(first_records) < first:
-            first_records.append(to_python(record))
-    # Context first: False, of "is not context", sorts before True.
-    ordered = sorted(collectors, key=lambda key: (not key[0], key[1]))
-    return Inspection(
-        files=tuple(files),
-        records=sum(lengths.values()),
-        features=tuple(collectors[context, name].summarize(name, context) for context, name in ordered),
-        lengths=dict(sorted(lengths.items())),
-        unequal=unequal,
-        first=tuple(first_records),
-        damage=tuple(damage),
+        else:
+            collector.add(record)
+    return collector.summarize(files, damage)
+
+
+def _find_record_files(path: str) -> list[str]:
+    """Finds the files in a folder, in the split folders of a folder, or that match a pattern, in this order.
+
+    Raises:
+      NoInputError: if there is no such file.
+    """
+    return (
+        file_system.match(file_system.join(path, "*"))
+        or file_system.match(file_system.join(path, f"{SPLIT_PREFIX}*", "*"))
+        or find_files(path)
     )
 
 
+class _RecordCollector:
+    """Collects what an Inspection contains, record by record."""
+
+    def __init__(self, max_first_records: int) -> None:
+        self._max_first_records = max_first_records
+        self._first_records: list[dict[str, Any]] = []
+        self._lengths = Counter[int]()
+        self._num_unequal = 0
+        self._features: dict[tuple[bool, str], _FeatureCollector] = {}
+
+    def add(self, record: tf.train.SequenceExample) -> None:
+        lengths = {len(steps.feature) for steps in record.feature_lists.feature_list.values()}
+        self._lengths[max(lengths, default=0)] += 1
+        self._num_unequal += len(lengths) > 1
+        for context, name, features in _list_features(record):
+            self._features.setdefault((context, name), _FeatureCollector()).add(features)
+        if len(self._first_records) < self._max_first_records:
+            self._first_records.append(to_python(record))
+
+    def summarize(self, files: Sequence[str], damage: Sequence[Reject]) -> Inspection:
+        # Context features are first, because False sorts before True.
+        keys = sorted(self._features, key=lambda key: (not key[0], key[1]))
+        return Inspection(
+            files=tuple(files),
+            records=sum(self._lengths.values()),
+            features=tuple(self._features[context, name].summarize(name, context) for context, name in keys),
+            lengths=dict(sorted(self._lengths.items())),
+            unequal=self._num_unequal,
+            first=tuple(self._first_records),
+            damage=tuple(damage),
+        )
+
+
 class _FeatureCollector:
-    """Collects a FeatureSummary, record by record."""
+    """Collects what a FeatureSummary contains, record by record."""
 
     def __init__(self) -> None:
         self._dtypes: set[str] = set()
-        self._records = 0
-        self._sizes: Counter[int] = Counter()
+        self._num_records = 0
+        self._widths = Counter[int]()  # The number of steps by their number of values.
 
     def add(self, features: list[tf.train.Feature]) -> None:
-        self._records += 1
+        self._num_records += 1
         for feature in features:
-            self._sizes[len(list_values(feature))] += 1
+            self._widths[len(list_values(feature))] += 1
             if kind := feature.WhichOneof("kind"):
                 self._dtypes.add(_DTYPES[kind])
 
@@ -148,14 +176,15 @@ class _FeatureCollector:
             name=name,
             context=context,
             dtypes=tuple(sorted(self._dtypes)),
-            records=self._records,
-            values=sum(size * count for size, count in self._sizes.items()),
-            shortest=min(self._sizes, default=0),
-            longest=max(self._sizes, default=0),
+            records=self._num_records,
+            values=sum(width * count for width, count in self._widths.items()),
+            shortest=min(self._widths, default=0),
+            longest=max(self._widths, default=0),
         )
 
 
-def _read_records(files: list[str]) -> Iterator[tf.train.SequenceExample | Reject]:
+def _read_records(files: Sequence[str]) -> Iterator[tf.train.SequenceExample | Reject]:
+    """Yields each record of the files, or a reject for a record that cannot be read."""
     for path in files:
         with Source(path).open() as stream:
             for number, record in enumerate(read_tfrecords(stream)):
@@ -169,7 +198,10 @@ def _read_records(files: list[str]) -> Iterator[tf.train.SequenceExample | Rejec
 
 
 def _list_features(record: tf.train.SequenceExample) -> Iterator[tuple[bool, str, list[tf.train.Feature]]]:
-    """Yields whether a feature is of the context, its name, and a Feature a step, or the one of the context."""
+    """Yields, for each feature, whether it is a context feature, its name, and its Features.
+
+    A sequence feature has one Feature per step, and a context feature has one.
+    """
     for name, feature in record.context.feature.items():
         yield True, name, [feature]
     for name, steps in record.feature_lists.feature_list.items():

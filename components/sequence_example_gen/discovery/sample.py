@@ -1,4 +1,4 @@
-"""Reads the first records of files as they are, before there is a spec to read them by."""
+"""Reads the first records of files as they are, without a spec, so that a spec can be discovered from them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
 from tfx_sequence.schemas.records.rejects import BadRecordError
 
 RawRecord: TypeAlias = dict[str, Any]
-"""The name that a reader knows a feature by, to its value or a list of them."""
+"""A record before there is a spec: the value, or the list of values, by the name that the `source` of a feature may
+have."""
 
 
 def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawRecord], str]:
-    """Reads the first records of the first file that has any.
+    """Reads the first records of the first file that has records.
+
+    Args:
+      files: The paths of the files, in the order in which they are tried.
+      read: The format and its options.
 
     Returns:
-      Up to `SAMPLE_SIZE` records; a number that is missing is None or NaN. And if no record can be read, why not, as
-      far as that is known.
+      Up to `SAMPLE_SIZE` records, where a missing number is None or NaN. If there are none, also the first problem that
+      was found, or an empty text if the files are simply empty.
 
     Raises:
-      ValueError: if the format cannot be looked into, or its options are wrong.
+      ValueError: if the features of the format cannot be discovered, or if its options are wrong.
     """
     reader = load_reader(read.format)
-    problem = ""
+    first_problem = ""
     for path in files:
         try:
             sample = reader.sample(Source(path), read.options)
@@ -42,12 +47,12 @@ def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawReco
             records = list(itertools.islice(sample, SAMPLE_SIZE))
         except BadRecordError as error:
             line = f"line {error.reject.line}: " if error.reject.line else ""
-            problem = problem or line + error.reject.message
+            first_problem = first_problem or line + error.reject.message
         except pydantic.ValidationError as error:
             raise ValueError(describe_wrong_options(read, error)) from None
         except (BrokenFileError, OSError) as error:
-            problem = problem or str(error)
+            first_problem = first_problem or str(error)
         else:
             if records:
                 return records, ""
-    return [], problem
+    return [], first_problem

@@ -1,1 +1,1 @@
-"""Input and output files: finding, opening, decompressing and writing them."""
+"""Finds, opens and decompresses input files, and writes output files."""

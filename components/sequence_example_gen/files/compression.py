@@ -1,4 +1,4 @@
-"""Compressed input as plain bytes: gzip, bzip2 and zstd, told by their first bytes and not by their names."""
+"""Decompresses input files in the formats gzip, bzip2 and zstd, which are detected by their first bytes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from typing import BinaryIO, cast
 import zstandard
 
 SUFFIXES = (".gz", ".bz2", ".zst")
-"""The ends that compressed files usually have after the suffix of their format."""
+"""The usual suffixes of compressed files, after the suffix of the file format."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_BZIP2_MAGIC = b"BZh"  # A digit for the block size follows, and then:
+_BZIP2_MAGIC = b"BZh"  # It is followed by a digit for the block size and the start of the first block.
 _BZIP2_BLOCK = b"1AY&SY"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAGIC_BYTES = 10
 
 _BUFFER_BYTES = 1 << 20
-"""Plain bytes that are read ahead: a megabyte costs no memory to speak of, and makes a call from Python rare."""
+"""The number of decompressed bytes that are read ahead. One megabyte needs little memory and makes calls from Python
+rare."""
 
 _INPUT_BYTES = 1 << 17
-"""Compressed bytes that zstd is given at once: the most that a block of the format holds."""
+"""The number of compressed bytes that zstd receives in one call. It is the maximum size of a block in the zstd
+format."""
 
 
 class BrokenFileError(ValueError):
@@ -31,9 +33,9 @@ class BrokenFileError(ValueError):
 
 
 def decompress(stream: BinaryIO) -> BinaryIO:
-    """Returns the plain bytes of a seekable stream; the stream itself if it is not compressed.
+    """Returns a stream of the decompressed bytes of a seekable stream, or the stream itself if it is not compressed.
 
-    Reading raises `BrokenFileError` where the compressed data is cut off or damaged.
+    Reading from the result raises `BrokenFileError` at a place where the compressed data is cut off or damaged.
     """
     head = stream.read(_MAGIC_BYTES)
     stream.seek(0)
@@ -49,7 +51,7 @@ def decompress(stream: BinaryIO) -> BinaryIO:
 
 
 class _CheckedStream(io.RawIOBase):
-    """A stream that raises all libraries' errors as one type."""
+    """A stream that raises the errors of all compression libraries as `BrokenFileError`."""
 
     def __init__(self, plain: io.BufferedIOBase | io.RawIOBase) -> None:
         self._plain = plain
@@ -61,23 +63,27 @@ class _CheckedStream(io.RawIOBase):
         try:
             return self._plain.readinto(buffer) or 0
         except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
-            # An error with a number is the operating system's; gzip and bzip2 raise OSError without one.
+            # An OSError with an error number is from the operating system. Those of gzip and bzip2 have no number.
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise BrokenFileError(f"the compressed data is cut off or damaged: {error}") from None
 
 
 class _ZstdFrames(io.RawIOBase):
-    """Zstd frames as one stream. The library's own reader takes a file that is cut off for a whole one."""
+    """A stream of the decompressed bytes of all frames of a zstd file.
+
+    The reader of the library is not used, because it does not notice that a file is cut off.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(b"")
+        self._decompressed = memoryview(b"")  # Bytes that are decompressed but not yet returned.
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._ready:
-            # Bytes after the end of a frame are the beginning of the next one.
+        # A call of `decompress` may return no bytes, but 0 bytes from here would mean the end of the stream.
+        while not self._decompressed:
+            # Bytes after the end of a frame belong to the next frame.
             data = (self._frame.unused_data if self._frame.eof else b"") or self._stream.read(_INPUT_BYTES)
             if not data:
                 if not self._frame.eof:
@@ -85,8 +91,8 @@ class _ZstdFrames(io.RawIOBase):
                 return 0
             if self._frame.eof:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._frame.decompress(data))
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
+            self._decompressed = memoryview(self._frame.decompress(data))
+        size = min(len(buffer), len(self._decompressed))
+        buffer[:size] = self._decompressed[:size]
+        self._decompressed = self._decompressed[size:]
         return size

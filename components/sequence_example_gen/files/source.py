@@ -1,7 +1,7 @@
-"""Input files: found by pattern, opened on any Beam file system, decompressed, and cut into lines.
+"""Finds input files by pattern, opens and decompresses them, and divides them into lines.
 
-Lines end in LF, CRLF or CR, whatever the platform, and in nothing else: the other characters that Unicode counts as
-line breaks are ordinary text. The last line may lack its end. A byte order mark is skipped.
+A line ends with LF, CRLF or CR on every platform. Other characters that are line breaks in Unicode are ordinary text.
+The last line may have no line end. A byte order mark is skipped.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tfx_sequence.components.sequence_example_gen.files.compression import decom
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 BLOCK_BYTES = 1 << 20
-"""How much of a file is decoded at once. One call for a block is many times faster than one for each line, and a file
-of any size takes no more memory than a block, or its longest line."""
+"""The number of bytes that are decoded in one call, which is many times faster than one call per line. A file of any
+size needs no more memory than one block, or than its longest line."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -28,22 +28,28 @@ class NoInputError(FileNotFoundError):
 
 
 class Damage(NamedTuple):
-    """Bytes that are not text."""
+    """Bytes of a file that are not UTF-8.
+
+    Attributes:
+      line: The number of the line, from 1.
+      offset: The position of the first such byte in the decompressed file, from 0.
+      message: What is wrong.
+    """
 
     line: int
     offset: int
     message: str
 
     def to_reject(self) -> Reject:
-        """Returns the reject that a record with such bytes becomes."""
+        """Returns the reject for a record that contains these bytes."""
         return Reject(reason=Reason.UNDECODABLE, message=self.message, line=self.line, offset=self.offset)
 
 
 class Source:
-    """One input file, opened when it is read.
+    """One input file. It is opened each time it is read.
 
     Attributes:
-      path: Its path.
+      path: The path of the file.
     """
 
     def __init__(self, path: str, block_bytes: int = BLOCK_BYTES) -> None:
@@ -52,25 +58,25 @@ class Source:
         self._damage: list[Damage] = []
 
     def sibling(self, name: str) -> Source:
-        """Returns another file of the same folder, whose damage is reported with this file's."""
+        """Returns another file of the same folder. `take_damage` of this file also reports the damage of that file."""
         source = Source(posixpath.join(posixpath.dirname(self.path), name), self._block_bytes)
         source._damage = self._damage
         return source
 
     def open(self) -> BinaryIO:
-        """Opens the file's bytes, decompressed.
+        """Opens the file for reading. The stream is decompressed.
 
-        Reading raises `BrokenFileError` where a compressed file is damaged.
+        Reading raises `BrokenFileError` at a place where a compressed file is cut off or damaged.
         """
         return decompress(file_system.open_file(self.path))
 
     def lines(self, ends: bool = False) -> Iterator[tuple[int, str]]:
-        """Yields the lines, each with its number from 1.
+        """Yields the number of each line, from 1, and its text.
 
-        A line that is not UTF-8 comes with replacement characters, and is reported by `take_damage`.
+        In a line that is not UTF-8, replacement characters stand for the wrong bytes. `take_damage` reports the line.
 
         Args:
-          ends: Whether a line that has an end keeps it, as LF.
+          ends: Whether to keep the line ends. Each line end becomes LF.
         """
         number, offset = 1, 0
         for block in self._read_blocks():
@@ -87,7 +93,11 @@ class Source:
                 number += 1
 
     def take_damage(self) -> Damage | None:
-        """Returns the first undecodable bytes among the lines that were yielded since the last call."""
+        """Returns the first damage in the lines that were yielded since the last call. All damage is then forgotten.
+
+        Returns:
+          The damage, or None if all lines are UTF-8.
+        """
         if not self._damage:
             return None
         first = self._damage[0]
@@ -95,49 +105,49 @@ class Source:
         return first
 
     def _read_blocks(self) -> Iterator[bytes]:
-        """Yields the bytes in pieces that end where a line ends."""
-        rest: list[bytes] = []
+        """Yields the bytes of the file in blocks of whole lines."""
+        unfinished: list[bytes] = []  # The parts of a line whose end is not read yet.
         with self.open() as stream:
             while chunk := stream.read(self._block_bytes):
-                # A CR in the last place may be half of a CRLF.
+                # The last byte is not searched for a CR, because it may be the first half of a CRLF.
                 cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, len(chunk) - 1)) + 1
                 if cut:
-                    yield b"".join([*rest, chunk[:cut]])
-                    rest = []
-                rest.append(chunk[cut:])
-        if last := b"".join(rest):
-            yield last
+                    yield b"".join([*unfinished, chunk[:cut]])
+                    unfinished = []
+                unfinished.append(chunk[cut:])
+        if last_line := b"".join(unfinished):
+            yield last_line
 
     def _decode_line_by_line(self, block: bytes, number: int, offset: int, skipped: int, ends: bool) -> Iterator[str]:
-        """Yields the lines of a block that is not all UTF-8, and notes the damage of each as it is yielded.
+        """Yields the lines of a block that is not valid UTF-8. The damage of a line is noted before it is yielded.
 
         Args:
-          block: The bytes.
+          block: The bytes of the block.
           number: The number of the first line.
-          offset: The block's position in the file.
-          skipped: How many of its first bytes are a byte order mark.
-          ends: Whether a line that has an end keeps it, as LF.
+          offset: The position of the block in the file.
+          skipped: The number of bytes of a byte order mark at the start of the block.
+          ends: Whether to keep the line ends, as LF.
         """
         start = skipped
         while start < len(block):
             end = _LINE_END.search(block, start)
             line = block[start : end.start() if end else len(block)]
-            tail = "\n" if end and ends else ""
+            line_end = "\n" if end and ends else ""
             try:
-                yield line.decode() + tail
+                yield line.decode() + line_end
             except UnicodeDecodeError as error:
                 message = f"byte 0x{line[error.start]:02x} of {self.path} is not UTF-8 ({error.reason})"
                 self._damage.append(Damage(number, offset + start + error.start, message))
-                yield line.decode(errors="replace") + tail
+                yield line.decode(errors="replace") + line_end
             start = end.end() if end else len(block)
             number += 1
 
 
 def find_files(pattern: str) -> list[str]:
-    """Finds the files that match a pattern. Returns them sorted.
+    """Returns the paths of the files that match a pattern, sorted.
 
     Raises:
-      NoInputError: if there is none.
+      NoInputError: if no file matches.
     """
     paths = file_system.match(pattern)
     if not paths:
@@ -149,7 +159,7 @@ def _split_lines(text: str, ends: bool) -> list[str]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
-    # The text after the last end: a line without an end, or nothing.
+    # The text after the last line end is empty, or a last line without a line end.
     last = lines.pop()
     if ends:
         lines = [f"{line}\n" for line in lines]

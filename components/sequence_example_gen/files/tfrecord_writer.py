@@ -1,4 +1,4 @@
-"""Writes TFRecord files so that equal records give equal bytes and no file is ever half there."""
+"""Writes compressed TFRecord files, so that equal records result in equal bytes and no incomplete file is seen."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from collections.abc import Iterable
 from tfx_sequence.components.sequence_example_gen.files import file_system
 
 _GZIP = 16 + zlib.MAX_WBITS
-"""The window size that zlib takes for its largest window, within the header and trailer of gzip."""
+"""The `wbits` argument of zlib for its largest window. Adding 16 selects the header and trailer of gzip."""
 
 _CHUNK_BYTES = 1 << 18
-"""Frames are compressed a chunk at a time, because a call for each costs more than its compression."""
+"""The minimum number of bytes that are compressed in one call. A call per frame would cost more than its
+compression."""
 
 
 def write_tfrecords(path: str, frames: Iterable[bytes], staging: str, compression_level: int) -> int:
-    """Writes a gzip file of frames: under another name first, and renamed when it is whole.
+    """Writes a gzip file of frames. The file has a temporary name first and is renamed when it is complete.
 
-    The gzip header has no time and no name in it.
+    The gzip header contains neither a time nor a file name, so that equal records result in equal bytes.
 
     Args:
-      path: The file to be.
-      frames: Records that `frame` made.
-      staging: A folder on the same file system.
-      compression_level: 0 to 9.
+      path: The path of the file.
+      frames: Records as `schemas.records.tfrecords.frame` returns them.
+      staging: A folder for the temporary file, on the same file system.
+      compression_level: The level of gzip, 0 to 9.
 
     Returns:
       The number of records.
     """
-    hidden = file_system.join(staging, uuid.uuid4().hex)
+    temporary_path = file_system.join(staging, uuid.uuid4().hex)
     count = 0
     compressor = zlib.compressobj(compression_level, zlib.DEFLATED, _GZIP)
-    with file_system.create_file(hidden) as stream:
+    with file_system.create_file(temporary_path) as stream:
         chunk: list[bytes] = []
         size = 0
         for data in frames:
@@ -44,5 +45,5 @@ def write_tfrecords(path: str, frames: Iterable[bytes], staging: str, compressio
                 chunk, size = [], 0
         stream.write(compressor.compress(b"".join(chunk)))
         stream.write(compressor.flush())
-    file_system.rename(hidden, path)
+    file_system.rename(temporary_path, path)
     return count
