@@ -1,6 +1,6 @@
-"""Describes sequence datasets: a typed spec, its schema, records in and out of SequenceExamples, and record checks."""
+"""Describes sequence datasets with a typed spec, converts specs to schemas, and encodes, decodes and checks records."""
 
 import lazy_loader
 
-# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+# The public names are listed in `__init__.pyi`. Each name is imported only when it is first used.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

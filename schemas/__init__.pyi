@@ -1,4 +1,4 @@
-"""Describes sequence datasets: a typed spec, its schema, records in and out of SequenceExamples, and record checks."""
+"""Describes sequence datasets with a typed spec, converts specs to schemas, and encodes, decodes and checks records."""
 
 from .checks.arrow_columns import ArrowColumn as ArrowColumn
 from .checks.findings import Finding as Finding

@@ -1,12 +1,18 @@
-"""The only place in `schemas` that knows private parts of stock packages; see `tfx_sequence.components.compat`."""
+"""Imports the private names of other packages that `schemas` needs. No other module of `schemas` uses private names.
+
+`tfx_sequence.components.compat` does the same for `components`.
+"""
 
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
 __all__ = ["PRIVATE_NAMES", "SequenceExamplesToRecordBatchDecoder"]
 
 PRIVATE_NAMES = {
-    # TFXIO's decoder without TFXIO, which needs a Beam pipeline, and gives up on all of a batch for one record in it.
+    # The decoder of TFXIO. TFXIO itself needs a Beam pipeline, and fails for a whole batch if one record is corrupt.
     "tfx_bsl.coders.sequence_example_coder:SequenceExamplesToRecordBatchDecoder": "",
     "tfx_bsl.coders.sequence_example_coder:SequenceExamplesToRecordBatchDecoder.DecodeBatch": "",
 }
-"""`module:name` to its signature without annotations, as `inspect.signature` writes it; empty for what has none."""
+"""Maps `module:name` to the signature without annotations, as `inspect.signature` shows it.
+
+The signature is empty for a name that has no Python signature. A conformance test checks that the names still exist.
+"""

@@ -1,142 +1,148 @@
-"""Names that two parts agree on: one part writes under a name, and another part reads under the same name.
+"""Defines the names that one part of the package writes and another part reads, such as keys and file names.
 
-Parts use these names, and `tests/conformance/test_contract.py` finds values that are written out elsewhere. Whoever
-changes a value breaks artifacts, exported models, or code that was written against them.
+Both parts must use these constants. `tests/conformance/test_contract.py` finds values that are written out elsewhere.
+A change of a value breaks existing artifacts, exported models, and user code that depends on the value.
 """
 
 from __future__ import annotations
 
-# Batches, and answers of a model.
+# Keys of batches, and of the answers of a model.
 
 LENGTHS = "lengths"
-"""The real steps of each sequence: a key of batches, of signatures' arguments and of their answers."""
+"""The number of real steps of each sequence: a key of batches, of signature arguments and of model answers."""
 
 COUNTS_SUFFIX = f"/{LENGTHS}"
-"""`<feature>/lengths`: the real values in each step of a nested feature."""
+"""`<feature>/lengths`: the number of real values in each step of a nested feature."""
 
 WINDOW_SHARE = "@share"
-"""In a window of a batch: the share of each sequence's steps that are in the window, float32 `[B]`."""
+"""The share of the steps of each sequence that are in the current window of the batch, float32 `[B]`."""
 
 ID_SUFFIX = "_id"
-"""`<label>_id`: the id of the value that a model answers with."""
+"""`<label>_id`: the id of the value that the model predicts."""
 
 SCORE_SUFFIX = "_score"
-"""`<label>_score`: the probability of that value."""
+"""`<label>_score`: the probability of the value that the model predicts."""
 
 LABEL_SUFFIX = "_label"
-"""`<label>_label`: the label itself, in the answers of the signature `evaluation`."""
+"""`<label>_label`: the true label, in the answers of the signature `evaluation`."""
 
 CROSS_ENTROPY_SUFFIX = "_cross_entropy"
-"""`<label>_cross_entropy`: how unlikely all of a record's labels together are, in nats, float `[B]`."""
+"""`<label>_cross_entropy`: the negative log-probability of all labels of a record together, in nats, float `[B]`."""
 
 LENGTH_BUCKET = "length_bucket"
-"""The answer of the signature `slices`: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ... steps, string `[B]`."""
+"""The range of lengths that a record is in: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ... steps, string `[B]`.
+
+This is the answer of the signature `slices`.
+"""
 
 # Signatures of an exported model.
 
 EXAMPLES_INPUT = "examples"
-"""The tensor of serialized records, string `[B]`, that all signatures but `serve_sequences` take."""
+"""The argument of all signatures except `serve_sequences`: a tensor of serialized records, string `[B]`."""
 
 SERVING_DEFAULT = "serving_default"
-"""Serialized SequenceExamples, or tf.Examples, to answers."""
+"""Maps serialized SequenceExamples, or tf.Examples, to answers."""
 
 SERVE_SEQUENCES = "serve_sequences"
-"""Padded sequences of raw values, with their lengths, to answers."""
+"""Maps padded sequences of raw values, with their lengths, to answers."""
 
 BULK_INFERENCE = "bulk_inference"
-"""As `serving_default`, in the shapes that stock BulkInferrer takes."""
+"""Does the same as `serving_default`, but with the output shapes that the BulkInferrer of TFX accepts."""
 
 EVALUATION = "evaluation"
-"""Serialized records to the answers and labels that the metrics of an Evaluator are computed from."""
+"""Maps serialized records to the answers and labels from which an Evaluator computes metrics."""
 
 SLICES = "slices"
-"""Serialized records to the values by which an Evaluator slices."""
+"""Maps serialized records to the values by which an Evaluator slices."""
 
 TRANSFORM_FEATURES = "transform_features"
-"""Serialized records to transformed features, under the name that TFMA knows."""
+"""Maps serialized records to transformed features. TFMA prescribes this name."""
 
 TRANSFORMED_LABELS = "transformed_labels"
-"""Serialized records to transformed labels."""
+"""Maps serialized records to transformed labels."""
 
-# Sources of context features that say how the pieces of a long record belong together.
+# Sources of context features that describe pieces. A reader can cut a long record into several records, its pieces.
 
 SOURCE_SIGN = "@"
-"""The first character of a source that a reader makes itself instead of reading it."""
+"""The first character of a source whose values are made by the reader, not read from a file."""
 
 PARENT = "@parent"
-"""The key of the record that a piece was cut from, or the record's file and position."""
+"""The key of the record that a piece was cut from. If the record has no key, its file and position."""
 
 PIECE = "@piece"
 """The position of a piece within its record, from 0."""
 
 OVERLAP = "@overlap"
-"""The number of steps that a piece begins with and that the piece before it ends with."""
+"""The number of steps at the beginning of a piece that are also the last steps of the piece before it."""
 
 # Artifacts.
 
 SPLIT_PREFIX = "Split-"
-"""`Split-<name>`: the folder of one split in an Examples artifact."""
+"""`Split-<name>` is the folder of one split in an Examples artifact."""
 
 REJECTS = "Rejects"
 """The folder of an Examples artifact that holds the records that were not accepted."""
 
 SCHEMA_FILE = "schema.pbtxt"
-"""The file of a Schema artifact."""
+"""The name of the file in a Schema artifact."""
 
 RECORDS_READ = "records_read"
-"""A property of an Examples artifact, and a counter of Beam: accepted and rejected records together."""
+"""The number of records that were read, accepted or rejected: a property of Examples artifacts and a Beam counter."""
 
 RECORDS_ACCEPTED = "records_accepted"
-"""The same for records that were written."""
+"""The number of records that were accepted and written: a property and a counter, too."""
 
 RECORDS_REJECTED = "records_rejected"
-"""The same for records that are not what their spec or their format says."""
+"""The number of records that do not follow their spec or their format: a property and a counter, too."""
 
 RECORDS_TRUNCATED = "records_truncated"
-"""The same for accepted records that were cut to `max_length`."""
+"""The number of accepted records that were cut to `max_length`: a property and a counter, too."""
 
 # Execution properties, and keys of `custom_config`.
 
 SEQUENCE_SPEC = "sequence_spec"
-"""A `SequenceSpec`, as JSON: of SequenceExampleGen and SequenceSchemaGen, and for a `preprocessing_fn`."""
+"""A `SequenceSpec` as JSON, for SequenceExampleGen, SequenceSchemaGen and a `preprocessing_fn`."""
 
 READ_CONFIG = "read_config"
-"""SequenceExampleGen's settings for reading files, as JSON."""
+"""The settings of SequenceExampleGen for reading files, as JSON."""
 
 SPLIT_CONFIG = "split_config"
-"""Its settings for dividing records into splits, as JSON; none if the input has its splits already."""
+"""The settings of SequenceExampleGen for dividing records into splits, as JSON.
+
+There are no such settings if the input is already divided into splits.
+"""
 
 WRITE_CONFIG = "write_config"
-"""Its settings for writing records, as JSON."""
+"""The settings of SequenceExampleGen for writing records, as JSON."""
 
 TRANSFORM_SETTINGS = "sequence_transform"
-"""The settings of SequenceTransform, for its `preprocessing_fn`."""
+"""The settings that SequenceTransform passes to its `preprocessing_fn`."""
 
 TRANSFORM_FILES = "sequence_transform_files"
-"""Fingerprints of the files that these settings name, so that changed files are another execution."""
+"""Fingerprints of the files that the settings of SequenceTransform name. Changed files cause a new execution."""
 
 MODEL = "model"
-"""The settings of the model, for SequenceTrainer's `run_fn` and a Tuner's `tuner_fn`."""
+"""The settings of the model, for the `run_fn` of SequenceTrainer and the `tuner_fn` of a Tuner."""
 
 TRAINING = "training"
-"""The settings of training, for the same."""
+"""The settings of training, for the `run_fn` of SequenceTrainer and the `tuner_fn` of a Tuner."""
 
 TUNING = "tuning"
-"""The settings of the search, for a Tuner's `tuner_fn`."""
+"""The settings of the hyperparameter search, for the `tuner_fn` of a Tuner."""
 
 LABELS = "labels"
-"""The features to predict, where the transformed schema does not say it."""
+"""The features to predict, if the transformed schema does not mark them as labels."""
 
 STATE_DIR = "state_dir"
-"""The folder of checkpoints that a later execution goes on from."""
+"""The folder of checkpoints from which a later execution continues."""
 
 CODE = "code"
-"""A fingerprint of the user's own code, so that changed code is another execution."""
+"""A fingerprint of the user's own code. Changed code causes a new execution."""
 
 # Progress.
 
 PROGRESS_LOGGER = "tfx_sequence.progress"
-"""The logger of a training's progress."""
+"""The name of the logger that reports the progress of training."""
 
 PROGRESS_ATTRIBUTE = "progress"
-"""The attribute of its log records that holds their numbers, name to float."""
+"""The attribute of each log record of this logger that holds the reported numbers, name to float."""

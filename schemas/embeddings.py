@@ -1,10 +1,10 @@
-"""Saves and loads pretrained vectors in a transform graph, one row for each id of the vocabulary.
+"""Saves pretrained vectors in a transform graph, and loads them. There is one vector for each id of a vocabulary.
 
     <transform_graph>/embeddings/<vocabulary>.npy    float32 [num_ids, D]
-    <transform_graph>/embeddings/coverage.json       feature to `Coverage`
+    <transform_graph>/embeddings/coverage.json       feature name to `Coverage`
 
-Row 0, of padding, is zero. An entry without a vector, and the row of unseen values, get the mean of the vectors that
-were found: they then start where values are on average, and not where padding is, as they would with zeros.
+Row 0 is the vector of padding, which is zero. A value without a pretrained vector has the mean of the vectors that were
+found, and so has the row of unseen values. With zeros, these values would look like padding at the start of training.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Coverage(Frozen):
     """The share of a vocabulary that has vectors.
 
     Attributes:
-      vocabulary: The feature whose vocabulary the rows follow.
-      file: The file of the vectors.
+      vocabulary: The name of the feature whose vocabulary determines the order of the rows.
+      file: The path of the file with the pretrained vectors.
       entries: The number of values in the vocabulary.
-      found: The number of those that have a vector.
-      tokens: How often the entries occur in the analysed splits; None if frequencies were not asked for.
-      tokens_found: How often the entries that have a vector occur there.
+      found: The number of values in the vocabulary that have a pretrained vector.
+      tokens: How often all values together occur in the analysed splits, or None if frequencies were not requested.
+      tokens_found: How often the values that have a pretrained vector occur there, or None.
     """
 
     vocabulary: str
@@ -48,14 +48,14 @@ _Coverages = pydantic.TypeAdapter(dict[str, Coverage])
 
 
 def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
-    """Loads the pretrained vectors of a feature's ids.
+    """Loads the pretrained vectors for the ids of a feature.
 
     Args:
       transform_output_dir: The folder of a `TransformGraph` artifact.
-      feature: A transformed feature; one that shares a vocabulary shares its vectors.
+      feature: The name of a transformed feature. Features that share a vocabulary also share its vectors.
 
     Returns:
-      float32 `[num_ids, D]`, row 0 zero, or None if the feature has no pretrained vectors.
+      One row per id, float32 `[num_ids, D]`, with zeros in row 0. None if the feature has no pretrained vectors.
     """
     import tensorflow as tf
 
@@ -68,10 +68,14 @@ def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
 
 
 def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
-    """Loads the coverage of each feature that has pretrained vectors."""
+    """Loads the coverage of each feature that has pretrained vectors.
+
+    Returns:
+      Feature name to coverage. The mapping is empty if the transform graph has no pretrained vectors.
+    """
     import tensorflow as tf
 
-    path = os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE)
+    path = _coverage_path(transform_output_dir)
     if not tf.io.gfile.exists(path):
         return {}
     with tf.io.gfile.GFile(path, "rb") as file:
@@ -79,7 +83,13 @@ def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
 
 
 def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) -> None:
-    """Saves the vectors of a vocabulary's ids, float32 `[num_ids, D]`."""
+    """Saves the vectors for the ids of a vocabulary.
+
+    Args:
+      transform_output_dir: The folder of a `TransformGraph` artifact.
+      vocabulary: The name of the feature whose vocabulary determines the order of the rows.
+      matrix: One row per id, float32 `[num_ids, D]`.
+    """
     import tensorflow as tf
 
     tf.io.gfile.makedirs(os.path.join(transform_output_dir, _FOLDER))
@@ -88,11 +98,15 @@ def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) 
 
 
 def save_coverage(transform_output_dir: str, coverages: Mapping[str, Coverage]) -> None:
-    """Saves what `load_coverage` reads. `save_embeddings` has made the folder."""
+    """Saves the coverage of features, for `load_coverage`. Call `save_embeddings` first, which makes the folder."""
     import tensorflow as tf
 
-    with tf.io.gfile.GFile(os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE), "wb") as file:
+    with tf.io.gfile.GFile(_coverage_path(transform_output_dir), "wb") as file:
         file.write(_Coverages.dump_json(dict(coverages), indent=2))
+
+
+def _coverage_path(transform_output_dir: str) -> str:
+    return os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE)
 
 
 def _matrix_path(transform_output_dir: str, vocabulary: str) -> str:

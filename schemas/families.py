@@ -1,7 +1,8 @@
-"""Tables of interchangeable parts: readers, cells, heads, metrics, record rules.
+"""Defines tables of interchangeable classes, such as readers, cells, heads, metrics and record rules.
 
-A family is one table. A row maps a name, as configs have it, to a class, and holds the facts that must be known before
-that class is imported. An installed package adds a row by an entry point of the family's group::
+A family is one table. Each row has a name, which configs use, and the path of a class. A row also holds the facts that
+must be known before the class is imported. An installed package adds a row with an entry point in the group of the
+family::
 
     [project.entry-points."tfx_sequence.cells"]
     my_cell = "my_package.cells:MyCell"
@@ -23,7 +24,7 @@ class Row:
     """One member of a family.
 
     Attributes:
-      target: The class, as `module:Class`.
+      target: The path of the class, as `module:Class`.
     """
 
     target: str
@@ -33,20 +34,20 @@ R = TypeVar("R", bound=Row)
 
 
 class UnknownMemberError(ValueError):
-    """A name that no member of a family has, or whose class cannot be imported."""
+    """Raised if a family has no member with a name, or if the class of a member cannot be imported."""
 
 
 class Family(Generic[R]):
-    """A table of interchangeable parts, to which installed packages add.
+    """A table of interchangeable classes, to which installed packages can add rows.
 
     Args:
-      group: The entry-point group whose members belong to the family too.
-      rows: Name to row, of the members that this package brings.
-      make_row: Makes the row of a class from elsewhere, of which nothing but `module:Class` is known.
+      group: The group of entry points that add members to the family.
+      rows: Name to row, for the members that are part of this package.
+      make_row: Makes the row of a class outside of this package. It receives the path of the class, as `module:Class`.
 
     Attributes:
-      group: As given.
-      rows: As given.
+      group: The group of entry points.
+      rows: Name to row, for the members that are part of this package.
     """
 
     def __init__(self, group: str, rows: Mapping[str, R], make_row: Callable[[str], R]) -> None:
@@ -55,18 +56,21 @@ class Family(Generic[R]):
         self._make_row = make_row
 
     def names(self) -> list[str]:
-        """Returns the names of all members, those of installed packages too, sorted."""
+        """Returns the names of all members, including members of installed packages, in alphabetical order."""
         return sorted({*self.rows, *_read_entry_points(self.group, tuple(sys.path))})
 
     def row(self, name: str) -> R:
-        """Returns the row of a member. A name with a colon is a class from elsewhere, as `module:Class`.
+        """Returns the row of a member.
+
+        Args:
+          name: The name of a member, or the path of any class, as `module:Class`.
 
         Raises:
-          UnknownMemberError: if there is no such member; the message begins with the name.
+          UnknownMemberError: if the family has no member with this name. The message begins with the name.
         """
         if name in self.rows:
             return self.rows[name]
-        # Entry points come last: to look through all installed packages takes time.
+        # Entry points are read only if they are needed, because a search of all installed packages takes time.
         target = name if ":" in name else _read_entry_points(self.group, tuple(sys.path)).get(name)
         if target is None:
             raise UnknownMemberError(
@@ -78,7 +82,7 @@ class Family(Generic[R]):
         """Imports the class of a member.
 
         Raises:
-          UnknownMemberError: if there is no such member, or its class cannot be imported.
+          UnknownMemberError: if the family has no member with this name, or if the class cannot be imported.
         """
         module, _, attribute = self.row(name).target.partition(":")
         try:
@@ -89,5 +93,14 @@ class Family(Generic[R]):
 
 @functools.cache
 def _read_entry_points(group: str, path: tuple[str, ...]) -> dict[str, str]:
-    """Returns name to `module:Class`, of all packages on `path`, which is `sys.path`: it tells when to look again."""
+    """Reads the entry points of all packages on `sys.path`.
+
+    Args:
+      group: The group of the entry points.
+      path: The current value of `sys.path`. It is only a part of the cache key: if it changes, the packages are
+        searched again.
+
+    Returns:
+      The name of each entry point to the path of its class, as `module:Class`.
+    """
     return {point.name: point.value for point in importlib.metadata.entry_points(group=group)}

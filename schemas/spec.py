@@ -1,7 +1,7 @@
-"""The spec of a sequence dataset: its features, the role of each, and the bounds on their length.
+"""Defines `SequenceSpec`, which describes a sequence dataset: its features, their roles, and bounds on the length.
 
-A record is one sequence. It has *context* features (one value for the whole sequence) and *sequence* features (one
-value, or one vector, for each step; a *nested* feature has any number of strings in a step)::
+A record is one sequence. It has *context* features, with one value for the whole sequence. It also has *sequence*
+features, with one value or one vector per step. A *nested* sequence feature has any number of strings per step::
 
     spec = SequenceSpec(features={
         "tokens": Feature(kind="token", role="input"),
@@ -9,8 +9,8 @@ value, or one vector, for each step; a *nested* feature has any number of string
         "sent_id": Feature(kind="token", role="key", context=True),
     })
 
-Readers look for the features of the spec, schemas are made from it, and Transform and Trainer do what it says of each
-feature. A spec is immutable, and goes through JSON and TOML without loss.
+Readers read the features of the spec, schemas are made from it, and Transform and Trainer use each feature according
+to its kind and role. A spec is immutable. It can be written as JSON or TOML and read back without loss.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import pydantic
 from tfx_sequence.schemas.tags import SpanScheme
 
 PAD_ID = 0
-"""The id of a padded step. No value has it: vocabularies start at `FIRST_ID`."""
+"""The id of a padded step. No value has this id, because the ids of vocabularies start at `FIRST_ID`."""
 
 FIRST_ID = 1
-"""The id of the first entry of every vocabulary, of tokens and of labels alike."""
+"""The id of the first entry of every vocabulary, both for tokens and for labels."""
 
 Kind = Literal["token", "categorical", "integer", "float", "vector"]
 Role = Literal["input", "label", "weight", "key", "time", "carried"]
@@ -40,20 +40,20 @@ _DTYPES: dict[Kind, DType] = {
 }
 
 NAME_PATTERN = r"^[^\s/#$]+$"
-"""The names that a feature may have. TFX writes the excluded characters into names itself, or uses them in paths."""
+"""The pattern of feature names. TFX adds the excluded characters to names itself, or uses them in paths."""
 
 _Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 
 class Frozen(pydantic.BaseModel):
-    """An immutable value. An unknown field is an error, so a misspelt setting is never passed over."""
+    """The base class of immutable values. An unknown field raises an error, so misspelt settings are never ignored."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 def describe_validation_error(error: pydantic.ValidationError) -> str:
-    """Says on one line what is wrong with the fields of a value."""
+    """Returns one line that says what is wrong with the fields of a value."""
     problems = []
     for detail in error.errors():
         field = ".".join(map(str, detail["loc"]))
@@ -65,25 +65,27 @@ class Feature(Frozen):
     """One feature of a record.
 
     Attributes:
-      kind: What a value is. `token` and `categorical` are strings (a token has an open vocabulary: unseen values are
-        expected; a categorical has a closed one: an unseen value is an anomaly); `integer` is int64; `float` is
-        float32; `vector` is `width` float32 values in one step.
-      role: The use of the feature. `input` and `label` train the model; `weight` scales the loss; `key` names the
-        record; `time` orders records; `carried` goes along and is not used.
-      context: True for one value a record, False for one value a step.
-      width: The number of floats in a step of a `vector`; not allowed elsewhere.
-      nested: True for any number of values in a step, also none, such as the morphemes of a word: a record has a list
-        of strings for each step. For sequence features of strings with the role `input` or `carried`.
-      missing: True if numbers may be missing: null, an empty cell, or NaN, as which they are stored. The transform
-        fills them in. For a `float` or `vector` feature of the role `input` or `carried`.
-      spans: The scheme by which the tags of a `categorical` feature mark spans of steps; None if they mark none. With
-        `BIO`, `B-PER` begins a span of type PER, `I-PER` goes on with it, and `O` is outside; with `BIOES`, `E-PER`
-        ends it and `S-PER` is a span of one step.
-      drift: The greatest distance, 0 to 1, allowed between the values and those of the baseline, such as the previous
-        span. It is the L-infinity distance for strings (the greatest difference in the share of a value), the
-        Jensen-Shannon divergence for numbers. Not checked if None.
-      skew: The greatest distance allowed between the values in training and in serving.
-      source: The name that a reader knows the feature by (a column, a key, a file); the feature's own name if None.
+      kind: The kind of the values. `token` and `categorical` are strings. A token has an open vocabulary, so unseen
+        values are expected. A categorical has a closed vocabulary, so an unseen value is an anomaly. `integer` is
+        int64, `float` is float32, and `vector` is `width` float32 values per step.
+      role: The use of the feature. `input` and `label` train the model, `weight` scales the loss, `key` identifies the
+        record, and `time` orders records. `carried` is copied along and not used.
+      context: True if there is one value per record, False if there is one value per step.
+      width: The number of floats per step of a `vector`. It is not allowed for other kinds.
+      nested: True if a step may hold any number of strings, including zero, such as the morphemes of a word. A record
+        then has a list of strings per step. Only for sequence features of strings with the role `input` or `carried`.
+      missing: True if numbers may be missing: null, an empty cell, or NaN. Missing numbers are stored as NaN, and the
+        transform fills them in. Only for `float` and `vector` features with the role `input` or `carried`.
+      spans: The scheme of tags, if the tags of a `categorical` feature mark spans of steps, and None otherwise. With
+        `BIO`, `B-PER` begins a span of type PER, `I-PER` continues the span, and `O` is outside of all spans. With
+        `BIOES`, in addition, `E-PER` ends a span, and `S-PER` is a span of one step.
+      drift: The maximum distance, from 0 to 1, between the values and the values of the baseline, such as the data of
+        an earlier run. For strings it is the L-infinity distance, which is the maximum difference in the share of a
+        value. For numbers it is the Jensen-Shannon divergence. If None, drift is not checked.
+      skew: The maximum distance, from 0 to 1, between the values in training and in serving. If None, skew is not
+        checked.
+      source: The name of the feature in the files that are read, such as a column, a key or a file. If None, it is the
+        name of the feature itself.
     """
 
     kind: Kind
@@ -128,27 +130,28 @@ class Feature(Frozen):
 
     @property
     def can_be_missing(self) -> bool:
-        """Whether `missing` may be set: only floats have a value, NaN, for a number that is missing."""
+        """Whether `missing` may be set. Only floats have a value, NaN, that can represent a missing number."""
         return self.dtype == "float32" and self.role in ("input", "carried")
 
     @property
     def dtype(self) -> DType:
-        """The type that values are stored as."""
+        """The type in which values are stored."""
         return _DTYPES[self.kind]
 
 
 class SequenceSpec(Frozen):
-    """A sequence dataset.
+    """The description of a sequence dataset.
 
     Attributes:
-      features: Name to feature, in the order in which they are written. Names are unique over context and sequence
-        features together: a name in both is legal in the proto and clashes in every reader.
-      min_length: The fewest steps that a record may have.
-      max_length: The most steps that a record may have; no bound if None.
-      length_drift: The greatest distance, 0 to 1, allowed between the lengths and those of the baseline, such as the
-        previous span. It is the Kolmogorov-Smirnov distance: the greatest difference, over all lengths, in the share of
-        records that are at most so long. Not checked if None.
-      length_skew: The greatest distance allowed between the lengths in training and in serving.
+      features: Name to feature, in the order in which features are written. A context feature and a sequence feature
+        must not have the same name. The proto allows this, but readers of the proto would confuse the two.
+      min_length: The minimum number of steps per record.
+      max_length: The maximum number of steps per record. If None, there is no maximum.
+      length_drift: The maximum distance, from 0 to 1, between the lengths and the lengths of the baseline, such as the
+        data of an earlier run. It is the Kolmogorov-Smirnov distance, which is the maximum difference, over all
+        lengths, in the share of records that are not longer. If None, drift is not checked.
+      length_skew: The maximum distance, from 0 to 1, between the lengths in training and in serving. If None, skew is
+        not checked.
     """
 
     features: dict[_Name, Feature]
@@ -167,29 +170,29 @@ class SequenceSpec(Frozen):
 
     @property
     def context(self) -> dict[str, Feature]:
-        """The features with one value a record."""
+        """The features with one value per record."""
         return {name: feature for name, feature in self.features.items() if feature.context}
 
     @property
     def sequence(self) -> dict[str, Feature]:
-        """The features with one value, one vector, or one list, a step. All of them have the record's length."""
+        """The features with one value, one vector, or one list per step. All of them have the length of the record."""
         return {name: feature for name, feature in self.features.items() if not feature.context}
 
     def with_role(self, role: Role) -> dict[str, Feature]:
-        """Returns the features of one role, in order."""
+        """Returns the features with one role, in the order of the spec."""
         return {name: feature for name, feature in self.features.items() if feature.role == role}
 
     def source(self, name: str) -> str:
-        """Returns the name that a reader knows the feature `name` by."""
+        """Returns the name that the feature `name` has in the files that are read."""
         return self.features[name].source or name
 
     def to_json(self) -> str:
-        """Writes the spec as JSON. Equal specs with their features in one order give equal strings."""
+        """Returns the spec as JSON. Equal specs with the same order of features have equal JSON."""
         return self.model_dump_json(exclude_defaults=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SequenceSpec:
-        """Reads what `to_json` wrote.
+        """Reads a spec from the JSON that `to_json` returns.
 
         Raises:
           pydantic.ValidationError: if the text is not the JSON of a spec.

@@ -1,6 +1,7 @@
 """Writes a spec as the tables of a TOML file, and reads it back.
 
-The tables are those of a pipeline's config: `[features.<name>]`, and `[sequence]` for the bounds on whole records.
+The config of a pipeline has the same tables. `[features.<name>]` describes one feature, and `[sequence]` has the
+bounds on whole records, such as `max_length`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ else:
     import tomli as tomllib
 
 _FEATURES, _SEQUENCE = "features", "sequence"
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(spec: SequenceSpec) -> str:
-    """Writes a spec as TOML. Fields that have their default are left out."""
+    """Returns a spec as TOML. Fields that have their default value are left out."""
     tables = spec.model_dump(mode="json", exclude_defaults=True)
     features = tables.pop(_FEATURES)
     lines: list[str] = []
@@ -38,22 +39,25 @@ def from_toml(text: str) -> SequenceSpec:
     """Reads a spec from the tables `[features.<name>]` and `[sequence]`. Other tables are ignored.
 
     Raises:
-      ValueError: if the text is not TOML, or not that of a spec.
+      ValueError: if the text is not valid TOML, or if its tables do not form a valid spec.
     """
     tables = tomllib.loads(text)
     return SequenceSpec.model_validate({_FEATURES: tables.get(_FEATURES, {}), **tables.get(_SEQUENCE, {})})
 
 
 def _write_table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the lines of one table, with an empty line at the end."""
     yield f"[{name}]"
     yield from (f"{key} = {_write_value(value)}" for key, value in values.items())
     yield ""
 
 
 def _quote_key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _write_value(name)
+    """Returns a name as a TOML key, in quotes if TOML requires them."""
+    return name if _BARE_KEY.fullmatch(name) else _write_value(name)
 
 
 def _write_value(value: Any) -> str:
-    """Writes a string, number or truth value: JSON writes them as TOML does, but for the character DEL."""
+    """Returns a string, a number or a bool as TOML."""
+    # JSON and TOML write these values in the same way, except for the character DEL, which TOML requires to be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -124,7 +124,7 @@ def test_from_file_reads_what_from_lines_reads(entries, ends_with_a_line_feed):
         (b"", "words.txt is empty"),
         (b"a\n\nb\n", "words.txt, line 2: it is empty; the empty value is written \\0"),
         (b"a\n\n", "words.txt, line 2: it is empty"),
-        (b"a\nb\na\n", "words.txt, line 3: 'a' stands in line 1 already"),
+        (b"a\nb\na\n", "words.txt, line 3: 'a' is already in line 1"),
         (b"a\r\nb\r\n", "words.txt, line 1: it has a carriage return"),
         (b"a\nC:\\dir", "words.txt, line 2: it has a single backslash"),
         (b"a\nb\\", "words.txt, line 2: it has a single backslash"),
