@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paths import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -127,7 +128,10 @@ def test_command_line_starts_without_tensorflow() -> None:
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("line", ["1.16", "1.21"])
+LINES = [path.stem.removeprefix("tfx-") for path in sorted((ROOT / "constraints").glob("*.in"))]
+
+
+@pytest.mark.parametrize("line", LINES)
 def test_constraints_pin_every_dependency_by_version_alone(line: str, root: Path, project: dict[str, Any]) -> None:
     lines = (root / f"constraints/tfx-{line}.txt").read_text("utf-8").splitlines()
     pins = [text for text in lines if not text.startswith("#")]
