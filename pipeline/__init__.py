@@ -1,6 +1,7 @@
-"""A whole pipeline from one config: the runner, the progress display, the command line."""
+"""Builds and runs a whole TFX pipeline from one config file, and provides the command line `tfx-sequence`."""
 
 import lazy_loader
 
-# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+# `__init__.pyi` lists the public names. A name is imported only when it is used, because TensorFlow takes seconds to
+# load.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""A whole pipeline from one config: the runner, the progress display, the command line."""
+"""Builds and runs a whole TFX pipeline from one config file, and provides the command line `tfx-sequence`."""
 
 from .config.problems import ConfigError as ConfigError
 from .config.tables import Config as Config

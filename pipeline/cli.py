@@ -1,4 +1,4 @@
-"""Defines the command `tfx-sequence`: the table of its commands, and how one of them is run."""
+"""Defines the command-line program `tfx-sequence`, whose first argument selects a command such as `run`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ if TYPE_CHECKING:
 
 
 class Command(Protocol):
-    """A command: a module of `tfx_sequence.pipeline.commands`.
+    """What each module of `tfx_sequence.pipeline.commands` defines.
+
+    The modules themselves are the commands. For a type checker, the functions of a module implement methods.
 
     Attributes:
-      HELP: One line, for the list of commands.
-      DESCRIPTION: What the command does, with its exit codes.
+      HELP: One line for the list of commands.
+      DESCRIPTION: What the command does, and its exit codes.
     """
 
     HELP: str
     DESCRIPTION: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Adds the arguments of the command."""
+        """Adds the command's arguments to its parser."""
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Does the work; returns the exit code."""
+        """Runs the command with parsed arguments. Returns the exit code."""
 
 
 COMMANDS: dict[str, Command] = {
@@ -40,30 +42,34 @@ COMMANDS: dict[str, Command] = {
     "convert": convert,
     "inspect": inspect,
 }
-"""Name to command, in the order of the help."""
+"""The name of each command and its module, in the order in which `--help` lists them."""
 
 
 def main(argv: Sequence[str] | None = None, *, factory: PipelineFactory | None = None) -> int:
-    """Runs the command line.
+    """Parses the arguments and runs the command that they name.
 
     Args:
-      argv: The arguments; those of the process if None.
-      factory: Makes the pipeline that `run` runs; `create_pipeline` if None.
+      argv: The command-line arguments, without the program's name. If None, the arguments of this process.
+      factory: The function that makes the pipeline for the command `run`. If None, `run` uses `create_pipeline`.
 
     Returns:
       The exit code.
     """
-    arguments = _make_parser().parse_args(argv, argparse.Namespace(factory=factory))
+    arguments = _make_parser().parse_args(argv)
+    # Only `run` uses the factory. It is a Python function, so it cannot be a command-line argument.
+    arguments.factory = factory
     return COMMANDS[arguments.command].main(arguments)
 
 
 def _make_parser() -> argparse.ArgumentParser:
+    version = importlib.metadata.version("tfx-sequence")
     parser = argparse.ArgumentParser(
         prog="tfx-sequence",
-        description="Sequences of unequal length with TFX: look at data, train recurrent models, judge and serve them.",
+        description="Check data that consists of sequences, and train, evaluate and serve recurrent models with TFX.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {importlib.metadata.version('tfx-sequence')}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.add_arguments(subparsers.add_parser(name, help=command.HELP, description=command.DESCRIPTION))
+        subparser = subparsers.add_parser(name, help=command.HELP, description=command.DESCRIPTION)
+        command.add_arguments(subparser)
     return parser

@@ -1,11 +1,14 @@
-"""Builds the whole pipeline of a config: from files of sequences to a pushed model."""
+"""Builds a TFX pipeline from a config. It reads sequences, and trains, evaluates and pushes a model."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import tensorflow_data_validation as tfdv
+from tfx import types
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
 
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
@@ -18,25 +21,60 @@ from tfx_sequence.pipeline.config.own_code import fingerprint_modules, to_dotted
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.schemas import contract
 
-_INFRA_EXAMPLES = 10
-"""Records that InfraValidator sends to a model: it is to show that the model loads and answers, not how well."""
+_NUM_INFRA_EXAMPLES = 10
+"""The number of records that InfraValidator sends to a model. A few are enough to show that the model loads and
+answers."""
+
+_UNDIVIDED = "single_split"
+"""TFX's name for an input whose records are yet to be divided into splits."""
+
+
+class _DataStages(NamedTuple):
+    """The components that read, check and transform the data, and the channels that later components read.
+
+    Attributes:
+      components: The components, in the order of the data's way.
+      examples: The records as they were read.
+      transformed_examples: The transformed records.
+      transform_graph: The graph that transformed the records.
+    """
+
+    components: list[BaseNode]
+    examples: types.BaseChannel
+    transformed_examples: types.BaseChannel
+    transform_graph: types.BaseChannel
 
 
 def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
-    """Builds the pipeline that a config describes; any TFX runner can run it.
+    """Builds the pipeline that a config describes. Any TFX runner can run the pipeline.
 
     ::
 
         files -> SequenceExampleGen -> StatisticsGen -> SequenceSchemaGen -> SequenceExampleValidator
-              -> SequenceTransform [-> Tuner] -> SequenceTrainer -> Evaluator [-> InfraValidator] -> Pusher
-              [-> BulkInferrer]
+              -> SequenceTransform [-> Tuner] [-> Resolver] -> SequenceTrainer -> Evaluator [-> InfraValidator]
+              -> Pusher [-> BulkInferrer]
 
-    The components in brackets are there if the config asks for them. So is a Resolver of the latest blessed model,
-    which the Evaluator compares the new model with, and whose weights a warm start takes.
+    The pipeline has a component in brackets only if the config asks for the component. The Resolver finds the latest
+    blessed model. The Evaluator compares the new model with that model, and a warm start takes its weights.
 
     Raises:
       ValueError: if the input is in a Python package that is not installed.
     """
+    data_stages = _make_data_stages(config)
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.pipeline.name,
+        pipeline_root=config.pipeline.artifacts_dir,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            config.pipeline.metadata_path
+        ),
+        components=[*data_stages.components, *_make_model_stages(config, data_stages)],
+        enable_cache=config.pipeline.cache,
+        beam_pipeline_args=config.pipeline.beam_args,
+    )
+
+
+def _make_data_stages(config: Config) -> _DataStages:
+    """Makes the components from SequenceExampleGen to SequenceTransform."""
     example_gen = _make_example_gen(config)
     examples = example_gen.outputs["examples"]
     statistics_gen = _make_statistics_gen(examples)
@@ -45,48 +83,52 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
     schema = schema_gen.outputs["schema"]
     validator = _make_validator(config, statistics, schema, examples)
     transform = _make_transform(config, examples, schema)
-    # The validator ends the run if the data is bad. Nothing reads its output, so this makes the rest wait for it.
+    # The validator ends the run if the data is bad. No component reads its output, so no channel makes a component wait
+    # for the validator. This does.
     transform.add_upstream_node(validator)
-    transformed, graph = transform.outputs["transformed_examples"], transform.outputs["transform_graph"]
-
-    # Absent stages are None, as their channels are.
-    tuner = _make_tuner(config, transformed, graph) if config.tuning is not None else None
-    hyperparameters = tuner.outputs["best_hyperparameters"] if tuner else None
-    is_compared = any(threshold.worse_by is not None for threshold in config.evaluation.thresholds.values())
-    resolver = _make_latest_blessed_model() if is_compared or config.training.warm_start else None
-    latest_model = resolver.outputs["model"] if resolver else None
-
-    base_model = latest_model if config.training.warm_start else None
-    trainer = _make_trainer(config, transformed, graph, base_model, hyperparameters)
-    model = trainer.outputs["model"]
-    evaluator = _make_evaluator(config, examples, model, latest_model if is_compared else None)
-    blessing = evaluator.outputs["blessing"]
-    infra_validator = _make_infra_validator(config, examples, model) if config.serving.infra_validate else None
-    infra_blessing = infra_validator.outputs["blessing"] if infra_validator else None
-    pusher = _make_pusher(config, model, blessing, infra_blessing)
-    bulk_inferrer = _make_bulk_inferrer(config, examples, model, blessing) if config.serving.infer else None
-
-    stages = [example_gen, statistics_gen, schema_gen, validator, transform, tuner, resolver, trainer]
-    stages += [evaluator, infra_validator, pusher, bulk_inferrer]
-    return tfx.dsl.Pipeline(
-        pipeline_name=config.pipeline.name,
-        pipeline_root=config.pipeline.artifacts_dir,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            config.pipeline.metadata_path
-        ),
-        components=[stage for stage in stages if stage is not None],
-        enable_cache=config.pipeline.cache,
-        beam_pipeline_args=config.pipeline.beam_args,
+    return _DataStages(
+        components=[example_gen, statistics_gen, schema_gen, validator, transform],
+        examples=examples,
+        transformed_examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
     )
 
 
-def _make_example_gen(config: Config) -> Any:
+def _make_model_stages(config: Config, data: _DataStages) -> list[BaseNode]:
+    """Makes the components from the Tuner to the BulkInferrer, without those that the config does not ask for."""
+    examples = data.examples
+    transformed, graph = data.transformed_examples, data.transform_graph
+
+    # A component that the config does not ask for is None, and so is each output channel of such a component.
+    tuner = _make_tuner(config, transformed, graph)
+    compares_models = any(threshold.worse_by is not None for threshold in config.evaluation.thresholds.values())
+    resolver = _make_latest_blessed_model() if compares_models or config.training.warm_start else None
+    latest_model = _get_output(resolver, "model")
+
+    base_model = latest_model if config.training.warm_start else None
+    trainer = _make_trainer(config, transformed, graph, base_model, _get_output(tuner, "best_hyperparameters"))
+    model = trainer.outputs["model"]
+    evaluator = _make_evaluator(config, examples, model, latest_model if compares_models else None)
+    blessing = evaluator.outputs["blessing"]
+    infra_validator = _make_infra_validator(config, examples, model)
+    pusher = _make_pusher(config, model, blessing, _get_output(infra_validator, "blessing"))
+    bulk_inferrer = _make_bulk_inferrer(config, examples, model, blessing)
+
+    stages = [tuner, resolver, trainer, evaluator, infra_validator, pusher, bulk_inferrer]
+    return [stage for stage in stages if stage is not None]
+
+
+def _get_output(component: BaseNode | None, name: str) -> types.BaseChannel | None:
+    """Returns an output channel of a component, or None if the pipeline does not have the component."""
+    return component.outputs[name] if component is not None else None
+
+
+def _make_example_gen(config: Config) -> BaseComponent:
     data = config.data
-    # One input whose records are to be divided, under the name that TFX gives it; or one input for each split.
-    inputs = [
-        tfx.proto.Input.Split(name=name, pattern=pattern)
-        for name, pattern in data.name_patterns("single_split").items()
-    ]
+    # TFX has one input per pattern. The name of an input is the name of its split, or `_UNDIVIDED` if `data.split`
+    # divides the records of the only pattern.
+    patterns = data.name_patterns(_UNDIVIDED)
+    inputs = [tfx.proto.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
     return SequenceExampleGen(
         input_base=data.folder,
         spec=config.spec,
@@ -97,17 +139,20 @@ def _make_example_gen(config: Config) -> Any:
     )
 
 
-def _make_statistics_gen(examples: Any) -> Any:
-    # A sketch counts top values and unique values in bounded memory, whatever the size of the vocabulary.
+def _make_statistics_gen(examples: types.BaseChannel) -> BaseComponent:
+    # A sketch estimates the most frequent values and the number of different values. It needs the same memory for any
+    # size of the vocabulary.
     options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
     return tfx.components.StatisticsGen(examples=examples, stats_options=options)
 
 
-def _make_schema_gen(config: Config, statistics: Any) -> Any:
+def _make_schema_gen(config: Config, statistics: types.BaseChannel) -> BaseComponent:
     return SequenceSchemaGen(statistics=statistics, spec=config.spec)
 
 
-def _make_validator(config: Config, statistics: Any, schema: Any, examples: Any) -> Any:
+def _make_validator(
+    config: Config, statistics: types.BaseChannel, schema: types.BaseChannel, examples: types.BaseChannel
+) -> BaseComponent:
     return SequenceExampleValidator(
         statistics=statistics,
         schema=schema,
@@ -117,7 +162,7 @@ def _make_validator(config: Config, statistics: Any, schema: Any, examples: Any)
     )
 
 
-def _make_transform(config: Config, examples: Any, schema: Any) -> Any:
+def _make_transform(config: Config, examples: types.BaseChannel, schema: types.BaseChannel) -> BaseComponent:
     function = config.pipeline.preprocessing_fn
     return SequenceTransform(
         examples=examples,
@@ -130,24 +175,28 @@ def _make_transform(config: Config, examples: Any, schema: Any) -> Any:
     )
 
 
-def _make_tuner(config: Config, transformed: Any, graph: Any) -> Any:
-    """Makes the stock Tuner, which tries settings on the train split."""
+def _make_tuner(config: Config, transformed: types.BaseChannel, graph: types.BaseChannel) -> BaseComponent | None:
+    """Makes the stock Tuner, which tries settings on the train split. Returns None if there is no table `[tuning]`."""
+    if config.tuning is None:
+        return None
     return tfx.components.Tuner(
         examples=transformed,
         transform_graph=graph,
         tuner_fn="tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn",
+        # The stock Tuner requires both arguments. Our tuner_fn does not use them: `custom_config` has the epochs.
         train_args=tfx.proto.TrainArgs(),
         eval_args=tfx.proto.EvalArgs(),
         custom_config={
             contract.MODEL: config.model.model_dump(mode="json"),
             contract.TRAINING: config.training.trainer_config.model_dump(mode="json"),
-            contract.TUNING: config.tuning.model_dump(mode="json") if config.tuning else {},
+            contract.TUNING: config.tuning.model_dump(mode="json"),
             contract.CODE: _fingerprint_model_code(config),
         },
     )
 
 
-def _make_latest_blessed_model() -> Any:
+def _make_latest_blessed_model() -> BaseNode:
+    """Makes a Resolver that finds the latest model that an Evaluator has blessed."""
     return tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
@@ -155,7 +204,13 @@ def _make_latest_blessed_model() -> Any:
     ).with_id("LatestBlessedModel")
 
 
-def _make_trainer(config: Config, transformed: Any, graph: Any, base_model: Any, hyperparameters: Any) -> Any:
+def _make_trainer(
+    config: Config,
+    transformed: types.BaseChannel,
+    graph: types.BaseChannel,
+    base_model: types.BaseChannel | None,
+    hyperparameters: types.BaseChannel | None,
+) -> BaseComponent:
     return SequenceTrainer(
         examples=transformed,
         transform_graph=graph,
@@ -168,11 +223,17 @@ def _make_trainer(config: Config, transformed: Any, graph: Any, base_model: Any,
 
 
 def _fingerprint_model_code(config: Config) -> dict[str, str]:
+    """Returns the hashes of the project's own modules that the model uses, so that a change of code runs training."""
     return fingerprint_modules([config.training.model_fn, *config.model.own_code])
 
 
-def _make_evaluator(config: Config, examples: Any, model: Any, baseline_model: Any) -> Any:
-    """Makes the stock Evaluator, which blesses a model that is within all bounds."""
+def _make_evaluator(
+    config: Config,
+    examples: types.BaseChannel,
+    model: types.BaseChannel,
+    baseline_model: types.BaseChannel | None,
+) -> BaseComponent:
+    """Makes the stock Evaluator, which blesses the model if all metrics are within their bounds."""
     evaluation = config.evaluation
     eval_config = make_eval_config(
         transformed_spec(config.spec, config.transform),
@@ -191,8 +252,15 @@ def _make_evaluator(config: Config, examples: Any, model: Any, baseline_model: A
     )
 
 
-def _make_infra_validator(config: Config, examples: Any, model: Any) -> Any:
-    """Makes the stock InfraValidator, which loads the model into servers in Docker and sends each a few records."""
+def _make_infra_validator(
+    config: Config, examples: types.BaseChannel, model: types.BaseChannel
+) -> BaseComponent | None:
+    """Makes the stock InfraValidator, which loads the model into servers in Docker and sends a few records to each.
+
+    Returns None if the config names no Docker images.
+    """
+    if not config.serving.infra_validate:
+        return None
     return tfx.components.InfraValidator(
         model=model,
         examples=examples,
@@ -203,12 +271,17 @@ def _make_infra_validator(config: Config, examples: Any, model: Any) -> Any:
         request_spec=tfx.proto.RequestSpec(
             tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(signature_names=[contract.SERVING_DEFAULT]),
             split_name=config.evaluation.splits[0],
-            num_examples=_INFRA_EXAMPLES,
+            num_examples=_NUM_INFRA_EXAMPLES,
         ),
     )
 
 
-def _make_pusher(config: Config, model: Any, blessing: Any, infra_blessing: Any) -> Any:
+def _make_pusher(
+    config: Config,
+    model: types.BaseChannel,
+    blessing: types.BaseChannel,
+    infra_blessing: types.BaseChannel | None,
+) -> BaseComponent:
     destination = tfx.proto.PushDestination.Filesystem(base_directory=config.serving_dir)
     return tfx.components.Pusher(
         model=model,
@@ -218,7 +291,12 @@ def _make_pusher(config: Config, model: Any, blessing: Any, infra_blessing: Any)
     )
 
 
-def _make_bulk_inferrer(config: Config, examples: Any, model: Any, blessing: Any) -> Any:
+def _make_bulk_inferrer(
+    config: Config, examples: types.BaseChannel, model: types.BaseChannel, blessing: types.BaseChannel
+) -> BaseComponent | None:
+    """Makes the stock BulkInferrer, which writes the model's answers. Returns None if the config names no splits."""
+    if not config.serving.infer:
+        return None
     return tfx.components.BulkInferrer(
         examples=examples,
         model=model,
