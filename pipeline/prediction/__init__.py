@@ -1,1 +1,1 @@
-"""Asking a pushed model about text, or about files of records."""
+"""Asks a pushed model for labels of sentences, or for answers about files of records."""

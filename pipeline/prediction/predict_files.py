@@ -1,4 +1,4 @@
-"""Writes a model's answers for files of records with Beam: file by file, each in its own order."""
+"""Writes a model's answers about the records of TFRecord files. Beam processes the files in parallel."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord, PieceJoiner
+from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord
+from tfx_sequence.pipeline.prediction.piece_joiner import PieceJoiner
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import SequenceSpec
 
-_READ_BATCHES = 8
-"""Batches of a file that are answered together, some thousand records: enough to find others of like length."""
+_NUM_READ_BATCHES = 8
+"""The number of batches of a file that are read before the model answers. They hold some thousand records, so that most
+records find others of similar length and little is padded."""
 
 
 class _FilePair(NamedTuple):
-    """A file of records, and the file of the answers about them."""
+    """The path of a file of records, and the path of the file for the answers about these records."""
 
     records: str
     answers: str
@@ -34,18 +36,18 @@ def predict_files(
     answer_format: str,
     make_pipeline: Callable[[], AbstractContextManager[Any]],
 ) -> list[str]:
-    """Writes the model's answers for every record.
+    """Writes the model's answers about every record, in the order of the records.
 
     Args:
-      model: A SavedModel, or a serving folder.
-      splits: Split name to TFRecord files of SequenceExamples that keep the spec, in order.
-      spec: The features of the records: the model's inputs, and whatever else is to come out beside the answers.
-      output: The folder to write to; `<split>-00000-of-00001.<suffix>` for each file.
-      answer_format: One of `ANSWER_FORMATS`.
-      make_pipeline: Makes the Beam pipeline.
+      model: The path of a SavedModel or of a serving folder.
+      splits: Split name to TFRecord files of SequenceExamples that have the features of the spec.
+      spec: The features of the records: the model's inputs, and other features to write beside the answers.
+      output: The folder to write to. For each input file it gets one file `<split>-00000-of-00001.<suffix>`.
+      answer_format: A name in `ANSWER_FORMATS`.
+      make_pipeline: A function that makes the Beam pipeline.
 
     Returns:
-      The files that were written, in the order of those that were read.
+      The paths of the files that were written, in the order of the input files.
     """
     suffix = ANSWER_FORMATS[answer_format].suffix
     pairs = []
@@ -65,7 +67,7 @@ def predict_files(
 
 
 class _PredictFile(beam.DoFn):
-    """Writes the answers for each pair of files that it gets; its output collection is empty."""
+    """Writes the file of answers for each pair of files. It returns no elements."""
 
     def __init__(self, model: str, spec: SequenceSpec, answer_format: str) -> None:
         self._path = model
@@ -73,13 +75,13 @@ class _PredictFile(beam.DoFn):
         self._answer_format = answer_format
 
     def setup(self) -> None:
-        # Imported late, for a worker that only reads files needs no TensorFlow.
+        # Imported here because TensorFlow takes seconds to load, and only the workers that predict need it.
         from tfx_sequence.pipeline.prediction.record_model import RecordModel
 
         self._model = RecordModel(self._path)
 
     def process(self, pair: _FilePair) -> None:
-        # A file that is not whole has another name.
+        # The file gets its final name only when it is complete, so that nobody reads half a file.
         unfinished = f"{pair.answers}.unfinished"
         format_record = ANSWER_FORMATS[self._answer_format].format_record
         records = PieceJoiner(self._spec).join(self._answer_records(pair.records))
@@ -89,15 +91,27 @@ class _PredictFile(beam.DoFn):
         file_system.rename(unfinished, pair.answers)
 
     def _answer_records(self, path: str) -> Iterator[AnsweredRecord]:
-        sequence, context = tuple(self._spec.sequence), tuple(self._spec.context)
-        batches = read_batches(path)
-        while records := list(itertools.chain.from_iterable(itertools.islice(batches, _READ_BATCHES))):
+        """Yields each record of a file with the model's answers."""
+        for records in _read_record_lists(path):
             decoded = [decode(self._spec, record) for record in records]
-            lengths = [len(values[sequence[0]]) for values in decoded]
+            # All sequence features of a record have the same number of steps.
+            first_sequence = next(iter(self._spec.sequence))
+            lengths = [len(values[first_sequence]) for values in decoded]
             answers = self._model.answer(records, lengths)
             for values, answer in zip(decoded, answers, strict=True):
-                record_context = {name: values[name] for name in context}
-                record_context |= {name: answer[name] for name in self._model.per_record}
-                steps = {name: values[name] for name in sequence}
-                steps |= {name: answer[name] for name in self._model.per_step}
-                yield AnsweredRecord(record_context, steps)
+                yield self._merge(values, answer)
+
+    def _merge(self, values: Mapping[str, Any], answer: Mapping[str, Any]) -> AnsweredRecord:
+        """Puts the features of a record and the answers about it together."""
+        context = {name: values[name] for name in self._spec.context}
+        context |= {name: answer[name] for name in self._model.per_record}
+        steps = {name: values[name] for name in self._spec.sequence}
+        steps |= {name: answer[name] for name in self._model.per_step}
+        return AnsweredRecord(context, steps)
+
+
+def _read_record_lists(path: str) -> Iterator[list[bytes]]:
+    """Yields lists of serialized records, each from `_NUM_READ_BATCHES` batches of the file."""
+    batches = read_batches(path)
+    while records := list(itertools.chain.from_iterable(itertools.islice(batches, _NUM_READ_BATCHES))):
+        yield records

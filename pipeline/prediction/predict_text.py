@@ -1,4 +1,4 @@
-"""Labels sentences from the command line or standard input: the command `predict` without files."""
+"""Labels sentences from the command line or from standard input. The command `predict` without files does this."""
 
 from __future__ import annotations
 
@@ -15,42 +15,46 @@ from tfx_sequence.pipeline.terminal.session import run_in_session
 from tfx_sequence.schemas.contract import SCORE_SUFFIX
 
 CHUNK_SIZE = 4096
-"""Sentences that are read before they are labelled together: enough to fill batches of like length."""
+"""The number of sentences that are read before the model labels them. They are enough to fill batches with sentences of
+similar length."""
 
 MODEL_FAILED = 1
-"""The exit code if the model itself fails, although the text is all right."""
+"""The exit code if the model fails although the text could be read."""
 
 
 class TextError(ValueError):
-    """Text cannot be read."""
+    """A sentence cannot be read because it is not UTF-8 text."""
 
 
 def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: int = CHUNK_SIZE) -> int:
     """Labels sentences and writes the result to standard output.
 
     Args:
-      model: A SavedModel, or a serving folder.
-      texts: Sentences, tokens separated by white space; if there are none, the lines of standard input.
-      as_json: Write a JSON object a sentence in place of a token and its labels a line.
-      chunk_size: Sentences that are read before they are labelled together.
+      model: The path of a SavedModel or of a serving folder.
+      texts: The sentences, with white space between tokens. If there are none, each line of standard input is a
+        sentence.
+      as_json: Whether to write one JSON object per sentence. If False, each line has one token and its labels.
+      chunk_size: The number of sentences that are read before the model labels them.
 
     Returns:
-      The exit code: 0; 1 if the model fails; 2 if the model or the text cannot be used; 130 if Ctrl-C ended it.
+      The exit code: 0 if all sentences were labelled, 1 if the model failed, 2 if the model or the text cannot be used,
+      130 after Ctrl-C.
     """
     is_interactive = not texts and sys.stdin.isatty()
 
     def work(streams: Streams) -> int:
         text_model = TextModel(find_model(model))
         if is_interactive:
-            print("Type a sentence a line, with spaces between its tokens; end with Ctrl-D.", file=streams.err)
+            print("Type one sentence per line, with spaces between tokens. End with Ctrl-D.", file=streams.err)
         sentences = _split_arguments(texts) if texts else _read_lines(sys.stdin.buffer)
-        # A person at the keyboard gets each answer at once.
-        while chunk := list(itertools.islice(sentences, 1 if is_interactive else chunk_size)):
+        # A person at the keyboard expects an answer after each sentence.
+        size = 1 if is_interactive else chunk_size
+        while chunk := list(itertools.islice(sentences, size)):
             _write_labels(text_model, chunk, as_json, streams.out)
         return 0
 
-    # An error is no JSON object on standard output here: each object there is a sentence.
-    return run_in_session("predict", False, work, MODEL_FAILED)
+    # Each JSON object on standard output is a sentence. So an error is written to standard error only.
+    return run_in_session("predict", as_json=False, work=work, unexpected_code=MODEL_FAILED)
 
 
 def _write_labels(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
@@ -63,8 +67,8 @@ def _write_labels(model: TextModel, sentences: Sequence[Sequence[str]], as_json:
 
 def _split_arguments(texts: Sequence[str]) -> Iterator[list[str]]:
     for number, text in enumerate(texts, start=1):
-        # Python keeps bytes of an argument that are not UTF-8 as these lone surrogates.
-        if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
+        # Python represents a byte of an argument that is not UTF-8 by one of these surrogate characters.
+        if any("\udc80" <= character <= "\udcff" for character in text):
             raise TextError(f"sentence {number} of the command line: not UTF-8 text")
         yield text.split()
 

@@ -1,8 +1,8 @@
-"""Loads an exported model that reads whole records, and gives its answers for serialized SequenceExamples."""
+"""Loads an exported model that reads whole records, and asks the model about serialized SequenceExamples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,30 @@ from tfx_sequence.schemas.contract import COUNTS_SUFFIX, LENGTHS, SERVE_SEQUENCE
 from tfx_sequence.schemas.spec import Feature, Kind, SequenceSpec
 
 _KINDS: dict[Any, Kind] = {tf.string: "token", tf.int64: "integer", tf.float32: "float"}
+"""The dtype of an input tensor to the kind of its feature."""
 
 Answer = dict[str, Any]
-"""Output name to the model's answer about one record: a list with one value a step, or one value."""
+"""The model's answer about one record: output name to a list with one value per step, or to one value."""
 
 
 class RecordModel:
-    """An exported model that answers about records.
+    """An exported model that predicts labels or numbers from whole records.
 
     Args:
-      path: A SavedModel, or a serving folder, of which the newest version is loaded.
+      path: The path of a SavedModel, or of a serving folder, whose newest version is loaded.
 
     Attributes:
       inputs: The features of a record that the model reads.
-      per_step: The names of the answers that have one value a step.
-      per_record: The names of those that have one value.
+      per_step: The names of the outputs that have one value per step.
+      per_record: The names of the outputs that have one value per record.
 
     Raises:
-      ModelError: if there is no model, or it is not one that answers about records.
+      ModelError: if there is no model at the path, or if the model lacks a signature that this package exports.
     """
 
     def __init__(self, path: str) -> None:
         folder = find_model(path)
-        # The signature lives only as long as the model does.
+        # A signature can be called only as long as its model exists, so the model is kept.
         self._model = tf.saved_model.load(folder)
         signatures = self._model.signatures
         for name in (SERVE_SEQUENCES, SERVING_DEFAULT):
@@ -45,33 +46,40 @@ class RecordModel:
         self._argument = next(iter(self._signature.structured_input_signature[1]))
         self.inputs = _read_inputs(signatures[SERVE_SEQUENCES])
         outputs = {name: spec for name, spec in self._signature.structured_outputs.items() if name != LENGTHS}
-        # [B, T] or [B, T, width] for steps, [B] for records. A vector of a record has a known width, not None.
+        # An output with one value per step has the shape [B, None] or [B, None, width]. An output with one value per
+        # record has the shape [B] or [B, width], where the width is known and so is not None.
         self.per_step = [name for name, spec in outputs.items() if len(spec.shape) > 1 and spec.shape[1] is None]
         self.per_record = [name for name in outputs if name not in self.per_step]
 
     def answer(self, records: Sequence[bytes], lengths: Sequence[int]) -> list[Answer]:
-        """Returns the model's answer about each record.
+        """Returns the model's answers about records.
 
         Args:
           records: B serialized SequenceExamples.
-          lengths: The number of steps of each.
+          lengths: The number of steps of each record.
 
         Returns:
-          B answers, in the order of the records. Strings are text, numbers are Python's, and vectors lists.
+          B answers, in the order of the records. The values are strings, numbers and lists of Python.
         """
         answers: list[Answer] = [{}] * len(records)
         for batch in self._group(lengths):
-            outputs = self._signature(**{self._argument: tf.constant([records[index] for index in batch])})
+            serialized = tf.constant([records[index] for index in batch])
+            outputs = self._signature(**{self._argument: serialized})
             arrays = {name: outputs[name].numpy() for name in (*self.per_step, *self.per_record)}
             for row, index in enumerate(batch):
-                steps = {name: _to_python(arrays[name][row, : lengths[index]]) for name in self.per_step}
-                whole = {name: _to_python(arrays[name][row]) for name in self.per_record}
-                answers[index] = steps | whole
+                answers[index] = self._read_answer(arrays, row, lengths[index])
         return answers
 
+    def _read_answer(self, arrays: Mapping[str, np.ndarray[Any, Any]], row: int, length: int) -> Answer:
+        """Returns the answer in one row of a batch, without the values of padded steps."""
+        answer: Answer = {name: _to_python(arrays[name][row, :length]) for name in self.per_step}
+        answer |= {name: _to_python(arrays[name][row]) for name in self.per_record}
+        return answer
+
     def _group(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Yields the indices of the records of each batch."""
         yield from group_by_length(lengths, BATCH_TOKENS)
-        # Records without steps have answers too, about the record as a whole.
+        # `group_by_length` leaves out records without steps. They still have answers about the whole record.
         empty = [index for index, length in enumerate(lengths) if not length]
         if empty:
             yield empty
@@ -79,22 +87,23 @@ class RecordModel:
 
 def _read_inputs(signature: Any) -> SequenceSpec:
     """Derives the features that a model reads from its signature for padded sequences."""
-    # By the names of the tensors: the keys are changed to fit as arguments of Python.
+    # The names of the tensors are the names of the features. The keys are not: TensorFlow changes a key that cannot be
+    # the name of an argument in Python.
     specs = {spec.name: spec for spec in signature.structured_input_signature[1].values()}
     features = {name: _derive_feature(spec) for name, spec in sorted(specs.items()) if not _holds_lengths(name)}
     return SequenceSpec(features=features, min_length=0)
 
 
 def _holds_lengths(name: str) -> bool:
-    """Returns whether a tensor holds the lengths of records, or how many values each step of a nested feature has."""
+    """Returns whether a tensor has the lengths of records, or the number of values per step of a nested feature."""
     return name == LENGTHS or name.endswith(COUNTS_SUFFIX)
 
 
 def _derive_feature(spec: tf.TensorSpec) -> Feature:
     """Derives a feature from its padded tensor.
 
-    A sequence feature is `[B, T]`, a vector `[B, T, width]`, a nested one `[B, T, V]`; a context feature `[B]`, a
-    vector `[B, width]`. Only widths are known, B, T and V are None.
+    A sequence feature has the shape `[B, T]`, or `[B, T, width]` if it is a vector, or `[B, T, V]` if it is nested. A
+    context feature has the shape `[B]`, or `[B, width]` if it is a vector. Only a width is known. B, T and V are None.
     """
     *_, last = spec.shape
     is_vector = len(spec.shape) > 1 and last is not None
@@ -105,6 +114,7 @@ def _derive_feature(spec: tf.TensorSpec) -> Feature:
 
 
 def _to_python(values: Any) -> Any:
+    """Converts a value or an array of NumPy to values of Python. Bytes are decoded as UTF-8."""
     if isinstance(values, bytes):
         return values.decode("utf-8", "backslashreplace")
     if isinstance(values, np.ndarray) and values.dtype == object:

@@ -1,4 +1,4 @@
-"""Finds an exported model in a folder, and groups sequences into batches for it."""
+"""Finds an exported model in a folder, and groups sequences of similar length into batches for the model."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 BATCH_TOKENS = 16384
-"""Steps in a batch, padding included: enough to keep a processor busy, and little enough for any memory."""
+"""The maximum number of steps in a batch, padding included. It is enough to keep a processor busy, and few enough for
+the memory of any machine."""
 
 
 class ModelError(ValueError):
-    """A model cannot be found, or cannot answer what it is asked."""
+    """There is no model at a path, or the model does not have the signature, inputs or outputs that are needed."""
 
 
 def find_model(path: str) -> str:
-    """Returns the SavedModel at `path`: the folder itself, or its newest version if it is a `serving` folder.
+    """Finds a SavedModel.
+
+    Args:
+      path: The folder of a SavedModel, or a serving folder, which has a numbered folder for each version of a model.
+
+    Returns:
+      The folder of the SavedModel. In a serving folder, the newest version is chosen.
 
     Raises:
-      ModelError: if there is neither.
+      ModelError: if the folder does not exist, or there is no SavedModel in it.
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
@@ -27,7 +34,7 @@ def find_model(path: str) -> str:
     versions = [child for child in folder.iterdir() if child.name.isdecimal() and _is_saved_model(child)]
     if not versions:
         raise ModelError(f"{path}: there is no model here: neither a saved_model.pb nor a numbered version with one")
-    # By number, not by name: version 10 is newer than version 9.
+    # Versions are compared as numbers, because version 10 is newer than version 9.
     return str(max(versions, key=lambda child: int(child.name)))
 
 
@@ -36,25 +43,29 @@ def _is_saved_model(folder: pathlib.Path) -> bool:
 
 
 def group_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:
-    """Groups sequences of like length into batches, so that little is padded.
+    """Groups sequences of similar length into batches, so that batches have little padding.
 
-    Sequences of length 0 are left out: they have no steps to answer for. Lengths 3, 9, 0, 2, 8 in batches of 18 steps::
+    Sequences of length 0 are left out, because the model would have no steps to label. An example with `max_steps =
+    18`::
 
         index    0 1 2 3 4          batches  [3, 0]  2 sequences of up to 3 steps
-        length   3 9 0 2 8                   [4, 1]  2 sequences of up to 9 steps; with 3 and 0 they would be 36 steps
+        length   3 9 0 2 8                   [4, 1]  2 sequences of up to 9 steps
+
+    The two batches are not joined, because 4 sequences that are padded to 9 steps would be 36 steps.
 
     Args:
       lengths: The length of each sequence.
-      max_steps: The most steps in a batch, padding included. A longer sequence is a batch of its own.
+      max_steps: The maximum number of steps in a batch, padding included. A longer sequence forms a batch alone.
 
     Yields:
-      The indices of the sequences of a batch, shortest first.
+      The indices of the sequences of each batch, the shortest sequence first.
     """
     batch: list[int] = []
     indices = [index for index, length in enumerate(lengths) if length]
     for index in sorted(indices, key=lambda index: lengths[index]):
-        # The new sequence is the longest so far: the whole batch would be padded to it.
-        if batch and (len(batch) + 1) * lengths[index] > max_steps:
+        # The sequences are sorted, so the new one is the longest so far. All others would be padded to its length.
+        padded_steps = (len(batch) + 1) * lengths[index]
+        if batch and padded_steps > max_steps:
             yield batch
             batch = []
         batch.append(index)

@@ -1,4 +1,4 @@
-"""Loads an exported model that reads tokens, and labels sentences with it."""
+"""Loads an exported model whose only input is a sequence of tokens, and labels sentences with the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SentenceLabels:
 
     Attributes:
       labels: Label feature to T labels.
-      scores: Label feature to T probabilities, each of the label given.
+      scores: Label feature to T probabilities. Each one is the probability of the label at the same position.
     """
 
     labels: Mapping[str, Sequence[str]]
@@ -27,26 +27,26 @@ class SentenceLabels:
 
 
 class TextModel:
-    """An exported model that takes one sequence feature, of strings.
+    """An exported model that has one input feature, a sequence of strings.
 
     Args:
       path: The folder of a SavedModel.
-      batch_tokens: The most tokens in a batch, padding included.
+      batch_tokens: The maximum number of tokens in a batch, padding included.
 
     Attributes:
-      feature: The name of the feature that it takes.
-      labels: The names of the labels that it gives.
+      feature: The name of the input feature.
+      labels: The names of the label features that the model predicts.
 
     Raises:
-      ModelError: if it has no signature for raw tokens, or needs more than tokens.
+      ModelError: if the model has no signature for raw tokens, has other inputs besides tokens, or predicts no labels.
     """
 
     def __init__(self, path: str, batch_tokens: int = BATCH_TOKENS) -> None:
-        # Imported late, for it takes seconds: a wrong path is told before.
+        # Imported here because TensorFlow takes seconds to load. A wrong path is reported before.
         import tensorflow as tf
 
         self._batch_tokens = batch_tokens
-        # The signature lives only as long as the model does.
+        # A signature can be called only as long as its model exists, so the model is kept.
         self._model = tf.saved_model.load(os.fspath(path))
         signatures = self._model.signatures
         if SERVE_SEQUENCES not in signatures:
@@ -63,7 +63,8 @@ class TextModel:
             )
         self.feature = features[0]
         outputs = self._signature.structured_outputs
-        # A label has an id beside it. A feature that is only passed through has none.
+        # The outputs of a label `upos` are `upos`, `upos_id` and `upos_score`. An output without an id is a feature
+        # that the model only passes through.
         self.labels = [name for name in outputs if f"{name}{ID_SUFFIX}" in outputs and outputs[name].dtype == tf.string]
         if not self.labels:
             raise ModelError(f"{path}: the signature {SERVE_SEQUENCES!r} gives no labels, only {', '.join(outputs)}")
@@ -72,31 +73,36 @@ class TextModel:
         """Labels sentences.
 
         Args:
-          sentences: B lists of tokens, of any lengths, 0 included.
+          sentences: B lists of tokens. A list may be empty.
 
         Returns:
-          B results, in the order of the sentences.
+          B objects with the labels of a sentence, in the order of the sentences.
         """
-        # A sentence without tokens has no labels, whatever the model. (On a GPU, cuDNN refuses a length of 0.)
+        # The model is not asked about a sentence without tokens. Its labels are known to be empty, and on a GPU, cuDNN
+        # does not accept a length of 0.
         empty = SentenceLabels(dict.fromkeys(self.labels, ()), dict.fromkeys(self.labels, ()))
         results = [empty] * len(sentences)
         lengths = [len(sentence) for sentence in sentences]
         for batch in group_by_length(lengths, self._batch_tokens):
             outputs = self._call([sentences[index] for index in batch])
             for row, index in enumerate(batch):
-                real_steps = slice(lengths[index])
-                results[index] = SentenceLabels(
-                    labels={name: [label.decode() for label in outputs[name][row, real_steps]] for name in self.labels},
-                    scores={name: outputs[f"{name}{SCORE_SUFFIX}"][row, real_steps].tolist() for name in self.labels},
-                )
+                results[index] = self._read_labels(outputs, row, lengths[index])
         return results
 
+    def _read_labels(self, outputs: Mapping[str, np.ndarray[Any, Any]], row: int, length: int) -> SentenceLabels:
+        """Returns the labels of one row of a batch, without those of padded steps."""
+        labels, scores = {}, {}
+        for name in self.labels:
+            labels[name] = [label.decode() for label in outputs[name][row, :length]]
+            scores[name] = outputs[f"{name}{SCORE_SUFFIX}"][row, :length].tolist()
+        return SentenceLabels(labels, scores)
+
     def _call(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray[Any, Any]]:
-        """Returns the model's answers for one batch: output name to an array `[B, T]`, padded."""
+        """Calls the model with one batch. Returns output name to an array `[B, T]`, which includes padded steps."""
         import tensorflow as tf
 
         lengths = np.array([len(sentence) for sentence in sentences], np.int64)
-        # [B, T]
+        # Shape [B, T]. The empty string is the padding.
         tokens = np.full((len(sentences), lengths.max()), b"", object)
         for row, sentence in enumerate(sentences):
             tokens[row, : len(sentence)] = [token.encode() for token in sentence]
