@@ -1,4 +1,4 @@
-"""The command `inspect`: shows the content of TFRecord files of SequenceExamples."""
+"""Implements the command `inspect`, which shows the content of TFRecord files of SequenceExamples."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ if TYPE_CHECKING:
     from tfx_sequence.components.sequence_example_gen.discovery.inspect import Inspection
     from tfx_sequence.pipeline.terminal.quiet import Streams
 
-HELP = "show what TFRecord files of SequenceExamples hold"
+HELP = "show the content of TFRecord files of SequenceExamples"
 DESCRIPTION = (
-    "Show what TFRecord files of SequenceExamples hold: counts, features, lengths, and the first records. Exit code: "
-    "0, or 1 if some of it is damaged, or 2 if it cannot be read."
+    "Show the number of records in TFRecord files of SequenceExamples, their features, their lengths, and the first "
+    "records. Exit code: 0 if all records can be read, 1 if some are damaged, 2 if the files cannot be read."
 )
 
 _MAX_REJECTS = 10
-"""Damaged places that are printed; --json has all of them."""
+"""The maximum number of damaged places to print. With `--json`, all of them are written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("path", metavar="PATH", help="a file, a pattern, a folder, or that of an Examples artifact")
-    parser.add_argument("--records", metavar="N", type=int, default=3, help="how many records to show (3)")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
+    parser.add_argument(
+        "path", metavar="PATH", help="a file, a pattern, a folder, or the folder of an Examples artifact"
+    )
+    parser.add_argument(
+        "--records", metavar="N", type=int, default=3, help="the number of records to show (default: 3)"
+    )
+    parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Shows the content of the files; returns the exit code."""
+    """Shows the content of the files. Returns the exit code."""
     return run_in_session("inspect", arguments.json, lambda streams: _inspect(arguments, streams))
 
 
@@ -41,7 +45,7 @@ def _inspect(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.runs.display import make_display
     from tfx_sequence.pipeline.terminal.tables import make_console
 
-    # Raises if there is no file, before TensorFlow is loaded.
+    # This raises an error if there is no file. The person does not wait until TensorFlow is loaded.
     find_splits(arguments.path)
     with make_display(streams.err) as display:
         display.show_message("Loading TensorFlow ...")
@@ -80,16 +84,9 @@ def _print_features(inspection: Inspection, console: rich.console.Console) -> No
         values_in_step = f"{feature.shortest:,}"
         if feature.longest != feature.shortest:
             values_in_step += f" - {feature.longest:,}"
-        rows.append(
-            [
-                feature.name,
-                "context" if feature.context else "sequence",
-                " and ".join(feature.dtypes) or "no value",
-                f"{feature.records:,}",
-                f"{feature.values:,}",
-                values_in_step,
-            ]
-        )
+        place = "context" if feature.context else "sequence"
+        dtypes = " and ".join(feature.dtypes) or "no value"
+        rows.append([feature.name, place, dtypes, f"{feature.records:,}", f"{feature.values:,}", values_in_step])
     console.print(make_table(["feature", "in", "type", "records", "values", "values in a step"], rows))
 
 
@@ -97,9 +94,10 @@ def _print_lengths(inspection: Inspection, console: rich.console.Console) -> Non
     from tfx_sequence.pipeline.terminal.tables import draw_bar, make_table
 
     histogram = inspection.histogram()
-    most = max((count for _, _, count in histogram), default=0)
+    max_count = max((count for _, _, count in histogram), default=0)
     rows = []
     for low, high, count in histogram:
+        # A bin of the histogram may be a single length.
         steps = f"{low} - {high}" if low < high else str(low)
-        rows.append([steps, f"{count:,}", draw_bar(count, most)])
+        rows.append([steps, f"{count:,}", draw_bar(count, max_count)])
     console.print(make_table(["steps", "records", ""], rows))

@@ -1,4 +1,4 @@
-"""Reads and writes schemas as files, and infers a schema for data that has none."""
+"""Reads, writes and prints schema files, and infers a schema from data."""
 
 from __future__ import annotations
 
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 _MAX_VALUES = 8
-"""Values of a domain that are printed: they are to show what kind of values it holds."""
+"""The maximum number of values of a domain that are printed. A few values show what kind of values the domain has."""
 
 
 def read_schema(path: str) -> schema_pb2.Schema:
-    """Reads a `schema.pbtxt`, or that of the folder of a Schema artifact, and checks that it is one of sequences.
+    """Reads a schema, and checks that it describes sequences.
+
+    Args:
+      path: The path of a `schema.pbtxt`, or of the folder of a Schema artifact, which has such a file.
 
     Raises:
-      CommandError: if there is no such file.
-      SchemaError: if it is not the text of a schema, is cut off, is of a newer version, or is not one of sequences.
+      CommandError: if the file does not exist or cannot be read.
+      SchemaError: if the file is not the text of a schema, is cut off, was written by a newer version of this package,
+        or does not describe sequences.
     """
     file = os.path.join(path, SCHEMA_FILE) if os.path.isdir(path) else path
     try:
@@ -55,14 +59,14 @@ def infer_schema_of_files(
 
     Args:
       splits: Split name to TFRecord files.
-      spec: The features of a record, if they are known.
+      spec: The features of a record, or None if they are not known.
 
     Returns:
-      The schema, and split name to statistics of the splits that it was inferred from.
+      The schema. Second, split name to the statistics of the splits from which the schema was inferred.
 
     Raises:
       CommandError: if no record can be read.
-      SchemaError: if the records do not agree on their features, or are not as the spec says.
+      SchemaError: if the records contradict one another or the spec.
     """
     from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
     from tfx_sequence.components.sequence_schema_gen import infer_schema
@@ -74,14 +78,15 @@ def infer_schema_of_files(
         if spec:
             raise
         raise SchemaError(f"{error}. {_describe_mixed_types(used)}") from error
-    if not any(data.num_examples for split in statistics.values() for data in split.datasets):
+    num_records = sum(data.num_examples for split in statistics.values() for data in split.datasets)
+    if num_records == 0:
         raise CommandError(f"there is no record to make a schema from{_describe_damage(used)}")
     spec = spec or _infer_spec(infer_schema(statistics), statistics)
     return infer_schema(statistics, spec), statistics
 
 
 def _describe_damage(splits: Mapping[str, list[str]]) -> str:
-    """Returns the first fault of files that hold no readable record."""
+    """Returns a text about the first damaged file, or an empty text if no file is damaged."""
     from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 
     for path in itertools.chain.from_iterable(splits.values()):
@@ -93,11 +98,12 @@ def _describe_damage(splits: Mapping[str, list[str]]) -> str:
 
 
 def _describe_mixed_types(splits: Mapping[str, list[str]]) -> str:
-    """Returns the names of the features that hold values of several types."""
+    """Returns a text about the features that have values of several types."""
     from tfx_sequence.components.sequence_example_gen.discovery.inspect import inspect
 
     types_by_feature: dict[str, set[str]] = {}
     for path in itertools.chain.from_iterable(splits.values()):
+        # `first=0`, because the records themselves are not needed.
         for feature in inspect(path, first=0).features:
             types_by_feature.setdefault(feature.name, set()).update(feature.dtypes)
     mixed = []
@@ -110,10 +116,11 @@ def _describe_mixed_types(splits: Mapping[str, list[str]]) -> str:
 def _infer_spec(
     schema: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> SequenceSpec:
-    """Returns the spec of a schema, with what only the data tells.
+    """Returns the spec of a schema, with properties of features that follow from the data.
 
-    A name that no two records share is carried along, not used as an input: otherwise no record could be the same as
-    another one. And a number may be missing where some are NaN.
+    A string of the context that differs in each record, such as a name, gets the role `carried`. As an input, it would
+    make all records different, and repeated records could not be found. A number that is NaN in some records may be
+    missing.
     """
     spec = from_schema(schema)
     datasets = [data for split in statistics.values() for data in split.datasets]
@@ -129,9 +136,10 @@ def _infer_spec(
 
 
 def _is_different_in_each_record(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
+    """Returns whether there are several records and no two of them have the same value of a context feature."""
     for proto in data.features:
         if list(proto.path.step) == [name]:
-            return bool(proto.string_stats.unique == data.num_examples > 1)
+            return bool(data.num_examples > 1 and proto.string_stats.unique == data.num_examples)
     return False
 
 
@@ -142,7 +150,7 @@ def _has_nan(data: statistics_pb2.DatasetFeatureStatistics, name: str) -> bool:
 
 
 def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) -> None:
-    """Writes a schema as text to a file, or to `stream` if `path` is None.
+    """Writes a schema as text, to the file at `path`, or to `stream` if `path` is None.
 
     Raises:
       CommandError: if the file cannot be written.
@@ -155,10 +163,10 @@ def write_schema(schema: schema_pb2.Schema, path: str | None, stream: TextIO) ->
 
 
 def check_folder(path: str) -> None:
-    """Checks that a file can be made, before work that takes long.
+    """Checks that the folder of a file exists. It is called before work that takes long, whose result would be lost.
 
     Raises:
-      CommandError: if its folder does not exist.
+      CommandError: if the folder of the file does not exist.
     """
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
@@ -166,10 +174,10 @@ def check_folder(path: str) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a file.
+    """Writes a text to a file as UTF-8.
 
     Raises:
-      CommandError: if it cannot be written.
+      CommandError: if the file cannot be written.
     """
     try:
         with open(path, "w", encoding="utf-8") as file:
@@ -179,11 +187,11 @@ def write_text(path: str, text: str) -> None:
 
 
 def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
-    """Prints what a schema says, feature by feature."""
+    """Prints the limits of lengths in a schema, and a table of its features."""
     spec = from_schema(schema)
     console = make_console(stream)
-    most = "or more" if spec.max_length is None else f"to {spec.max_length:,}"
-    console.print(f"records of {spec.min_length:,} {most} steps")
+    max_length = "or more" if spec.max_length is None else f"to {spec.max_length:,}"
+    console.print(f"records of {spec.min_length:,} {max_length} steps")
     for other, distance in (("the baseline", spec.length_drift), ("serving", spec.length_skew)):
         if distance is not None:
             console.print(f"lengths at most {distance:g} from those of {other}")
@@ -191,13 +199,13 @@ def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
     for proto in list_feature_protos(schema):
         feature = spec.features.get(proto.name)
         if feature is None:
-            # A stock schema may hold features that no sequence feature stands for.
+            # A schema of stock TFX may have features that a SequenceSpec cannot describe.
             rows.append([proto.name, "as TFDV has it", "", "", ""])
         else:
             drift, skew = _format_threshold(feature.drift), _format_threshold(feature.skew)
             rows.append([proto.name, describe_feature(feature), _describe_domain(schema, proto), drift, skew])
     console.print()
-    console.print(make_table(["feature", "kind, role", "values", "drift", "skew"], rows, numbers=False))
+    console.print(make_table(["feature", "kind, role", "values", "drift", "skew"], rows, align_right=False))
 
 
 def _format_threshold(distance: float | None) -> str:
@@ -205,7 +213,7 @@ def _format_threshold(distance: float | None) -> str:
 
 
 def _describe_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> str:
-    """Returns the values that a feature may have; empty if it may have any."""
+    """Returns a text about the values that a feature may have. It is empty if all values are allowed."""
     values = read_domain(schema, proto)
     if values is not None:
         more = ", ..." if len(values) > _MAX_VALUES else ""

@@ -1,1 +1,1 @@
-"""Running a pipeline on this machine: execution, progress on the terminal, and a summary of the results."""
+"""Runs a pipeline on this machine, shows its progress on the terminal, and summarises the results."""

@@ -1,4 +1,4 @@
-"""Shows the progress of a run: updated in place on a terminal, as plain lines anywhere else."""
+"""Shows the progress of a run: as a table that is updated on a terminal, or as plain lines in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from tfx_sequence.pipeline.runs.progress import (
     is_within_epoch,
 )
 
-_LINE_SECONDS = 30.0
-"""The least time between two lines about one epoch: seldom enough for a log, often enough to see that it goes on."""
+_MIN_LINE_SECONDS = 30.0
+"""The minimum number of seconds between two lines about one epoch. A log stays short, and still shows that training
+goes on."""
 
 _MARKS: dict[Status, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -34,10 +35,11 @@ _MARKS: dict[Status, tuple[str, str]] = {
     "skipped": ("-", "dim"),
     "failed": ("✗", "red"),
 }
+"""The mark of each status in the table, and the rich style of the mark."""
 
 
 def make_display(stream: TextIO) -> Display:
-    """Returns a LiveDisplay if `stream` is a terminal that can move its cursor, a PlainDisplay if not."""
+    """Returns a LiveDisplay if the stream is a terminal that can move its cursor, or else a PlainDisplay."""
     can_move_cursor = stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
     return LiveDisplay(stream) if can_move_cursor else PlainDisplay(stream)
 
@@ -52,22 +54,22 @@ class PlainDisplay:
         self._last_line_at = clock()
 
     def __enter__(self) -> PlainDisplay:
-        """Starts nothing."""
+        """Does nothing: a plain display needs no preparation."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Ends nothing."""
+        """Does nothing: all lines are already written."""
 
     def show_message(self, text: str) -> None:
         """Writes the text."""
         print(text, file=self._stream, flush=True)
 
     def show_plan(self, components: Sequence[str]) -> None:
-        """Writes how many components there are."""
+        """Writes the number of components."""
         self.show_message(f"{len(components)} components to run")
 
     def show_start(self, component: str) -> None:
-        """Writes that the component runs."""
+        """Writes that the component has started."""
         self._component = component
         self.show_message(f"{component}: running")
 
@@ -76,9 +78,9 @@ class PlainDisplay:
         self.show_message(f"{component}: {status} ({format_seconds(seconds)})")
 
     def show_training(self, progress: TrainingProgress) -> None:
-        """Writes the numbers of an epoch at its end, and every 30 seconds while it goes on."""
+        """Writes the numbers of an epoch at its end, and about every 30 seconds before."""
         now = self._clock()
-        if is_within_epoch(progress) and now - self._last_line_at < _LINE_SECONDS:
+        if is_within_epoch(progress) and now - self._last_line_at < _MIN_LINE_SECONDS:
             return
         self._last_line_at = now
         self.show_message(f"{self._component}: {format_progress(progress)}")
@@ -86,7 +88,14 @@ class PlainDisplay:
 
 @dataclasses.dataclass
 class _Row:
-    """One component of the table; `since` is when it started, `seconds` how long it took once it has ended."""
+    """The row of one component in the table.
+
+    Attributes:
+      status: The status of the component.
+      since: The time at which the component started, by `time.monotonic`.
+      seconds: The duration of the component, once it has ended.
+      note: The last numbers of training, as text.
+    """
 
     status: Status = "pending"
     since: float = 0.0
@@ -95,7 +104,7 @@ class _Row:
 
 
 class LiveDisplay:
-    """A table of the components on `stream`, a terminal, that is kept up to date in place."""
+    """A display that shows all components as a table on a terminal and updates the table in place."""
 
     def __init__(self, stream: TextIO) -> None:
         self._rows: dict[str, _Row] = {}
@@ -112,13 +121,14 @@ class LiveDisplay:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Draws the last state, and stops."""
+        """Draws the last state, and stops drawing."""
         self._spinner.text = ""
         self._live.stop()
 
     def __rich__(self) -> rich.console.RenderableType:
-        """Draws the present state; rich calls this several times a second."""
+        """Draws the current state. rich calls this method several times per second."""
         if not self._rows:
+            # Before there are components, there is at most a message.
             return self._spinner if self._spinner.text else ""
         table = rich.table.Table.grid(padding=(0, 2))
         table.add_column()
@@ -144,22 +154,22 @@ class LiveDisplay:
         ]
 
     def show_message(self, text: str) -> None:
-        """Shows the text beside a spinner, until there are components to show."""
+        """Shows the text beside a spinner. Once `show_plan` was called, the table is shown instead."""
         self._spinner.text = text
 
     def show_plan(self, components: Sequence[str]) -> None:
-        """Lists the components."""
+        """Shows the table of the components, which are all pending."""
         self._spinner.text = ""
         self._rows = {component: _Row() for component in components}
 
     def show_start(self, component: str) -> None:
-        """Starts the clock of the component."""
+        """Shows the component as running, with the time since its start."""
         self._running = self._rows[component] = _Row("running", since=time.monotonic())
 
     def show_end(self, component: str, status: Status, seconds: float) -> None:
-        """Stops the clock of the component, and keeps the last note about its training."""
+        """Shows how the component ended and how long it took. The last note about its training stays."""
         self._rows[component] = _Row(status, seconds=seconds, note=self._running.note)
 
     def show_training(self, progress: TrainingProgress) -> None:
-        """Notes the numbers of the epoch beside the component that runs."""
+        """Shows the numbers of training in the row of the running component."""
         self._running.note = format_progress(progress)

@@ -1,4 +1,4 @@
-"""Reads metrics and their confidence intervals from an evaluation artifact."""
+"""Reads the metrics and their confidence intervals from an evaluation artifact."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 METRICS_FILE = "metrics.json"
-"""The file of an evaluation artifact that holds its metrics, by split: `{"test": {"accuracy": 0.93}}`."""
+"""The file that an evaluator other than TFX's may write. It has metrics by split: `{"test": {"accuracy": 0.93}}`."""
 
 
 def read_metrics(evaluation_uri: str) -> dict[str, Any]:
     """Reads the metrics of an evaluation.
 
     Args:
-      evaluation_uri: The folder of the evaluation artifact, with a `metrics.json` or with what TFX's Evaluator writes.
+      evaluation_uri: The folder of the evaluation artifact. It has a file `metrics.json`, or the files that TFX's
+        Evaluator writes.
 
     Returns:
-      The content of `metrics.json`; or for TFX's Evaluator, metric name to value over the whole evaluation, without its
-      slices.
+      The content of `metrics.json`, if there is such a file. If not, metric name to value over all examples, without
+      the values of slices.
 
     Raises:
-      ValueError: if the folder holds neither.
+      ValueError: if the folder has neither `metrics.json` nor files of TFX's Evaluator.
     """
     file = pathlib.Path(evaluation_uri) / METRICS_FILE
     if file.is_file():
@@ -36,13 +37,13 @@ def read_intervals(evaluation_uri: str) -> dict[str, tuple[float, float]]:
     """Reads the 95% confidence intervals of an evaluation.
 
     Args:
-      evaluation_uri: As `read_metrics` takes it.
+      evaluation_uri: The folder of the evaluation artifact, as in `read_metrics`.
 
     Returns:
-      Metric name to the lower and the upper bound; metrics without an interval are left out.
+      Metric name to the lower and the upper bound of its interval. Metrics without an interval are left out.
 
     Raises:
-      ValueError: as `read_metrics` does.
+      ValueError: if the folder has neither `metrics.json` nor files of TFX's Evaluator.
     """
     if (pathlib.Path(evaluation_uri) / METRICS_FILE).is_file():
         return {}
@@ -55,22 +56,24 @@ def read_intervals(evaluation_uri: str) -> dict[str, tuple[float, float]]:
 
 
 def _read_tfma_values(evaluation_uri: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields the metrics over the whole evaluation, each value as a dict of TFMA's JSON."""
+    """Yields the name of each metric over all examples, and its value as a dict in the form of TFMA's JSON."""
     import tensorflow_model_analysis as tfma
 
-    # A slice's key is a tuple of (column, value) pairs; the key of the whole evaluation is the empty tuple.
-    whole = [outputs for key, outputs in tfma.load_eval_result(evaluation_uri).slicing_metrics if not key]
-    # Of a folder without an evaluation TFMA loads an empty one, without an error.
-    if not whole:
+    # The key of a slice is a tuple of (column, value) pairs. The empty tuple is the key of all examples.
+    slices = tfma.load_eval_result(evaluation_uri).slicing_metrics
+    outputs_of_all_examples = [outputs for key, outputs in slices if not key]
+    # If there is no evaluation in the folder, TFMA returns an empty one without an error.
+    if not outputs_of_all_examples:
         raise ValueError(f"{evaluation_uri} holds no evaluation: neither {METRICS_FILE} nor metrics of TFMA")
-    for outputs in whole:
+    for outputs in outputs_of_all_examples:
         for sub_keys in outputs.values():
             for metrics in sub_keys.values():
                 yield from metrics.items()
 
 
 def _parse_number(value: Mapping[str, Any]) -> float | None:
-    """Returns a metric's value, which lies elsewhere if it has a confidence interval; None if it is no number."""
-    # NaN comes as text, which float() reads.
+    """Returns the number in a metric's value, or None if the value is not a number."""
+    # A metric with a confidence interval has its value in `boundedValue`.
     number = value.get("doubleValue", value.get("boundedValue", {}).get("value"))
+    # The number may be the text "NaN", which float() can read.
     return None if number is None else float(number)

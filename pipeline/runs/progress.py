@@ -1,4 +1,4 @@
-"""The progress of a run as it happens: which component runs, how it ended, and how training goes."""
+"""Defines how the progress of a run is reported: the statuses of components, and the numbers of training."""
 
 from __future__ import annotations
 
@@ -10,37 +10,40 @@ from typing import Literal, Protocol
 from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
 
 Status = Literal["pending", "running", "ran", "reused", "skipped", "failed"]
-"""`ran`: the component did its work. `reused`: nothing had changed, so the outputs of an earlier run were taken.
-`skipped`: the condition under which the component stands in the pipeline does not hold."""
+"""The state of a component. `reused`: the inputs and settings had not changed, so the outputs of an earlier run are
+used. `skipped`: the pipeline runs the component only under a condition, and the condition is false."""
 
 TrainingProgress = Mapping[str, float]
-"""The numbers that training reports: `epoch`, `epochs`, then what was measured, in order. They come after each epoch,
-and now and then within one, where `batch` and perhaps `batches` say how far the epoch is."""
+"""The numbers that training reports, by name, in the order in which they are shown.
+
+They are `epoch`, `epochs`, and then losses and metrics. Training reports after each epoch, and sometimes within an
+epoch. Within an epoch there is also `batch`, the number of batches so far, and `batches`, their total, if it is
+known."""
 
 
 class Display(Protocol):
-    """Shows a run to a person. A context manager: a display on a terminal is updated in place until the block ends."""
+    """Shows the progress of a run to a person. As a context manager, it updates the terminal until the block ends."""
 
     def __enter__(self) -> Display:
         """Starts the display."""
 
     def __exit__(self, *exception: object) -> None:
-        """Shows the last state, and leaves the terminal as it was."""
+        """Shows the last state, and restores the terminal."""
 
     def show_message(self, text: str) -> None:
-        """Shows what goes on while no component runs."""
+        """Shows a message about work outside of the components."""
 
     def show_plan(self, components: Sequence[str]) -> None:
-        """Shows which components will run, in order."""
+        """Shows the ids of the components that will run, in order."""
 
     def show_start(self, component: str) -> None:
-        """Shows that a component runs now."""
+        """Shows that a component has started."""
 
     def show_end(self, component: str, status: Status, seconds: float) -> None:
-        """Shows how a component ended."""
+        """Shows how a component ended, and how long it took."""
 
     def show_training(self, progress: TrainingProgress) -> None:
-        """Shows the progress of training, within the component that runs."""
+        """Shows the progress of training in the running component."""
 
 
 @contextlib.contextmanager
@@ -59,7 +62,7 @@ def listen_to_training(listener: Callable[[TrainingProgress], None]) -> Iterator
 
 
 class _ProgressHandler(logging.Handler):
-    """Takes the numbers from log records; their text is for people only."""
+    """Passes the numbers in log records to a listener. The texts of the records are ignored."""
 
     def __init__(self, listener: Callable[[TrainingProgress], None]) -> None:
         super().__init__(logging.INFO)
@@ -72,21 +75,21 @@ class _ProgressHandler(logging.Handler):
 
 
 def is_within_epoch(progress: TrainingProgress) -> bool:
-    """Returns whether the epoch still goes on."""
+    """Returns whether the numbers were reported within an epoch, not at its end."""
     return "batch" in progress
 
 
 def format_progress(progress: TrainingProgress) -> str:
     """Formats the numbers of training as one line.
 
-    Such as `epoch 3/20  batch 120/400  loss 0.4121  eval accuracy 0.9012  tokens per second 12,345  1:05 min left`.
+    Example: `epoch 3/20  batch 120/400  loss 0.4121  eval accuracy 0.9012  tokens per second 12,345  1:05 min left`.
     """
     rest = dict(progress)
     parts = []
-    for name, total in (("epoch", "epochs"), ("batch", "batches")):
+    for name, total_name in (("epoch", "epochs"), ("batch", "batches")):
         if name in rest:
-            of_total = f"/{rest.pop(total)}" if total in rest else ""
-            parts.append(f"{name} {rest.pop(name)}{of_total}")
+            total = f"/{rest.pop(total_name)}" if total_name in rest else ""
+            parts.append(f"{name} {rest.pop(name)}{total}")
     seconds_left = rest.pop("seconds_left", None)
     parts += [f"{name.replace('_', ' ')} {format_number(value)}" for name, value in rest.items()]
     if seconds_left is not None:
@@ -95,15 +98,15 @@ def format_progress(progress: TrainingProgress) -> str:
 
 
 def format_number(value: float) -> str:
-    """Formats a count or a large number as `12,345`, other numbers as `0.9012`."""
-    # Counts may come as floats, as TFMA's do. 1.0 is more often a share than a count.
+    """Formats a count or a large number as `12,345`, and any other number as `0.9012`."""
+    # TFMA returns counts as floats, so a float may be a count. But 1.0 is more often a share than a count.
     is_count = isinstance(value, int) or (abs(value) > 1 and value.is_integer())
     return f"{value:,.0f}" if is_count or abs(value) >= 1000 else f"{value:.4f}"
 
 
 def format_seconds(seconds: float) -> str:
-    """Formats a duration as `7.2 s`, or as `3:05 min` from one minute on."""
-    # Rounded first: 59.96 s is one minute, not 60.0 s.
+    """Formats a duration as `7.2 s`, or as `3:05 min` if it is a minute or longer."""
+    # The number is rounded before the comparison, because 59.96 s would be shown as 60.0 s.
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

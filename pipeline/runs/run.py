@@ -1,4 +1,4 @@
-"""Runs the pipeline of a config file, from its data to a pushed model: the work of the command `run`."""
+"""Runs the pipeline of a config file and reports its progress and its results. The command `run` does this."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
 
 PipelineFactory = Callable[[Config], Any]
-"""Makes a TFX pipeline from a config."""
+"""A function that makes a TFX pipeline from a config."""
 
 FAILED = 1
 """The exit code of a run that failed."""
@@ -33,15 +33,16 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
     """Runs the pipeline of a config, shows its progress, and reports its results.
 
     Args:
-      config_path: The TOML file.
-      as_json: Write one JSON object to standard output, and all else to standard error.
-      factory: Makes the pipeline; `create_pipeline` if None.
+      config_path: The path of the TOML file.
+      as_json: Whether to write the results to standard output as one JSON object. All else is then written to standard
+        error.
+      factory: The function that makes the pipeline. If None, `create_pipeline` makes it.
 
     Returns:
-      The exit code: 0; 1 if the run failed; 2 if the config cannot be used; 130 if Ctrl-C ended it.
+      The exit code: 0 if the run succeeded, 1 if it failed, 2 if the config cannot be used, 130 after Ctrl-C.
     """
     try:
-        # First, for the check of a config imports the metrics of the project's own that it names.
+        # The folder is made importable first, because the check of a config imports the metrics that the config names.
         make_importable(os.path.dirname(os.path.abspath(config_path)))
         config = load_config(config_path)
         log = _make_log_path(config, config_path)
@@ -55,7 +56,11 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
 
 
 def _make_log_path(config: Config, config_path: str) -> str:
-    """Makes the folder of logs, and returns the path of a new file in it."""
+    """Makes the folder of logs, and returns the path of a new log file.
+
+    Raises:
+      ConfigError: if the folder cannot be made.
+    """
     folder = config.pipeline.logs_dir
     try:
         os.makedirs(folder, exist_ok=True)
@@ -67,21 +72,22 @@ def _make_log_path(config: Config, config_path: str) -> str:
 
 
 def _create_pipeline(config: Config) -> Any:
-    # Imported late, for it imports TensorFlow: by then its noise goes to the log, and the display says what takes long.
+    # Imported here because it imports TensorFlow. The messages of TensorFlow are now redirected to the log, and the
+    # display says why the person has to wait.
     from tfx_sequence.pipeline.pipeline import create_pipeline
 
     return create_pipeline(config)
 
 
 class _RunCommand:
-    """One run from the command line: it writes progress and results, and gives the exit code."""
+    """Runs one pipeline for the command line. It writes progress and results, and returns the exit code."""
 
     def __init__(self, config: Config, log: str, as_json: bool, streams: Streams) -> None:
         self._config = config
         self._log = log
         self._as_json = as_json
         self._streams = streams
-        # With --json, standard output is for the JSON object alone.
+        # With --json, only the JSON object is written to standard output.
         self._progress_stream = streams.err if as_json else streams.out
 
     def run(self, factory: PipelineFactory) -> int:
@@ -92,6 +98,7 @@ class _RunCommand:
         except KeyboardInterrupt:
             return self._report_interrupt(RunReport(self._config))
         except Exception as error:
+            # The pipeline could not be made, or its results could not be read. A failed component is in `result.error`.
             return self._report_failure(error, "tfx-sequence", RunReport(self._config))
         if isinstance(result.error, KeyboardInterrupt):
             return self._report_interrupt(report)
@@ -109,7 +116,7 @@ class _RunCommand:
             return runner.run(factory(self._config), display)
 
     def _report_failure(self, error: BaseException, place: str, report: RunReport) -> int:
-        # This goes to the log, for standard error is redirected.
+        # Standard error is redirected, so the traceback is written to the log.
         traceback.print_exception(error)
         message = explain(error)
         print(f"\n{place} failed: {message}\nThe whole log: {shorten_path(self._log)}", file=self._streams.err)

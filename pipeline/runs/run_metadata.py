@@ -1,4 +1,4 @@
-"""Reads from ML Metadata how the components of one run ended, and the artifacts that they made."""
+"""Reads from ML Metadata how the components of a run ended, and which artifacts they produced."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tfx.orchestration import metadata
 
 from tfx_sequence.pipeline.runs.progress import Status
 
-# Generated code, which type checkers see nothing of.
+# The names in this module are generated at run time, so a type checker does not know them.
 _mlmd: Any = metadata_store_pb2
 
 _STATUSES: dict[int, Status] = {_mlmd.Execution.COMPLETE: "ran", _mlmd.Execution.CACHED: "reused"}
-"""ML Metadata's states of success; every other one is a failure."""
+"""The states of ML Metadata that mean success, and their status. Every other state means that the component failed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputArtifact:
-    """An artifact that a component made, or reused.
+    """An artifact that a component produced or reused.
 
     Attributes:
-      type: The artifact type's name, such as `Examples`.
-      uri: Where it is.
-      properties: Its custom properties in ML Metadata.
+      type: The name of the artifact's type, such as `Examples`.
+      uri: The folder of the artifact.
+      properties: The custom properties of the artifact in ML Metadata, name to value.
     """
 
     type: str
@@ -40,7 +40,7 @@ class ExecutedComponent:
 
     Attributes:
       status: `ran`, `reused` or `failed`.
-      outputs: Output channel to artifacts; empty if the component failed.
+      outputs: The name of each output channel to its artifacts. Empty if the component failed.
     """
 
     status: Status
@@ -48,26 +48,24 @@ class ExecutedComponent:
 
 
 def read_executed_components(connection_config: Any, pipeline: Any) -> dict[str, ExecutedComponent]:
-    """Reads all that ML Metadata knows about one run.
+    """Reads which components of one run were executed.
 
     Args:
-      connection_config: The pipeline's ML Metadata connection.
-      pipeline: The compiled pipeline, with the id of its run filled in.
+      connection_config: The configuration of the connection to ML Metadata, a `ConnectionConfig` proto.
+      pipeline: The compiled pipeline, a `Pipeline` proto of TFX that has the id of its run.
 
     Returns:
-      Component id to how it ended. A component that was not reached has no execution, nor has one that stands under
-      a condition that does not hold.
+      Component id to its execution. A component has no execution if the run ended before it, or if the pipeline runs it
+      under a condition that is false.
     """
     with metadata.Metadata(connection_config) as connection:
         store = connection.store
-        return {
-            component: _read_component(store, execution)
-            for component, execution in _read_executions(store, pipeline).items()
-        }
+        executions = _read_executions(store, pipeline)
+        return {component: _read_component(store, execution) for component, execution in executions.items()}
 
 
 def _read_executions(store: Any, pipeline: Any) -> dict[str, Any]:
-    """Returns component id to its execution in the run."""
+    """Returns component id to the `Execution` proto of the run."""
     run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
     try:
         run = store.get_context_by_type_and_name("pipeline_run", run_id)
@@ -75,7 +73,7 @@ def _read_executions(store: Any, pipeline: Any) -> dict[str, Any]:
         run = None
     if run is None:
         return {}
-    # The context of a node is named `<pipeline>.<component id>`.
+    # An execution belongs to several contexts. The one of the type `node` is named `<pipeline>.<component id>`.
     prefix = f"{pipeline.pipeline_info.id}."
     executions = {}
     for execution in store.get_executions_by_context(run.id):
@@ -87,20 +85,25 @@ def _read_executions(store: Any, pipeline: Any) -> dict[str, Any]:
 
 def _read_component(store: Any, execution: Any) -> ExecutedComponent:
     status = _STATUSES.get(execution.last_known_state, "failed")
-    return ExecutedComponent(status, {} if status == "failed" else _read_outputs(store, execution))
+    outputs = {} if status == "failed" else _read_outputs(store, execution)
+    return ExecutedComponent(status, outputs)
 
 
 def _read_outputs(store: Any, execution: Any) -> dict[str, tuple[OutputArtifact, ...]]:
+    """Returns the name of each output channel to its artifacts, in the order in which they were recorded."""
     events = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == _mlmd.Event.OUTPUT]
     artifacts = store.get_artifacts_by_id([event.artifact_id for event in events])
     artifacts_by_id = {artifact.id: artifact for artifact in artifacts}
     outputs: dict[str, tuple[OutputArtifact, ...]] = {}
     for event in events:
         artifact = artifacts_by_id[event.artifact_id]
-        # A value is a oneof of an integer, a float, a string and others.
-        properties = {
-            name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()
-        }
+        output = OutputArtifact(artifact.type, artifact.uri, _read_properties(artifact))
+        # The first step of the path is the name of the channel, the second is the position of the artifact in it.
         channel = event.path.steps[0].key
-        outputs[channel] = (*outputs.get(channel, ()), OutputArtifact(artifact.type, artifact.uri, properties))
+        outputs[channel] = (*outputs.get(channel, ()), output)
     return outputs
+
+
+def _read_properties(artifact: Any) -> dict[str, Any]:
+    # A value is a oneof: it has one field for an integer, one for a float, one for a string, and others.
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()}

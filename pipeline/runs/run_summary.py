@@ -1,4 +1,4 @@
-"""Summarises a finished run: as text for a person, as one JSON object for a program."""
+"""Summarises a finished run, as text for a person or as one JSON object for a program."""
 
 from __future__ import annotations
 
@@ -20,14 +20,26 @@ if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
 
 _FALLING_SCHEDULES = ("linear", "cosine")
-"""Learning-rate schedules that end at 0: their last epoch is the best by design, and says nothing about more epochs."""
+"""Learning-rate schedules that end at 0. With them, the last epoch is usually the best one. So this does not mean that
+training for more epochs would help."""
 
 
 class RunReport:
-    """The results of a run of `config`; empty before there are any.
+    """The results of a run, for a summary.
+
+    Args:
+      config: The config of the run. None if it could not be read.
+      result: The outcome of the run. None if the pipeline could not be run.
+
+    Attributes:
+      pipeline_root: The folder of the artifacts, or None without a config.
+      components: Component id to result.
+      metrics: The metrics of the last evaluation, by name or by split.
+      intervals: Metric name to the lower and the upper bound of its 95% confidence interval.
+      model: The folder of the pushed model, or None if no model was pushed.
 
     Raises:
-      ValueError: if the run made an evaluation that holds no metrics.
+      ValueError: if there is an evaluation artifact without metrics.
     """
 
     def __init__(self, config: Config | None = None, result: RunResult | None = None) -> None:
@@ -41,7 +53,11 @@ class RunReport:
         self._epoch = result.epoch if result else None
 
     def to_json(self, error: str | None = None) -> str:
-        """Returns one line with `metrics`, `model`, `pipeline_root`, `components`; `intervals`, `error` if any."""
+        """Returns the results as one line of JSON.
+
+        The object has the keys `metrics`, `model`, `pipeline_root` and `components`. It also has `intervals` if there
+        are confidence intervals, and `error` if there is an error message.
+        """
         components = {
             name: {"status": result.status, "seconds": round(result.seconds, 3)}
             for name, result in self.components.items()
@@ -54,14 +70,18 @@ class RunReport:
         }
         if self.intervals:
             report["intervals"] = self.intervals
-        # A metric over no steps is NaN, which JSON does not have: it becomes null.
+        # The mean over no steps is NaN. JSON has no NaN, so it is written as null: reading the JSON again replaces it.
         report = json.loads(json.dumps(report), parse_constant=lambda _: None)
         if error is not None:
             report["error"] = error
         return json.dumps(report, ensure_ascii=False)
 
     def to_text(self, log: str) -> str:
-        """Returns the duration, the metrics, where results lie (`log` among them), and what to do next."""
+        """Returns the results as text: the duration, the metrics, the folders of the results, and advice.
+
+        Args:
+          log: The path of the log, which is shown with the folders.
+        """
         seconds = sum(result.seconds for result in self.components.values())
         reused = sum(result.status == "reused" for result in self.components.values())
         metrics = {name: self._format_metric(name, value) for name, value in flatten_metrics(self.metrics)}
@@ -90,7 +110,10 @@ class RunReport:
         return {"model": model, "artifacts": shorten_path(self.pipeline_root or ""), "log": shorten_path(log)}
 
     def _find_broken_bounds(self) -> Iterator[str]:
-        """Yields the metrics that miss their bounds. Those compared with an earlier model are not known here."""
+        """Yields a sentence about each metric that is not within its bounds.
+
+        Bounds relative to an earlier model are left out, because the metrics of that model are not known here.
+        """
         if self._config is None:
             return
         spec = transformed_spec(self._config.spec, self._config.transform)
@@ -103,20 +126,22 @@ class RunReport:
                 yield f"{name} is {format_number(value)}, expected {expected}"
 
     def _give_training_hint(self) -> dict[str, str]:
-        """Advises more epochs if training ended while the model still improved."""
+        """Returns advice to train for more epochs if the last epoch was the best one, or else nothing."""
         epoch = self._epoch
         if not epoch or not self._config or self._config.training.schedule in _FALLING_SCHEDULES:
             return {}
+        # All three numbers are equal only if training was not stopped early and its last epoch is the best one.
         if not epoch.get("best_epoch") == epoch["epoch"] == epoch.get("epochs"):
             return {}
         reason = f"the last of {epoch['epochs']} epochs was the best"
         return {"train longer": f"{reason}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}
 
     def _give_model_hint(self) -> dict[str, str]:
-        """Shows the command that asks the pushed model."""
+        """Returns the command that asks the pushed model, or nothing if no model was pushed."""
         if not self.model or not self._config:
             return {}
-        # The folder of all versions, not of this one: the command still holds after the next run.
+        # The command names the folder of all versions, not the folder of this version, so that it uses the newest model
+        # after the next run too.
         serving = shlex.quote(shorten_path(str(Path(self.model).parent)))
         inputs = [feature for feature in self._config.features.values() if feature.role == "input"]
         if [(feature.kind, feature.context, feature.nested) for feature in inputs] == [("token", False, False)]:
@@ -125,17 +150,17 @@ class RunReport:
 
 
 def _find_pushed_model(result: RunResult) -> str | None:
-    """Returns the folder of the version that this run pushed, or an earlier run if nothing has changed since."""
+    """Returns the folder of the model that this run pushed, or that an earlier run pushed if the Pusher was reused."""
     for artifact in reversed(result.outputs_of_type("PushedModel")):
         destination = artifact.properties.get("pushed_destination")
         if destination:
-            # The artifact holds a copy, which is still there after the serving folder was cleared.
+            # The artifact has a copy of the model. The copy is used if somebody has deleted the pushed model.
             return str(destination if os.path.isdir(destination) else artifact.uri)
     return None
 
 
 def flatten_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yields the numbers of nested tables under paths: `{"test": {"accuracy": 0.5}}` -> `("test.accuracy", 0.5)`."""
+    """Yields the path and the value of each number in nested tables: `{"test": {"f1": 0.5}}` -> `("test.f1", 0.5)`."""
     for name, value in metrics.items():
         if isinstance(value, Mapping):
             yield from flatten_metrics(value, f"{prefix}{name}.")
@@ -144,13 +169,13 @@ def flatten_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tu
 
 
 def shorten_path(path: str) -> str:
-    """Returns `path` relative to the current folder if it is below it, and as it is if not."""
+    """Returns a path relative to the current folder if it is below that folder. If not, the path is not changed."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
 
 
 def _format_block(title: str, lines: Mapping[str, str]) -> str:
-    """Formats a title above lines of a name and a text, aligned; empty if there are no lines."""
+    """Formats a title, and below it one line per name with its text. Returns an empty text if there are no names."""
     if not lines:
         return ""
     width = max(map(len, lines))

@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine under TFX's own LocalDagRunner, and reports each component as it starts and ends."""
+"""Runs a pipeline on this machine with TFX's LocalDagRunner, and reports when each component starts and ends."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tfx_sequence.pipeline.runs.run_metadata import ExecutedComponent, OutputArt
 
 @dataclasses.dataclass(frozen=True)
 class ComponentResult:
-    """How a component ended.
+    """The outcome of one component in a run.
 
     Attributes:
-      status: `pending` is a component that was not reached.
-      seconds: How long it took.
-      outputs: Output channel to artifacts.
+      status: The status of the component. It is `pending` if the run ended before the component started.
+      seconds: The duration of the component.
+      outputs: The name of each output channel to its artifacts.
     """
 
     status: Status
@@ -37,13 +37,13 @@ class ComponentResult:
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
       components: Component id to result, in the order of the pipeline.
-      failed: The id of the component that failed, if one did.
-      error: The exception that it raised; None if all went well.
-      epoch: The progress of the last epoch that was trained; None if none was.
+      failed: The id of the component that failed, or None if no component failed.
+      error: The exception that ended the run, or None if the run succeeded.
+      epoch: The numbers of the last epoch of training, or None if no model was trained.
     """
 
     components: Mapping[str, ComponentResult]
@@ -58,18 +58,19 @@ class RunResult:
 
 
 class NotRunError(RuntimeError):
-    """A component did not run although nothing was raised: TFX found that its inputs are missing."""
+    """A component did not run because its inputs are missing. TFX itself raises no exception in this case."""
 
 
 def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     """Runs all components of a pipeline, one after the other, until one fails.
 
     Args:
-      pipeline: Any pipeline with an ML Metadata connection.
-      display: Shows each start and end of a component, and each epoch of training.
+      pipeline: A pipeline that has a connection to ML Metadata.
+      display: The display that shows the start and the end of each component, and the epochs of training.
 
     Returns:
-      The results. What a component raised, Ctrl-C included, is in `error`, so that the results before it are kept.
+      The results. An exception of a component, or Ctrl-C, is not raised but stored in `error`, so that the results of
+      the components before it are not lost.
     """
     progress = _RunProgress(pipeline, display)
     error: BaseException | None = None
@@ -83,7 +84,10 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
 
 
 class _RunProgress:
-    """How far a run has come. It listens to the runner, and passes each step on to a display."""
+    """Records how far a run has come, and passes each event on to a display.
+
+    The runner calls the methods `plan`, `start_component` and `end_component`. Training calls `update_training`.
+    """
 
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
         self._pipeline = pipeline
@@ -107,7 +111,7 @@ class _RunProgress:
 
     def end_component(self, component: str) -> None:
         executed = self._read_components().get(component)
-        # A component under a condition that does not hold ends without an execution.
+        # If a component has a condition that is false, TFX ends it without an execution.
         self._end(component, executed.status if executed else "skipped")
 
     def update_training(self, progress: TrainingProgress) -> None:
@@ -130,7 +134,7 @@ class _RunProgress:
             components[component] = ComponentResult(status, self._seconds.get(component, 0.0), outputs)
         failed = next((component for component, status in self._statuses.items() if status == "failed"), None)
         if error is None and failed is not None:
-            error = NotRunError("it did not run: its inputs are not there. The log tells which")
+            error = NotRunError("it did not run, because some of its inputs are missing. The log says which inputs")
         return RunResult(components, failed, error, self._epoch)
 
     def _end(self, component: str, status: Status) -> None:

@@ -1,1 +1,1 @@
-"""Helpers that all commands share: tables, exit codes, quiet libraries, readable errors."""
+"""Provides what all commands use: tables, exit codes, a log for the output of libraries, and readable errors."""

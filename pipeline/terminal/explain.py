@@ -1,10 +1,11 @@
-"""Finds, in a chain of exceptions, the one message that a person should read.
+"""Finds the most helpful message in a chain of exceptions.
 
-An error deep in a pipeline arrives wrapped: by this project, by Beam, by TFX, or as the text of another process::
+TFX, Beam and this project catch an error in a pipeline and raise another exception from it. An error in another process
+arrives as text. In this example, the message of the second exception is the most helpful one::
 
     RuntimeError: Operation failed ...                        raised by TFX
-      caused by ReadError: a.conllu, line 3: 9 columns [...]  raised by this project: this is the one
-        caused by ValueError: 9 columns
+      caused by ReadError: a.conllu, line 3: 9 columns [...]  raised by this project
+        caused by ValueError: 9 columns                       raised by Python
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 
 _OWN_PACKAGE = "tfx_sequence."
 
-# Beam appends the place in its graph, once or more: `message [while running 'Read/ParDo(Parse)']`.
+# Beam appends the place in its graph, sometimes several times: `message [while running 'Read/ParDo(Parse)']`.
 _BEAM_SUFFIX = re.compile(r"( \[while running '[^']*'\])+\s*$")
 
 _TRACEBACK_START = "Traceback (most recent call last):"
@@ -26,14 +27,15 @@ _RAISED_LINE = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", 
 def explain(error: BaseException) -> str:
     """Returns the most helpful message of a chain of exceptions.
 
-    The outermost exception that this project raised is taken, since its message was written for the person who reads
-    it. If there is none, it is the one at the root of the chain of causes, with the name of its class.
+    If this project raised any exception of the chain, the outermost of these is chosen, because its message was written
+    for the person who reads it. If not, the exception that caused all others is chosen, and the name of its class is
+    added to the message.
 
     Args:
       error: The exception that was caught.
 
     Returns:
-      The message, without a traceback and without Beam's additions.
+      The message, without a traceback and without what Beam appended.
     """
     chain = list(_walk_chain(error))
     for link in chain:
@@ -42,7 +44,7 @@ def explain(error: BaseException) -> str:
     root = error
     while root.__cause__ is not None:
         root = root.__cause__
-    # Beam's worker processes send their exceptions as the text of a traceback within the message of another exception.
+    # A worker process of Beam sends an exception as text. Beam puts this traceback into the message of an exception.
     for link in (root, *chain):
         if _TRACEBACK_START in str(link):
             return _explain_traceback(str(link))
@@ -50,20 +52,24 @@ def explain(error: BaseException) -> str:
 
 
 def _walk_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yields an exception and what it was raised from, as a traceback shows them."""
-    # A chain can be a cycle: code may raise an exception again within its own handler.
+    """Yields an exception, its cause, the cause of the cause, and so on, as a traceback shows them."""
+    # A chain can be a cycle, because a handler may raise the exception that it caught from another one. So exceptions
+    # that were already yielded are remembered.
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        # `raise ... from None` suppresses the context.
+        context = None if link.__suppress_context__ else link.__context__
+        link = link.__cause__ or context
 
 
 def _explain_traceback(text: str) -> str:
     """Returns the message at the end of the last traceback in a text."""
     lines = text[text.rindex(_TRACEBACK_START) :].splitlines()[1:]
-    # Frames are indented, and so may be later lines of the message. The first line that is not names the exception.
+    # The lines of frames are indented. Later lines of the message may be indented too. So the first line without
+    # indentation has the class of the exception and the beginning of its message.
     start = next((index for index, line in enumerate(lines) if line and not line[0].isspace()), None)
     if start is None:
         return _strip_beam_suffix(text.strip())
@@ -78,6 +84,7 @@ def _explain_traceback(text: str) -> str:
 
 
 def _is_own(path: str) -> bool:
+    """Returns whether this project defines the class at `module.Class`."""
     return path.startswith(_OWN_PACKAGE)
 
 

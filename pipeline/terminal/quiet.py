@@ -1,13 +1,14 @@
-"""Keeps what TensorFlow, Beam and other libraries print out of sight, in a log file.
+"""Redirects the output of TensorFlow, Beam and other libraries to a log file.
 
-Libraries print from C++ and from child processes too, so it is not enough to replace `sys.stdout`. The file descriptors
-1 and 2 themselves are pointed at the log, and what is meant for the person goes to duplicates of the old ones::
+Libraries also print from C++ and from child processes, so it is not enough to replace `sys.stdout`. The file
+descriptors 1 and 2 are redirected to the log. The output for the person is written to duplicates of the original
+descriptors::
 
     before      1 -> terminal     sys.stdout -> 1
     meanwhile   1 -> log          sys.stdout -> log          streams.out -> terminal
     after       1 -> terminal     sys.stdout -> 1
 
-Descriptor 2 and `sys.stderr` alike.
+Descriptor 2 and `sys.stderr` are redirected in the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ from typing import TextIO
 
 @dataclasses.dataclass(frozen=True)
 class Streams:
-    """The real standard output and standard error, while everything else goes to the log."""
+    """The original standard output and standard error, for use while everything else is written to the log.
+
+    Attributes:
+      out: The original standard output.
+      err: The original standard error.
+    """
 
     out: TextIO
     err: TextIO
@@ -30,24 +36,25 @@ class Streams:
 
 @contextlib.contextmanager
 def redirect_noise(log: str) -> Iterator[Streams]:
-    """Appends all that is written to the descriptors 1 and 2 to the file `log`, until the block ends.
+    """Redirects the descriptors 1 and 2 to a log file until the block ends.
 
     Args:
-      log: The file. Its folder must exist.
+      log: The path of the log file, to which the output is appended. Its folder must exist.
 
     Yields:
-      Streams that still reach what 1 and 2 reached before.
+      Streams that write to the original standard output and standard error.
 
     Raises:
-      OSError: if the file cannot be opened.
+      OSError: if the log file cannot be opened.
     """
-    # What is still buffered was written before, and belongs to the old place.
+    # Text that was buffered before this block must not be written to the log.
     _flush_python_streams()
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(open(log, "a", buffering=1, encoding="utf-8", errors="backslashreplace"))
         out = stack.enter_context(_duplicate(1, sys.stdout))
         err = stack.enter_context(_duplicate(2, sys.stderr))
-        # Python's own streams too, for they need not write to 1 and 2: a notebook or a test has replaced them.
+        # A notebook or a test may have replaced `sys.stdout` by a stream that does not write to descriptor 1. So
+        # Python's streams are redirected too.
         stack.enter_context(contextlib.redirect_stdout(target))
         stack.enter_context(contextlib.redirect_stderr(target))
         os.dup2(target.fileno(), 1)
@@ -62,8 +69,8 @@ def redirect_noise(log: str) -> Iterator[Streams]:
 
 
 def _duplicate(descriptor: int, like: TextIO) -> TextIO:
-    """Opens a second descriptor of the same file, with the encoding of `like`."""
-    # Buffered by line even in a pipe: progress that comes all at once, at the end, is of no use.
+    """Returns a stream for a duplicate of a descriptor, with the encoding of the stream `like`."""
+    # Each line is written at once, even to a pipe. Python would otherwise write the progress of a run only at its end.
     return open(os.dup(descriptor), "w", buffering=1, encoding=like.encoding or "utf-8", errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Runs the work of a command: noise goes to a log, an error becomes one line and an exit code."""
+"""Runs the work of a command. The output of libraries goes to a log, and an error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from tfx_sequence.pipeline.terminal.explain import explain
 from tfx_sequence.pipeline.terminal.quiet import Streams, redirect_noise
 
 COULD_NOT_RUN = 2
-"""The exit code of a command that has no answer; 0 and 1 are answers."""
+"""The exit code of a command that could not do its work. The codes 0 and 1 are results."""
 
 INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+"""The exit code after Ctrl-C. By the convention of shells, it is 128 plus the number of the signal SIGINT, 2."""
 
 
 class CommandError(ValueError):
-    """A command cannot do what it was asked to do."""
+    """A command cannot be carried out because of its arguments or of the files that they name."""
 
 
 def run_in_session(
     command: str, as_json: bool, work: Callable[[Streams], int], unexpected_code: int = COULD_NOT_RUN
 ) -> int:
-    """Does the work of a command.
+    """Runs the work of a command and turns its exceptions into exit codes.
+
+    If `work` raises an unexpected error, the log is kept and its path is added to the message. If not, it is deleted.
 
     Args:
-      command: Its name.
-      as_json: Whether standard output is for JSON, also for that of an error.
-      work: Takes the real standard output and standard error, and returns the exit code.
-      unexpected_code: The exit code if `work` raises an error that is not one of this project.
+      command: The name of the command, which becomes part of the log's file name.
+      as_json: Whether to write an error to standard output as a JSON object too.
+      work: A function that receives the original standard output and standard error, and returns the exit code.
+      unexpected_code: The exit code if `work` raises an exception whose class this project does not define.
 
     Returns:
-      The exit code: that of `work`; 2, or `unexpected_code`, if it raised; 130 if Ctrl-C ended it.
+      The exit code: the result of `work`, or 2 or `unexpected_code` if `work` raised an exception, or 130 after Ctrl-C.
     """
     handle, log = tempfile.mkstemp(prefix=f"tfx-sequence-{command}-", suffix=".log")
     os.close(handle)
@@ -48,10 +50,10 @@ def run_in_session(
             _discard_output(streams)
             code = 0
         except Exception as error:
-            # This goes to the log, for standard error is redirected.
+            # Standard error is redirected, so the traceback is written to the log.
             traceback.print_exc()
             message = _join_lines(explain(error))
-            # An error of this project, or one about a file, says all by itself.
+            # The message of an error of this project, or of an error about a file, is enough to understand the error.
             if not (_is_own(error) or isinstance(error, OSError)):
                 keep_log = True
                 message += f" (what was logged: {log})"
@@ -62,7 +64,7 @@ def run_in_session(
 
 
 def report_failure(message: str, as_json: bool, streams: Streams, code: int) -> int:
-    """Writes why there is no result to standard error and, if asked for, as JSON; returns the exit code."""
+    """Writes an error message to standard error and, if `as_json`, as JSON to standard output too. Returns `code`."""
     print(f"tfx-sequence: {message}", file=streams.err)
     if as_json:
         print(json.dumps({"error": message}, ensure_ascii=False), file=streams.out)
@@ -70,7 +72,7 @@ def report_failure(message: str, as_json: bool, streams: Streams, code: int) -> 
 
 
 def _discard_output(streams: Streams) -> None:
-    """Drops what is still to be written: the reader of the output, such as `head`, has read enough and is gone."""
+    """Discards output that is still buffered. The program that reads the output, such as `head`, has already ended."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), streams.out.fileno())
 
@@ -80,4 +82,5 @@ def _is_own(error: Exception) -> bool:
 
 
 def _join_lines(text: str) -> str:
+    """Returns a text of several lines as one line, with semicolons between the parts."""
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())

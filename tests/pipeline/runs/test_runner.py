@@ -154,7 +154,7 @@ def test_run_fails_when_tfx_skips_a_component_without_raising(tmp_path):
     judge = tiny_pipeline.Judge(made=latest.outputs["made"], mode="", serving=str(tmp_path))
     result = runner.run(pipeline_of(tmp_path, latest, judge), Recorder())
     assert result.failed == "Latest"
-    assert str(result.error) == "it did not run: its inputs are not there. The log tells which"
+    assert str(result.error) == "it did not run, because some of its inputs are missing. The log says which inputs"
 
 
 def test_run_succeeds_when_a_resolver_finds_no_blessed_model_yet(tmp_path):
