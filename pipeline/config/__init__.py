@@ -1,1 +1,1 @@
-"""The pipeline's config: its tables, its checks, and the file it is read from."""
+"""Defines and checks the config of a pipeline, and reads it from a TOML file."""

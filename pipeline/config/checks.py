@@ -1,7 +1,7 @@
-"""Finds settings of a config that are each allowed, yet contradict each other across tables.
+"""Finds settings of a config that contradict each other, although each of them is allowed.
 
-pydantic checks each table by itself; here is what needs more than one of them. What a component can check by itself
-stands with the component, and is told here in the words of the file.
+pydantic checks each table separately. This module has the checks that need more than one table. Some of these checks
+are part of a component, and this module translates the problems that they find to keys of the TOML file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tfx_sequence.pipeline.config.tables import Config
 
 _REQUIRED_SPLITS = ("train", "eval")
-"""The trainer trains on the one, and judges each epoch by the other."""
+"""The splits that the trainer needs. It trains on the first one, and evaluates each epoch on the second one."""
 
 
 def find_contradictions(config: Config) -> Iterator[Problem]:
@@ -35,7 +35,7 @@ def find_contradictions(config: Config) -> Iterator[Problem]:
     try:
         spec = config.spec
     except pydantic.ValidationError as error:
-        # Without a spec, most other checks have nothing to check against.
+        # Most of the other checks need the spec.
         yield from _translate_spec_errors(error, config)
         yield from _check_splits(config)
         return
@@ -48,14 +48,14 @@ def find_contradictions(config: Config) -> Iterator[Problem]:
 
 
 def _translate_spec_errors(error: pydantic.ValidationError, config: Config) -> Iterator[Problem]:
-    """Yields errors about a SequenceSpec, which a config holds in two tables: `features` and `sequence`."""
+    """Yields the errors about a SequenceSpec, which is made from the tables `features` and `sequence` of a config."""
     for problem in translate_errors(error, SequenceSpec):
         table = "sequence." if problem.key in type(config.sequence).model_fields else ""
         yield Problem(f"{table}{problem.key}" or "features, sequence", problem.message, problem.value)
 
 
 def _check_roles(spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Problem]:
-    """Checks that there is something to predict, something to predict it from, and that the two differ."""
+    """Checks that there is an input and a label, and that no label is an input too."""
     for role in ("input", "label"):
         if not transformed.with_role(role):
             yield Problem("features", f'at least one feature must have role = "{role}"; none has')
@@ -68,7 +68,7 @@ def _check_roles(spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Prob
 
 
 def _check_transform(config: Config, spec: SequenceSpec) -> Iterator[Problem]:
-    """Checks that the settings of `transform` and `numbers` fit the features that they are for."""
+    """Checks that the settings in `transform` and `numbers` fit the features with the same names."""
     for problem in transform_contradictions(spec, config.transform, config.numbers):
         value: Any = config.model_dump(mode="json")
         for key in problem.path:
@@ -90,7 +90,7 @@ def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]
 
 
 def _check_splits(config: Config) -> Iterator[Problem]:
-    """Checks that splits and features which other tables name do exist."""
+    """Checks that the splits and features exist that other settings name."""
     splits = config.data.splits
     if config.data.is_given_in_splits and "split" in config.data.model_fields_set:
         yield Problem("data.split", "goes with one pattern in data.files; data.files already names the splits")
@@ -110,12 +110,12 @@ def _check_splits(config: Config) -> Iterator[Problem]:
 
 
 def _check_evaluation(config: Config, transformed: SequenceSpec) -> Iterator[Problem]:
-    """Checks that metrics fit the labels, that thresholds name figures, and that slices name features."""
+    """Checks that metrics fit the labels, that thresholds are for existing metrics, and that slices name features."""
     evaluation = config.evaluation
     metric_problems = list(find_metric_problems(transformed, evaluation.metrics))
     for _, message in metric_problems:
         yield Problem("evaluation.metrics", message, format_value(evaluation.metrics))
-    # The figures of a metric that cannot be used are not known, so thresholds of them cannot be judged.
+    # Thresholds can be checked only if all metrics are known.
     if not metric_problems:
         metrics = list_metrics(transformed, further=evaluation.metrics)
         for name, message in find_threshold_problems(metrics, evaluation.thresholds):

@@ -1,4 +1,4 @@
-"""Resolves the folder of input files, which may be data that an installed Python package carries."""
+"""Finds the folder of the input files. The folder may be part of an installed Python package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PACKAGE_PREFIX = "package:"
 
 
 def is_package(name: str) -> bool:
-    """Returns whether `name` is of the form `package:<distribution>/<folder>`."""
+    """Returns whether `name` has the form `package:<distribution>/<folder>`."""
     return name.startswith(_PACKAGE_PREFIX)
 
 
@@ -17,11 +17,11 @@ def resolve_data_folder(name: str) -> str:
     """Returns the folder that a config's `data.input` names.
 
     Args:
-      name: A folder, or `package:<distribution>/<folder>`: a folder among the files that the installed distribution
-        lists, such as `package:turkish-treebanks/data`.
+      name: The path of a folder, or `package:<distribution>/<folder>`, such as `package:turkish-treebanks/data`. The
+        folder is then one that has files of the installed distribution.
 
     Returns:
-      The folder's path.
+      The path of the folder.
 
     Raises:
       ValueError: if the distribution is not installed, or has no such folder.
@@ -38,11 +38,13 @@ def resolve_data_folder(name: str) -> str:
         raise ValueError(
             f"the Python package {distribution!r} is not installed; install it with: pip install {distribution}"
         ) from None
-    # A distribution lists files, not folders. Where the folder is follows from any file below it:
-    #   data/tr/a.conllu  in  /site-packages/data/tr/a.conllu   ->   data  in  /site-packages/data
+    # A distribution lists files, not folders. The path of the folder follows from the path of any file below it:
+    #   file    data/tr/a.conllu  is  /site-packages/data/tr/a.conllu
+    #   folder  data              is  /site-packages/data
     parts = pathlib.PurePosixPath(folder).parts
     for file in files:
         depth = len(file.parts) - len(parts)
-        if depth > 0 and file.parts[: len(parts)] == parts:
+        is_below_folder = depth > 0 and file.parts[: len(parts)] == parts
+        if is_below_folder:
             return str(pathlib.Path(str(file.locate())).parents[depth - 1])
     raise ValueError(f"the Python package {distribution!r} is installed, but has no folder {folder!r} among its files")

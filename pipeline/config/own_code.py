@@ -1,4 +1,7 @@
-"""Finds a project's own Python code: modules beside its config, which names them as `module:function`."""
+"""Finds the Python code of a project.
+
+The code is in modules in the folder of the config. The config names a function as `module:function`.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +14,37 @@ from collections.abc import Iterable
 
 
 def make_importable(folder: str) -> None:
-    """Lets this process, and those that Beam starts, import the modules in a folder."""
+    """Makes the modules in a folder importable, in this process and in the processes that Beam starts."""
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    # Child processes of Beam inherit the environment. dict.fromkeys removes duplicates and keeps the order.
     paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
 
 
 def fingerprint_modules(functions: Iterable[str | None]) -> dict[str, str]:
-    """Returns module to the SHA-256 of its source, so that TFX runs a component again whose code has changed.
+    """Returns the hashes of modules, so that TFX runs a component again if its code has changed.
 
     Args:
-      functions: Each as `module:function`; None is left out.
+      functions: Functions in the form `module:function`. None stands for a function that the config does not name.
+
+    Returns:
+      Module name to the SHA-256 of its source code.
 
     Raises:
-      ModuleNotFoundError: if there is no such module.
+      ModuleNotFoundError: if a module does not exist.
     """
     modules = sorted({name.partition(":")[0] for name in functions if name is not None})
     return {module: hashlib.sha256(_read_source(module)).hexdigest() for module in modules}
 
 
 def _read_source(module: str) -> bytes:
-    """Reads the file of a module; empty if it has none."""
+    """Returns the content of a module's file. It is empty if the module has no file, like a namespace package."""
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise ModuleNotFoundError(
-            f"no module {module!r}, which the config names; it is a file {module}.py beside the config, or installed"
+            f"no module {module!r}, which the config names; it must be a file {module}.py beside the config, or "
+            f"installed"
         )
     if not (spec.origin and spec.has_location):
         return b""
@@ -44,5 +52,5 @@ def _read_source(module: str) -> bytes:
 
 
 def to_dotted_path(function: str) -> str:
-    """Returns `module:function` as `module.function`, as TFX has it."""
+    """Converts `module:function` to `module.function`, the form that TFX uses."""
     return function.replace(":", ".")

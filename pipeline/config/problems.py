@@ -1,4 +1,4 @@
-"""Describes the problems of a config in the words of the file: keys as TOML writes them, not paths of Python."""
+"""Describes the problems of a config. Messages name keys as they are written in TOML, not as attributes of Python."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Any, get_args
 import pydantic
 
 _MAX_VALUE_LENGTH = 200
-"""Characters of a value in a message: enough to find it in the file, and little enough for a terminal."""
+"""The maximum number of characters of a value in a message. They are enough to find the value in the file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a config.
+    """One problem of a config.
 
     Attributes:
-      key: The key's path as TOML writes it, such as `training.epochs`; empty for the file as a whole.
-      message: What is allowed there, or what to do.
-      value: The value as TOML or JSON would write it; None where showing it would not help.
+      key: The key in TOML with the names of its tables, such as `training.epochs`. Empty if the problem is about the
+        whole file.
+      message: What is allowed for this key, or what to do.
+      value: The value as it is written in TOML or JSON. None if the message does not need it.
     """
 
     key: str
@@ -36,7 +37,7 @@ class Problem:
 
 
 class ConfigError(ValueError):
-    """A config file cannot be used. The message names the file and lists every problem, one a line."""
+    """A config file cannot be used. The message names the file and lists all problems, one per line."""
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(file, problems)
@@ -44,14 +45,17 @@ class ConfigError(ValueError):
         self.problems = problems
 
     def __str__(self) -> str:
-        """Returns the file and its problems, on the same line if there is only one."""
+        """Returns the file and its problems. If there is only one problem, the message is one line."""
         if len(self.problems) == 1:
             return f"{self.file}: {self.problems[0]}"
         return "\n  ".join([f"{self.file}: {len(self.problems)} problems", *map(str, self.problems)])
 
 
 class ContradictionError(ValueError):
-    """Settings that are each allowed do not go together. Raised within pydantic, which keeps it in `ctx`."""
+    """Settings contradict each other, although each of them is allowed.
+
+    It is raised in a validator of pydantic, which stores it in the field `ctx` of a ValidationError.
+    """
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -59,7 +63,7 @@ class ContradictionError(ValueError):
 
 
 def translate_errors(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -> Iterator[Problem]:
-    """Yields pydantic's errors about `model` in the words of the file."""
+    """Yields pydantic's errors about a model as problems, whose messages use the terms of TOML."""
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, ContradictionError):
@@ -69,13 +73,19 @@ def translate_errors(error: pydantic.ValidationError, model: type[pydantic.BaseM
 
 
 def format_key(path: Sequence[str | int]) -> str:
-    """Formats a path as TOML writes it: `transform.tokens.affixes[1]`, with quotes where a bare key cannot stand."""
+    """Formats a path as TOML writes it, such as `transform.tokens.affixes[1]`.
+
+    A key with characters that TOML does not allow in a bare key is quoted.
+    """
     parts = (f"[{item}]" if isinstance(item, int) else f".{_quote_if_needed(item)}" for item in path)
     return "".join(parts).removeprefix(".")
 
 
 def format_value(value: Any) -> str | None:
-    """Formats a value as TOML writes it, cut at 200 characters; None for a table, whose keys the message names."""
+    """Formats a value as TOML writes it. A value with more than 200 characters is cut.
+
+    Returns None for a table, because the message names the key in the table.
+    """
     if isinstance(value, Mapping | pydantic.BaseModel):
         return None
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -83,7 +93,7 @@ def format_value(value: Any) -> str | None:
 
 
 def _translate_error(detail: Mapping[str, Any], model: type[pydantic.BaseModel]) -> Problem:
-    # pydantic ends the path of an error about a table's key, not its value, with "[key]".
+    # If an error is about a key of a table and not about its value, pydantic adds "[key]" to the end of the path.
     path = [item for item in detail["loc"] if item != "[key]"]
     is_about_value = len(path) == len(detail["loc"])
     key = format_key(path)
@@ -95,7 +105,7 @@ def _translate_error(detail: Mapping[str, Any], model: type[pydantic.BaseModel])
 
 
 def _translate_message(message: str) -> str:
-    """Puts a message of pydantic into the words of TOML: `Input should be an object` -> `must be a table`."""
+    """Replaces the terms of pydantic by those of TOML: `Input should be an object` becomes `must be a table`."""
     message = re.sub(r"^(Input|String|Value|Dictionary|Tuple) should ", "must ", message)
     message = message.removeprefix("Value error, ")
     return message.replace("an object", "a table").replace("a valid dictionary", "a table")
@@ -106,29 +116,30 @@ def _quote_if_needed(key: str) -> str:
 
 
 def _suggest_keys(path: Sequence[str | int], model: type[pydantic.BaseModel]) -> str:
-    """Suggests a key of like spelling in the same table, or else one of the same name in another table."""
+    """Suggests keys of the same table with a similar spelling, or else the same key in other tables."""
     key = str(path[-1])
     known = list(_find_table(model, path[:-1]).model_fields)
-    candidates = difflib.get_close_matches(key, known) or [
-        other for other in _list_keys(model) if other.endswith(f".{key}")
-    ]
+    candidates = difflib.get_close_matches(key, known)
+    if not candidates:
+        candidates = [other for other in _list_keys(model) if other.endswith(f".{key}")]
     if candidates:
         return f"unknown key; did you mean {' or '.join(candidates)}?"
     return f"unknown key; the keys here are {', '.join(known)}"
 
 
 def _find_table(model: type[pydantic.BaseModel], path: Sequence[str | int]) -> type[pydantic.BaseModel]:
-    """Returns the model of the table at `path`, found through fields, optional fields and tables of tables."""
+    """Returns the model of the table at a path, by following the fields of `model`."""
     for item in path:
         field = model.model_fields.get(str(item))
-        # In a table of tables, such as `features`, the item is a name that the user chose: the model stays.
+        # `features` is a table of tables. An item after `features` is a name that the user chose, not a field. The step
+        # to `features` has already led to the model of its tables, so the model stays the same.
         if field is not None:
             model = next(_find_models(field.annotation), model)
     return model
 
 
 def _find_models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
-    """Yields the models that an annotation names: `X`, `X | None`, `dict[str, X]`."""
+    """Yields the models in an annotation, such as `X` in `X`, `X | None` and `dict[str, X]`."""
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         yield annotation
     for argument in get_args(annotation):
@@ -136,7 +147,7 @@ def _find_models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
 
 
 def _list_keys(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yields the path of every key that a file may have; a name that the user chooses is `<name>`."""
+    """Yields the path of every key that a file may have, with `<name>` in place of a name that the user chooses."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
         inner = next(_find_models(field.annotation), None)

@@ -1,6 +1,6 @@
-"""Defines the config of a whole pipeline as typed values; `toml_file` reads them from TOML.
+"""Defines the config of a pipeline as pydantic models. The module `toml_file` reads a config from TOML.
 
-Each field of `Config` is a table of the file. Most tables are the settings of one component, under its own names::
+Each field of `Config` is a table of the TOML file. Most tables have the settings of one component::
 
     [pipeline] -> PipelineConfig      [transform.<feature>] -> VocabularyConfig
     [data]     -> DataConfig          [numbers.<feature>]   -> NumberConfig
@@ -31,11 +31,12 @@ from tfx_sequence.pipeline.config.problems import ContradictionError
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 FOLDER = "folder"
-"""The key of the validation context that holds the folder which relative paths are relative to."""
+"""The key in pydantic's validation context of the folder of the config. Relative paths are relative to this folder."""
 
 
 def _make_absolute(path: str, info: pydantic.ValidationInfo) -> str:
-    # Neither a package's data nor a bucket is relative to any folder.
+    # `package:<distribution>/<folder>` and an address of a bucket, such as `gs://bucket/folder`, are not relative
+    # paths.
     if is_package(path) or "://" in path:
         return path
     base = pathlib.Path((info.context or {}).get(FOLDER, "."))
@@ -43,11 +44,12 @@ def _make_absolute(path: str, info: pydantic.ValidationInfo) -> str:
 
 
 def _check_patterns(files: Any) -> Any:
+    """Checks `data.files`. The error of pydantic for a union of types would be hard to understand."""
     if isinstance(files, str):
         return files
     if isinstance(files, dict) and files and all(isinstance(pattern, str) for pattern in files.values()):
         return files
-    raise ValueError('must be one pattern such as "*.conllu", or a table of a pattern for each split')
+    raise ValueError('must be one pattern such as "*.conllu", or a table with one pattern per split')
 
 
 def _check_rules(severities: dict[str, Severity]) -> dict[str, Severity]:
@@ -60,15 +62,17 @@ _Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 class PipelineConfig(Frozen):
-    """The settings of a run as a whole.
+    """The settings of the whole pipeline.
 
     Attributes:
       name: The pipeline's name in ML Metadata.
-      root: The folder for everything that runs make; `runs/<name>` if not given. Relative to the config file's folder.
-      cache: Reuse the outputs of components whose inputs and settings did not change.
-      preprocessing_fn: `module:function` of a preprocessing_fn that replaces ours, in a module beside the config or an
-        installed one; see docs/transform.md.
-      workers: The number of Beam's worker processes. More than 1 pays only for large data: each takes seconds to start.
+      root: The folder for all files that a run writes; `runs/<name>` if not given. A relative path is relative to the
+        folder of the config file.
+      cache: Whether to reuse the outputs of components whose inputs and settings have not changed.
+      preprocessing_fn: A preprocessing_fn that replaces the default one, as `module:function`. The module is in the
+        folder of the config, or it is installed. See docs/transform.md.
+      workers: The number of Beam's worker processes. More than 1 is faster only for large data, because each process
+        takes seconds to start.
     """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -86,7 +90,7 @@ class PipelineConfig(Frozen):
 
     @property
     def artifacts_dir(self) -> str:
-        """The folder of artifacts, which is TFX's pipeline root."""
+        """The folder of artifacts, which TFX calls the pipeline root."""
         return f"{self.root}/artifacts"
 
     @property
@@ -96,27 +100,28 @@ class PipelineConfig(Frozen):
 
     @property
     def logs_dir(self) -> str:
-        """The folder of logs, one file a run."""
+        """The folder of logs, with one file per run."""
         return f"{self.root}/logs"
 
     @property
     def beam_args(self) -> list[str]:
         """The arguments of Beam.
 
-        The runner is named by its class: newer versions of Beam take `DirectRunner` to mean Prism, a binary that they
-        download, and errors would then come back as text.
+        The runner is given as a class, not as `DirectRunner`. For newer versions of Beam, `DirectRunner` means Prism, a
+        program that Beam downloads. Prism would return the exceptions of workers as text.
         """
         return [
             "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
             f"--direct_running_mode={'in_memory' if self.workers == 1 else 'multi_processing'}",
             f"--direct_num_workers={self.workers}",
-            # No container is used, but unless one is named, TFX packs itself for every component, which takes seconds.
+            # No container is used. But if no container is given, TFX builds a package of itself for every component,
+            # which takes seconds.
             "--sdk_container_image=none",
         ]
 
 
 class DataSplitConfig(SplitConfig):
-    """How the records of one pattern of files are divided over splits, one of them held out for evaluation."""
+    """How the records are divided into splits, if `data.files` is one pattern. The default holds out a split `test`."""
 
     shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
         default_factory=lambda: {"train": 8, "eval": 1, "test": 1}
@@ -124,13 +129,15 @@ class DataSplitConfig(SplitConfig):
 
 
 class DataConfig(ReadConfig):
-    """The input files, and how they are read, split and written.
+    """The input files, and how records are read, divided into splits and written.
 
     Attributes:
-      input: A folder, or `package:<distribution>/<folder>` for data that an installed Python package carries.
-      files: A pattern of file names within `input`, whose records are divided by `split`; or, for data that comes
-        split, a table with a pattern for each split: `{ train = "train.jsonl", eval = "dev.jsonl" }`.
-      split: How records are divided, if `files` is one pattern.
+      input: The folder of the input files, or `package:<distribution>/<folder>` for a folder of an installed Python
+        package.
+      files: A pattern of file names in `input`, such as `"*.conllu"`. The records of these files are divided as `split`
+        says. If there are files for each split, a table with one pattern per split:
+        `{ train = "train.jsonl", eval = "dev.jsonl" }`.
+      split: How records are divided into splits, if `files` is one pattern.
       write: How records are written.
     """
 
@@ -141,20 +148,28 @@ class DataConfig(ReadConfig):
 
     @property
     def folder(self) -> str:
-        """The folder that `input` names.
+        """The path of the folder that `input` names.
 
         Raises:
-          ValueError: if it is in a Python package that is not installed, or has no such folder.
+          ValueError: if `input` names a Python package that is not installed, or a folder that the package does not
+            have.
         """
         return resolve_data_folder(self.input)
 
     @property
     def is_given_in_splits(self) -> bool:
-        """Whether `files` has a pattern for each split; if not, records are divided by `split`."""
+        """Whether `files` has one pattern per split. If not, `split` says how records are divided."""
         return not isinstance(self.files, str)
 
     def name_patterns(self, undivided: str) -> dict[str, str]:
-        """Returns split name to pattern; one pattern, of records that are yet to be divided, is named `undivided`."""
+        """Returns the patterns by name.
+
+        Args:
+          undivided: The name of the pattern if there is only one, whose records are yet to be divided into splits.
+
+        Returns:
+          Split name to pattern, or `undivided` to the only pattern.
+        """
         return {undivided: self.files} if isinstance(self.files, str) else self.files
 
     @property
@@ -164,25 +179,27 @@ class DataConfig(ReadConfig):
 
     @property
     def split_config(self) -> SplitConfig | None:
-        """How records are divided; None if they come in splits."""
+        """How records are divided into splits. None if there are files for each split."""
         return None if self.is_given_in_splits else self.split
 
     @property
     def read_config(self) -> ReadConfig:
-        """The settings of the reader alone."""
+        """The settings of the reader, without those about splits and writing."""
         return ReadConfig(**{name: getattr(self, name) for name in ReadConfig.model_fields})
 
 
 class LengthConfig(Frozen):
-    """How long a sequence may be; see `SequenceSpec`.
+    """The limits of the number of steps of a record; see `SequenceSpec`.
 
     Attributes:
-      min_length: The fewest steps that a record may have.
-      max_length: The most steps that a record may have; no bound if not given.
-      length_drift: The most that the lengths may differ from those of the baseline, 0 to 1; not judged if not given.
-      length_skew: The same between training and serving.
-      max_steps: The number of first steps of each sequence that the transform keeps, in training and in serving alike;
-        all if not given.
+      min_length: The minimum number of steps of a record.
+      max_length: The maximum number of steps of a record; no maximum if not given.
+      length_drift: The maximum distance, from 0 to 1, between the distribution of lengths and that of the baseline; not
+        checked if not given.
+      length_skew: The maximum distance, from 0 to 1, between the distributions of lengths in training and in serving;
+        not checked if not given.
+      max_steps: The maximum number of steps that the transform keeps of each sequence, in training and in serving.
+        Later steps are cut off. All steps are kept if not given.
     """
 
     min_length: int = 1
@@ -196,8 +213,8 @@ class ValidationConfig(Frozen):
     """Which problems of the data end the run; see docs/validation.md.
 
     Attributes:
-      fail_on: The least severity that ends the run.
-      severities: Rule to severity, for rules that are not to be an error.
+      fail_on: The lowest severity that ends the run.
+      severities: Rule to severity, for rules whose severity should not be `error`.
     """
 
     fail_on: FailOn = "error"
@@ -210,32 +227,35 @@ class PipelineTrainingConfig(TrainingConfig):
     """The settings of training, and the weights that it starts from.
 
     Attributes:
-      warm_start: Start from the weights of the latest blessed model, as far as they fit the new vocabularies and
-        settings; see docs/training.md. Each run then trains, even if nothing has changed.
+      warm_start: Whether to start from the weights of the latest blessed model. Weights that do not fit the new
+        vocabularies and settings are not used; see docs/training.md. With it, each run trains, even if nothing has
+        changed.
     """
 
     warm_start: bool = False
 
     @property
     def trainer_config(self) -> TrainingConfig:
-        """The settings of the trainer itself, which takes the model to start from as an input."""
+        """The settings without `warm_start`, because the trainer receives the model to start from as an input."""
         return TrainingConfig(**self.model_dump(exclude={"warm_start"}))
 
 
 class EvaluationConfig(Frozen):
-    """How the exported model is evaluated, and what it must achieve to be pushed.
+    """How the exported model is evaluated, and which results it needs to be pushed.
 
     Attributes:
-      splits: The splits that the model is evaluated on. They should take no part in training.
-      min_accuracy: The least accuracy over real steps at which the model is pushed; any if not given.
-      thresholds: Figure to the bounds that it must keep for the model to be pushed: `{ tags_span_f1 = { at_least = 0.8,
-        worse_by = 0.01 } }`. `worse_by` compares with the latest blessed model. docs/evaluation.md lists the figures.
-      slices: Names of context features, `length_bucket`, or lists of them. The figures are also computed for the
-        records of each of their values.
-      confidence_intervals: Compute a 95% confidence interval for each figure. The evaluation takes longer, and needs
-        some 100 records.
-      metrics: Metrics beside those that are always computed: names that installed packages give them, or
-        `module:Class`, in a module beside the config or an installed one; see docs/evaluation.md.
+      splits: The splits for the evaluation. They should not be used in training.
+      min_accuracy: The minimum accuracy over real steps. A model with a lower accuracy is not pushed. If not given,
+        there is no minimum.
+      thresholds: Metric to its bounds. A model is pushed only if all metrics are within their bounds:
+        `{ tags_span_f1 = { at_least = 0.8, worse_by = 0.01 } }`. `worse_by` compares with the latest blessed model.
+        docs/evaluation.md lists the names of the metrics.
+      slices: Names of context features, `length_bucket`, or lists of such names. The metrics are also computed for each
+        group of records that have equal values of these features.
+      confidence_intervals: Whether to compute a 95% confidence interval for each metric. The evaluation takes longer,
+        and needs at least about 100 records.
+      metrics: Metrics to compute in addition to the default ones. Each is the name of a metric of an installed package,
+        or `module:Class`, where the module is in the folder of the config or is installed; see docs/evaluation.md.
     """
 
     splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
@@ -247,15 +267,15 @@ class EvaluationConfig(Frozen):
 
 
 class ServingConfig(Frozen):
-    """Where good models are pushed, and how else they are used.
+    """The folder for pushed models, and what is done with a model besides pushing it.
 
     Attributes:
-      dir: The folder that holds a numbered folder for each version; `<root>/serving` if not given.
-      infer: Splits for which the stock BulkInferrer writes the answers of each pushed model, as an `InferenceResult`;
-        none by default.
-      infra_validate: Tags of the Docker image `tensorflow/serving`, such as `latest`. The stock InfraValidator starts
-        each on this machine, and a model is pushed only if it loads there and answers about some records of the first
-        evaluation split. Not done by default; see docs/serving.md.
+      dir: The folder for pushed models, with one numbered folder per version; `<root>/serving` if not given.
+      infer: The splits for which the stock BulkInferrer writes the answers of each blessed model, as an artifact
+        `InferenceResult`.
+      infra_validate: Tags of the Docker image `tensorflow/serving`, such as `latest`. The stock InfraValidator starts a
+        server for each tag on this machine. The model is pushed only if each server can load the model and answers
+        about some records of the first evaluation split; see docs/serving.md.
     """
 
     dir: _Path | None = None
@@ -264,7 +284,7 @@ class ServingConfig(Frozen):
 
 
 class Config(Frozen):
-    """A whole pipeline. Values that contradict each other are refused, all of them at once."""
+    """The config of a whole pipeline. If settings contradict each other, one error lists all contradictions."""
 
     pipeline: PipelineConfig
     data: DataConfig
@@ -288,15 +308,15 @@ class Config(Frozen):
 
     @property
     def spec(self) -> SequenceSpec:
-        """The features of a record, and how long it may be."""
+        """The features of a record, and the limits of its number of steps."""
         return SequenceSpec(features=self.features, **self.sequence.model_dump(exclude={"max_steps"}))
 
     @property
     def serving_dir(self) -> str:
-        """The folder that holds a numbered folder for each version of the model."""
+        """The folder for pushed models, with one numbered folder per version."""
         return self.serving.dir or f"{self.pipeline.root}/serving"
 
     def to_toml(self) -> dict[str, Any]:
-        """Returns the settings as tables that TOML can write, without defaults; reading them gives an equal config."""
+        """Returns the settings that were given, without defaults, as tables for TOML that can be read again."""
         tables: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         return tables

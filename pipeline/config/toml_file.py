@@ -1,4 +1,4 @@
-"""Reads a config from a TOML file, and checks that its input is there."""
+"""Reads a config from a TOML file, and checks that the input files exist."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ else:
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
-    """Reads a config, and checks all that can be checked before anything runs.
+    """Reads a config, and finds all problems that can be found before the pipeline runs.
 
     Args:
-      path: A TOML file. Relative paths in it are relative to the folder that it is in.
+      path: The path of a TOML file. Relative paths in the file are relative to its folder.
 
     Returns:
       The config, with absolute paths.
 
     Raises:
-      ConfigError: if the file cannot be read or holds anything that is not allowed, or if input files are missing.
+      ConfigError: if the file cannot be read, a key or value is not allowed, or input files are missing.
     """
     config = read_config(path)
     problems = tuple(_check_input_files(config.data)) or tuple(_check_reader(config))
@@ -42,10 +42,14 @@ def load_config(path: str | os.PathLike[str]) -> Config:
 
 
 def read_config(path: str | os.PathLike[str]) -> Config:
-    """Reads a config as `load_config` does, but without a look at its input files."""
+    """Reads a config like `load_config`, but does not check the input files.
+
+    Raises:
+      ConfigError: if the file cannot be read, or a key or value is not allowed.
+    """
     file = os.fspath(path)
-    # Strict, for `epochs = "20"` and `epochs = true` are mistakes. Through JSON, for only there strict pydantic lets a
-    # list be a tuple.
+    # The validation is strict because `epochs = "20"` and `epochs = true` are mistakes. The config is converted to JSON
+    # because strict pydantic accepts a list for a tuple only in JSON.
     text = json.dumps(_parse_toml(file), default=str)
     folder = str(pathlib.Path(file).absolute().parent)
     try:
@@ -55,6 +59,7 @@ def read_config(path: str | os.PathLike[str]) -> Config:
 
 
 def _parse_toml(file: str) -> dict[str, Any]:
+    """Parses a file. Raises a ConfigError if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(pathlib.Path(file).read_text(encoding="utf-8"))
     except OSError as error:
@@ -66,17 +71,19 @@ def _parse_toml(file: str) -> dict[str, Any]:
 
 
 def _check_input_files(data: DataConfig) -> Iterator[Problem]:
+    """Checks that the input folder exists and that each pattern matches a file in it."""
     try:
         folder = data.folder
     except ValueError as error:
         yield Problem("data.input", str(error), format_value(data.input))
         return
     if "://" in folder:
-        # A bucket is looked at once the run begins: here nothing may wait for a network.
+        # A bucket is checked when the run starts, because this check must not wait for a network.
         return
     if not os.path.isdir(folder):
         yield Problem("data.input", "there is no such folder", format_value(folder))
         return
+    # A pattern that is not for one split is named "".
     for split, pattern in data.name_patterns("").items():
         if not glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True):
             path = ["data", "files", split] if split else ["data", "files"]
@@ -84,9 +91,9 @@ def _check_input_files(data: DataConfig) -> Iterator[Problem]:
 
 
 def _check_reader(config: Config) -> Iterator[Problem]:
-    """Checks that the reader of the format takes the options and the features."""
+    """Checks that the reader of the format accepts the options and the features."""
     if ":" in config.data.format:
-        return  # A reader of the project's own can be imported only once the run begins.
+        return  # The project defines this reader, and its module is imported only when the run starts.
     try:
         check_settings(config.spec, config.data, config.data.split_config)
     except ValueError as error:

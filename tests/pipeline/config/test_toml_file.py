@@ -209,7 +209,7 @@ def test_load_config_names_key_value_and_what_is_allowed_when_a_setting_is_wrong
         (
             'files = "*.conllu"',
             "files = 3",
-            ['data.files = 3: must be one pattern such as "*.conllu", or a table of a pattern for each split'],
+            ['data.files = 3: must be one pattern such as "*.conllu", or a table with one pattern per split'],
         ),
         ('files = "*.conllu"', 'files = "*.txt"', None),
         (
