@@ -1,8 +1,9 @@
-"""The commands of the command line, one a module: its arguments, and what it does.
+"""Implements the commands of the command line, one per module.
 
-A module has `HELP` and `DESCRIPTION`, `add_arguments(parser)`, and `main(arguments)`, which returns the exit code. A
-row in `cli.COMMANDS` gives it its name. Modules import little at the top, so that `--help` and mistakes in arguments
-are answered without waiting for TensorFlow.
+A module defines the texts `HELP` and `DESCRIPTION`, the function `add_arguments(parser)`, and the function
+`main(arguments)`, which returns the exit code. `cli.COMMANDS` has the name of each command. A module imports TensorFlow
+and Beam only inside functions, because they take seconds to load: `--help` and errors in arguments do not wait for
+them.
 """
 
 __all__: list[str] = []

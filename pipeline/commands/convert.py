@@ -1,4 +1,4 @@
-"""The command `convert`: writes TFRecord files of SequenceExamples without a pipeline."""
+"""Implements the command `convert`, which writes TFRecord files of SequenceExamples without a pipeline."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
 
 HELP = "write TFRecord files of SequenceExamples"
 DESCRIPTION = (
-    "Read files of sequences and write TFRecord files of SequenceExamples, gzipped. If files are named for their split "
-    "(train.jsonl, tr-ud-dev.conllu, test/seq.in) and train is among them, there is a folder "
-    f"{contract.SPLIT_PREFIX}<name> for each, as an Examples artifact has it; others go to OUTPUT itself. Exit code: 0 "
-    "if files were written, 1 if none were, because of bad records, 2 if the data cannot be read."
+    "Read files of sequences and write gzipped TFRecord files of SequenceExamples. If the names of the files say their "
+    "splits (train.jsonl, tr-ud-dev.conllu, test/seq.in) and one split is train, the files of each split are written "
+    f"to a folder {contract.SPLIT_PREFIX}<name>, as in an Examples artifact. If not, all files are written to OUTPUT "
+    "itself. Exit code: 0 if files were written, 1 if bad records prevented this, 2 if the data cannot be read."
 )
 
 _ADVICE = (
-    "Mend the record, or leave such records out with --max-reject-fraction. If all records are like it, say what the "
-    "data is with --format, --option and --feature."
+    "Correct the record, or leave bad records out with --max-reject-fraction. If all records are like this one, "
+    "describe the data with --format, --option and --feature."
 )
 
 _BAD_RECORDS = 1
-"""The exit code if bad records kept the command from writing any."""
+"""The exit code if nothing was written because of bad records."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument(
-        "input", metavar="INPUT", nargs="*", help="a file, a folder or a pattern; see --config for none"
+        "input", metavar="INPUT", nargs="*", help="a file, a folder or a pattern; not needed with --config"
     )
-    parser.add_argument("output", metavar="OUTPUT", help="a folder that is empty or not there yet")
-    parser.add_argument("--shards", metavar="N", type=int, help="files a split (1)")
+    parser.add_argument("output", metavar="OUTPUT", help="a new or empty folder")
+    parser.add_argument("--shards", metavar="N", type=int, help="the number of files per split (default: 1)")
     parser.add_argument(
         "--max-reject-fraction",
         metavar="X",
         type=float,
-        help="leave bad records out, if they are no more than such a share of all; write them to OUTPUT/Rejects",
+        help="leave bad records out if their share is at most X, from 0 to 1; they are written to OUTPUT/Rejects",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
+    parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
     add_data_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Converts data; returns the exit code."""
+    """Converts the data. Returns the exit code."""
     return run_in_session("convert", arguments.json, lambda streams: _convert(arguments, streams))
 
 
@@ -81,9 +81,9 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
                 write=dataset.write,
             )
         except BadRecordError as error:
-            # Where bad records are left out, the error is about too many of them, and says what to do.
-            is_about_share = dataset.read.on_bad_record == "reject"
-            message = str(error) if is_about_share else f"{error.reject}\n{_ADVICE}"
+            # With "reject", bad records are left out until there are too many. That error already says what to do.
+            has_too_many = dataset.read.on_bad_record == "reject"
+            message = str(error) if has_too_many else f"{error.reject}\n{_ADVICE}"
             return report_failure(message, arguments.json, streams, _BAD_RECORDS)
     if arguments.json:
         report = {**counts.counts, "rejected": counts.rejected, "written": counts.written, "left_out": left_out}
@@ -94,7 +94,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
 
 
 def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset:
-    """Returns the data set with the settings that arguments give in place of a config's."""
+    """Returns the data set with the settings from the command line, which replace those of a config."""
     from tfx_sequence.components.sequence_example_gen.config import ReadConfig, WriteConfig
     from tfx_sequence.pipeline.datasets.dataset import build_setting
 
@@ -109,7 +109,11 @@ def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset
 
 
 def _choose_input(dataset: Dataset) -> dict[str, list[str]] | list[str]:
-    """Returns the files by split if they come in splits, with train among them, or else all of them as one list."""
+    """Returns the input of `convert`: split name to files, or a list of all files.
+
+    The files are grouped by split only if there are several splits, one of them is train, and the records are not to be
+    divided over other splits.
+    """
     from tfx_sequence.pipeline.datasets.dataset import TRAIN
 
     if not dataset.split and len(dataset.splits) > 1 and TRAIN in dataset.splits:
@@ -135,7 +139,7 @@ def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str,
 
 
 def _print_block(title: str, lines: Mapping[str, str], out: TextIO) -> None:
-    """Prints a title above lines of a name and a text, aligned; nothing if there are no lines."""
+    """Prints a title, and below it one line per name with its text. Prints nothing if there are no names."""
     if not lines:
         return
     width = max(map(len, lines))

@@ -1,4 +1,4 @@
-"""The command `init`: makes a project to begin with."""
+"""Implements the command `init`, which makes a new project with a config, sample data and code to change."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sys
 
 from tfx_sequence.pipeline.terminal.session import COULD_NOT_RUN
 
-HELP = "make a project to begin with"
+HELP = "make a new project with sample data"
 DESCRIPTION = (
-    "Make a folder with a config, made-up data, a preprocessing_fn and a model_fn of one's own, and their tests; it "
-    "runs at once. Exit code: 0, or 2 if the folder is not empty."
+    "Make a folder with a config, sample data, and a module with a preprocessing_fn and a model_fn and its tests. The "
+    "project can be run as it is. Exit code: 0 if the folder was made, 2 if it is not empty or cannot be made."
 )
 
-_SIZES = {"train": 400, "eval": 60, "test": 60}
-"""Split to number of requests: enough for good metrics, and few enough to train in a minute."""
+_NUM_REQUESTS = {"train": 400, "eval": 60, "test": 60}
+"""Split name to number of sample requests. They are enough for good metrics, and few enough to train in a minute."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("folder", metavar="FOLDER", help="a folder that is empty or not there yet")
+    parser.add_argument("folder", metavar="FOLDER", help="a new or empty folder for the project")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Makes the folder; returns the exit code."""
+    """Makes the project. Returns the exit code."""
     folder = pathlib.Path(arguments.folder)
     try:
         if folder.exists() and any(folder.iterdir()):
@@ -43,10 +43,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _make_files(folder: pathlib.Path) -> dict[str, str]:
-    """Returns path to text: the template, with the folder's name for `{name}`, and the data."""
+    """Returns the files of the project, as path to text.
+
+    They are the files of the template, with the project's name in place of `{name}`, and the sample data.
+    """
     from tfx_sequence.pipeline.datasets.sample_data import make_sample_files
 
-    # The name of a pipeline has fewer characters than that of a folder may have.
+    # The project is named for its folder. The name of a pipeline may have fewer kinds of characters than a folder's.
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.resolve().name).lstrip("_.-") or "project"
     template = pathlib.Path(__file__).parent.parent / "template"
     files = {}
@@ -54,6 +57,6 @@ def _make_files(folder: pathlib.Path) -> dict[str, str]:
         if path.is_file() and path.suffix != ".pyc":
             text = path.read_text(encoding="utf-8")
             files[str(path.relative_to(template))] = text.replace("{name}", name)
-    for file, text in make_sample_files(_SIZES).items():
+    for file, text in make_sample_files(_NUM_REQUESTS).items():
         files[f"data/{file}"] = text
     return files

@@ -1,4 +1,4 @@
-"""The command `predict`: asks a model about sentences or files."""
+"""Implements the command `predict`, which asks a model about sentences or about files of records."""
 
 from __future__ import annotations
 
@@ -18,42 +18,54 @@ if TYPE_CHECKING:
     from tfx_sequence.pipeline.terminal.quiet import Streams
     from tfx_sequence.schemas.spec import SequenceSpec
 
-HELP = "ask a model about sentences or files"
+HELP = "ask a model about sentences or about files"
 DESCRIPTION = (
-    "Ask a model. Sentences: a token and its label a line, a blank line after each. Files, with --input and --output: "
-    "of any format that can be read, record by record in their order, long ones that were cut for reading whole again. "
-    "Exit code: 0, or 1 if records were rejected, or 2 if there is no answer."
+    "Ask a model about sentences: each line of the output has a token and its label, and a blank line ends a sentence. "
+    "Or ask about files, with --input and --output. The files may have any format that this program reads. The answers "
+    "are in the order of the records, and long records that the config cuts into pieces are joined again. Exit code: 0 "
+    "if all records have an answer, 1 if records were rejected or the model failed, 2 if the model or the data cannot "
+    "be used."
 )
 
-
 _TRAINING_ROLES = ("label", "weight")
-"""Roles of features that only training needs."""
+"""The roles of features that only training needs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("model", metavar="MODEL", help="a SavedModel, or a serving folder with versions of it")
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="a sentence, spaces between its tokens; if none: stdin")
-    parser.add_argument("--json", action="store_true", help="JSON on stdout: an object a sentence, or one about files")
+    parser.add_argument("model", metavar="MODEL", help="a SavedModel, or a serving folder with versions of a model")
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="*", help="a sentence with spaces between tokens; stdin if not given"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="write JSON to stdout: one object per sentence, or one object about all files",
+    )
     files = parser.add_argument_group("files in place of sentences")
     files.add_argument(
         "--input", metavar="PATH", action="append", default=[], help="a file, a folder or a pattern; may be repeated"
     )
-    files.add_argument("--output", metavar="FOLDER", help="a folder that is empty or not there yet")
+    files.add_argument("--output", metavar="FOLDER", help="a new or empty folder")
     files.add_argument(
         "--to",
         choices=["jsonl", "columns", "tfrecord"],
         default="jsonl",
-        help="jsonl: an object a record, with ids and scores; columns: a line a step; tfrecord: SequenceExamples",
+        help="jsonl: one object per record, with ids and scores; columns: one line per step; tfrecord: "
+        "SequenceExamples",
     )
     files.add_argument(
-        "--shards", metavar="N", type=int, default=1, help="files a split, which are worked on apart (1)"
+        "--shards",
+        metavar="N",
+        type=int,
+        default=1,
+        help="the number of files per split, which are processed in parallel (default: 1)",
     )
     add_data_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Asks the model; returns the exit code."""
+    """Asks the model. Returns the exit code."""
     if arguments.input or arguments.output or arguments.config:
         return run_in_session("predict", arguments.json, lambda streams: _predict_files(arguments, streams))
     from tfx_sequence.pipeline.prediction.predict_text import predict_text
@@ -67,10 +79,12 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
     from tfx_sequence.pipeline.runs.display import make_display
 
     if arguments.text:
-        raise CommandError(f"there are both sentences ({arguments.text[0]!r}) and files; give the one or the other")
+        raise CommandError(
+            f"there are both sentences ({arguments.text[0]!r}) and files; give either sentences or files"
+        )
     if not arguments.output:
         raise CommandError("files need a folder for the answers: --output FOLDER")
-    # Raises if there is no model, before TensorFlow is loaded.
+    # This raises an error if there is no model. The person does not wait until TensorFlow is loaded.
     find_model(arguments.model)
     dataset = read_data_arguments(arguments, arguments.input)
     with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
@@ -98,10 +112,16 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
 
 
 def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model: str) -> SequenceSpec:
-    """Returns the features to read of a record.
+    """Returns the features to read from each record.
 
-    They are those that the model needs, and others that somebody has described, but for labels and weights, which new
-    data need not have.
+    Args:
+      inputs: The features that the model needs.
+      described: The features that the arguments or the config describe, if they do. The others among them are written
+        beside the answers. Labels and weights are left out, because new data does not need to have them.
+      model: The path of the model, for the error message.
+
+    Raises:
+      CommandError: if the described features lack a feature that the model needs.
     """
     if described is None:
         return inputs
@@ -118,16 +138,20 @@ def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model
 def _convert_in_order(
     dataset: Dataset, spec: SequenceSpec, arguments: argparse.Namespace, folder: str
 ) -> tuple[ReadCounts, dict[str, list[str]]]:
-    """Writes the data as TFRecord files in the order of reading; returns counts of records, and split name to files."""
+    """Writes the data to TFRecord files, in the order of reading.
+
+    Returns:
+      The counts of records, and split name to files.
+    """
     from tfx_sequence.components.sequence_example_gen.config import WriteConfig
     from tfx_sequence.components.sequence_example_gen.conversion import convert
     from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
     from tfx_sequence.pipeline.datasets.dataset import build_setting
     from tfx_sequence.pipeline.datasets.dataset_records import find_features, reject_all_bad_records
 
-    # Raises if the reader does not take the features.
+    # This raises an error if the reader cannot read these features.
     find_features(dataclasses.replace(dataset, spec=spec))
-    # The pieces of a record must lie in one file to be joined again, and shards would spread them.
+    # The pieces of a record can be joined only if they are in one file. Shards would put them into several files.
     if dataset.read.on_long == "split" and arguments.shards > 1:
         raise CommandError("--shards goes with whole records only, but the config cuts long ones (on_long = 'split')")
     counts = convert(
@@ -135,7 +159,7 @@ def _convert_in_order(
         folder,
         spec=spec,
         read=reject_all_bad_records(dataset.read),
-        # The files are read once and thrown away, so their size does not matter.
+        # The files are read once and then deleted, so their size does not matter. The fastest compression is used.
         write=build_setting(WriteConfig, "--shards", num_shards=arguments.shards, shuffle=False, compression_level=1),
     )
     return counts, find_splits(folder)

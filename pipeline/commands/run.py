@@ -1,17 +1,20 @@
-"""The command `run`: runs the pipeline of a config."""
+"""Implements the command `run`, which runs the pipeline that a config describes."""
 
 from __future__ import annotations
 
 import argparse
 
 HELP = "run the pipeline of a config"
-DESCRIPTION = "Run the pipeline of a config."
+DESCRIPTION = (
+    "Run the pipeline that a config describes: read the data, train a model, evaluate it and push it. Exit code: 0 if "
+    "the run succeeded, 1 if it failed, 2 if the config cannot be used."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument("config", metavar="CONFIG", help="a TOML file; see docs/configuration.md")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
+    parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
 
 
 def main(arguments: argparse.Namespace) -> int:

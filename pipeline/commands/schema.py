@@ -1,4 +1,4 @@
-"""The command `schema`: infers, compares and shows schemas."""
+"""Implements the command `schema`, which infers a schema from data, compares two schemas, or shows a schema."""
 
 from __future__ import annotations
 
@@ -18,32 +18,39 @@ DESCRIPTION = "Infer, compare and show schemas of sequences."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of the command, which has a subcommand for each action."""
+    """Adds the arguments of the command, which has the subcommands `infer`, `diff` and `show`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "Write the schema of some data: of train if there is such a split, or else of all."
-    infer = actions.add_parser("infer", help="the schema of some data", description=text)
-    infer.add_argument("data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; see --config for none")
-    infer.add_argument("-o", "--output", metavar="FILE", help="where to write it; if not given: stdout")
+    text = "Infer a schema from the split train, or from all data if there is no such split, and write it as text."
+    infer = actions.add_parser("infer", help="infer the schema of data", description=text)
+    infer.add_argument(
+        "data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; not needed with --config"
+    )
+    infer.add_argument("-o", "--output", metavar="FILE", help="the file to write; stdout if not given")
     infer.set_defaults(work=_infer, json=False)
     add_data_arguments(infer)
 
-    text = "Say how two schemas differ. Exit code: 0 if they do not, 1 if they do, 2 if one cannot be read."
-    diff = actions.add_parser("diff", help="how two schemas differ", description=text)
+    text = (
+        "List the differences between two schemas. Exit code: 0 if there are none, 1 if there are some, 2 if a schema "
+        "cannot be read."
+    )
+    diff = actions.add_parser("diff", help="compare two schemas", description=text)
     diff.add_argument("old", metavar="A", help="a schema.pbtxt")
-    diff.add_argument("new", metavar="B", help="another")
+    diff.add_argument("new", metavar="B", help="another schema.pbtxt")
     diff.add_argument("--json", action="store_true", help="write the differences as a JSON list")
     diff.set_defaults(work=_diff)
 
-    show = actions.add_parser("show", help="what a schema says", description="Show what a schema says of sequences.")
+    show = actions.add_parser(
+        "show", help="show a schema", description="Show the features of a schema and their properties."
+    )
     show.add_argument("schema", metavar="S", help="a schema.pbtxt")
-    how = show.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="as the JSON of a SequenceSpec")
-    how.add_argument("--toml", action="store_true", help="as the tables of a config")
+    form = show.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="write the JSON of a SequenceSpec")
+    form.add_argument("--toml", action="store_true", help="write the tables of a config")
     show.set_defaults(work=_show)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Does the action; returns the exit code."""
+    """Runs the subcommand. Returns the exit code."""
     return run_in_session("schema", arguments.json, lambda streams: arguments.work(arguments, streams))
 
 

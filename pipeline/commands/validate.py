@@ -1,4 +1,4 @@
-"""The command `validate`: shows what is in data, and what is wrong with it, without a pipeline."""
+"""Implements the command `validate`, which shows the content of data and its anomalies, without a pipeline."""
 
 from __future__ import annotations
 
@@ -12,30 +12,43 @@ from tfx_sequence.pipeline.terminal.session import run_in_session
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.terminal.quiet import Streams
 
-HELP = "look at data, and say what is wrong with it"
+HELP = "show the content of data, and what is wrong with it"
 DESCRIPTION = (
-    "Look at every record of some data, and say what is in it and what is wrong. A file is of the split train, dev, "
-    "test or the like if its name, or that of its folder, ends so, and else of one of its own name. Exit code: 0 if "
-    "nothing is wrong, 1 if something is, 2 if the data cannot be looked at."
+    "Read every record of data, and show what the data contains and what is wrong with it. A file belongs to the split "
+    "train, dev, test or similar if its name or the name of its folder ends with that word. Any other file is a split "
+    "of its own. Exit code: 0 if nothing is wrong, 1 if something is wrong, 2 if the data cannot be read."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; see --config for none")
-    parser.add_argument("--schema", metavar="FILE", help="what the data should be; if not given, what train is")
-    parser.add_argument("--against", metavar="DATA", help="data that it should be like, described in the same way")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="for the padding it wastes (32)")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
-    parser.add_argument("--html", metavar="FILE", help="write a report with plots, too")
     parser.add_argument(
-        "--fail-on", choices=("error", "warning", "never"), default="error", help="the least severity for 1 (error)"
+        "data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; not needed with --config"
+    )
+    parser.add_argument(
+        "--schema", metavar="FILE", help="the schema that records must match; inferred from train if not given"
+    )
+    parser.add_argument("--against", metavar="DATA", help="data to compare with, which is read in the same way")
+    parser.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=int,
+        default=32,
+        help="the number of records per batch, to compute the share of padding (default: 32)",
+    )
+    parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
+    parser.add_argument("--html", metavar="FILE", help="also write a report with plots")
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "never"),
+        default="error",
+        help="the lowest severity that results in exit code 1 (default: error)",
     )
     add_data_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Validates the data; returns the exit code."""
+    """Validates the data. Returns the exit code."""
     return run_in_session("validate", arguments.json, lambda streams: _validate(arguments, streams))
 
 

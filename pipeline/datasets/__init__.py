@@ -1,1 +1,1 @@
-"""Looking at, describing and converting a data set without a pipeline."""
+"""Reads, validates and describes data of any format, for the commands that work without a pipeline."""

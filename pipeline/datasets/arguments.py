@@ -1,4 +1,4 @@
-"""Defines the command-line arguments by which all commands describe data."""
+"""Defines the command-line arguments that describe the input data, which several commands share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tfx_sequence.components.sequence_example_gen.readers.table import READERS, 
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that describe data; the files themselves are arguments of each command."""
-    group = parser.add_argument_group("what the data is")
+    """Adds the arguments that describe the format and the features of data. Each command adds its own for the files."""
+    group = parser.add_argument_group("description of the data")
     group.add_argument(
         "--format",
         metavar="F",
-        help=f"{', '.join(READERS.rows)}, or a plug-in's; if not given, what the files' names say, or else "
-        f"{SEQUENCE_EXAMPLE} (TFRecords)",
+        help=f"the format: {', '.join(READERS.rows)}, or the format of a plug-in; if not given, the names of the files "
+        f"determine it, and files of any other name are {SEQUENCE_EXAMPLE} (TFRecords)",
     )
     group.add_argument(
         "--feature",
@@ -22,7 +22,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a feature, with the keys of docs/configuration.md, such as tags=categorical,role=label,source=upos; may "
-        "be repeated; if none is given, the features are found in the data",
+        "be repeated; if not given, the features are discovered in the data",
     )
     group.add_argument(
         "--option",
@@ -31,6 +31,4 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an option of the reader, such as group_by=user; may be repeated",
     )
-    group.add_argument(
-        "--config", metavar="FILE", help="take format, options and features from the [data] and [features] of a config"
-    )
+    group.add_argument("--config", metavar="FILE", help="take the format, the options and the features from a config")

@@ -1,7 +1,7 @@
-"""Finds the data that a command looks at: which files, in which format, with which features.
+"""Finds the files that a command should read, their format and their features, from arguments or from a config.
 
-All commands take data in the same way. The names of the files tell the format, and the data tells its features, unless
-arguments or a config say them.
+If neither gives the format, the names of the files determine it. If neither gives the features, they are discovered in
+the data later.
 """
 
 from __future__ import annotations
@@ -30,21 +30,22 @@ else:
     import tomli as tomllib
 
 TRAIN = "train"
+"""The name of the split that a schema is inferred from and that the other splits are compared with."""
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Files, and how to read them.
+    """A data set: its files, and how to read them.
 
     Attributes:
-      splits: Split name to files.
-      read: The settings of the reader, its format among them.
-      spec: The features of a record; None if they are for the data to tell.
-      split: How the records of the only split are divided over others; None if they are not.
+      splits: Split name to the paths of its files.
+      read: The settings of the reader, which include the format.
+      spec: The features of a record. None if they have to be discovered in the data.
+      split: How the records of the only entry in `splits` are divided into splits. None if they are not divided.
       write: How records are written.
-      severities: Rule to severity, for rules that are not to be an error.
+      severities: Rule to severity, for rules whose severity should not be `error`.
     """
 
     splits: dict[str, list[str]]
@@ -56,35 +57,36 @@ class Dataset:
 
     @property
     def files(self) -> list[str]:
-        """All files, those of train first, for discovery looks at the first ones."""
+        """All files. Those of train come first, because features are discovered in the first records."""
         return [path for _, paths in sorted(self.splits.items(), key=train_first) for path in paths]
 
 
 def train_first(item: tuple[str, Any]) -> tuple[bool, str]:
-    """Returns the key that sorts (split name, value) pairs: train comes first, the others by name."""
+    """Returns a key for sorting (split name, value) pairs. Train comes first, and the others are sorted by name."""
     split, _ = item
     return split != TRAIN, split
 
 
 def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: SequenceSpec | None = None) -> Dataset:
-    """Returns the data set that the arguments describe; the data itself is not opened.
+    """Returns the data set that the arguments describe. The files are not opened.
 
     Args:
-      arguments: Parsed arguments, with those of `add_data_arguments`.
-      paths: Files, folders and patterns; if there are none, those that the config names.
-      spec: The features of a record, if the arguments do not say them.
+      arguments: Parsed arguments, which include those of `add_data_arguments`.
+      paths: Files, folders and patterns. If there are none, the files that the config names are used.
+      spec: The features of a record. They are used only if neither `--feature` nor `--config` is given.
 
     Raises:
-      CommandError: if arguments contradict each other, or there is nothing to read.
-      ConfigError: if there is a config that cannot be used.
-      NoDataError: if there is no file.
+      CommandError: if arguments contradict each other, or name no data.
+      ConfigError: if the config cannot be used.
+      NoDataError: if no file matches a path.
     """
     features = dict(map(_parse_feature, arguments.feature))
     options = dict(map(_parse_option, arguments.option))
     if arguments.config:
         if features or options or arguments.format:
             raise CommandError(
-                "--config says what --format, --feature and --option would say; give the one or the others"
+                "--config already gives the format, the features and the options; leave out either --config, or "
+                "--format, --feature and --option"
             )
         return _read_config_data(arguments.config, paths)
     if not paths:
@@ -99,12 +101,12 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
 
 
 def build_setting(model: type[_Model], argument: str, **values: Any) -> _Model:
-    """Builds a setting from values of the command line.
+    """Builds an object of a settings class from values of the command line.
 
     Args:
-      model: The class of the setting.
-      argument: The argument that the values came by, for the error message.
-      **values: The values.
+      model: The settings class.
+      argument: The name of the command-line argument, for the error message.
+      **values: The values of the fields.
 
     Raises:
       CommandError: if a value is not allowed.
@@ -116,14 +118,14 @@ def build_setting(model: type[_Model], argument: str, **values: Any) -> _Model:
 
 
 def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
-    """Reads data as a config says: the files in `paths`, or, if there are none, those of the config."""
+    """Returns the data set that a config describes. If there are `paths`, they replace the files of the config."""
     from tfx_sequence.pipeline.config.own_code import make_importable
     from tfx_sequence.pipeline.config.toml_file import load_config, read_config
 
-    # The config is checked as a whole, and may name metrics of the project's own.
+    # The whole config is checked, and for this, the metrics are imported that it names as `module:Class`.
     make_importable(os.path.dirname(os.path.abspath(config_path)))
     if paths:
-        # The config's own input may be missing: it is not looked at.
+        # The input files of the config are not used and may be missing, so `load_config` would raise an error.
         config = read_config(config_path)
         splits = _keep_files_of_format(_find_splits(paths, config.data.format), config.data.format)
         split_config = None
@@ -137,17 +139,17 @@ def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
 
 
 def _find_splits(paths: list[str], format_name: str | None) -> dict[str, list[str]]:
-    # A parallel corpus has files such as seq.in and seq.out: their names are features, and their folders are splits.
+    # In a parallel corpus, the names of files, such as seq.in and seq.out, are features. The folders are the splits.
     by_folder = format_name is not None and find_row(format_name).by_folder
     return find_splits(*paths, by_folder=by_folder)
 
 
 def _find_config_splits(config: Config) -> dict[str, list[str]]:
-    """Returns the config's own files by split; those that are yet to be divided are under `all`."""
+    """Returns split name to the files that the config names. Files that are yet to be divided have the name `all`."""
     splits = {}
     for name, pattern in config.data.name_patterns("all").items():
         found = find_splits(os.path.join(config.data.folder, pattern))
-        # The config says of which split the files are, not their names.
+        # `find_splits` groups files by their names. Here the config determines the split, so the groups are joined.
         splits[name] = [path for files in found.values() for path in files]
     return splits
 
@@ -168,18 +170,19 @@ def _parse_feature(text: str) -> tuple[str, Feature]:
 
 
 def _parse_option(text: str) -> tuple[str, Any]:
-    """Parses `KEY=VALUE`, with a value as TOML has it; what is not TOML is text, and with commas a list of texts."""
+    """Parses `KEY=VALUE`. The value is TOML, or else a text, or else a list of texts that are separated by commas."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise CommandError(f"--option {text}: expected KEY=VALUE")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
+        # A comma at the beginning or the end separates nothing: `delimiter=,` is a text.
         return key, value.split(",") if "," in value.strip(",") else value
 
 
 def _guess_format(paths: Iterable[str]) -> str:
-    """Returns the one format that the names of files tell."""
+    """Returns the format that the names of files determine. It is `sequence_example` if no name is known."""
     formats = {name for name in map(tell_format, paths) if name}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
@@ -187,7 +190,10 @@ def _guess_format(paths: Iterable[str]) -> str:
 
 
 def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dict[str, list[str]]:
-    """Drops files beside the data, such as a README: those without the format's suffix, if any file has it."""
+    """Drops other files in the folder, such as a README.
+
+    If some files have an extension of the format, all others are dropped. If no file has one, all files are kept.
+    """
     kept = {}
     for split, paths in splits.items():
         files = [path for path in paths if tell_format(path) == format_name]

@@ -1,4 +1,4 @@
-"""Turns a data set of any format into TFRecord files of SequenceExamples."""
+"""Converts a data set of any format to TFRecord files of SequenceExamples."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 def find_features(dataset: Dataset) -> Discovery:
-    """Returns the features of a data set, given or else found in the data, and checks that its reader takes them.
+    """Returns the features of a data set, and checks that the reader accepts them.
+
+    If the data set has no spec, the features are discovered in the data.
 
     Raises:
       CommandError: if the options or the features do not fit the format.
-      NotDiscoveredError: if the data does not tell its features.
+      NotDiscoveredError: if the features cannot be discovered.
     """
     try:
         discovery = Discovery(dataset.spec, {}) if dataset.spec else discover(dataset.files, dataset.read)
         make_reader(dataset.read, discovery.spec)
     except ValueError as error:
-        # Subclasses, such as NotDiscoveredError, have a message for the command line already.
+        # Subclasses of ValueError, such as NotDiscoveredError, have messages for the command line and are not changed.
         if type(error) is not ValueError:
             raise
         raise CommandError(str(error)) from None
@@ -36,7 +38,7 @@ def find_features(dataset: Dataset) -> Discovery:
 
 
 def reject_all_bad_records(read: ReadConfig) -> ReadConfig:
-    """Returns settings by which no number of bad records ends the reading: they are left out and counted."""
+    """Returns settings with which bad records never end the reading. All of them are left out and counted."""
     return read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0})
 
 
@@ -45,10 +47,10 @@ class RecordFiles:
     """A data set as TFRecord files of SequenceExamples.
 
     Attributes:
-      splits: Split name to files.
-      spec: The features of a record; None if they are for the files to tell.
-      counts: How many records of the original files were read and rejected; None if these are the original files.
-      left_out: Name of a feature that the data has but the files have not, to the reason.
+      splits: Split name to the paths of its files.
+      spec: The features of a record. None if a schema has to be inferred from the files to know them.
+      counts: The numbers of records that were read and rejected. None if the files were not converted.
+      left_out: The name of each feature of the original data that the files do not have, to the reason.
     """
 
     splits: Mapping[str, list[str]]
@@ -58,11 +60,13 @@ class RecordFiles:
 
 
 def convert_to_records(dataset: Dataset, folder: str) -> RecordFiles:
-    """Writes a data set as TFRecord files, unless it is such files; bad records are left out and counted.
+    """Converts a data set to TFRecord files. Bad records are left out and counted.
+
+    If the data set already consists of TFRecord files, nothing is written.
 
     Args:
       dataset: The data set.
-      folder: An empty folder to write to.
+      folder: An empty folder for the files.
     """
     if dataset.read.format == SEQUENCE_EXAMPLE and not dataset.split:
         return RecordFiles(dataset.splits, dataset.spec)
@@ -73,7 +77,7 @@ def convert_to_records(dataset: Dataset, folder: str) -> RecordFiles:
         spec=spec,
         read=reject_all_bad_records(dataset.read),
         split=dataset.split,
-        # The files are read once and thrown away, so neither their order nor their size matters.
+        # The files are read once and then deleted, so neither the order of records nor the size of files matters.
         write=WriteConfig(shuffle=False, compression_level=1),
     )
     return RecordFiles(find_splits(folder), spec, counts, left_out)

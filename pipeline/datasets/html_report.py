@@ -1,4 +1,4 @@
-"""Renders a report on data as one HTML page that needs nothing else: no script, no network."""
+"""Renders a report on data as one HTML page. The page has no scripts and loads no other files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tfx_sequence.pipeline.datasets.text_report import (
     select_top_values,
 )
 
-_PLOTTED_VALUES = 20
-"""Bars of one plot: as many as fit on a screen, and as many values as a report counts."""
+_MAX_PLOTTED_VALUES = 20
+"""The maximum number of values in a plot. This many bars fit on a screen, and a report counts no more values."""
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -39,11 +39,11 @@ svg text { font: 12px system-ui, sans-serif; fill: #222 }
 
 
 def render_html(report: DataReport, title: str) -> str:
-    """Returns the page: the anomalies, the splits, the lengths of records, and the values of features.
+    """Returns the page, which shows the anomalies, the splits, the lengths of records, and the values of features.
 
     Args:
       report: The report.
-      title: The page's title.
+      title: The title of the page.
     """
     body = "\n".join(
         [
@@ -94,10 +94,10 @@ def _render_features(report: DataReport) -> Iterator[str]:
 
 
 def _render_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
-    shown = select_top_values(values_by_split, _PLOTTED_VALUES)
+    shown = select_top_values(values_by_split, _MAX_PLOTTED_VALUES)
     counts = {split: [values.top.get(value, 0) for value in shown] for split, values in values_by_split.items()}
     yield draw_bars(shown, counts, {split: values.count for split, values in values_by_split.items()})
-    # The plot has the counts of values.
+    # `top=0`, because the plot already shows the counts of the values.
     yield _render_table(["", *values_by_split], make_value_rows(values_by_split, top=0))
     for line in describe_unseen_values(values_by_split):
         yield f"<p>{html.escape(line)}</p>"

@@ -1,4 +1,4 @@
-"""Makes up requests to a home, labelled with slots and intents: data for a project to begin with."""
+"""Generates sample data for a new project: requests to a smart home, labelled with slots and intents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATTERNS = {
         "do i need a coat in {place} {date}",
     ],
 }
-"""Intent to requests; words in braces are slots."""
+"""Intent to patterns of requests. A word in braces is the name of a slot, which is replaced by a value of the slot."""
 
 _VALUES = {
     "date": ["today", "tomorrow", "on monday", "on friday", "next week", "on the first of may"],
@@ -26,18 +26,20 @@ _VALUES = {
     "state": ["on", "off"],
     "time": ["seven", "half past six", "noon", "ten to nine", "eight o'clock"],
 }
+"""Slot to its values."""
+
 _SLOT = re.compile(r"{(\w+)}")
 
 
 def make_sample_files(sizes: dict[str, int], seed: int = 1) -> dict[str, str]:
-    """Returns JSON Lines of requests, with a BIO tag for each word and an intent.
+    """Returns files of requests. Each request has one BIO tag per word, and an intent.
 
     Args:
       sizes: Split name to number of requests.
-      seed: Equal seeds give equal files.
+      seed: The seed of the random generator. Equal seeds result in equal files.
 
     Returns:
-      File name, `<split>.jsonl`, to its text.
+      File name, `<split>.jsonl`, to text, with one JSON object per line.
     """
     generator = random.Random(seed)
     files = {}
@@ -48,7 +50,7 @@ def make_sample_files(sizes: dict[str, int], seed: int = 1) -> dict[str, str]:
 
 
 def _make_request(generator: random.Random) -> dict[str, object]:
-    """Fills a pattern: `light {state}` becomes words `light`, `on` with slots `O`, `B-state`."""
+    """Fills a random pattern. `light {state}` results in the words `light`, `on` with the slots `O`, `B-state`."""
     intent = generator.choice(list(_PATTERNS))
     words: list[str] = []
     slots: list[str] = []

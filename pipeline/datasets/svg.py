@@ -1,36 +1,50 @@
-"""Draws bar charts as SVG, which an HTML page can hold within itself."""
+"""Draws bar charts as SVG, which can be part of an HTML page."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
 
-# In pixels: the height of a bar, the gap between two labels, the width of all, of the labels, and of the shares.
-_BAR_HEIGHT, _GAP, _WIDTH, _LABEL_WIDTH, _SHARE_WIDTH = 18, 8, 640, 150, 90
+# Sizes in pixels. The labels are at the left of the bars, and the shares are at the right.
+_BAR_HEIGHT = 18
+_GAP = 8  # Between the bars of two labels.
+_WIDTH = 640
+_LABEL_WIDTH = 150
+_SHARE_WIDTH = 90
+_MAX_BAR_WIDTH = _WIDTH - _LABEL_WIDTH - _SHARE_WIDTH
+
 _MAX_LABEL_LENGTH = 24
-"""Characters that fit into `_LABEL_WIDTH`."""
+"""The number of characters that fit into `_LABEL_WIDTH`."""
+
 _COLOURS = ("#3b6fb6", "#d1812a", "#4a9a5b", "#a8508f", "#7a7a7a")
 
 
 def draw_bars(labels: Sequence[str], series: Mapping[str, Sequence[int]], totals: Mapping[str, int]) -> str:
-    """Draws horizontal bars: for each label one of each series, as its share of a total, so that series compare.
+    """Draws horizontal bars. Each label has one bar per series.
+
+    A bar shows a count as a share of the total of its series, so that series of different sizes can be compared.
 
     Args:
-      labels: The labels of the bars, `[N]`.
-      series: Name to counts, `[N]` each.
-      totals: Name to the number that the counts are shares of.
+      labels: N labels.
+      series: Series name to N counts, one per label.
+      totals: Series name to the total, which is 100 %.
+
+    Returns:
+      The SVG element, and after it the HTML of a legend if there are several series.
     """
     shares = {name: [count / max(totals[name], 1) for count in counts] for name, counts in series.items()}
+    # 1 if all shares are 0, because it is a divisor.
     largest = max((share for values in shares.values() for share in values), default=0) or 1
     group_height = _BAR_HEIGHT * len(series)
     parts = []
     for row, label in enumerate(labels):
         top = row * (group_height + _GAP)
-        # Text stands on its baseline: half of the letters' height is added to be in the middle.
+        # The y coordinate of a text is its baseline. Half of the height of a letter, 4 pixels, moves the text to the
+        # middle.
         parts.append(_draw_text(_LABEL_WIDTH - 8, top + group_height / 2 + 4, label[:_MAX_LABEL_LENGTH], "end"))
         for index, (name, values) in enumerate(shares.items()):
             y = top + index * _BAR_HEIGHT
-            width = values[row] / largest * (_WIDTH - _LABEL_WIDTH - _SHARE_WIDTH)
+            width = values[row] / largest * _MAX_BAR_WIDTH
             tooltip = f"{name}: {label}: {series[name][row]:,}"
             parts.append(_draw_bar(y, width, _pick_colour(index), tooltip))
             parts.append(_draw_text(_LABEL_WIDTH + width + 5, y + _BAR_HEIGHT - 5, f"{values[row]:.1%}", "start"))
@@ -53,7 +67,7 @@ def _draw_text(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def _draw_legend(names: Sequence[str]) -> str:
-    """Names the colours of the series; a chart of one series needs no legend."""
+    """Returns the HTML of a legend, which says the series of each colour. It is empty if there is only one series."""
     if len(names) < 2:
         return ""
     items = (

@@ -1,4 +1,4 @@
-"""Prints a report on data to a terminal, and makes the rows of its tables for other forms too."""
+"""Prints a report on data to a terminal. The HTML report uses its functions for the rows of tables too."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from tfx_sequence.pipeline.terminal.tables import format_percent, make_console, 
 from tfx_sequence.schemas.spec import Feature
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
-_TOP_VALUES = {"token": 8, "categorical": 20}
-"""Kind to how many of the most frequent values are shown: most of a label's values, an impression of the words."""
+_NUM_TOP_VALUES = {"token": 8, "categorical": 20}
+"""The number of most frequent values to show for each kind of feature. A label usually has fewer than 20 values. A few
+tokens show what the tokens are like."""
 
 _NOTHING = "-"
+"""The text of a cell without a value."""
+
 _MAX_WHOLE_NUMBER = 1e15
-"""Below this, a float that is a whole number is exact, and shown in full."""
+"""Whole numbers below this limit are shown with all digits. A float64 represents them exactly."""
 
 
 def print_report(report: DataReport, stream: TextIO) -> None:
-    """Prints the splits side by side, then the values of each feature, then the anomalies."""
+    """Prints a table of the splits, then the values of each feature, then the anomalies."""
     console = make_console(stream)
     console.print(make_table(["", *report.splits], make_overview_rows(report)))
     values, numbers = group_values_by_feature(report), group_numbers_by_feature(report)
@@ -38,7 +41,7 @@ def print_report(report: DataReport, stream: TextIO) -> None:
         if name in numbers:
             console.print(make_table(["", *numbers[name]], make_number_rows(numbers[name])))
         elif name in values:
-            rows = make_value_rows(values[name], _TOP_VALUES[feature.kind])
+            rows = make_value_rows(values[name], _NUM_TOP_VALUES[feature.kind])
             console.print(make_table(["", *values[name]], rows))
             for line in describe_unseen_values(values[name]):
                 console.print(rich.text.Text(line, "dim"))
@@ -50,7 +53,10 @@ def print_report(report: DataReport, stream: TextIO) -> None:
 
 
 def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: counts, lengths, padding, repeated and missing values."""
+    """Yields the rows of a table of the whole data, with one column per split.
+
+    The rows are about the number of records, their lengths, padding, repeated records, missing features and distances.
+    """
     splits = list(report.splits.values())
     yield ["records", *(f"{split.records:,}" for split in splits)]
     yield ["steps", *(f"{split.steps:,}" for split in splits)]
@@ -62,7 +68,7 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
     yield ["the same as another record of the split", *(format_percent(split.repeated) for split in splits)]
     if any(split.in_train is not None for split in splits):
         yield ["the same as a record of train", *(_format_share(split.in_train) for split in splits)]
-    # dict.fromkeys keeps each name once, in order.
+    # dict.fromkeys removes duplicates and keeps the order.
     for feature in dict.fromkeys(name for split in splits for name in split.missing):
         yield [f"without {feature}", *(format_percent(split.missing.get(feature, 0)) for split in splits)]
     for key in dict.fromkeys(name for split in splits for name in split.distances):
@@ -71,19 +77,19 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
 
 
 def group_values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
-    """Returns feature name to split name to values; the report has splits outside and features inside."""
+    """Returns feature name to split name to values. The report itself has split name to feature name to values."""
     names = dict.fromkeys(name for split in report.splits.values() for name in split.values)
     return {name: {split: content.values[name] for split, content in report.splits.items()} for name in names}
 
 
 def group_numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
-    """Returns feature name to split name to numbers; the report has splits outside and features inside."""
+    """Returns feature name to split name to numbers. The report itself has split name to feature name to numbers."""
     names = dict.fromkeys(name for split in report.splits.values() for name in split.numbers)
     return {name: {split: content.numbers[name] for split, content in report.splits.items()} for name in names}
 
 
 def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: how many numbers there are, and how they are spread."""
+    """Yields the rows of a table with one column per split: the count of numbers, and their statistics."""
     columns = list(numbers_by_split.values())
     yield ["numbers", *(f"{numbers.count:,}" for numbers in columns)]
     if any(numbers.missing for numbers in columns):
@@ -96,7 +102,12 @@ def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[
 
 
 def make_value_rows(values_by_split: Mapping[str, ValuesReport], top: int) -> Iterator[list[str]]:
-    """Yields rows of a table with a column a split: how many values there are, and the counts of the `top` ones."""
+    """Yields the rows of a table with one column per split.
+
+    Args:
+      values_by_split: Split name to values.
+      top: The number of most frequent values to add to the table, with their counts.
+    """
     columns = list(values_by_split.values())
     yield ["different values", *(f"{values.distinct:,}" for values in columns)]
     if any(values.unseen is not None for values in columns):
@@ -106,9 +117,10 @@ def make_value_rows(values_by_split: Mapping[str, ValuesReport], top: int) -> It
 
 
 def select_top_values(values_by_split: Mapping[str, ValuesReport], top: int) -> list[str]:
-    """Returns the most frequent values, each counted in the split that has most of it.
+    """Returns the `top` most frequent values.
 
-    If no value is there twice, as with names of records, none is worth showing: the list is empty.
+    The frequency of a value is its count in the split with the largest count. If no value occurs twice in a split, as
+    with names of records, the counts say nothing, and the list is empty.
     """
     largest_counts: dict[str, int] = {}
     for values in values_by_split.values():
@@ -120,10 +132,11 @@ def select_top_values(values_by_split: Mapping[str, ValuesReport], top: int) -> 
 
 
 def format_statistic(value: float | None) -> str:
-    """Formats a number to five digits, and a whole one, such as a count or a time, in full."""
+    """Formats a number with five digits. A whole number, such as a count or a time, is formatted with all digits."""
     if value is None:
         return _NOTHING
-    return f"{value:,.0f}" if value.is_integer() and abs(value) < _MAX_WHOLE_NUMBER else f"{value:.5g}"
+    is_whole_number = value.is_integer() and abs(value) < _MAX_WHOLE_NUMBER
+    return f"{value:,.0f}" if is_whole_number else f"{value:.5g}"
 
 
 def describe_feature(feature: Feature) -> str:
@@ -141,7 +154,7 @@ def describe_feature(feature: Feature) -> str:
 
 
 def describe_unseen_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
-    """Yields a line for each split that has values that train has not: the most frequent of them."""
+    """Yields one line for each split with values that do not occur in train. The line has the most frequent ones."""
     if not select_top_values(values_by_split, top=1):
         return
     for split, values in values_by_split.items():
@@ -151,7 +164,7 @@ def describe_unseen_values(values_by_split: Mapping[str, ValuesReport]) -> Itera
 
 
 def format_anomaly_place(anomaly: AnomalyReport) -> str:
-    """Returns the split and the feature of an anomaly as the beginning of a line: `train: tags: `."""
+    """Returns the split and the feature of an anomaly, for the beginning of a line: `train: tags: `."""
     feature = "" if anomaly.feature == SEQUENCE else anomaly.feature
     return "".join(f"{part}: " for part in (anomaly.split, feature) if part)
 

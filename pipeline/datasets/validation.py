@@ -1,4 +1,4 @@
-"""Validates data of any format: reads it, compares it with a schema and with other data, and reports."""
+"""Validates data of any format: reads the data, compares it with a schema and with other data, and returns a report."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
-_NAMED_REJECTS = 5
-"""Bad records that an anomaly names, of those that are bad for one reason; the rest are counted."""
+_MAX_NAMED_REJECTS = 5
+"""The maximum number of bad records that an anomaly names. There is one anomaly per reason. Other records are only
+counted."""
 
 _FAILING_SEVERITIES: dict[FailOn, tuple[str, ...]] = {
     "error": ("ERROR",),
     "warning": ("ERROR", "WARNING"),
     "never": (),
 }
+"""The value of `--fail-on` to the severities that count as failures."""
 
 _Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 """Split name to statistics."""
@@ -47,12 +49,15 @@ def validate(
 
     Args:
       dataset: The data set.
-      baseline: Data that it should be like; None if there is none.
-      schema: The schema that its records should keep; inferred from train if None.
-      fail_on: The least severity that counts as a failure.
-      batch_size: Records in a batch, for the share of padding.
-      folder: An empty folder for files that are not TFRecords.
-      show_message: Called with what goes on.
+      baseline: Another data set, which the data set is compared with. None if there is no other data set.
+      schema: The schema that records should match. If None, a schema is inferred from train.
+      fail_on: The lowest severity that counts as a failure.
+      batch_size: The number of records per batch, which is used to compute the share of padding.
+      folder: An empty folder for temporary files.
+      show_message: A function that shows a message about the progress.
+
+    Returns:
+      The report, with statistics of the data and the anomalies.
     """
     show_message("Reading the data ...")
     records = convert_to_records(dataset, os.path.join(folder, "data"))
@@ -61,8 +66,9 @@ def validate(
         show_message("Inferring a schema ...")
         schema, statistics = _infer_schema(records)
     baseline_statistics = None
-    if baseline:
+    if baseline is not None:
         show_message("Reading the data to compare with ...")
+        # Without a spec of its own, the baseline is read with the features of the data set.
         baseline = dataclasses.replace(baseline, spec=baseline.spec or records.spec)
         baseline_records = convert_to_records(baseline, os.path.join(folder, "against"))
         baseline_statistics = _compute_baseline(baseline_records, schema, records.splits)
@@ -80,7 +86,11 @@ def validate(
 
 
 def _infer_schema(records: RecordFiles) -> tuple[schema_pb2.Schema, _Statistics]:
-    """Infers a schema; if the records do not agree on one, it is that of the features as they were given."""
+    """Infers a schema, and returns it with the statistics of each split from which it was inferred.
+
+    If the records contradict the given features, the schema of the given features is returned, without statistics. The
+    contradictions are then reported as anomalies.
+    """
     try:
         return infer_schema_of_files(records.splits, records.spec)
     except SchemaError:
@@ -90,7 +100,17 @@ def _infer_schema(records: RecordFiles) -> tuple[schema_pb2.Schema, _Statistics]
 
 
 def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: Mapping[str, list[str]]) -> _Statistics:
-    """Computes the statistics that each split is compared with: of the split of its name, or of the only one."""
+    """Computes the statistics of the baseline.
+
+    Args:
+      records: The records of the baseline.
+      schema: The schema of the data set.
+      splits: The splits of the data set.
+
+    Returns:
+      Split name to the statistics to compare the split with. If the baseline has only one split, all splits of the data
+      set are compared with it. If it has several, splits of the same name are compared.
+    """
     statistics = {split: compute_statistics(paths, schema) for split, paths in records.splits.items()}
     if len(statistics) == 1:
         (only,) = statistics.values()
@@ -101,7 +121,7 @@ def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: M
 def _add_reading_anomalies(
     report: DataReport, records: RecordFiles, severities: Mapping[str, str], fail_on: FailOn
 ) -> DataReport:
-    """Returns the report with the anomalies of reading before those of the records that could be read."""
+    """Returns the report with the anomalies that were found while reading, before all other anomalies."""
     anomalies = [*_report_rejects(records.counts, severities), *_report_left_out(records.left_out)]
     failures = []
     for anomaly in anomalies:
@@ -117,14 +137,14 @@ def _add_reading_anomalies(
 
 
 def _report_rejects(counts: ReadCounts | None, severities: Mapping[str, str]) -> Iterator[AnomalyReport]:
-    """Yields an anomaly for each reason by which records were rejected."""
+    """Yields one anomaly for each reason for which records were rejected."""
     if counts is None:
         return
     for reason, count in sorted(counts.rejected.items()):
         severity = severities.get(reason, "error")
         if severity == "off":
             continue
-        named = [reject for reject in counts.rejects if str(reject.reason) == reason][:_NAMED_REJECTS]
+        named = [reject for reject in counts.rejects if str(reject.reason) == reason][:_MAX_NAMED_REJECTS]
         examples = "; ".join(f"{_format_place(reject)}: {reject.message}" for reject in named)
         more = f"; and {count - len(named)} more" if count > len(named) else ""
         yield AnomalyReport(
@@ -146,11 +166,12 @@ def _format_place(reject: Reject) -> str:
 
 
 def _report_left_out(left_out: Mapping[str, str]) -> Iterator[AnomalyReport]:
+    """Yields one anomaly for each field of the data that cannot be a feature."""
     for name, reason in left_out.items():
         yield AnomalyReport(
             split="",
             feature=name,
             severity="WARNING",
             what="Left out",
-            description=f"It {reason}, so it was not looked at. Name the features to have it in.",
+            description=f"It {reason}, so it was not checked. To include it, name all features.",
         )

@@ -1,4 +1,4 @@
-"""The project's own code: the preprocessing and the network. `pipeline.toml` names both functions."""
+"""Defines the preprocessing and the network of this project. `pipeline.toml` names both functions."""
 
 import tensorflow as tf
 
@@ -7,11 +7,11 @@ from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceModel,
 
 
 def preprocessing_fn(inputs, custom_config):
-    """Returns the features that the config asks for, and one more: the size of each word.
+    """Returns the features that the config defines, and one more feature, `word_size`.
 
     Args:
       inputs: Feature name to tensor: `[B, (T), (1)]` for a sequence feature, `[B]` for a context feature.
-      custom_config: The settings of the config, for the default preprocessing_fn that is called below.
+      custom_config: The settings of the config, which the default preprocessing_fn needs.
 
     Returns:
       Feature name to tensor: `[B, (T)]`, or `[B]`.
@@ -27,5 +27,8 @@ def word_size(words: tf.RaggedTensor) -> tf.RaggedTensor:
 
 
 def model_fn(task: SequenceTask, config: ModelConfig) -> SequenceModel:
-    """Returns the network. Put a keras.Model of your own here, with an attribute `heads`: a Head for each label."""
+    """Returns the network.
+
+    You can return your own keras.Model instead. It needs an attribute `heads` with one Head per label.
+    """
     return SequenceModel(task, config)

@@ -1,4 +1,4 @@
-"""Tests of the project's own code: `python -m pytest` in its folder."""
+"""Tests the code of this project. Run `python -m pytest` in the folder of the project."""
 
 import tensorflow as tf
 from own_code import word_size

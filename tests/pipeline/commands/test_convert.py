@@ -62,7 +62,7 @@ def test_bad_record_gives_1_and_no_files(write, run, tmp_path):
     assert "line 2" in err
     assert "wrong_type: `x` has 'b', a str, expected an integer" in err
     # There is no config to set anything in.
-    assert "Mend the record, or leave such records out with --max-reject-fraction" in err
+    assert "Correct the record, or leave bad records out with --max-reject-fraction" in err
     assert "on_bad_record" not in err
     assert not list((tmp_path / "out").rglob("*.gz"))
 

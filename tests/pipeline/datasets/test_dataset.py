@@ -103,7 +103,10 @@ def test_dataset_takes_a_config_for_other_files_when_its_own_are_missing(read, c
         (["--feature", "t=token,rol=label"], "--feature t=token,rol=label: rol: Extra inputs are not permitted"),
         (["--feature", "t=token,context=true"], "a spec needs at least one sequence feature"),
         (["--option", "x"], "--option x: expected KEY=VALUE"),
-        (["--config", "c.toml", "--format", "jsonl"], "--config says what --format, --feature and --option would say"),
+        (
+            ["--config", "c.toml", "--format", "jsonl"],
+            "--config already gives the format, the features and",
+        ),
     ],
 )
 def test_dataset_is_refused_when_arguments_contradict_or_cannot_be_read(read, argv, message):
