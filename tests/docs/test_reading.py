@@ -42,7 +42,7 @@ def test_table_names_the_options_of_a_format(name):
 
 @pytest.mark.parametrize("name", [name for name, row in READERS.rows.items() if row.suffixes])
 def test_page_says_which_suffix_tells_a_format(name):
-    (sentence,) = re.findall(r"The end of a file's name tells these formats: (.*?)\. ", TEXT, re.DOTALL)
+    (sentence,) = re.findall(r"These suffixes of a file name determine its format: (.*?)\. ", TEXT, re.DOTALL)
     assert re.findall(r"`(\.\w+)`", sentence) == [s for row in READERS.rows.values() for s in row.suffixes]
 
 
@@ -56,7 +56,10 @@ def test_splits_are_those_that_there_are():
 def test_default_shares_are_those_of_the_page():
     (section,) = re.findall(r"## Splits\n(.*?)\n## ", TEXT, re.DOTALL)
     config, python, given = re.search(
-        r"default is (.*?)\. In Python `SplitConfig\(\)` is .*, (.*?): give `(SplitConfig\(.*?\))`", section, re.DOTALL
+        r"default is (.*?)\. In Python, the default `SplitConfig\(\)` is\s(.*?)\. "
+        r"To get a test split, pass\s`(SplitConfig\(.*?\))`",
+        section,
+        re.DOTALL,
     ).groups()
 
     def shares(text):
