@@ -2,11 +2,13 @@ import pytest
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TOKENS = {"x": Feature(kind="token")}
 NESTED = {"x": Feature(kind="token", nested=True)}
 MARK = {"piece": Feature(kind="integer", context=True, source="@piece")}
+FORMATS_OF_LISTS = [name for name, row in READERS.rows.items() if row.holds_lists]
 LONG_FORM = ReadConfig(format="csv", options={"group_by": ["user"]})
 
 
@@ -22,8 +24,8 @@ LONG_FORM = ReadConfig(format="csv", options={"group_by": ["user"]})
             NESTED,
             ReadConfig(format="conllu"),
             None,
-            "`x` is nested, but a step has one value in the format 'conllu'; formats of nested features are json, "
-            "jsonl, parquet, sequence_example",
+            "`x` is nested, but a step has one value in the format 'conllu'; formats of nested features are "
+            + ", ".join(FORMATS_OF_LISTS),
         ),
     ],
 )
@@ -37,7 +39,7 @@ def test_settings_that_fit_pass(split):
     check_settings(SequenceSpec(features=TOKENS), LONG_FORM, split)
 
 
-@pytest.mark.parametrize("format_", ["json", "jsonl", "parquet", "sequence_example"])
+@pytest.mark.parametrize("format_", FORMATS_OF_LISTS)
 def test_formats_of_lists_take_nested_features(format_):
     check_settings(SequenceSpec(features=NESTED), ReadConfig(format=format_), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, Mo
 from tfx_sequence.components.sequence_trainer.families import CELLS, HEADS
 from tfx_sequence.components.sequence_trainer.model.heads.base import Head
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
+from tfx_sequence.schemas.families import Family
 
 
 @pytest.mark.parametrize("name", CELLS.rows)
@@ -31,10 +33,16 @@ def test_row_of_a_head_names_a_head_and_keys_of_the_config(name: str) -> None:
     assert set(row.keys) <= set(HeadConfig.model_fields)
 
 
-def test_documents_list_every_head(root: Path) -> None:
-    documents = (root / "docs" / "models.md").read_text(encoding="utf-8")
-    for name in HEADS.rows:
-        assert f"\n| `{name}` | " in documents
+@pytest.mark.parametrize("family", [CELLS, HEADS], ids=["cells", "heads"])
+def test_tables_in_the_docs_have_every_member(root: Path, family: Family[Any]) -> None:
+    text = (root / "docs" / "models.md").read_text(encoding="utf-8")
+    first_cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    assert set(family.rows) <= {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_page_of_the_toolkit_names_every_cell(root: Path) -> None:
+    text = (root / "docs" / "toolkit.md").read_text(encoding="utf-8")
+    assert [name for name in CELLS.rows if f"`{CELLS.load(name).__name__}`" not in text] == []
 
 
 @pytest.mark.parametrize(

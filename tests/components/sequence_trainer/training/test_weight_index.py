@@ -1,9 +1,9 @@
 """The names and axes of weights that are written beside a model: they must stay, for models that were exported before.
 
-`weight_names.json` was written by the version that first had it. A name or an axis in it never changes. For a new part
-of a network its case is added:
+`weight_names.json` was written by the version that first had it. A name or an axis in it never changes. A new part of a
+network gets a case of its own. This command adds the cases that are missing, and changes no other:
 
-    PYTHONPATH=tests python tests/components/sequence_trainer/training/test_weight_index.py
+    PYTHONPATH=tests .venv/bin/python tests/components/sequence_trainer/training/test_weight_index.py
 """
 
 from __future__ import annotations
@@ -97,6 +97,11 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+def _read_golden() -> dict[str, list[list[Any]]]:
+    golden: dict[str, list[list[Any]]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return golden
+
+
 def _named(case: str) -> list[list[Any]]:
     settings = {**SMALL, **CASES[case]}
     if "blocks" in CELLS.row(settings.get("cell", "lstm")).required:
@@ -108,7 +113,9 @@ def _named(case: str) -> list[list[Any]]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_names_and_axes_of_weights_stay_as_they_were_written(case: str) -> None:
-    assert _named(case) == json.loads(GOLDEN.read_text(encoding="utf-8"))[case]
+    golden = _read_golden()
+    assert case in golden, f"{case!r} is new: the docstring of this file has the command that adds it"
+    assert _named(case) == golden[case]
 
 
 def test_axes_as_long_as_there_are_values_are_not_taken_for_theirs_when_the_head_says_otherwise() -> None:
@@ -130,13 +137,14 @@ def test_axes_as_long_as_there_are_values_are_theirs_when_the_head_says_nothing(
     assert [axes for _, axes in head.value_axes()] == [(None, "intent"), ("intent",)]
 
 
-def _write_golden() -> None:
+def _add_missing_cases() -> None:
+    golden = _read_golden()
     cases = []
     for case in CASES:
-        rows = ",\n".join(f"    {json.dumps(row)}" for row in _named(case))
+        rows = ",\n".join(f"    {json.dumps(row)}" for row in golden.get(case) or _named(case))
         cases.append(f"  {json.dumps(case)}: [\n{rows}\n  ]")
     GOLDEN.write_text("{\n" + ",\n".join(cases) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    _write_golden()
+    _add_missing_cases()
