@@ -33,7 +33,7 @@ class _DataStages(NamedTuple):
     """The components that read, check and transform the data, and the channels that later components read.
 
     Attributes:
-      components: The components, in the order of the data's way.
+      components: The components, in the order in which the data flows.
       examples: The records as they were read.
       transformed_examples: The transformed records.
       transform_graph: The graph that transformed the records.

@@ -86,8 +86,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
             message = str(error) if has_too_many else f"{error.reject}\n{_ADVICE}"
             return report_failure(message, arguments.json, streams, _BAD_RECORDS)
     if arguments.json:
-        report = {**counts.counts, "rejected": counts.rejected, "written": counts.written, "left_out": left_out}
-        print(json.dumps(report, ensure_ascii=False), file=streams.out)
+        _print_json(counts, left_out, streams.out)
     else:
         _print_report(spec, counts, left_out, streams.out)
     return 0
@@ -119,6 +118,11 @@ def _choose_input(dataset: Dataset) -> dict[str, list[str]] | list[str]:
     if not dataset.split and len(dataset.splits) > 1 and TRAIN in dataset.splits:
         return dataset.splits
     return dataset.files
+
+
+def _print_json(counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) -> None:
+    report = {**counts.counts, "rejected": counts.rejected, "written": counts.written, "left_out": left_out}
+    print(json.dumps(report, ensure_ascii=False), file=out)
 
 
 def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) -> None:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
@@ -102,13 +103,18 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         counts, splits = _convert_in_order(dataset, spec, arguments, folder)
         display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
-    if arguments.json:
-        print(json.dumps({**counts.counts, "rejected": counts.rejected, "files": files}), file=streams.out)
-    else:
-        print(*files, sep="\n", file=streams.out)
-        for reason, count in counts.rejected.items():
-            print(f"tfx-sequence: {count:,} records rejected: {reason}", file=streams.err)
+    _print_result(counts, files, arguments.json, streams)
     return 1 if counts.rejected else 0
+
+
+def _print_result(counts: ReadCounts, files: Sequence[str], as_json: bool, streams: Streams) -> None:
+    """Prints the paths of the files with answers, and the number of rejected records."""
+    if as_json:
+        print(json.dumps({**counts.counts, "rejected": counts.rejected, "files": files}), file=streams.out)
+        return
+    print(*files, sep="\n", file=streams.out)
+    for reason, count in counts.rejected.items():
+        print(f"tfx-sequence: {count:,} records rejected: {reason}", file=streams.err)
 
 
 def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model: str) -> SequenceSpec:

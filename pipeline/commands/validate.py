@@ -10,6 +10,7 @@ from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
+    from tfx_sequence.components.sequence_example_validator.examination.data_report import DataReport
     from tfx_sequence.pipeline.terminal.quiet import Streams
 
 HELP = "show the content of data, and what is wrong with it"
@@ -77,15 +78,20 @@ def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
             folder=folder,
             show_message=display.show_message,
         )
-    if arguments.html:
-        from tfx_sequence.pipeline.datasets.html_report import render_html
-        from tfx_sequence.pipeline.datasets.schema_files import write_text
+    _write_report(report, arguments, streams)
+    return 1 if report.failures else 0
 
-        write_text(arguments.html, render_html(report, title=" ".join(arguments.data) or arguments.config))
+
+def _write_report(report: DataReport, arguments: argparse.Namespace, streams: Streams) -> None:
+    """Writes the report to standard output, as text or JSON, and to the HTML file if there is one."""
+    from tfx_sequence.pipeline.datasets.html_report import render_html
+    from tfx_sequence.pipeline.datasets.schema_files import write_text
+    from tfx_sequence.pipeline.datasets.text_report import print_report
+
+    if arguments.html:
+        title = " ".join(arguments.data) or arguments.config
+        write_text(arguments.html, render_html(report, title))
     if arguments.json:
         print(report.model_dump_json(), file=streams.out)
     else:
-        from tfx_sequence.pipeline.datasets.text_report import print_report
-
         print_report(report, streams.out)
-    return 1 if report.failures else 0

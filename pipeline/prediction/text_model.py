@@ -53,15 +53,7 @@ class TextModel:
             names = ", ".join(signatures) or "none"
             raise ModelError(f"{path}: the model has no signature {SERVE_SEQUENCES!r}, only {names}")
         self._signature = signatures[SERVE_SEQUENCES]
-        inputs = self._signature.structured_input_signature[1]
-        features = sorted(set(inputs) - {LENGTHS})
-        if len(features) != 1 or inputs[features[0]].dtype != tf.string:
-            described = ", ".join(f"{name} ({inputs[name].dtype.name})" for name in features)
-            raise ModelError(
-                f"{path}: text can be tagged if the model takes one sequence of strings, but it takes {described}; "
-                f"call its signature {SERVE_SEQUENCES!r} from Python"
-            )
-        self.feature = features[0]
+        self.feature = _find_token_feature(self._signature, path)
         outputs = self._signature.structured_outputs
         # The outputs of a label `upos` are `upos`, `upos_id` and `upos_score`. An output without an id is a feature
         # that the model only passes through.
@@ -108,3 +100,20 @@ class TextModel:
             tokens[row, : len(sentence)] = [token.encode() for token in sentence]
         outputs = self._signature(**{self.feature: tf.constant(tokens), LENGTHS: tf.constant(lengths)})
         return {name: value.numpy() for name, value in outputs.items()}
+
+
+def _find_token_feature(signature: Any, path: str) -> str:
+    """Returns the name of the only input of a signature besides the lengths.
+
+    Raises:
+      ModelError: if there are other inputs, or if the input is not a sequence of strings.
+    """
+    inputs = signature.structured_input_signature[1]
+    features = sorted(set(inputs) - {LENGTHS})
+    if len(features) == 1 and inputs[features[0]].dtype.name == "string":
+        return features[0]
+    described = ", ".join(f"{name} ({inputs[name].dtype.name})" for name in features)
+    raise ModelError(
+        f"{path}: text can be tagged if the model takes one sequence of strings, but it takes {described}; "
+        f"call its signature {SERVE_SEQUENCES!r} from Python"
+    )
