@@ -68,7 +68,7 @@ def validate(
     baseline_statistics = None
     if baseline is not None:
         show_message("Reading the data to compare with ...")
-        # Without a spec of its own, the baseline is read with the features of the data set.
+        # If the features of the baseline are not given, it is read with the features of the data set.
         baseline = dataclasses.replace(baseline, spec=baseline.spec or records.spec)
         baseline_records = convert_to_records(baseline, os.path.join(folder, "against"))
         baseline_statistics = _compute_baseline(baseline_records, schema, records.splits)

@@ -53,11 +53,12 @@ def run_in_session(
             # Standard error is redirected, so the traceback is written to the log.
             traceback.print_exc()
             message = _join_lines(explain(error))
+            code = COULD_NOT_RUN if _is_own(error) else unexpected_code
             # The message of an error of this project, or of an error about a file, is enough to understand the error.
-            if not (_is_own(error) or isinstance(error, OSError)):
-                keep_log = True
+            keep_log = not (_is_own(error) or isinstance(error, OSError))
+            if keep_log:
                 message += f" (what was logged: {log})"
-            code = report_failure(message, as_json, streams, COULD_NOT_RUN if _is_own(error) else unexpected_code)
+            report_failure(message, as_json, streams, code)
     if not keep_log:
         os.remove(log)
     return code
