@@ -1,1 +1,1 @@
-"""Writes records as SequenceExamples, reads them back, and says why a record was not accepted."""
+"""Writes records as SequenceExamples and reads them back. A record that is not valid becomes a reject with a reason."""

@@ -1,14 +1,14 @@
-"""Records of Python and NumPy values to serialized `tf.train.SequenceExample`, and back.
+"""Writes records of Python and NumPy values as serialized `tf.train.SequenceExample`, and reads them back.
 
-A record maps feature names to values: one value for a context feature, one value a step for a sequence feature, and a
-list of strings a step for a nested feature::
+A record maps feature names to values. There is one value for a context feature, one value per step for a sequence
+feature, and one list of strings per step for a nested feature::
 
     {"sent_id": "1", "tokens": ["geldim", "eve"], "tags": ["V", "N"], "morphemes": [["gel", "di", "m"], ["ev", "e"]]}
 
-Equal records give equal bytes, in whatever order their features come: the bytes are those of protobuf's own
-deterministic serialisation, with names in byte order. (Where one name begins with another, versions of protobuf differ
-in their order.) A sequence feature of the spec is written even if it has no step, because readers take a missing
-feature list for data of another kind.
+Equal records result in equal bytes, even if their features are in a different order. The bytes are the same as in the
+deterministic serialisation of protobuf, with names in byte order. (If one name begins with another name, versions of
+protobuf differ in the order.) A sequence feature without steps is also written, because readers interpret a missing
+feature list as different data.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Record = Mapping[str, Any]
-"""Feature name to value or values. Names that the spec does not have are ignored."""
+"""Feature name to value, or to the list of values. Features that are not in the spec are ignored."""
 
 _PROTO_FIELDS: dict[DType, str] = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}
 
-# A message about a missing feature names the features that the record has; more than these would hide the message.
-_SHOWN_FEATURES = 20
+# A message about a missing feature lists the features of the record. A longer list would hide the message.
+_MAX_LISTED_FEATURES = 20
 
 
 class _Field(NamedTuple):
-    """The way one feature is written.
+    """A feature of the spec, with all that is needed to write it.
 
     Attributes:
-      name: The feature's name.
-      context: Whether the record has one value of it.
-      key: The bytes that its entry in a map begins with.
-      codec: Writes its values.
+      name: The name of the feature.
+      context: Whether the feature is a context feature.
+      key: The name of the feature as the key of a map entry, encoded by `wire.entry_key`.
+      codec: The codec that writes the values of the feature.
     """
 
     name: str
@@ -51,24 +51,25 @@ class _Field(NamedTuple):
     codec: Codec
 
     def write(self, record: Record) -> bytes:
-        """Returns the map entry of the feature.
+        """Returns the feature of a record as an entry of the `Features` or the `FeatureLists` map.
 
         Raises:
           KeyError: if the record does not have the feature.
-          BadRecordError: if a value is not of the feature's kind.
+          BadRecordError: if a value does not have the kind of the feature.
         """
         values = record[self.name]
-        return wire.entry(self.key, self.codec.feature(values) if self.context else self.codec.steps(values))
+        message = self.codec.feature(values) if self.context else self.codec.steps(values)
+        return wire.entry(self.key, message)
 
 
 class Encoder:
-    """Checks records against a spec and writes them.
+    """Checks records against a spec and writes them as serialized SequenceExamples.
 
-    Make one encoder for many records: it remembers the bytes of values that repeat.
+    Use one encoder for many records, because it caches the bytes of values that repeat.
 
     Args:
-      spec: The features that each record must have.
-      not_finite: Whether a record with a NaN or infinite float is rejected, or written as it is.
+      spec: The spec that each record must follow.
+      not_finite: "reject" to reject records with a NaN or infinite float, "keep" to write these floats unchanged.
     """
 
     def __init__(self, spec: SequenceSpec, not_finite: NotFinite = "reject") -> None:
@@ -84,10 +85,10 @@ class Encoder:
         self._sequence = [field for field in fields if not field.context]
 
     def encode(self, record: Record) -> bytes:
-        """Writes a record as a serialized SequenceExample.
+        """Returns a record as a serialized SequenceExample.
 
         Raises:
-          BadRecordError: if the record is not what the spec says, with the reason, the key and an excerpt.
+          BadRecordError: if the record does not follow the spec. The reject has the reason, the key and an excerpt.
         """
         try:
             self._check_lengths(record)
@@ -100,32 +101,35 @@ class Encoder:
         return wire.sequence_example(context, feature_lists)
 
     def content(self, record: Record, names: Iterable[str]) -> bytes:
-        """Writes the features `names` of a valid record as bytes that are equal whenever the values are."""
+        """Returns the values of the features `names` as bytes, which are equal if and only if the values are equal.
+
+        The record must be valid: `encode` has accepted it.
+        """
         return b"".join([self._fields[name].write(record) for name in names])
 
     def key(self, record: Record) -> str | None:
-        """Returns the record's name for itself: the values of its features of role `key`; None if it has none."""
+        """Returns the key of a record, which is the values of its features with the role `key`, joined by slashes.
+
+        The key is None if the record has no such feature.
+        """
         return "/".join(str(record[name]) for name in self._keys if name in record) or None
 
     def _check_lengths(self, record: Record) -> None:
-        first, length = "", -1
-        for field in self._sequence:
-            values = record[field.name]
-            # An array without axes has no length.
-            if not isinstance(values, (list, tuple, np.ndarray)) or getattr(values, "ndim", 1) == 0:
-                message = f"`{field.name}` is of type {type(values).__name__}, expected a list with one value a step"
-                raise bad_record(Reason.WRONG_TYPE, message)
-            if length < 0:
-                first, length = field.name, len(values)
-            elif len(values) != length:
+        """Checks that all sequence features have the same number of steps, within the bounds of the spec."""
+        first_name = self._sequence[0].name  # A spec has at least one sequence feature.
+        length = _count_steps(record, first_name)
+        for field in self._sequence[1:]:
+            other_length = _count_steps(record, field.name)
+            if other_length != length:
                 message = (
-                    f"`{field.name}` has {len(values)} steps, but `{first}` has {length}; "
+                    f"`{field.name}` has {other_length} steps, but `{first_name}` has {length}; "
                     "all sequence features of a record must have the same number of steps"
                 )
                 raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         self._check_bounds(length)
 
     def _check_bounds(self, length: int) -> None:
+        """Checks that a number of steps is within the bounds of the spec."""
         low, high = self._spec.min_length, self._spec.max_length
         if length < low:
             reason = Reason.TOO_SHORT if length else Reason.EMPTY_SEQUENCE
@@ -136,31 +140,37 @@ class Encoder:
             raise bad_record(Reason.TOO_LONG, message)
 
     def _missing_feature_error(self, record: Record, name: str) -> BadRecordError:
-        has = ", ".join(f"`{key}`" for key in list(record)[:_SHOWN_FEATURES]) or "nothing"
+        """Makes the error for a record without the feature `name`."""
+        listed = ", ".join(f"`{key}`" for key in list(record)[:_MAX_LISTED_FEATURES]) or "nothing"
         source = self._spec.source(name)
-        read = f" (read from {source!r})" if source != name else ""
-        message = f"the feature `{name}`{read} is not in the record, which has {has}"
+        origin = f" (read from {source!r})" if source != name else ""
+        message = f"the feature `{name}`{origin} is not in the record, which has {listed}"
         return bad_record(Reason.MISSING_FEATURE, message, key=self.key(record), excerpt=make_excerpt(record))
 
 
 def encode(spec: SequenceSpec, record: Record) -> bytes:
-    """Writes one record as a serialized SequenceExample. For many records make one `Encoder`.
+    """Returns one record as a serialized SequenceExample. For many records, an `Encoder` is faster.
 
     Raises:
-      BadRecordError: if the record is not what the spec says.
+      BadRecordError: if the record does not follow the spec.
     """
     return Encoder(spec).encode(record)
 
 
 def decode(spec: SequenceSpec, data: bytes) -> dict[str, Any]:
-    """Reads a record back from its serialized SequenceExample.
+    """Reads a record from a serialized SequenceExample.
+
+    Args:
+      spec: The spec that the record follows.
+      data: The serialized SequenceExample.
 
     Returns:
-      Feature name to value, in the spec's order: str, int or float, lists of these for sequence features, and float32
-      arrays for vectors, `[width]` in the context and `[T, width]` in a sequence; for nested features lists of lists.
+      Feature name to value, in the order of the spec. A context feature is a str, an int, a float, or for a vector a
+      float32 array `[width]`. A sequence feature is a list of T values, or for a vector a float32 array `[T, width]`.
+      A nested feature is a list of T lists of strings.
 
     Raises:
-      BadRecordError: if the message does not hold the spec's features.
+      BadRecordError: if `data` is not a SequenceExample, or does not hold the features of the spec.
     """
     example = parse_example(data)
     return {name: _decode_feature(name, feature, example) for name, feature in spec.features.items()}
@@ -170,9 +180,9 @@ def parse_example(data: bytes) -> tf.train.SequenceExample:
     """Parses a serialized SequenceExample.
 
     Raises:
-      BadRecordError: if `data` is not one.
+      BadRecordError: if `data` is not a SequenceExample.
     """
-    # TensorFlow takes ten seconds to import, and processes that only write records do not need it.
+    # The import of TensorFlow takes about ten seconds, and processes that only write records do not need it.
     from google.protobuf.message import DecodeError
     from tensorflow.core.example import example_pb2
 
@@ -183,41 +193,61 @@ def parse_example(data: bytes) -> tf.train.SequenceExample:
 
 
 def make_example(sequence: Record, context: Record | None = None) -> tf.train.SequenceExample:
-    """Makes a SequenceExample of any number of features, without a spec: kinds are taken from the values.
+    """Makes a SequenceExample without a spec. The kind of each feature is inferred from its values.
 
     `make_example({"tokens": [1, 2, 3], "labels": [0, 1, 0]}, context={"length": 3})`
 
     Args:
-      sequence: Feature name to one value a step: strings, integers, floats, rows of floats `[T, width]`, or lists of
+      sequence: Feature name to one value per step: strings, integers, floats, rows of floats `[T, width]`, or lists of
         strings.
-      context: Feature name to one value of the same types.
+      context: Feature name to one value: a string, an integer, a float, or a list of floats.
 
     Raises:
-      BadRecordError: if a feature mixes types or the sequence features have unequal lengths.
+      BadRecordError: if a feature mixes types, if the sequence features have unequal lengths, or if a context feature
+        and a sequence feature have the same name.
     """
     context = context or {}
-    if twice := sorted(set(sequence) & set(context)):
-        raise bad_record(Reason.DUPLICATE_KEY, f"`{twice[0]}` is both a sequence and a context feature; rename one")
+    if duplicates := sorted(set(sequence) & set(context)):
+        message = f"`{duplicates[0]}` is both a sequence and a context feature; rename one"
+        raise bad_record(Reason.DUPLICATE_KEY, message)
     features = {name: _infer_feature([value], context=True) for name, value in context.items()}
     features |= {name: _infer_feature(values, context=False) for name, values in sequence.items()}
-    return parse_example(encode(SequenceSpec(features=features, min_length=0), {**context, **sequence}))
+    spec = SequenceSpec(features=features, min_length=0)
+    return parse_example(encode(spec, {**context, **sequence}))
+
+
+def _count_steps(record: Record, name: str) -> int:
+    """Returns the number of steps of a sequence feature.
+
+    Raises:
+      KeyError: if the record does not have the feature.
+      BadRecordError: if the feature is not a list.
+    """
+    values = record[name]
+    # `len` fails for an array without axes.
+    if not isinstance(values, (list, tuple, np.ndarray)) or getattr(values, "ndim", 1) == 0:
+        message = f"`{name}` is of type {type(values).__name__}, expected a list with one value per step"
+        raise bad_record(Reason.WRONG_TYPE, message)
+    return len(values)
 
 
 def _infer_feature(values: Any, context: bool) -> Feature:
-    """Tells from some values, one a step, which feature they may be of; the codec then checks all of them."""
+    """Infers a feature from its values, one per step. The codec checks later whether all values fit the feature."""
     steps = values.tolist() if isinstance(values, np.ndarray) else list(values)
     steps = [step.tolist() if isinstance(step, (np.ndarray, np.generic)) else step for step in steps]
     if steps and isinstance(steps[0], (list, tuple)):
-        flat = [value for step in steps if isinstance(step, (list, tuple)) for value in step]
-        if not context and all(isinstance(value, str) for value in flat):
+        flat_values = [value for step in steps if isinstance(step, (list, tuple)) for value in step]
+        if not context and all(isinstance(value, str) for value in flat_values):
             return Feature(kind="token", nested=True)
         return Feature(kind="vector", width=max(1, len(steps[0])), context=context)
     if any(isinstance(step, str) for step in steps):
         return Feature(kind="token", context=context)
-    return Feature(kind="float" if any(isinstance(step, float) for step in steps) else "integer", context=context)
+    has_floats = any(isinstance(step, float) for step in steps)
+    return Feature(kind="float" if has_floats else "integer", context=context)
 
 
 def _decode_feature(name: str, feature: Feature, example: tf.train.SequenceExample) -> Any:
+    """Returns the value of a context feature, or the values of a sequence feature."""
     entries = example.context.feature if feature.context else example.feature_lists.feature_list
     if name not in entries:
         where = "context" if feature.context else "feature lists"
@@ -225,19 +255,22 @@ def _decode_feature(name: str, feature: Feature, example: tf.train.SequenceExamp
     if feature.context:
         return _decode_step(name, feature, entries[name])
     steps = [_decode_step(name, feature, step) for step in entries[name].feature]
+    # `reshape` gives an array without steps the shape `[0, width]`.
     return np.array(steps, np.float32).reshape(-1, feature.width) if feature.width else steps
 
 
 def _decode_step(name: str, feature: Feature, message: tf.train.Feature) -> Any:
+    """Returns the value of one step: a list of strings if the feature is nested, an array if it is a vector."""
     field = _PROTO_FIELDS[feature.dtype]
     values = getattr(message, field).value
-    found = message.WhichOneof("kind")
-    if feature.nested and found in (field, None):
+    filled_field = message.WhichOneof("kind")  # None for a step without values.
+    if feature.nested and filled_field in (field, None):
         return [_decode_text(name, value) for value in values]
-    if found != field or len(values) != (feature.width or 1):
-        expected = f"{'any number of' if feature.nested else feature.width or 1} value(s) in `{field}`"
-        has = f"{len(values)} in `{field}`" if values else f"`{found}`"
-        raise bad_record(Reason.WRONG_TYPE, f"`{name}` has {has}, expected {expected}")
+    if filled_field != field or len(values) != (feature.width or 1):
+        expected_count = "any number of" if feature.nested else feature.width or 1
+        found = f"{len(values)} in `{field}`" if values else f"`{filled_field}`"
+        message_text = f"`{name}` has {found}, expected {expected_count} value(s) in `{field}`"
+        raise bad_record(Reason.WRONG_TYPE, message_text)
     if feature.dtype == "string":
         return _decode_text(name, values[0])
     return np.array(values, np.float32) if feature.width else values[0]

@@ -1,9 +1,9 @@
-"""Reads TFRecord files, and frames records for them.
+"""Reads the records of TFRecord files, and makes the frames that such files consist of.
 
-tf.data is not used: it takes longer to hand one record to Python than all checks of the record take, and it gives up
-the whole batch that holds a damaged record.
+This module does not use tf.data, for two reasons. tf.data needs more time to pass one record to Python than all checks
+of the record need. It also fails for a whole batch if one record is damaged.
 
-A file is one frame after another, in little-endian (https://www.tensorflow.org/tutorials/load_data/tfrecord)::
+A file is a series of frames. Numbers are little-endian (https://www.tensorflow.org/tutorials/load_data/tfrecord)::
 
     length of the data   CRC of the length   data           CRC of the data
     8 bytes              4 bytes             length bytes   4 bytes
@@ -21,64 +21,80 @@ import google_crc32c
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 HEADER_SIZE = 12
-"""The bytes of a frame before its data."""
+"""The number of bytes in a frame before the data."""
 
 FOOTER_SIZE = 4
-"""The bytes of a frame after its data."""
+"""The number of bytes in a frame after the data."""
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
 
 
 def frame(data: bytes) -> bytes:
-    """Returns the frame of a record."""
+    """Returns a record in its frame."""
     return _make_header(len(data)) + data + _masked_crc(data)
 
 
 def unframe(framed: bytes) -> bytes:
-    """Returns the record in a frame."""
+    """Returns the record without its frame."""
     return framed[HEADER_SIZE:-FOOTER_SIZE]
 
 
 def frame_length(header: bytes) -> int:
-    """Reads from a header how many bytes of data follow it."""
+    """Returns the number of bytes of data that follow a header."""
     length: int = _LENGTH.unpack_from(header)[0]
     return length
 
 
 def read_tfrecords(stream: BinaryIO) -> Iterator[bytes | Reject]:
-    """Yields the records of a TFRecord stream.
+    """Yields the records of a TFRecord stream, and a reject for each damaged record.
 
-    A record whose data is damaged gives a reject. So does a damaged header, or the end of the file within a record:
-    where the next record would begin is not known then, and reading ends.
+    Reading continues after a record with damaged data. Reading stops after a damaged header, or if the file ends within
+    a record, because the position of the next record is then unknown.
+
+    Args:
+      stream: The decompressed content of a TFRecord file.
+
+    Yields:
+      A serialized record, or a reject with the offset of the record in the stream.
     """
     offset = 0
     while header := stream.read(HEADER_SIZE):
-        if len(header) < HEADER_SIZE or header != _make_header(length := frame_length(header)):
+        if not _is_valid_header(header):
             yield _make_reject("the header of a record is damaged", offset)
             return
-        rest = stream.read(length + FOOTER_SIZE)
-        if len(rest) < length + FOOTER_SIZE:
+        length = frame_length(header)
+        data_and_footer = stream.read(length + FOOTER_SIZE)
+        if len(data_and_footer) < length + FOOTER_SIZE:
             yield _make_reject(f"the file ends within a record of {length} bytes", offset)
             return
-        data = rest[:length]
-        whole = rest[length:] == _masked_crc(data)
-        yield data if whole else _make_reject(f"the checksum of {length} bytes is wrong", offset)
+        data, footer = data_and_footer[:length], data_and_footer[length:]
+        if footer == _masked_crc(data):
+            yield data
+        else:
+            yield _make_reject(f"the checksum of {length} bytes is wrong", offset)
         offset += HEADER_SIZE + length + FOOTER_SIZE
 
 
+def _is_valid_header(header: bytes) -> bool:
+    """Returns whether a header is complete and has the right CRC."""
+    return len(header) == HEADER_SIZE and header == _make_header(frame_length(header))
+
+
 def _make_reject(message: str, offset: int) -> Reject:
+    """Makes the reject of a damaged record."""
     return Reject(reason=Reason.UNDECODABLE, message=f"{message}; is this a TFRecord file?", offset=offset)
 
 
-# Many records of a file have one length, and the cache makes their header once. It takes about 10 MB at most.
+# Many records of a file have the same length, so headers are cached. The cache needs no more than about 10 MB.
 @functools.lru_cache(maxsize=1 << 16)
 def _make_header(length: int) -> bytes:
+    """Returns the header of a record with `length` bytes of data."""
     packed = _LENGTH.pack(length)
     return packed + _masked_crc(packed)
 
 
 def _masked_crc(data: bytes) -> bytes:
-    """Returns the CRC as the format has it: rotated by 15 bits, plus a constant."""
+    """Returns the masked CRC that the format requires: the CRC rotated by 15 bits, plus a constant."""
     crc = google_crc32c.value(data)
     return _CRC.pack(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

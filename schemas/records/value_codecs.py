@@ -1,9 +1,9 @@
-"""Writes the values of a feature as protobuf bytes, after checking them: one codec for each storage type.
+"""Checks the values of a feature and writes them as protobuf bytes. There is one codec for each type of storage.
 
-A codec turns one value into a `Feature`, and a sequence of values into a `FeatureList`. The value of a nested feature's
-step is a list of strings. Each codec takes Python values, lists and NumPy arrays alike. For anything that the feature's
-kind does not allow it raises `BadRecordError`, naming the feature and the value. No value is converted that the
-conversion could change: no string becomes a number, no bool an integer.
+A codec writes one value as a `Feature`, and a sequence of values as a `FeatureList`. In a nested feature, each of these
+values is a list of strings. A codec accepts Python values, lists and NumPy arrays. If a value is not allowed for the
+kind of the feature, the codec raises a `BadRecordError`, which names the feature and the value. Values are not
+converted if this could change them: a string does not become a number, and a bool does not become an integer.
 """
 
 from __future__ import annotations
@@ -22,45 +22,56 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbrevi
 from tfx_sequence.schemas.spec import Feature
 
 NotFinite = Literal["reject", "keep"]
-"""The treatment of a record with a NaN or infinite float."""
+"""What happens to a record with a NaN or infinite float: it is rejected, or the float is written unchanged."""
 
 Values: TypeAlias = Sequence[Any] | npt.NDArray[Any]
-"""One value a step."""
+"""The values of a sequence feature, one value per step."""
 
-# Tokens and labels repeat, so their bytes are made once. 2 ** 16 entries of less than 128 bytes, with what Python adds
-# to each, keep a codec under about 20 MB, whatever the data.
-_CACHE_ENTRIES = 1 << 16
-_CACHE_BYTES = 128
+# Tokens and labels repeat, so their bytes are cached. With 2 ** 16 entries of less than 128 bytes, and the overhead of
+# Python for each entry, a codec needs no more than about 20 MB.
+_MAX_CACHE_ENTRIES = 1 << 16
+_MAX_CACHED_BYTES = 128
 
 
 class Codec(Protocol):
     """Writes the values of one feature."""
 
     def feature(self, value: Any) -> bytes:
-        """Writes one value as a `Feature`."""
+        """Returns one value as a `Feature`."""
 
     def steps(self, values: Values) -> bytes:
-        """Writes one value a step as a `FeatureList`."""
+        """Returns a sequence of values, one per step, as a `FeatureList`."""
 
 
 def make_codec(name: str, feature: Feature, not_finite: NotFinite = "reject") -> Codec:
-    """Makes the codec for a feature: of its dtype, and of its width if it is a vector."""
+    """Makes the codec of a feature.
+
+    Args:
+      name: The name of the feature, for messages.
+      feature: The feature, whose dtype and shape determine the codec.
+      not_finite: What happens to records with a NaN or infinite float.
+    """
     if feature.nested:
         return _StringLists(name)
     if feature.dtype == "string":
         return _Strings(name)
     if feature.dtype == "int64":
         return _Integers(name)
-    return (_Vectors if feature.width else _Floats)(name, feature, not_finite)
+    if feature.width:
+        return _Vectors(name, feature, not_finite)
+    return _Floats(name, feature, not_finite)
 
 
 def hint_at_missing(feature: Feature) -> str:
-    """Says how to allow missing numbers, as the end of a sentence; empty where the feature cannot allow them."""
+    """Returns a hint, as the end of a message, that the feature can allow missing numbers. It is empty if it cannot."""
     return "; if numbers may be missing, set the feature's `missing`" if feature.can_be_missing else ""
 
 
 class _Cached(dict[Any, bytes], abc.ABC):
-    """Maps values to the bytes of their steps, and makes the bytes when a value is first seen."""
+    """A dict from values to the bytes of their steps.
+
+    The bytes of a value are made when the value is looked up for the first time.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -68,44 +79,51 @@ class _Cached(dict[Any, bytes], abc.ABC):
 
     @abc.abstractmethod
     def feature(self, value: Any) -> bytes:
-        """Writes one value as a `Feature`."""
+        """Returns one value as a `Feature`."""
 
     def __missing__(self, value: Any) -> bytes:
+        """Makes the bytes of a step, and adds them to the dict if they are short and the dict is not full."""
         step = wire.step(self.feature(value))
-        if len(self) < _CACHE_ENTRIES and len(step) < _CACHE_BYTES:
+        if len(self) < _MAX_CACHE_ENTRIES and len(step) < _MAX_CACHED_BYTES:
             self[value] = step
         return step
 
 
 class _Strings(_Cached):
+    """Writes one string per step."""
+
     def feature(self, value: Any) -> bytes:
         return wire.bytes_feature(_encode_text(self._name, value))
 
     def steps(self, values: Values) -> bytes:
         try:
             return b"".join(map(self.__getitem__, _to_list(values)))
-        except TypeError:  # An unhashable value, such as a list within the list.
+        except TypeError:  # A value is not hashable, such as a list in the list. `__missing__` raises a clear error.
             return b"".join(map(self.__missing__, values))
 
 
 class _StringLists(_Cached):
+    """Writes a list of strings per step, for nested features."""
+
     def feature(self, value: Any) -> bytes:
         return wire.bytes_list_feature([_encode_text(self._name, string) for string in value])
 
     def steps(self, values: Values) -> bytes:
-        steps = [self._hashable_step(value) for value in values]
+        steps = [self._make_tuple(value) for value in values]
         try:
             return b"".join(map(self.__getitem__, steps))
-        except TypeError:  # An unhashable value, such as a list within the list.
+        except TypeError:  # A value is not hashable, such as a list in the list. `__missing__` raises a clear error.
             return b"".join(map(self.__missing__, steps))
 
-    def _hashable_step(self, value: Any) -> tuple[Any, ...]:
+    def _make_tuple(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple, np.ndarray)):
             raise _wrong_type_error(self._name, value, "a list of strings, as the feature is `nested`")
         return tuple(value)
 
 
 class _Integers(_Cached):
+    """Writes one integer per step."""
+
     def feature(self, value: Any) -> bytes:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
             raise _wrong_type_error(self._name, value, "an integer")
@@ -117,13 +135,15 @@ class _Integers(_Cached):
 
     def steps(self, values: Values) -> bytes:
         values = _to_list(values)
-        # True and 1.0 equal 1 and would find the bytes of 1, so only plain integers may look for theirs.
+        # True and 1.0 are equal to 1, so a lookup would return the bytes of 1. Only lists of integers are looked up.
         if set(map(type, values)) <= {int}:
             return b"".join(map(self.__getitem__, values))
         return b"".join([wire.step(self.feature(value)) for value in values])
 
 
 class _Floats:
+    """Writes one float per step."""
+
     def __init__(self, name: str, feature: Feature, not_finite: NotFinite) -> None:
         self._name = name
         self._feature = feature
@@ -135,13 +155,14 @@ class _Floats:
 
     def steps(self, values: Values) -> bytes:
         packed = self._pack(values)
-        # Every step has the same size, so all are written at once, as an array of bytes `[T, header + size]`::
+        # All steps have the same size, so they are written together, as an array of bytes `[T, header + size]`. The
+        # array of a vector with the numbers x and y is::
         #
-        #     header  4 bytes of x  4 bytes of y
-        #     header  4 bytes of x  4 bytes of y
+        #     header  4 bytes of x  4 bytes of y      (step 0)
+        #     header  4 bytes of x  4 bytes of y      (step 1)
         #
-        # A float32 has 4 bytes. The header holds tags and sizes only, so that of any step will do.
-        size = 4 * self._width
+        # The header holds only tags and sizes, so it is the same for all steps. Here it is made from a step of zeros.
+        size = 4 * self._width  # A float32 has 4 bytes.
         header = wire.step(wire.float_feature(bytes(size)))[:-size]
         out = np.empty((len(packed), len(header) + size), np.uint8)
         out[:, : len(header)] = np.frombuffer(header, np.uint8)
@@ -149,17 +170,23 @@ class _Floats:
         return out.tobytes()
 
     def _pack(self, values: Values) -> npt.NDArray[np.float32]:
+        """Returns the values of T steps as float32 `[T, width]`."""
         return self._to_float32(self._to_float64(values)).reshape(-1, 1)
 
     def _to_float64(self, values: Values) -> npt.NDArray[np.float64]:
-        """Returns the numbers as float64 `[n]`, flat whatever they come in."""
+        """Returns a flat list or array of n numbers as float64 `[n]`.
+
+        Raises:
+          BadRecordError: if a value is not a number, or too large for float64.
+        """
         if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiu":
             return values.astype(np.float64)
         if self._feature.missing:
             values = [math.nan if value is None else value for value in values]
+        # The types of a long list are compared as a set, which is fast. Other lists are checked value by value.
         if not set(map(type, values)) <= {int, float}:
             for value in values:
-                if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+                if not _is_number(value):
                     raise self._not_a_number_error(value)
         try:
             return np.array(values, np.float64)
@@ -167,21 +194,30 @@ class _Floats:
             raise bad_record(Reason.NOT_FINITE, f"`{self._name}` has an integer too large for float32") from None
 
     def _to_float32(self, wide: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        with np.errstate(over="ignore"):  # What overflows becomes infinite, and is judged below.
+        """Returns float64 numbers `[n]` as little-endian float32 `[n]`.
+
+        Raises:
+          BadRecordError: if a number is NaN or infinite and not allowed, or too large for float32.
+        """
+        with np.errstate(over="ignore"):  # A number that is too large becomes infinite, which is checked next.
             narrow = wide.astype("<f4")
-        wrong = ~np.isfinite(narrow)
+        is_wrong = ~np.isfinite(narrow)
         if self._feature.missing:
-            wrong &= ~np.isnan(wide)
+            is_wrong &= ~np.isnan(wide)
         if self._not_finite == "keep":
-            wrong &= np.isfinite(wide)
-        if wrong.any():
-            first = int(wrong.argmax())
-            place = f" at step {first // self._width}" if len(wide) > self._width else ""
-            message = f"`{self._name}` has {wide[first]}{place}, expected a finite float32"
-            if np.isnan(wide[first]):
-                message += hint_at_missing(self._feature)
-            raise bad_record(Reason.NOT_FINITE, message)
+            # Only numbers that are too large for float32 are still wrong, because the conversion would change them.
+            is_wrong &= np.isfinite(wide)
+        if is_wrong.any():
+            raise self._not_finite_error(wide, int(is_wrong.argmax()))
         return narrow
+
+    def _not_finite_error(self, numbers: npt.NDArray[np.float64], index: int) -> BadRecordError:
+        """Makes the error that the number at `index` is not finite."""
+        number = numbers[index]
+        has_several_steps = len(numbers) > self._width
+        place = f" at step {index // self._width}" if has_several_steps else ""
+        hint = hint_at_missing(self._feature) if np.isnan(number) else ""
+        return bad_record(Reason.NOT_FINITE, f"`{self._name}` has {number}{place}, expected a finite float32{hint}")
 
     def _not_a_number_error(self, value: Any) -> BadRecordError:
         hint = hint_at_missing(self._feature) if value is None else ""
@@ -189,6 +225,8 @@ class _Floats:
 
 
 class _Vectors(_Floats):
+    """Writes one vector of floats per step."""
+
     def _pack(self, values: Values) -> npt.NDArray[np.float32]:
         if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == self._width:
             flat: Any = values.reshape(-1)
@@ -197,6 +235,7 @@ class _Vectors(_Floats):
         return self._to_float32(self._to_float64(flat)).reshape(-1, self._width)
 
     def _check_row(self, row: Any) -> Sequence[Any]:
+        """Returns the numbers of one vector, after checking how many they are. A missing vector is all None."""
         if row is None and self._feature.missing:
             return [None] * self._width
         if not isinstance(row, (list, tuple, np.ndarray)):
@@ -207,7 +246,13 @@ class _Vectors(_Floats):
         return row.tolist() if isinstance(row, np.ndarray) else row
 
 
+def _is_number(value: Any) -> bool:
+    """Returns whether a value is an integer or a float. A bool does not count as a number."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def _encode_text(name: str, value: Any) -> bytes:
+    """Returns a string as UTF-8."""
     if not isinstance(value, str):
         raise _wrong_type_error(name, value, "a string")
     try:
@@ -222,7 +267,9 @@ def _to_list(values: Values) -> Sequence[Any]:
 
 
 def _wrong_type_error(name: str, value: Any, expected: str) -> BadRecordError:
-    message = f"`{name}` has {abbreviate(value)}, {_with_article(type(value).__name__)}, expected {expected}"
+    """Makes the error that a value of the feature `name` has the wrong type."""
+    type_name = _with_article(type(value).__name__)
+    message = f"`{name}` has {abbreviate(value)}, {type_name}, expected {expected}"
     return bad_record(Reason.WRONG_TYPE, message)
 
 

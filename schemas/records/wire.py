@@ -1,8 +1,9 @@
-"""Writes the wire format of `tf.train.SequenceExample` directly, without protobuf's objects.
+"""Writes the wire format of `tf.train.SequenceExample` directly, without message objects of protobuf.
 
-To build the message costs a Python object for every step, and protobuf then serialises them all again. The format is
-small and frozen, so this module writes it. A length-delimited field is a tag byte, the length of the payload as a
-varint, and the payload (https://protobuf.dev/programming-guides/encoding). With tags in hex::
+With protobuf, every step would need a Python object, which is then serialized. This is slow. The format is small and
+does not change, so this module writes the bytes itself. All fields are length-delimited. Such a field consists of a tag
+byte, the length of the payload as a varint, and the payload (https://protobuf.dev/programming-guides/encoding). The
+tags of the fields, in hexadecimal, are::
 
     SequenceExample  0a Features  12 FeatureLists
     Features, FeatureLists (maps)  0a (0a name  12 value) ...
@@ -15,13 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_SHORT = tuple(bytes((n,)) for n in range(128))
+# The varints of one byte, at the index of their number. Most lengths are below 128.
+_ONE_BYTE_VARINTS = tuple(bytes((n,)) for n in range(128))
 
 
 def varint(number: int) -> bytes:
-    """Writes a number from 0 to 2 ** 64 - 1: seven bits a byte, the lowest first; bit 7 says that a byte follows."""
+    """Returns a number from 0 to 2 ** 64 - 1 as a varint.
+
+    Each byte holds seven bits of the number, and the lowest bits come first. Bit 7 is set if another byte follows.
+    """
     if number < 128:
-        return _SHORT[number]
+        return _ONE_BYTE_VARINTS[number]
     groups = bytearray()
     while number > 127:
         groups.append(number & 127 | 128)
@@ -31,52 +36,64 @@ def varint(number: int) -> bytes:
 
 
 def delimited(tag: bytes, payload: bytes) -> bytes:
-    """Writes a length-delimited field."""
+    """Returns a length-delimited field."""
     return tag + varint(len(payload)) + payload
 
 
 def bytes_feature(value: bytes) -> bytes:
-    """Writes a `Feature` with one bytes value."""
+    """Returns a `Feature` with one bytes value."""
     return delimited(b"\x0a", delimited(b"\x0a", value))
 
 
 def int64_feature(value: int) -> bytes:
-    """Writes a `Feature` with one int64 value, a negative one as its two's complement."""
+    """Returns a `Feature` with one int64 value."""
+    # The mask turns a negative number into its two's complement of 64 bits.
     return delimited(b"\x1a", delimited(b"\x0a", varint(value & 0xFFFFFFFFFFFFFFFF)))
 
 
 def int64s_feature(values: Iterable[int]) -> bytes:
-    """Writes a `Feature` with any number of int64 values."""
+    """Returns a `Feature` with any number of int64 values."""
     packed = b"".join([varint(value & 0xFFFFFFFFFFFFFFFF) for value in values])
     return delimited(b"\x1a", delimited(b"\x0a", packed) if packed else b"")
 
 
 def bytes_list_feature(values: Iterable[bytes]) -> bytes:
-    """Writes a `Feature` with any number of bytes values."""
+    """Returns a `Feature` with any number of bytes values."""
     return delimited(b"\x0a", b"".join([delimited(b"\x0a", value) for value in values]))
 
 
 def float_feature(packed: bytes) -> bytes:
-    """Writes a `Feature` with float values that are already little-endian float32."""
+    """Returns a `Feature` with float values, which are given as the bytes of little-endian float32 numbers."""
     return delimited(b"\x12", delimited(b"\x0a", packed) if packed else b"")
 
 
 def step(feature: bytes) -> bytes:
-    """Writes one step of a `FeatureList`."""
+    """Returns one step of a `FeatureList`, made from a serialized `Feature`."""
     return delimited(b"\x0a", feature)
 
 
 def entry(key: bytes, value: bytes) -> bytes:
-    """Writes one entry of a `Features` or `FeatureLists` map. `key` is what `entry_key` made of the name."""
+    """Returns one entry of a `Features` or `FeatureLists` map.
+
+    Args:
+      key: The result of `entry_key`.
+      value: A serialized `Feature` or `FeatureList`.
+    """
     return delimited(b"\x0a", key + delimited(b"\x12", value))
 
 
 def entry_key(name: str) -> bytes:
-    """Writes the key of a map entry, which is the same for every record."""
+    """Returns the key of a map entry. It does not depend on the record, so it can be made once."""
     return delimited(b"\x0a", name.encode())
 
 
 def sequence_example(context: bytes, feature_lists: bytes) -> bytes:
-    """Writes a `SequenceExample` of map entries, sorted by key; an empty map is left out, as protobuf does."""
-    head = delimited(b"\x0a", context) if context else b""
-    return head + (delimited(b"\x12", feature_lists) if feature_lists else b"")
+    """Returns a `SequenceExample`. An empty map is left out, as in protobuf.
+
+    Args:
+      context: The entries of the context map, sorted by key.
+      feature_lists: The entries of the feature lists map, sorted by key.
+    """
+    context_field = delimited(b"\x0a", context) if context else b""
+    feature_lists_field = delimited(b"\x12", feature_lists) if feature_lists else b""
+    return context_field + feature_lists_field

@@ -1,1 +1,1 @@
-"""Writes specs as TensorFlow Metadata schemas, and reads them back."""
+"""Converts specs to TensorFlow Metadata (TFMD) schemas, and reads specs from schemas."""

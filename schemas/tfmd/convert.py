@@ -1,11 +1,12 @@
 """Writes a `SequenceSpec` as a TensorFlow Metadata schema, and reads it back.
 
-One `schema.pbtxt` carries everything. Stock TFX reads types, presence, domains, bounds on lengths (`value_counts`), and
-TensorRepresentations under the features' plain names, without which Transform, DataAccessor and TFXIO refuse
-SequenceExamples. What stock has no field for, such as kind and role, stands in annotation tags, which stock ignores.
+A schema holds everything that is in the spec. The components of TFX read types, presence, domains and bounds on lengths
+(`value_counts`) from it. They also need a TensorRepresentation for each feature. Without these, Transform, DataAccessor
+and TFXIO do not accept SequenceExamples. A schema has no fields for some parts of a spec, such as kind and role. These
+are written as annotation tags, which TFX ignores.
 
-In a schema of SequenceExamples one struct feature, `##SEQUENCE##`, holds the sequence features. Each of them nests two
-levels, steps in a record and values in a step::
+In a schema of SequenceExamples, the struct feature `##SEQUENCE##` holds the sequence features. A sequence feature has
+two `value_count`s: the first one bounds the steps per record, the second one the values per step::
 
     feature { name: "sent_id" type: BYTES shape {} }
     feature { name: "##SEQUENCE##" type: STRUCT struct_domain {
@@ -34,7 +35,7 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 from tfx_sequence.schemas.tfmd.representations import add_representations
 
 FORMAT_TAG = "tfx_sequence:1"
-"""Marks a schema that carries a spec, and the version of its tags."""
+"""The annotation tag of a schema that was written from a spec. It contains the version of the other tags."""
 
 _FORMAT_PREFIX = "tfx_sequence:"
 _LENGTH_DRIFT_PREFIX = "length_drift:"
@@ -42,12 +43,13 @@ _LENGTH_SKEW_PREFIX = "length_skew:"
 
 
 def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
-    """Makes the schema of a spec. It has no domains: these are read off statistics."""
+    """Makes the schema of a spec. The schema has no domains, because these are inferred from statistics later."""
     schema = schema_pb2.Schema()
     schema.annotation.tag.append(FORMAT_TAG)
-    for prefix, distance in ((_LENGTH_DRIFT_PREFIX, spec.length_drift), (_LENGTH_SKEW_PREFIX, spec.length_skew)):
-        if distance is not None:
-            schema.annotation.tag.append(f"{prefix}{distance!r}")
+    if spec.length_drift is not None:
+        schema.annotation.tag.append(f"{_LENGTH_DRIFT_PREFIX}{spec.length_drift!r}")
+    if spec.length_skew is not None:
+        schema.annotation.tag.append(f"{_LENGTH_SKEW_PREFIX}{spec.length_skew!r}")
     for name, feature in spec.context.items():
         _add_context_feature(schema, name, feature)
     struct = schema.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
@@ -60,15 +62,17 @@ def to_schema(spec: SequenceSpec) -> schema_pb2.Schema:
 
 
 def _add_context_feature(schema: schema_pb2.Schema, name: str, feature: Feature) -> None:
+    """Adds a feature that has one value or one vector per record."""
     proto = schema.feature.add(name=name)
     write_feature(proto, feature)
     if feature.width is None:
-        proto.shape.SetInParent()  # A shape without dimensions is that of one value.
+        proto.shape.SetInParent()  # A shape without dimensions means a single value.
     else:
         proto.shape.dim.add(size=feature.width)
 
 
 def _add_sequence_feature(struct: schema_pb2.Feature, name: str, feature: Feature, spec: SequenceSpec) -> None:
+    """Adds a feature with bounds on the steps per record, and on the values per step."""
     proto = struct.struct_domain.feature.add(name=name)
     write_feature(proto, feature)
     steps = proto.value_counts.value_count.add(min=spec.min_length)
@@ -82,7 +86,13 @@ def _add_sequence_feature(struct: schema_pb2.Feature, name: str, feature: Featur
 
 
 def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
-    """Adds a feature that a spec cannot describe, as it is, with a TensorRepresentation under its plain name."""
+    """Adds a copy of a feature that a spec cannot describe, with a TensorRepresentation under its name.
+
+    Args:
+      schema: The schema to add the feature to.
+      proto: The feature.
+      context: Whether the feature is a context feature.
+    """
     siblings = schema.feature if context else find_sequence_struct(schema).struct_domain.feature
     siblings.add().CopyFrom(proto)
     add_representations(schema)
@@ -91,36 +101,27 @@ def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, contex
 def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
     """Reads the spec of a schema: `from_schema(to_schema(spec)) == spec`.
 
-    Features without our tags, such as those of stock SchemaGen, are read by their types: strings with a domain are
-    categorical, other strings are tokens, and everything is an input. What a spec cannot describe is left out, see
-    `explain_undescribed`.
+    A schema that was not written by this package, such as a schema of SchemaGen, has no tags. The spec is then inferred
+    from the types: strings with a domain are categorical, other strings are tokens, and all features are inputs.
+    Features that a spec cannot describe are left out. See `explain_undescribed`.
 
     Raises:
-      SchemaError: if the schema has no sequence features, or is of another version than this package knows, or a
-        feature of it cannot stand in a spec, or its sequence features do not have the same bounds on their lengths.
+      SchemaError: if the schema has an unknown version, or no sequence feature that a spec can describe. Also if a
+        feature has tags that are not valid, or if sequence features have different bounds on the length.
     """
     _check_version(schema)
-    features: dict[str, Feature] = {}
-    for proto in schema.feature:
-        if proto.name != SEQUENCE and (feature := read_feature(proto, context=True)):
-            features[proto.name] = feature
-    described = []
-    for proto in find_sequence_struct(schema).struct_domain.feature:
-        if feature := read_feature(proto, context=False):
-            features[proto.name] = feature
-            described.append(proto)
-    if not described:
-        left_out = [
-            (p.name, explain_undescribed(p, context=False)) for p in find_sequence_struct(schema).struct_domain.feature
-        ]
-        reasons = "".join(f"; {name!r} {why}" for name, why in left_out)
-        raise SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
-    low, high = _merge_length_bounds(described)
+    context_protos = [proto for proto in schema.feature if proto.name != SEQUENCE]
+    sequence_protos = list(find_sequence_struct(schema).struct_domain.feature)
+    context = _read_features(context_protos, context=True)
+    sequence = _read_features(sequence_protos, context=False)
+    if not sequence:
+        raise _no_sequence_feature_error(sequence_protos)
+    min_length, max_length = _merge_length_bounds([proto for proto in sequence_protos if proto.name in sequence])
     try:
         return SequenceSpec(
-            features=features,
-            min_length=low,
-            max_length=high,
+            features={**context, **sequence},
+            min_length=min_length,
+            max_length=max_length,
             length_drift=_find_tag(schema, _LENGTH_DRIFT_PREFIX),  # type: ignore[arg-type]  # the text of a number
             length_skew=_find_tag(schema, _LENGTH_SKEW_PREFIX),  # type: ignore[arg-type]
         )
@@ -128,11 +129,25 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         raise SchemaError(f"the schema does not describe sequences: {describe_validation_error(error)}") from error
 
 
+def _read_features(protos: Sequence[schema_pb2.Feature], context: bool) -> dict[str, Feature]:
+    """Reads the features that a spec can describe, by name."""
+    features = {proto.name: read_feature(proto, context) for proto in protos}
+    return {name: feature for name, feature in features.items() if feature is not None}
+
+
+def _no_sequence_feature_error(protos: Sequence[schema_pb2.Feature]) -> SchemaError:
+    """Makes the error that a spec cannot describe any of the sequence features."""
+    reasons = "".join(f"; {proto.name!r} {explain_undescribed(proto, context=False)}" for proto in protos)
+    return SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
+
+
 def _find_tag(schema: schema_pb2.Schema, prefix: str) -> str | None:
+    """Finds the annotation tag with a prefix, and returns the rest of the tag."""
     return next((tag[len(prefix) :] for tag in schema.annotation.tag if tag.startswith(prefix)), None)
 
 
 def _check_version(schema: schema_pb2.Schema) -> None:
+    """Raises a SchemaError if the tags of the schema have another version than this package reads."""
     versions = [tag for tag in schema.annotation.tag if tag.startswith(_FORMAT_PREFIX)]
     if versions and versions != [FORMAT_TAG]:
         raise SchemaError(
@@ -142,9 +157,10 @@ def _check_version(schema: schema_pb2.Schema) -> None:
 
 
 def _merge_length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int | None]:
-    """Returns the fewest and the most steps of a record.
+    """Returns the minimum and the maximum number of steps per record, for all sequence features together.
 
-    Bounds that somebody wrote must agree. Those that were inferred from the data of each feature are merged.
+    In a schema with our tags, all features must have the same bounds. In other schemas, the bounds of each feature were
+    inferred from data, and the widest bounds are used. A maximum of None means that there is no maximum.
     """
     bounds = {proto.name: read_length_bounds(proto) for proto in protos}
     if any(has_our_tags(proto) for proto in protos) and len(set(bounds.values())) > 1:
@@ -153,5 +169,7 @@ def _merge_length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int
             f"the schema gives its sequence features different bounds on their lengths ({given}), but all of them have "
             "the record's length; give all of them the same in the first `value_count` of their `value_counts`"
         )
-    lows, highs = zip(*bounds.values(), strict=True)
-    return min(lows), max(high for high in highs if high) if all(highs) else None
+    minima, maxima = zip(*bounds.values(), strict=True)
+    # If one feature has no maximum, the record has none. A maximum of 0 counts as none, because a spec forbids it.
+    max_length = max(maximum or 0 for maximum in maxima) if all(maxima) else None
+    return min(minima), max_length

@@ -1,72 +1,96 @@
-"""Says in sentences how two schemas differ."""
+"""Compares two schemas, and describes each difference in one line of text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import list_feature_protos, read_domain
 
-# Of a domain's new and lost values; there may be thousands.
-_SHOWN = 5
+# A domain may gain or lose thousands of values. No more than these are listed.
+_MAX_LISTED_VALUES = 5
+
+
+_Bounds: TypeAlias = schema_pb2.IntDomain | schema_pb2.FloatDomain | schema_pb2.FeaturePresence
 
 
 def diff_schemas(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
-    """Returns a line for each difference between two schemas, none if they say the same.
+    """Compares two schemas.
+
+    Returns:
+      One line per difference. The list is empty if the schemas do not differ.
 
     Raises:
-      SchemaError: if one of them is not a schema of sequences.
+      SchemaError: if one of the schemas does not describe sequences.
     """
     return [*_diff_specs(from_schema(old), from_schema(new)), *_diff_protos(old, new)]
 
 
 def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
+    """Compares the specs of two schemas. `_diff_protos` describes features that only one of the specs has."""
     for field in ("min_length", "max_length", "length_drift", "length_skew"):
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             yield f"`{field}` is {after}, was {before}"
-    for name in old.features:
+    for name, feature in old.features.items():
         if name in new.features:
-            before, after = old.features[name].model_dump(), new.features[name].model_dump()
-            for field in before:
-                if before[field] != after[field]:
-                    yield f"feature `{name}`: `{field}` is {after[field]!r}, was {before[field]!r}"
+            yield from _diff_features(name, feature, new.features[name])
+
+
+def _diff_features(name: str, old: Feature, new: Feature) -> Iterator[str]:
+    """Compares the fields of one feature in two specs."""
+    before, after = old.model_dump(), new.model_dump()
+    for field in before:
+        if before[field] != after[field]:
+            yield f"feature `{name}`: `{field}` is {after[field]!r}, was {before[field]!r}"
 
 
 def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str]:
-    before, after = ({proto.name: proto for proto in list_feature_protos(schema)} for schema in (old, new))
-    for name in [*before, *(name for name in after if name not in before)]:
-        if name not in after:
+    """Compares the features of two schemas by the fields that a spec does not have."""
+    old_protos = {proto.name: proto for proto in list_feature_protos(old)}
+    new_protos = {proto.name: proto for proto in list_feature_protos(new)}
+    for name in {**old_protos, **new_protos}:  # The new features come last.
+        if name not in new_protos:
             yield f"feature `{name}` is gone"
-        elif name not in before:
+        elif name not in old_protos:
             yield f"feature `{name}` is new"
         else:
-            yield from _diff_domains(name, read_domain(old, before[name]), read_domain(new, after[name]))
-            yield from _diff_numbers(name, before[name], after[name])
+            old_proto, new_proto = old_protos[name], new_protos[name]
+            yield from _diff_domains(name, read_domain(old, old_proto), read_domain(new, new_proto))
+            yield from _diff_bounds(name, old_proto, new_proto)
 
 
 def _diff_domains(name: str, old: list[str] | None, new: list[str] | None) -> Iterator[str]:
+    """Compares the domains of one feature. None means that all values are allowed."""
     if old is None and new is not None:
         yield f"feature `{name}`: its values are now a closed set of {len(new)}"
     elif old is not None and new is None:
         yield f"feature `{name}`: its values are no longer a closed set"
     elif old is not None and new is not None:
-        for what, values in (("has", sorted(set(new) - set(old))), ("no longer has", sorted(set(old) - set(new)))):
-            if values:
-                more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-                yield f"feature `{name}`: its domain {what} {', '.join(map(repr, values[:_SHOWN]))}{more}"
+        if added := sorted(set(new) - set(old)):
+            yield f"feature `{name}`: its domain has {_list_values(added)}"
+        if removed := sorted(set(old) - set(new)):
+            yield f"feature `{name}`: its domain no longer has {_list_values(removed)}"
 
 
-def _diff_numbers(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:
-    """Compares the bounds on numbers and on presence, which a spec does not hold."""
+def _list_values(values: list[str]) -> str:
+    """Returns the first few values as text, and how many more there are."""
+    listed = ", ".join(map(repr, values[:_MAX_LISTED_VALUES]))
+    num_more = len(values) - _MAX_LISTED_VALUES
+    return f"{listed} and {num_more} more" if num_more > 0 else listed
+
+
+def _diff_bounds(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:
+    """Compares the bounds on numbers and on presence, which a spec does not have."""
     for field in ("int_domain", "float_domain", "presence"):
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             yield f"feature `{name}`: `{field}` is {_write_on_one_line(after)}, was {_write_on_one_line(before)}"
 
 
-def _write_on_one_line(message: schema_pb2.FeaturePresence) -> str:
+def _write_on_one_line(message: _Bounds) -> str:
     return "{" + " ".join(str(message).split()) + "}"

@@ -1,7 +1,7 @@
 """Writes one feature of a spec as one feature of a TensorFlow Metadata schema, and reads it back.
 
-Type, presence and comparators stand in the fields that stock TFX reads. Kind, role, nested, missing, spans and source
-have no field in stock, and stand in annotation tags, which stock ignores::
+The type, the presence, and the comparators for drift and skew are written to the fields that TFX reads. A schema has no
+fields for kind, role, nested, missing, spans and source. These are written as annotation tags, which TFX ignores::
 
     annotation { tag: "kind:categorical" tag: "role:label" tag: "spans:BIO" }
 """
@@ -21,34 +21,36 @@ _KIND_PREFIX = "kind:"
 _ROLE_PREFIX = "role:"
 _SOURCE_PREFIX = "source:"
 _SPANS_PREFIX = "spans:"
+_INFINITY_NORM = "infinity_norm"
 _DIVERGENCE = "jensen_shannon_divergence"
 
 NESTED_TAG = "nested"
-"""The annotation tag of a feature with any number of values in a step."""
+"""The annotation tag of a nested feature, which has any number of values per step."""
 
 _MISSING_TAG = "missing"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
-"""The type in a schema of each type in a spec."""
+"""Maps the type of a feature in a spec to its type in a schema."""
 
 
 class SchemaError(ValueError):
-    """A schema that does not describe sequences."""
+    """Raised if a schema does not describe sequences."""
 
 
 class ContradictionError(SchemaError):
-    """Data that contradicts a spec."""
+    """Raised if data contradicts a spec."""
 
 
 def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
-    """Writes a feature of a spec into `proto`, but for the number of values."""
+    """Writes a feature of a spec to `proto`, except for the number of values."""
     proto.type = TYPES[feature.dtype]
     require_presence(proto)
     proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, make_role_tag(feature.role)])
-    measure = "infinity_norm" if feature.dtype == "string" else _DIVERGENCE
-    for comparator, distance in ((proto.drift_comparator, feature.drift), (proto.skew_comparator, feature.skew)):
-        if distance is not None:
-            getattr(comparator, measure).threshold = distance
+    measure = _INFINITY_NORM if feature.dtype == "string" else _DIVERGENCE
+    if feature.drift is not None:
+        getattr(proto.drift_comparator, measure).threshold = feature.drift
+    if feature.skew is not None:
+        getattr(proto.skew_comparator, measure).threshold = feature.skew
     if feature.nested:
         proto.annotation.tag.append(NESTED_TAG)
     if feature.missing:
@@ -60,26 +62,32 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
 
 
 def require_presence(proto: schema_pb2.Feature) -> None:
-    """Writes that every record has the feature."""
+    """Writes to `proto` that every record has the feature."""
     proto.presence.min_fraction = 1.0
     proto.presence.min_count = 1
 
 
 def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
-    """Reads one feature of a schema; None if a spec cannot describe it, see `explain_undescribed`.
+    """Reads one feature of a schema.
+
+    Args:
+      proto: The feature in the schema.
+      context: Whether the feature is a context feature.
+
+    Returns:
+      The feature as a spec describes it, or None if a spec cannot describe it. See `explain_undescribed`.
 
     Raises:
-      SchemaError: if the feature's tags or its types are not those of a spec's features.
+      SchemaError: if a tag of the feature is not valid, or if its type does not fit its kind.
     """
     if explain_undescribed(proto, context) is not None:
         return None
-    fewest, most = _read_value_bounds(proto, context)
-    width = most if fewest == most else None
+    min_values, max_values = _read_value_bounds(proto, context)
+    width = max_values if min_values == max_values else None
     kind = _find_tag(proto, _KIND_PREFIX) or _infer_kind(proto, width)
     role = _find_tag(proto, _ROLE_PREFIX) or "input"
-    for what, value, known in (("kind", kind, get_args(Kind)), ("role", role, get_args(Role))):
-        if value not in known:
-            raise SchemaError(f"feature {proto.name!r} of the schema has the {what} {value!r}; known are {known}")
+    _check_tag(proto, "kind", kind, get_args(Kind))
+    _check_tag(proto, "role", role, get_args(Role))
     try:
         feature = Feature(
             kind=kind,  # type: ignore[arg-type]  # checked above
@@ -88,7 +96,7 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
             width=width if kind == "vector" else None,
             nested=_is_nested(proto, context),
             missing=_MISSING_TAG in proto.annotation.tag,
-            spans=_find_tag(proto, _SPANS_PREFIX),  # Refused below if unknown.
+            spans=_find_tag(proto, _SPANS_PREFIX),  # An unknown scheme raises a ValidationError.
             drift=_read_threshold(proto.drift_comparator),
             skew=_read_threshold(proto.skew_comparator),
             source=_find_tag(proto, _SOURCE_PREFIX),
@@ -96,18 +104,29 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
     except pydantic.ValidationError as error:
         raise SchemaError(f"feature {proto.name!r} of the schema: {describe_validation_error(error)}") from error
     if TYPES[feature.dtype] != proto.type:
-        given, expected = (schema_pb2.FeatureType.Name(number) for number in (proto.type, TYPES[feature.dtype]))
+        type_name = schema_pb2.FeatureType.Name(proto.type)
+        expected = schema_pb2.FeatureType.Name(TYPES[feature.dtype])
         raise SchemaError(
-            f"feature {proto.name!r} of the schema has the type {given}, but the kind {kind!r}, which is {expected}"
+            f"feature {proto.name!r} of the schema has the type {type_name}, but the kind {kind!r}, which is {expected}"
         )
     return feature
 
 
-def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
-    """Says why a spec cannot describe `proto`, as the end of a sentence; None if it can.
+def _check_tag(proto: schema_pb2.Feature, field: str, value: str, known: tuple[str, ...]) -> None:
+    """Raises a SchemaError if the value of a kind or role is unknown."""
+    if value not in known:
+        raise SchemaError(f"feature {proto.name!r} of the schema has the {field} {value!r}; known are {known}")
 
-    A spec's features have a value in every record, and one value (or one vector of floats, or any number of strings)
-    in every step. Data that others made has more than that, and such features are left to tools that can use them.
+
+def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
+    """Explains why a spec cannot describe a feature of a schema.
+
+    A feature of a spec is in every record. It has one value per step or per record, or one vector of floats, or any
+    number of strings per step. Features of other data may be different. They are not part of the spec, but remain in
+    the schema for tools that can use them.
+
+    Returns:
+      The reason as the end of a sentence, such as "is missing from some records", or None if a spec can describe it.
     """
     if has_our_tags(proto):
         return None
@@ -117,9 +136,9 @@ def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
         return f"is of the type {schema_pb2.FeatureType.Name(proto.type)}"
     if proto.presence.min_fraction < 1:
         return "is missing from some records"
-    fewest, most = _read_value_bounds(proto, context)
-    one = most == 1 or (fewest == most and proto.type == schema_pb2.FLOAT)
-    if not one and not _is_nested(proto, context):
+    min_values, max_values = _read_value_bounds(proto, context)
+    is_vector = min_values == max_values and proto.type == schema_pb2.FLOAT
+    if max_values != 1 and not is_vector and not _is_nested(proto, context):
         return f"does not hold one value in every {'record' if context else 'step'}"
     return None
 
@@ -130,58 +149,75 @@ def make_role_tag(role: str) -> str:
 
 
 def find_role(proto: schema_pb2.Feature) -> str | None:
-    """Finds the role in the feature's tags."""
+    """Finds the role in the tags of a feature, or returns None."""
     return _find_tag(proto, _ROLE_PREFIX)
 
 
 def find_span_scheme(proto: schema_pb2.Feature) -> str | None:
-    """Finds the scheme of spans in the feature's tags."""
+    """Finds the scheme of spans in the tags of a feature, or returns None."""
     return _find_tag(proto, _SPANS_PREFIX)
 
 
 def read_length_bounds(proto: schema_pb2.Feature) -> tuple[int, int | None]:
-    """Reads the fewest and the most steps, which are a shape where TFDV saw the same number in all records."""
-    if proto.shape.dim:
+    """Reads the minimum and the maximum number of steps of a sequence feature. The maximum may be None."""
+    if proto.shape.dim:  # TFDV infers a shape if all records have the same number of steps.
         return proto.shape.dim[0].size, proto.shape.dim[0].size
     counts = proto.value_counts.value_count
-    return (counts[0].min, counts[0].max or None) if counts else (1, None)
+    if not counts:
+        return 1, None
+    return counts[0].min, counts[0].max or None  # A maximum of 0 means that it is not set.
 
 
 def has_our_tags(proto: schema_pb2.Feature) -> bool:
-    """Says whether the feature carries our tags."""
+    """Returns whether the feature has the tags that this package writes."""
     return find_role(proto) is not None
 
 
 def _find_tag(proto: schema_pb2.Feature, prefix: str) -> str | None:
+    """Finds the annotation tag with a prefix, and returns the rest of the tag."""
     return next((tag[len(prefix) :] for tag in proto.annotation.tag if tag.startswith(prefix)), None)
 
 
 def _read_threshold(comparator: schema_pb2.FeatureComparator) -> float | None:
-    for measure in ("infinity_norm", _DIVERGENCE):
+    """Reads the maximum distance of a comparator, or None if it has none."""
+    for measure in (_INFINITY_NORM, _DIVERGENCE):
         if getattr(comparator, measure).HasField("threshold"):
             return float(getattr(comparator, measure).threshold)
     return None
 
 
 def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
-    """Says whether a step may hold any number of values: ours are tagged, others are strings, several in some step."""
+    """Returns whether a step may hold any number of values.
+
+    Features that this package wrote have a tag. Another feature is nested if it holds strings, and several of them in
+    some steps.
+    """
     if has_our_tags(proto):
         return NESTED_TAG in proto.annotation.tag
     return not context and proto.type == schema_pb2.BYTES and _read_value_bounds(proto, context)[1] != 1
 
 
 def _read_value_bounds(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:
-    """Reads the fewest and the most values in a step, or in the record for a context feature; None is no bound."""
+    """Reads the minimum and the maximum number of values per step, or per record for a context feature.
+
+    The maximum is None if there is no maximum.
+    """
     if proto.HasField("shape"):
+        # The first dimension of a sequence feature is the number of steps.
         size = math.prod(dim.size for dim in proto.shape.dim[0 if context else 1 :])
         return size, size
     if context:
-        return (proto.value_count.min, proto.value_count.max or None) if proto.HasField("value_count") else (1, 1)
-    counts = proto.value_counts.value_count
-    return (counts[-1].min, counts[-1].max or None) if len(counts) > 1 else (1, 1)
+        count = proto.value_count if proto.HasField("value_count") else None
+    else:
+        counts = proto.value_counts.value_count
+        count = counts[-1] if len(counts) > 1 else None
+    if count is None:
+        return 1, 1
+    return count.min, count.max or None  # A maximum of 0 means that it is not set.
 
 
 def _infer_kind(proto: schema_pb2.Feature, width: int | None) -> str:
+    """Infers the kind of a feature without tags from its type."""
     if proto.type == schema_pb2.BYTES:
         return "categorical" if proto.HasField("domain") or proto.HasField("string_domain") else "token"
     if proto.type == schema_pb2.INT:

@@ -1,4 +1,4 @@
-"""Finds the parts of a schema of SequenceExamples: its struct, its features, their domains."""
+"""Finds the parts of a schema of SequenceExamples: the struct of sequence features, the features and their domains."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 SEQUENCE = "##SEQUENCE##"
-"""TFXIO's name of the struct that holds all feature lists."""
+"""The name that TFXIO gives to the struct that holds all sequence features."""
 
 
 def find_sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
     """Finds the struct feature that holds the sequence features.
 
     Raises:
-      SchemaError: if there is none.
+      SchemaError: if the schema has no such feature.
     """
     for proto in schema.feature:
         if proto.name == SEQUENCE:
@@ -27,13 +27,15 @@ def find_sequence_struct(schema: schema_pb2.Schema) -> schema_pb2.Feature:
 
 
 def list_feature_protos(schema: schema_pb2.Schema) -> list[schema_pb2.Feature]:
-    """Lists the context features, then the sequence features."""
+    """Returns the context features of a schema, followed by its sequence features."""
     context = [proto for proto in schema.feature if proto.name != SEQUENCE]
     return [*context, *find_sequence_struct(schema).struct_domain.feature]
 
 
 def read_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> list[str] | None:
-    """Reads the closed set of values of a string feature, in the schema's order; None if it is open.
+    """Reads the domain of a string feature, which is the list of allowed values in the order of the schema.
+
+    The domain is None if all values are allowed.
 
     Raises:
       SchemaError: if the feature names a domain that the schema does not have.
@@ -56,10 +58,10 @@ def parse_schema(text: str | bytes, where: str) -> schema_pb2.Schema:
 
     Args:
       text: The content of the file.
-      where: The name of the file, for the message.
+      where: The name of the file, for messages.
 
     Raises:
-      SchemaError: if it is not the text of a schema, or is cut off.
+      SchemaError: if the text is not a schema, or if it is cut off.
     """
     try:
         return text_format.Parse(text, schema_pb2.Schema())
