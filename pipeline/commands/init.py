@@ -12,7 +12,7 @@ from tfx_sequence.pipeline.terminal.session import COULD_NOT_RUN
 HELP = "make a new project with sample data"
 DESCRIPTION = (
     "Make a folder with a config, sample data, and a module with a preprocessing_fn and a model_fn and its tests. The "
-    "project can be run as it is. Exit code: 0 if the folder was made, 2 if it is not empty or cannot be made."
+    "project can be run immediately. Exit code: 0 if the folder was made, 2 if it is not empty or cannot be made."
 )
 
 _NUM_REQUESTS = {"train": 400, "eval": 60, "test": 60}

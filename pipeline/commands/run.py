@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Runs the pipeline; returns the exit code."""
+    """Runs the pipeline. Returns the exit code."""
     from tfx_sequence.pipeline.runs.run import run
 
     return run(arguments.config, arguments.json, arguments.factory)

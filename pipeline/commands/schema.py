@@ -65,7 +65,8 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
     with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.show_message("Loading TensorFlow ...")
         from tfx_sequence.pipeline.datasets.dataset_records import convert_to_records
-        from tfx_sequence.pipeline.datasets.schema_files import infer_schema_of_files, write_schema
+        from tfx_sequence.pipeline.datasets.schema_files import write_schema
+        from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
 
         display.show_message("Reading the data ...")
         records = convert_to_records(dataset, folder)

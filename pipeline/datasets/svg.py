@@ -33,21 +33,22 @@ def draw_bars(labels: Sequence[str], series: Mapping[str, Sequence[int]], totals
       The SVG element, and after it the HTML of a legend if there are several series.
     """
     shares = {name: [count / max(totals[name], 1) for count in counts] for name, counts in series.items()}
-    # 1 if all shares are 0, because it is a divisor.
-    largest = max((share for values in shares.values() for share in values), default=0) or 1
+    # If all shares are 0, 1 is used, because `max_share` is a divisor.
+    max_share = max((share for values in shares.values() for share in values), default=0) or 1
     group_height = _BAR_HEIGHT * len(series)
     parts = []
     for row, label in enumerate(labels):
         top = row * (group_height + _GAP)
-        # The y coordinate of a text is its baseline. Half of the height of a letter, 4 pixels, moves the text to the
-        # middle.
-        parts.append(_draw_text(_LABEL_WIDTH - 8, top + group_height / 2 + 4, label[:_MAX_LABEL_LENGTH], "end"))
-        for index, (name, values) in enumerate(shares.items()):
+        # The y coordinate of a text is its baseline, 4 pixels below the middle of its letters.
+        baseline = top + group_height / 2 + 4
+        parts.append(_draw_text(_LABEL_WIDTH - 8, baseline, label[:_MAX_LABEL_LENGTH], "end"))
+        for index, name in enumerate(series):
             y = top + index * _BAR_HEIGHT
-            width = values[row] / largest * _MAX_BAR_WIDTH
+            share = shares[name][row]
+            width = share / max_share * _MAX_BAR_WIDTH
             tooltip = f"{name}: {label}: {series[name][row]:,}"
             parts.append(_draw_bar(y, width, _pick_colour(index), tooltip))
-            parts.append(_draw_text(_LABEL_WIDTH + width + 5, y + _BAR_HEIGHT - 5, f"{values[row]:.1%}", "start"))
+            parts.append(_draw_text(_LABEL_WIDTH + width + 5, y + _BAR_HEIGHT - 5, f"{share:.1%}", "start"))
     height = len(labels) * (group_height + _GAP)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '

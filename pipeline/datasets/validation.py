@@ -15,7 +15,7 @@ from tfx_sequence.components.sequence_example_validator.examination.examine impo
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.pipeline.datasets.dataset import Dataset, train_first
 from tfx_sequence.pipeline.datasets.dataset_records import RecordFiles, convert_to_records
-from tfx_sequence.pipeline.datasets.schema_files import infer_schema_of_files
+from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.tfmd.convert import to_schema

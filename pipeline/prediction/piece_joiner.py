@@ -7,11 +7,25 @@ each piece, and the person who asked wants one answer about the record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx_sequence.pipeline.prediction.answers import AnsweredRecord
 from tfx_sequence.schemas.contract import ID_SUFFIX, OVERLAP, PARENT, PIECE, SCORE_SUFFIX
 from tfx_sequence.schemas.spec import SequenceSpec
+
+
+class _Piece(NamedTuple):
+    """A piece of a long record.
+
+    Attributes:
+      record: The steps of the piece, and the answers about it.
+      index: The position of the piece in its record, from 0.
+      overlap: The number of first steps that are also the last steps of the piece before.
+    """
+
+    record: AnsweredRecord
+    index: int
+    overlap: int
 
 
 class PieceJoiner:
@@ -48,20 +62,24 @@ class PieceJoiner:
             yield from pieces
             return
         whole: AnsweredRecord | None = None
-        for piece in pieces:
-            context = dict(piece.context)
-            index = context.pop(self._piece_name)
-            overlap = context.pop(self._overlap_name)
-            piece = AnsweredRecord(context, piece.steps)
-            # Piece 0 is the first piece of the next record, so the record before it is complete.
-            if whole is None or index == 0:
-                if whole is not None:
-                    yield whole
-                whole = piece
+        for piece in map(self._read_piece, pieces):
+            if whole is None:
+                whole = piece.record
+            elif piece.index > 0:
+                whole = _join_pieces(whole, piece.record, piece.overlap)
             else:
-                whole = _join_pieces(whole, piece, overlap)
+                # Piece 0 is the first piece of the next record, so the record before it is complete.
+                yield whole
+                whole = piece.record
         if whole is not None:
             yield whole
+
+    def _read_piece(self, record: AnsweredRecord) -> _Piece:
+        """Moves the features that number a piece out of its context."""
+        context = dict(record.context)
+        index = context.pop(self._piece_name)
+        overlap = context.pop(self._overlap_name)
+        return _Piece(AnsweredRecord(context, record.steps), index, overlap)
 
 
 def _join_pieces(first: AnsweredRecord, second: AnsweredRecord, overlap: int) -> AnsweredRecord:

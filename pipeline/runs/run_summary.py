@@ -130,8 +130,9 @@ class RunReport:
         epoch = self._epoch
         if not epoch or not self._config or self._config.training.schedule in _FALLING_SCHEDULES:
             return {}
-        # All three numbers are equal only if training was not stopped early and its last epoch is the best one.
-        if not epoch.get("best_epoch") == epoch["epoch"] == epoch.get("epochs"):
+        is_last_epoch = epoch["epoch"] == epoch.get("epochs")
+        is_best_epoch = epoch["epoch"] == epoch.get("best_epoch")
+        if not (is_last_epoch and is_best_epoch):
             return {}
         reason = f"the last of {epoch['epochs']} epochs was the best"
         return {"train longer": f"{reason}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}
@@ -144,6 +145,7 @@ class RunReport:
         # after the next run too.
         serving = shlex.quote(shorten_path(str(Path(self.model).parent)))
         inputs = [feature for feature in self._config.features.values() if feature.role == "input"]
+        # A model with any other inputs cannot be asked about a sentence on the command line.
         if [(feature.kind, feature.context, feature.nested) for feature in inputs] == [("token", False, False)]:
             return {"tag a sentence": f'tfx-sequence predict {serving} "..."'}
         return {"ask about files": f"tfx-sequence predict {serving} --config CONFIG --input FILE --output FOLDER"}
