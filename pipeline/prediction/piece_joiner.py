@@ -19,12 +19,12 @@ class _Piece(NamedTuple):
 
     Attributes:
       record: The steps of the piece, and the answers about it.
-      index: The position of the piece in its record, from 0.
+      position: The position of the piece in its record, from 0.
       overlap: The number of first steps that are also the last steps of the piece before.
     """
 
     record: AnsweredRecord
-    index: int
+    position: int
     overlap: int
 
 
@@ -65,7 +65,7 @@ class PieceJoiner:
         for piece in map(self._read_piece, pieces):
             if whole is None:
                 whole = piece.record
-            elif piece.index > 0:
+            elif piece.position > 0:
                 whole = _join_pieces(whole, piece.record, piece.overlap)
             else:
                 # Piece 0 is the first piece of the next record, so the record before it is complete.
@@ -77,9 +77,9 @@ class PieceJoiner:
     def _read_piece(self, record: AnsweredRecord) -> _Piece:
         """Moves the features that number a piece out of its context."""
         context = dict(record.context)
-        index = context.pop(self._piece_name)
+        position = context.pop(self._piece_name)
         overlap = context.pop(self._overlap_name)
-        return _Piece(AnsweredRecord(context, record.steps), index, overlap)
+        return _Piece(AnsweredRecord(context, record.steps), position, overlap)
 
 
 def _join_pieces(first: AnsweredRecord, second: AnsweredRecord, overlap: int) -> AnsweredRecord:
