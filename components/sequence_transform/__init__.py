@@ -1,6 +1,6 @@
-"""SequenceTransform: turns strings into ids from 1 and scales numbers, in one graph for training and serving."""
+"""The SequenceTransform component: it turns strings into ids and scales numbers, for training and serving alike."""
 
 import lazy_loader
 
-# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+# The public names are listed in `__init__.pyi`. Importing a name imports only the modules that this name needs.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""SequenceTransform: turns strings into ids from 1 and scales numbers, in one graph for training and serving."""
+"""The SequenceTransform component: it turns strings into ids and scales numbers, for training and serving alike."""
 
 from .component import SequenceTransform as SequenceTransform
 from .config import NumberConfig as NumberConfig

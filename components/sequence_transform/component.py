@@ -1,4 +1,4 @@
-"""The SequenceTransform component, which replaces stock Transform in a pipeline of sequences."""
+"""Defines the SequenceTransform component, which replaces stock Transform in a pipeline for sequences."""
 
 from __future__ import annotations
 
@@ -24,34 +24,36 @@ _DEFAULT_PREPROCESSING_FN = f"{preprocessing.__name__}.{preprocessing.preprocess
 class SequenceTransform(stock.Transform):
     """Turns SequenceExamples of raw values into SequenceExamples of ids and numbers, and keeps the graph for serving.
 
-    It replaces stock Transform, with the same channels and artifacts. Three things differ: the examples in and out are
-    SequenceExamples; ids start at 1, and 0 is padding; the preprocessing_fn is made from the schema unless one is
-    given.
+    It replaces stock Transform and has the same channels and artifacts. Three things are different. It reads and
+    writes SequenceExamples. Ids start at 1, because 0 is padding. A preprocessing_fn is made from the schema if the
+    user does not provide one.
 
     Args:
       examples: A channel of `Examples` with payload format FORMAT_TF_SEQUENCE_EXAMPLE.
-      schema: A channel of `Schema` with TensorRepresentations, as SequenceSchemaGen makes it. Its kinds and roles say
-        what becomes of each feature.
-      transform: String feature to the settings of its vocabulary: a `VocabularyConfig`, or a dict of its fields.
-      numbers: Number feature to its settings: a `NumberConfig`, or a dict of its fields. Others stay as they are.
-      max_steps: Keeps this many steps of each sequence, the first ones, at training and at serving alike.
-      output_data_format: The format of the transformed examples: FORMAT_TF_SEQUENCE_EXAMPLE, or FORMAT_TF_EXAMPLE,
-        the flat form that stock Transform writes.
-      module_file: As stock has it; replaces the default preprocessing_fn.
-      preprocessing_fn: As stock has it; replaces the default preprocessing_fn.
-      splits_config: As stock has it: by default `train` is analysed and all splits are transformed.
-      analyzer_cache: As stock has it.
-      materialize: As stock has it.
-      disable_analyzer_cache: As stock has it.
-      force_tf_compat_v1: As stock has it.
-      custom_config: As stock has it. `sequence_spec`, the schema's spec, and `sequence_transform`, the `Settings`, are
-        added to it, both as JSON.
-      disable_statistics: As stock has it.
-      stats_options_updater_fn: As stock has it.
+      schema: A channel of `Schema` with TensorRepresentations, as SequenceSchemaGen makes it. The kind and the role of
+        each feature determine how it is transformed.
+      transform: Name of a string feature to the settings of its vocabulary: a `VocabularyConfig`, or a dict of its
+        fields.
+      numbers: Name of a number feature to its settings: a `NumberConfig`, or a dict of its fields. Number features
+        without an entry are not changed, except that missing numbers are replaced by the mean.
+      max_steps: The maximum number of steps of a sequence, in training and serving. Later steps are cut off.
+      output_data_format: The format of the transformed examples: FORMAT_TF_SEQUENCE_EXAMPLE or FORMAT_TF_EXAMPLE, the
+        flat form that stock Transform writes.
+      module_file: As in stock Transform. It replaces the default preprocessing_fn.
+      preprocessing_fn: As in stock Transform. It replaces the default preprocessing_fn.
+      splits_config: As in stock Transform: by default, `train` is analysed and all splits are transformed.
+      analyzer_cache: As in stock Transform.
+      materialize: As in stock Transform.
+      disable_analyzer_cache: As in stock Transform.
+      force_tf_compat_v1: As in stock Transform.
+      custom_config: As in stock Transform. Two keys are added to it, both as JSON: `sequence_spec`, the spec of the
+        schema, and `sequence_transform`, the `Settings`.
+      disable_statistics: As in stock Transform.
+      stats_options_updater_fn: As in stock Transform.
 
     Raises:
-      TypeError: if `transform` or `numbers` is of another type.
-      ValueError: if a setting is not allowed, or `output_data_format` is neither of the two.
+      TypeError: if `transform` or `numbers` has the wrong type.
+      ValueError: if a setting is not allowed, or `output_data_format` is not one of the two formats.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -84,7 +86,8 @@ class SequenceTransform(stock.Transform):
         added_config: dict[str, Any] = {
             contract.TRANSFORM_SETTINGS: settings.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
         }
-        # TFX reuses the output of a run with the same properties, so these must change when a file does.
+        # TFX reuses the output of an earlier run with the same properties. The fingerprints make the properties change
+        # when a file changes.
         fingerprints = _fingerprint_files(settings.transform)
         if fingerprints:
             added_config[contract.TRANSFORM_FILES] = fingerprints
@@ -117,14 +120,15 @@ def _is_flat(output_data_format: int) -> bool:
 
 
 def _fingerprint_files(vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, str]:
-    """Returns a fingerprint of each file that the settings name, by its path."""
+    """Returns the path of each file in the settings to its fingerprint."""
     fingerprints = {}
     for vocabulary in vocabularies.values():
         if vocabulary.file:
             fingerprints[vocabulary.file] = hashlib.sha256(io_utils.read_bytes_file(vocabulary.file)).hexdigest()
     for vocabulary in vocabularies.values():
         if vocabulary.embeddings:
-            # Vectors are gigabytes; size and time are what ExampleGen tells its input files apart by, too.
+            # Files of vectors have gigabytes, too many to hash. ExampleGen also uses size and time to see whether its
+            # input files changed.
             status = tf.io.gfile.stat(vocabulary.embeddings)
             fingerprints[vocabulary.embeddings] = f"{status.length} bytes, modified at {status.mtime_nsec} ns"
     return dict(sorted(fingerprints.items()))

@@ -1,4 +1,4 @@
-"""The settings of SequenceTransform: how strings become ids, and how numbers are filled, scaled or bucketed."""
+"""Defines the settings of SequenceTransform: how strings become ids, and how numbers are filled, scaled or bucketed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from tfx_sequence.schemas.vocabulary import BEGIN, END, Symbol
 
 
 def _resolve_path(path: str, info: pydantic.ValidationInfo) -> str:
-    """Resolves a path of a config file against the file's folder, which the validation context names."""
+    """Resolves a path in a config file against the folder of that file.
+
+    The validation context holds the folder. A URL, or any path when there is no folder, is returned unchanged.
+    """
     folder = (info.context or {}).get("folder")
     is_url = "://" in path
-    return path if folder is None or is_url else os.path.normpath(os.path.join(folder, path))
+    if folder is None or is_url:
+        return path
+    return os.path.normpath(os.path.join(folder, path))
 
 
 _Positive = Annotated[int, pydantic.Field(ge=1)]
@@ -24,46 +29,57 @@ _Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterV
 _Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 _ID_SOURCES = ("share", "file", "hash_buckets")
-"""Where ids come from, other than values that are counted; at most one of them."""
+"""Settings that name a source of ids other than counting the values. Only one of them may be set."""
 
 _NEEDS_COUNTS = ("min_count", "max_size", "frequencies")
+"""Settings that are only allowed if the values are counted."""
+
 _NEEDS_VOCABULARY = ("begin", "end", "next", "previous", "embeddings")
+"""Settings that are not allowed with `hash_buckets`, which makes no vocabulary."""
 
 _EXCLUSIVE = (("next", "end"), ("previous", "begin"))
-"""A target already has the step that the symbol would add."""
+"""Pairs of a target and a symbol that cannot both be set: the target already has the step that the symbol would add."""
 
 
 class VocabularyConfig(Frozen):
-    """The vocabulary of one string feature. Ids run from 1, by falling frequency; 0 is padding only.
+    """The settings of the vocabulary of one string feature.
+
+    Ids start at 1 and follow falling frequency. The id 0 is used for padding only.
 
     Attributes:
-      min_count: Values seen fewer times than this in the analysed splits are out of vocabulary. Not for labels.
-      max_size: The largest number of entries; the most frequent values stay. No bound if None. Not for labels.
-      normalize: The Unicode normalisation form that values are brought into, before anything else.
+      min_count: The minimum number of times that a value must occur in the analysed splits to be in the vocabulary.
+        Not allowed for labels.
+      max_size: The maximum number of entries. The most frequent values are kept. There is no limit if None. Not
+        allowed for labels.
+      normalize: The Unicode normalisation form to which values are converted, before any other change.
       lowercase: Converts values to Unicode lower case before the look-up.
-      fold_digits: Replaces every decimal digit by 0 before the look-up, so that 1984 and 2001 are both 0000.
-      affixes: For each length n here, two more inputs: the first and the last n characters of every value, as
-        features `<name>_prefix<n>` and `<name>_suffix<n>`. They carry the morphology of unseen words. Not for labels.
-      characters: One more feature, `<name>_characters`: the characters of every value, several ids in a step. Not for
-        labels.
-      share: The name of another input. This feature takes that one's settings, and one vocabulary is made of the
-        values of both. A label that shares one may have unseen values, as the label of a language model does.
-      file: The path of a finished vocabulary, a text file of one value a line in the order of the ids, used instead
-        of counting values. In a config file it is relative to the file's folder.
-      hash_buckets: Makes no vocabulary: the id of a value is one of this many, by its hash, and different values may
-        share one. Not for labels.
-      frequencies: Also writes the vocabulary `<name>_frequencies`, each line a count, a space and the value. The
-        values are counted twice for it.
-      begin: Adds a step in front of every sequence, with an id of its own that no value has. All sequence features of
-        the record must set it.
-      end: Adds such a step behind every sequence.
-      next: The name of one more label, `[text] next = "target"`: at each step the id of the next step's value, and in
-        the last step the id of the end. With `begin` it makes the data of a language model: of a, b the input
-        begin, a, b and the target a, b, end.
-      previous: The name of one more label, with the id of the previous step's value, and in the first step the id of
-        the begin, for a model that reads backwards.
-      embeddings: The path of pretrained vectors in one of these formats: word2vec, text or binary; GloVe; the `.vec`
-        of fastText. The file may be compressed by gzip. In a config file it is relative to the file's folder.
+      fold_digits: Replaces every decimal digit by 0 before the look-up, so that 1984 and 2001 both become 0000.
+      affixes: The lengths of prefixes and suffixes. Each length n adds two inputs, `<name>_prefix<n>` and
+        `<name>_suffix<n>`, which hold the first and the last n characters of every value. They carry the morphology
+        of unseen words. Not allowed for labels.
+      characters: Adds the input `<name>_characters`, which holds the characters of every value, so that a step has
+        several ids. Not allowed for labels.
+      share: The name of another input. This feature uses the settings of that input, and one vocabulary is made from
+        the values of both. A label that shares a vocabulary may have unseen values, as the label of a language model
+        does.
+      file: The path of a finished vocabulary, which is used instead of counting values. It is a text file with one
+        value per line, in the order of the ids. In a config file, the path is relative to the folder of that file.
+      hash_buckets: The number of ids if ids are hashes of the values, without a vocabulary. Different values may get
+        the same id. Not allowed for labels.
+      frequencies: Also writes the vocabulary `<name>_frequencies`. Each of its lines is a count, a space and a value.
+        The values are counted a second time for it.
+      begin: Adds a step in front of every sequence. Its id belongs to no value. All sequence features of the record
+        must set it.
+      end: Adds a step behind every sequence. Its id belongs to no value. All sequence features of the record must set
+        it.
+      next: The name of a label to add, as in `[text] next = "target"`. At each step, the label is the id of the value
+        at the next step, and at the last step it is the id of the end. With `begin`, this makes the data of a
+        language model: the values a, b become the input begin, a, b and the target a, b, end.
+      previous: The name of a label to add, for a model that reads backwards. At each step, the label is the id of the
+        value at the previous step, and at the first step it is the id of the begin.
+      embeddings: The path of a file of pretrained vectors. The format is one of word2vec (text or binary), GloVe and
+        fastText (`.vec`), and the file may be compressed by gzip. In a config file, the path is relative to the
+        folder of that file.
     """
 
     min_count: _Positive = 1
@@ -85,50 +101,57 @@ class VocabularyConfig(Frozen):
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
-        """The symbols that the vocabulary needs, in the order of their ids."""
+        """The symbols that the vocabulary needs (begin, end), in the order of their ids."""
         is_needed = {BEGIN: self.begin or self.previous, END: self.end or self.next}
         return tuple(symbol for symbol, needed in is_needed.items() if needed)
 
     @property
     def requested(self) -> list[str]:
-        """The names of the settings that were set to something other than false or empty."""
+        """The names of the settings that were set to a value other than false, None or empty."""
         return [name for name in VocabularyConfig.model_fields if name in self.model_fields_set and getattr(self, name)]
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> VocabularyConfig:
+        self._check_id_source()
+        if self.share is not None and self.model_fields_set != {"share"}:
+            raise ValueError("a feature that sets `share` takes all settings from the other feature: set nothing else")
+        for target, symbol in _EXCLUSIVE:
+            if getattr(self, target) and getattr(self, symbol):
+                raise ValueError(f"`{target}` and `{symbol}` exclude each other: `{target}` has that step already")
+        return self
+
+    def _check_id_source(self) -> None:
         sources = [name for name in _ID_SOURCES if getattr(self, name) is not None]
         if len(sources) > 1:
             raise ValueError(f"`{sources[0]}` and `{sources[1]}` exclude each other: ids come from one of them")
         counted = [name for name in _NEEDS_COUNTS if name in self.model_fields_set]
         if sources and counted:
             raise ValueError(f"`{counted[0]}` is for vocabularies that are counted, but `{sources[0]}` is set")
-        if self.share is not None and self.model_fields_set != {"share"}:
-            raise ValueError("a feature that sets `share` takes all settings from the other feature: set nothing else")
-        for setting in _NEEDS_VOCABULARY:
-            if self.hash_buckets is not None and getattr(self, setting):
-                raise ValueError(f"`{setting}` needs a vocabulary, but `hash_buckets` is set")
-        for target, symbol in _EXCLUSIVE:
-            if getattr(self, target) and getattr(self, symbol):
-                raise ValueError(f"`{target}` and `{symbol}` exclude each other: `{target}` has that step already")
-        return self
+        if self.hash_buckets is not None:
+            for setting in _NEEDS_VOCABULARY:
+                if getattr(self, setting):
+                    raise ValueError(f"`{setting}` needs a vocabulary, but `hash_buckets` is set")
 
 
 TransformConfig = dict[str, VocabularyConfig]
-"""Feature name to the settings of its vocabulary; features that are not named take the defaults."""
+"""Feature name to the settings of its vocabulary. Features without an entry use the defaults."""
 
 
 class NumberConfig(Frozen):
-    """The changes of one number feature. Means and ranges are over real steps: padding does not exist yet.
+    """The settings of one number feature.
+
+    Means and ranges are computed from real steps only, because sequences are padded later, at training.
 
     Attributes:
-      fill: The value that replaces a missing number, before scaling: the `mean` of the analysed splits, the `last`
-        number before it in the sequence (the mean if there is none), or a number. For features that set `missing`,
-        which are filled by the `mean` unless told otherwise.
-      indicator: Adds the input `<name>_missing`: 1 where a number was missing, else 0.
-      scale: `z_score` subtracts the mean and divides by the standard deviation of the analysed splits; `min_max` maps
-        their range to 0 .. 1; each number of a vector is scaled by itself. For a number that never changes the first
-        gives 0 and the second its sigmoid, as in stock Transform.
-      buckets: Replaces the number by the id, from 1, of one of this many buckets of equal frequency. Not for vectors.
+      fill: The value that replaces a missing number, before scaling. It is `mean` (the mean of the analysed splits),
+        `last` (the last number before it in the sequence, or the mean if there is no such number) or a number. Only
+        allowed for features that set `missing`.
+      indicator: Adds the input `<name>_missing`, which is 1 where a number was missing and 0 elsewhere.
+      scale: `z_score` subtracts the mean and divides by the standard deviation of the analysed splits. `min_max` maps
+        the range of the analysed splits to 0 .. 1. Each number of a vector is scaled separately. A number that never
+        changes becomes 0 with `z_score` and its sigmoid with `min_max`, as in stock Transform.
+      buckets: The number of buckets of equal frequency. Each number is replaced by the id of its bucket, from 1. Not
+        allowed for vectors.
     """
 
     fill: Literal["mean", "last"] | pydantic.FiniteFloat = "mean"
@@ -146,13 +169,13 @@ class NumberConfig(Frozen):
 
 
 class Settings(Frozen):
-    """The arguments of SequenceTransform that its executor needs, as they travel in `custom_config`.
+    """The arguments of SequenceTransform that its executor needs. The component passes them in `custom_config`.
 
     Attributes:
-      transform: String feature to the settings of its vocabulary.
-      numbers: Number feature to its settings.
-      max_steps: Keeps this many steps of each sequence, the first ones; all if None.
-      flat: Writes tf.Examples as stock Transform does, not SequenceExamples.
+      transform: Name of a string feature to the settings of its vocabulary.
+      numbers: Name of a number feature to its settings.
+      max_steps: The maximum number of steps of a sequence. Later steps are cut off. There is no limit if None.
+      flat: Whether to write tf.Examples, as stock Transform does, instead of SequenceExamples.
     """
 
     transform: TransformConfig = pydantic.Field(default_factory=dict)
@@ -167,29 +190,32 @@ def has_vocabulary(feature: Feature) -> bool:
 
 
 def find_owner(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> str:
-    """Returns the feature whose vocabulary and settings `name` uses: itself, or the one that it names in `share`."""
+    """Returns the name of the feature whose settings and vocabulary `name` uses.
+
+    This is the feature that `name` has in its setting `share`, or else `name` itself.
+    """
     return vocabularies.get(name, VocabularyConfig()).share or name
 
 
 def transformed_spec(
     spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], max_steps: int | None = None
 ) -> SequenceSpec:
-    """Returns the spec with the labels and the bounds on lengths that the transformed data has.
+    """Returns the spec of the transformed data: it has the added labels and the new limits on lengths.
 
     Args:
-      spec: The raw features. Their kinds stay as they are.
-      vocabularies: Settings that fit the spec.
-      max_steps: The length to which sequences are truncated, if they are.
+      spec: The raw features. Their kinds do not change.
+      vocabularies: Name of a string feature to the settings of its vocabulary. The settings must fit the spec.
+      max_steps: The maximum number of steps of a sequence, before `begin` and `end` add theirs. No limit if None.
     """
-    # All sequence features get the same added steps, so any one of them tells how many.
-    first = find_owner(next(iter(spec.sequence)), vocabularies)
-    settings = vocabularies.get(first, VocabularyConfig())
+    # The same steps are added to all sequence features, so the settings of the first one determine how many.
+    first_feature = next(iter(spec.sequence))
+    settings = vocabularies.get(find_owner(first_feature, vocabularies), VocabularyConfig())
     added_steps = settings.begin + settings.end
     min_length, max_length = spec.min_length, spec.max_length
     if max_steps is not None:
         min_length = min(min_length, max_steps)
         max_length = min(max_length or max_steps, max_steps)
-    labels = dict.fromkeys(_target_names(vocabularies), Feature(kind="categorical", role="label"))
+    labels = dict.fromkeys(_find_target_names(vocabularies), Feature(kind="categorical", role="label"))
     return spec.model_copy(
         update={
             "features": {**spec.features, **labels},
@@ -199,8 +225,8 @@ def transformed_spec(
     )
 
 
-def _target_names(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[str]:
-    """Yields the names of the labels that `next` and `previous` make."""
+def _find_target_names(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[str]:
+    """Yields the names of the labels that `next` and `previous` add."""
     for vocabulary in vocabularies.values():
         for target in (vocabulary.next, vocabulary.previous):
             if target is not None:

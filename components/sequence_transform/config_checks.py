@@ -1,4 +1,4 @@
-"""Checks that SequenceTransform's settings fit the features, made before any data is read."""
+"""Checks that the settings of SequenceTransform fit the features, before any data is read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 __all__ = ["SettingProblem", "contradictions"]
 
+# Names of settings, by the kind of feature that may or may not have them.
 _NEEDS_STEPS = ("characters", "begin", "end", "next", "previous")
 _NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
 _NEEDS_MISSING = ("fill", "indicator")
@@ -30,13 +31,19 @@ _Numbers = Mapping[str, NumberConfig]
 
 
 def contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
-    """Yields every setting that does not fit the spec, by its path in the component's arguments.
+    """Yields a problem for every setting that does not fit the spec, with the path in the arguments of the component.
 
     Args:
       spec: The raw features.
-      vocabularies: The argument `transform`: string feature to the settings of its vocabulary.
-      numbers: The argument `numbers`: number feature to its settings.
+      vocabularies: The argument `transform`: name of a string feature to the settings of its vocabulary.
+      numbers: The argument `numbers`: name of a number feature to its settings.
     """
+    yield from _check_vocabularies(spec, vocabularies)
+    yield from _check_output_names(spec, vocabularies, numbers)
+    yield from _check_numbers(spec, numbers)
+
+
+def _check_vocabularies(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[SettingProblem]:
     for name in vocabularies:
         feature = spec.features.get(name)
         if feature is None:
@@ -46,7 +53,9 @@ def contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Nu
             yield SettingProblem(("transform", name), message)
         else:
             yield from _check_vocabulary(spec, vocabularies, name)
-    yield from _check_output_names(spec, vocabularies, numbers)
+
+
+def _check_numbers(spec: SequenceSpec, numbers: _Numbers) -> Iterator[SettingProblem]:
     for name, number in numbers.items():
         feature = spec.features.get(name)
         if feature is None:
@@ -73,25 +82,26 @@ def _check_number(feature: Feature, name: str, number: NumberConfig) -> Iterator
 def _check_vocabulary(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> Iterator[SettingProblem]:
     feature, vocabulary = spec.features[name], vocabularies[name]
     for setting in vocabulary.requested:
-        message = _why_not(feature, setting)
+        message = _explain_conflict(feature, setting)
         if message is None and setting in ("begin", "end"):
             shorter = _find_without_step(spec, vocabularies, setting)
-            if shorter is not None:
+            if shorter is not None:  # All sequence features of a record must have the same number of steps.
                 message = f"{shorter} would have fewer steps; all sequence features must be strings that ask for it"
         if message is not None:
             yield SettingProblem(("transform", name, setting), message)
     if vocabulary.file is not None:
-        taken_by = _find_same_file_name(spec, vocabularies, name)
-        if taken_by is not None:
-            message = f"a file of that name would replace {taken_by} in the transform graph; rename it"
+        replaced = _find_same_file_name(spec, vocabularies, name)
+        if replaced is not None:
+            message = f"a file of that name would replace {replaced} in the transform graph; rename it"
             yield SettingProblem(("transform", name, "file"), message)
     if vocabulary.share is not None:
         yield from _check_share(spec, vocabularies, name, vocabulary.share)
 
 
-def _why_not(feature: Feature, setting: str) -> str | None:
-    """Says why a feature of this kind cannot have a setting; None if it can."""
+def _explain_conflict(feature: Feature, setting: str) -> str | None:
+    """Returns the reason why a feature of this kind cannot have a setting; None if it can."""
     if setting in _NOT_FOR_LABELS and feature.role == "label":
+        # A changed, dropped or merged label would make the task another one.
         return "not for a label: every label counts, as it is"
     if setting in _NEEDS_STEPS and feature.context:
         return "not for a context feature: it has no steps"
@@ -116,7 +126,13 @@ def _check_share(spec: SequenceSpec, vocabularies: _Vocabularies, name: str, oth
 
 
 def _find_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting: str) -> str | None:
-    """Returns a sequence feature that does not get the step of `begin` or `end`, if there is one."""
+    """Returns the name of a sequence feature to which `begin` or `end` adds no step; None if all features get it.
+
+    Args:
+      spec: The raw features.
+      vocabularies: Name of a string feature to the settings of its vocabulary.
+      setting: `begin` or `end`.
+    """
     for name, feature in spec.sequence.items():
         settings = vocabularies.get(find_owner(name, vocabularies), VocabularyConfig())
         if not has_vocabulary(feature) or feature.role == "label" or not getattr(settings, setting):
@@ -125,19 +141,19 @@ def _find_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting:
 
 
 def _check_output_names(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
-    """Yields the settings whose outputs have the name of a feature or of another output."""
-    outputs = [*_vocabulary_outputs(spec, vocabularies)]
-    outputs += [
-        (f"{name}_missing", ("numbers", name, "indicator")) for name, number in numbers.items() if number.indicator
-    ]
+    """Yields a problem for each setting that adds an output with the name of a feature or of another output."""
+    outputs = [*_added_outputs(spec, vocabularies)]
+    for name, number in numbers.items():
+        if number.indicator:
+            outputs.append((f"{name}_missing", ("numbers", name, "indicator")))
     counts = Counter([*spec.features, *(output for output, _ in outputs)])
     for output, path in outputs:
         if counts[output] > 1:
             yield SettingProblem(path, f"there is another feature {output!r}")
 
 
-def _vocabulary_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yields the name of every further output of the settings of vocabularies, and the setting that asks for it."""
+def _added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields the name of each output that a vocabulary setting adds, and the path of the setting."""
     for name, feature in spec.features.items():
         if not has_vocabulary(feature):
             continue
@@ -149,7 +165,7 @@ def _vocabulary_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iter
                 yield f"{name}_suffix{length}", ("transform", owner, "affixes")
             if settings.characters:
                 yield f"{name}_characters", ("transform", owner, "characters")
-        if owner == name:
+        if owner == name:  # These outputs exist once per vocabulary, also if several features share it.
             if settings.next:
                 yield settings.next, ("transform", name, "next")
             if settings.previous:
@@ -159,7 +175,10 @@ def _vocabulary_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iter
 
 
 def _find_same_file_name(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> str | None:
-    """Returns what has the name of the feature's `file` already: the transform graph keeps all files in one folder."""
+    """Describes another vocabulary whose file has the same name as `file` of this feature; None if there is none.
+
+    The transform graph keeps the files of all vocabularies in one folder, so their names must differ.
+    """
     path = vocabularies[name].file or ""
     file_name = os.path.basename(path)
     if file_name in spec.features:

@@ -1,6 +1,6 @@
-"""Adds pretrained vectors to a finished transform graph, a row for each id of a vocabulary.
+"""Adds pretrained vectors to a finished transform graph, with one row per id of a vocabulary.
 
-The files that this writes are described in `schemas.embeddings`.
+The module `schemas.embeddings` describes the files that are written.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from tfx_sequence.schemas.vocabulary import Vocabulary, unescape, vocabulary_of
 
 
 def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, Coverage]:
-    """Writes the vectors of every vocabulary that sets `embeddings`, and how much of it they cover.
+    """Writes the vectors of every vocabulary that sets `embeddings`, and how many of its entries have a vector.
 
     Args:
-      transform_output_dir: A finished transform graph, with vocabularies that `make_vocabulary` or
-        `given_vocabulary` added.
-      vocabularies: Vocabulary name to its settings.
+      transform_output_dir: The folder of a finished transform graph. `make_vocabulary` or `given_vocabulary` must have
+        added its vocabularies.
+      vocabularies: Name of a vocabulary to its settings.
 
     Returns:
-      Feature to coverage, for all features that have vectors.
+      Name of a feature to the coverage of its vocabulary, for all features that have vectors.
 
     Raises:
-      VectorsError: if a file does not hold vectors, or none for any value of the vocabulary.
-      ValueError: if the graph has no vocabulary of a name.
+      VectorsError: if a file does not hold vectors, or has no vector for any value of the vocabulary.
+      ValueError: if the graph does not have a vocabulary that sets `embeddings`.
     """
     graph = tft.TFTransformOutput(transform_output_dir)
     coverages: dict[str, Coverage] = {}
@@ -46,39 +46,43 @@ def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, Vocab
 
 
 def align_vectors(vocabulary: Vocabulary, path: str) -> tuple[Matrix, frozenset[bytes]]:
-    """Arranges the vectors of a file by the ids of a vocabulary.
+    """Reads the vectors of a file into a matrix whose rows are the ids of a vocabulary.
 
         ids        0 padding   1 "the"   2 "cat"   3 unseen values
         matrix     0           vector    mean      mean              if the file has "the" and no "cat"
 
-    A value without a vector gets the mean of the vectors that were found: where values are on average. Zeros would be
-    where padding is. Of a word that the file has twice, the first vector counts.
+    A value without a vector gets the mean of the vectors that were found. Zeros would make the value equal to padding.
+    If the file has several vectors for a word, the first vector is used.
+
+    Args:
+      vocabulary: The vocabulary.
+      path: The path of a file that `read_vectors` can read.
 
     Returns:
-      The matrix, float32 `[num_ids, D]`, and the entries of the vocabulary that the file has.
+      The matrix, float32 `[num_ids, D]`, and the entries of the vocabulary for which the file has a vector.
 
     Raises:
-      VectorsError: if the file has none of them.
+      VectorsError: if the file has no vector for any entry.
     """
     id_of = {entry: number for number, entry in enumerate(vocabulary.entries, FIRST_ID + len(vocabulary.symbols))}
     matrix: Matrix = np.zeros((0, 0), np.float32)
     found: set[bytes] = set()
     for word, vector in read_vectors(path, id_of):
-        if not found:  # Only the first vector tells the width.
+        if not found:  # The width is not known before the first vector.
             matrix = np.zeros((vocabulary.num_ids, len(vector)), np.float32)
         if word not in found:
             matrix[id_of[word]] = vector
             found.add(word)
     if not found:
+        examples = ", ".join(repr(entry.decode(errors="replace")) for entry in vocabulary.entries[:3])
         raise VectorsError(
-            f"{path} has a vector for none of the {len(id_of):,} entries of the vocabulary, such as "
-            f"{', '.join(repr(entry.decode(errors='replace')) for entry in vocabulary.entries[:3])}; is it for another "
-            "language, or for lower case (set `lowercase`)?"
+            f"{path} has a vector for none of the {len(id_of):,} entries of the vocabulary, such as {examples}; is it "
+            "for another language, or for lower case (set `lowercase`)?"
         )
     found_ids = np.array(sorted(id_of[word] for word in found))
     is_missing = np.ones(len(matrix), bool)
     is_missing[found_ids] = is_missing[PAD_ID] = False
-    # In float64, so that the mean does not depend on how many vectors there are.
+    # The mean is computed in float64, because float32 would lose precision over many vectors.
     matrix[is_missing] = matrix[found_ids].mean(axis=0, dtype=np.float64)
     return matrix, frozenset(found)
 
@@ -103,19 +107,19 @@ def _write_vectors(graph: tft.TFTransformOutput, transform_output_dir: str, name
 
 
 def _read_counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | None:
-    """Reads how often each entry occurs; None without the setting `frequencies`."""
+    """Reads the number of times that each entry occurs; None if `frequencies` is not set."""
     if graph.vocabulary_file_by_name(frequencies_name(name)) is None:
         return None
     lines: Sequence[bytes] = graph.vocabulary_by_name(frequencies_name(name))
     counts = {}
-    for line in lines:
+    for line in lines:  # Each line is a count, a space and the escaped entry.
         count, entry = line.split(b" ", 1)
         counts[unescape(entry)] = int(count)
     return counts
 
 
 def _find_users(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:
-    """Returns the features whose ids are those of the vocabulary `name`."""
+    """Returns the names of the features whose ids come from the vocabulary `name`."""
     sharing = [other for other, settings in vocabularies.items() if settings.share == name]
     targets = [target for target in (vocabularies[name].next, vocabularies[name].previous) if target is not None]
     return [name, *sharing, *targets]

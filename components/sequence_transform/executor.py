@@ -1,4 +1,4 @@
-"""Runs stock Transform on SequenceExamples, and has it write SequenceExamples."""
+"""Defines the executor of SequenceTransform, which makes stock Transform read and write SequenceExamples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE, parse_schema
 
 
 class Executor(transform.TransformExecutor):
-    """Stock's executor with another default preprocessing_fn and another form of records."""
+    """Stock Transform's executor, extended to read and write SequenceExamples and to make a preprocessing_fn."""
 
     def Do(
         self,
@@ -46,11 +46,11 @@ class Executor(transform.TransformExecutor):
 
         Raises:
           ValueError: if the examples are not SequenceExamples.
-          SchemaError: if the schema is not one of sequences.
+          SchemaError: if the schema does not describe sequences.
         """
         _check_payload_formats(input_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _read_settings(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
-        # Stock makes a processor without arguments, so the settings are an attribute of a class of their own.
+        # Stock Transform makes its processor without arguments, so the settings are put on a class made for this run.
         processor = type("TransformProcessor", (SequenceTransformProcessor,), {"settings": settings})
         with (
             transform.replaced_processor(processor),
@@ -58,27 +58,28 @@ class Executor(transform.TransformExecutor):
             compressed_batches(),
         ):
             super().Do(input_dict, output_dict, exec_properties)
-        written_format = (
-            example_gen_pb2.FORMAT_TF_EXAMPLE if settings.flat else example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
-        )
-        for artifact in output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []:
-            artifacts.set_payload_format(artifact, written_format)
+        # There are no transformed examples if the component does not materialize them.
+        _set_payload_formats(output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or [], settings)
         (graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         write_embeddings(graph.uri, settings.transform)
 
     def extend_custom_config(self, config: dict[str, Any], schema_path: str) -> dict[str, Any]:
-        """Adds the schema's spec, from which the default preprocessing_fn is made."""
+        """Adds the spec of the schema, which the default preprocessing_fn reads."""
         spec = _read_spec(schema_path)
         return config if spec is None else {**config, contract.SEQUENCE_SPEC: spec.to_json()}
 
 
 class SequenceTransformProcessor(transform.TransformProcessor):
-    """Stock's work between reading and writing, with SequenceExamples on both sides."""
+    """Stock Transform's processor, with readers and writers of SequenceExamples.
+
+    Attributes:
+      settings: The settings of the run. `Executor.Do` sets them on a subclass.
+    """
 
     settings = Settings()
 
     def Transform(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], status_file: str | None = None) -> None:
-        """Runs stock's Transform, then replaces its schema of flat data by the schema of what was written."""
+        """Runs stock Transform, then replaces its schema of flat data by the schema of the written files."""
         raw_spec = _read_spec(transform.find_schema(inputs))
         self._spec = raw_spec and transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
@@ -86,13 +87,13 @@ class SequenceTransformProcessor(transform.TransformProcessor):
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)
         schema = self.written_schema(_read_schema(path))
         io_utils.write_pbtxt_file(path, schema)
-        # Stock wrote this copy before the analysis, so it lacks the number of ids.
+        # Stock Transform wrote this copy before the analysis, so the copy does not have the numbers of ids.
         folder = transform.find_transformed_schema(outputs)
         if folder:
             io_utils.write_pbtxt_file(os.path.join(folder, contract.SCHEMA_FILE), schema)
 
     def read_schema(self, path: str) -> schema_pb2.Schema:
-        """Reads the raw schema; adds TensorRepresentations, which stock SchemaGen does not write."""
+        """Reads the raw schema, and adds TensorRepresentations if they are missing, as stock SchemaGen writes none."""
         schema = _read_schema(path)
         if not schema.tensor_representation_group:
             representations = to_schema(from_schema(schema)).tensor_representation_group[""]
@@ -100,21 +101,21 @@ class SequenceTransformProcessor(transform.TransformProcessor):
         return schema
 
     def make_reader(self, stock_reader: Any, file_pattern: str, schema: schema_pb2.Schema) -> tfxio.TFXIO:
-        """Makes a reader of whole batches, which counts in the same Beam metrics as stock's."""
+        """Makes a reader of whole batches. It reports to the same Beam metrics as the stock reader."""
         return SequenceRecord(file_pattern, stock_reader.telemetry_descriptors, schema=schema)
 
     def make_writer(self, schema: schema_pb2.Schema, path_prefix: str) -> beam.PTransform:
-        """Makes the transform that writes SequenceExamples, or stock's own for flat tf.Examples."""
+        """Makes the Beam transform that writes SequenceExamples, or the stock one for flat tf.Examples."""
         if self.settings.flat:
             return super().make_writer(schema, path_prefix)
         return beam.Keys() | "WriteSequenceExamples" >> WriteSequenceExamples(find_layout(schema), path_prefix)
 
     def written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
-        """Returns the schema of what is written, from the one that TFT inferred."""
+        """Returns the schema of the written files, from the transformed schema as TFT infers it."""
         return add_roles(schema, self._spec) if self.settings.flat else to_sequence_schema(schema, self._spec)
 
     def to_written_form(self, schema: schema_pb2.Schema) -> beam.PTransform:
-        """Makes the transform that gives RecordBatches the columns that a reader of the written files would find."""
+        """Makes the Beam transform that gives RecordBatches the columns that a reader of the written files returns."""
         columns = beam.Map(to_flat, schema) if self.settings.flat else beam.Map(to_struct, find_layout(schema))
         return columns.with_output_types(pa.RecordBatch)
 
@@ -126,8 +127,16 @@ def _check_payload_formats(examples: list[types.Artifact]) -> None:
             name = example_gen_pb2.PayloadFormat.Name(payload_format)
             raise ValueError(
                 f"SequenceTransform reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {artifact.uri} are "
-                f"marked {name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
+                f"marked {name}. If they are SequenceExamples, set the output_data_format of ExampleGen"
             )
+
+
+def _set_payload_formats(transformed: list[types.Artifact], settings: Settings) -> None:
+    """Marks the transformed examples with the format in which they were written."""
+    is_flat = settings.flat
+    written_format = example_gen_pb2.FORMAT_TF_EXAMPLE if is_flat else example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
+    for artifact in transformed:
+        artifacts.set_payload_format(artifact, written_format)
 
 
 def _read_settings(custom_config: str | None) -> Settings:
@@ -140,13 +149,17 @@ def _read_schema(path: str) -> schema_pb2.Schema:
 
 
 def _read_spec(path: str) -> SequenceSpec | None:
-    """Reads the spec of a schema; None if the schema is not ours and no spec can describe its sequences."""
+    """Reads the spec of a schema. Returns None for a schema of the user that a spec cannot describe.
+
+    Raises:
+      SchemaError: if the schema has no sequences, or was made by SequenceSchemaGen and is not valid.
+    """
     schema = _read_schema(path)
-    has_sequences = any(feature.name == SEQUENCE for feature in schema.feature)
-    is_foreign = has_sequences and FORMAT_TAG not in schema.annotation.tag
     try:
         return from_schema(schema)
     except SchemaError:
-        if is_foreign:
+        has_sequences = any(feature.name == SEQUENCE for feature in schema.feature)
+        is_of_user = FORMAT_TAG not in schema.annotation.tag
+        if has_sequences and is_of_user:
             return None
         raise

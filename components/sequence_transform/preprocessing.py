@@ -1,16 +1,16 @@
-"""The default preprocessing_fn, made from a spec: it turns raw features into ids and numbers.
+"""Defines the default preprocessing_fn, which turns raw features into ids and numbers as a spec and settings say.
 
     tokens  [B, (T), (1)] strings   ->  tokens          [B, (T)] int64, ids from 1
                                         tokens_suffix3  [B, (T)] int64, ids from 1 (with the setting `affixes`)
                                         target          [B, (T)] int64 (with the setting `next`)
     parts   [B, (T), (V)] strings   ->  parts           [B, (T), (V)] int64, ids from 1 (a nested feature)
-    upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, of a closed vocabulary (a label)
-    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32, with missing numbers filled in
+    upos    [B, (T), (1)] strings   ->  upos            [B, (T)] int64, ids from 1, none for unseen values (a label)
+    lpc     [B, (T), (D)] float32   ->  lpc             [B, (T), D] float32, missing numbers are replaced
                                         lpc_missing     [B, (T), D] float32 (with the setting `indicator`)
-    sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features stay as they are)
+    sent_id [B] strings             ->  sent_id         [B] strings (keys and carried features do not change)
 
-A user's own preprocessing_fn can call `preprocessing_fn`, which does what the component's arguments say, or
-`preprocess` with settings of its own, and add to the outputs; or it can use the single ops of `graph`.
+A user's preprocessing_fn can call `preprocessing_fn`, which follows the arguments of the component, or `preprocess`
+with other settings, and then add outputs. It can also call the functions in `graph` directly.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Tensors = Mapping[str, Any]
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Transforms all features as the arguments of SequenceTransform say.
+    """Transforms all features as the arguments of SequenceTransform require.
 
     Args:
       inputs: Feature name to tensor, as Transform reads them.
-      custom_config: The `custom_config` with the spec and the settings that SequenceTransform adds to it.
+      custom_config: The `custom_config` of the component, to which SequenceTransform added the spec and the settings.
 
     Returns:
-      Feature name to tensor, of all features of the schema that a spec can describe.
+      Feature name to tensor, for all features of the schema that a spec can describe.
 
     Raises:
       SchemaError: if the schema has no sequence feature that a spec can describe.
@@ -49,7 +49,7 @@ def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[
     if SEQUENCE_SPEC not in custom_config:
         raise SchemaError(
             "no sequence feature of the schema is in every record, with one value (or one vector, or strings) in every "
-            "step; write a preprocessing_fn of your own for them"
+            "step; write your own preprocessing_fn for them"
         )
     spec = SequenceSpec.from_json(custom_config[SEQUENCE_SPEC])
     settings = Settings.model_validate(custom_config.get(TRANSFORM_SETTINGS, {}))
@@ -63,15 +63,16 @@ def preprocess(
     numbers: Mapping[str, NumberConfig] | None = None,
     max_steps: int | None = None,
 ) -> dict[str, Any]:
-    """Transforms every feature of the spec, as the table of this module shows.
+    """Transforms every feature of the spec, as the table in the docstring of this module shows.
 
     Args:
       inputs: Feature name to tensor, as Transform reads them.
       spec: The raw features.
-      vocabularies: String feature to the settings of its vocabulary; the defaults for features that are not named.
-      numbers: Number feature to its settings; features that are not named stay as they are, except that the mean
-        replaces missing numbers.
-      max_steps: Keeps this many steps of each sequence, the first ones; all if None.
+      vocabularies: Name of a string feature to the settings of its vocabulary. Features without an entry use the
+        defaults.
+      numbers: Name of a number feature to its settings. Features without an entry are not changed, except that missing
+        numbers are replaced by the mean.
+      max_steps: The maximum number of steps of a sequence. Later steps are cut off. There is no limit if None.
 
     Returns:
       Feature name to tensor.
@@ -80,16 +81,25 @@ def preprocess(
       ValueError: if a setting does not fit the spec.
     """
     vocabularies, numbers = vocabularies or {}, numbers or {}
-    for problem in contradictions(spec, vocabularies, numbers):
-        _, feature_name, *settings = problem.path
-        where = ", ".join([repr(feature_name), *(f"`{setting}`" for setting in settings)])
-        raise ValueError(f"the transform settings of {where}: {problem.message}")
+    _check_settings(spec, vocabularies, numbers)
     values = {name: _shape_values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
     return {**values, **transform_numbers(values, spec, numbers), **transform_strings(values, spec, vocabularies)}
 
 
+def _check_settings(
+    spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
+) -> None:
+    """Raises a ValueError for the first setting that does not fit the spec."""
+    problem = next(contradictions(spec, vocabularies, numbers), None)
+    if problem is not None:
+        # The path is the argument of the component, the feature and, for some problems, the setting.
+        _, feature_name, *settings = problem.path
+        where = ", ".join([repr(feature_name), *(f"`{setting}`" for setting in settings)])
+        raise ValueError(f"the transform settings of {where}: {problem.message}")
+
+
 def _shape_values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
-    """Gives the values of a feature the shape `[B]`, `[B, (T)]`, `[B, (T), D]` or, nested, `[B, (T), (V)]`."""
+    """Converts a feature to `[B]` (context), `[B, (T)]`, `[B, (T), D]` (vectors) or `[B, (T), (V)]` (nested)."""
     if feature.context:
         return x
     steps = x if feature.nested else one_value_a_step(x, name, feature.width or 1)
@@ -97,12 +107,20 @@ def _shape_values(x: Any, name: str, feature: Feature, max_steps: int | None) ->
 
 
 def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.RaggedTensor:
-    """Drops the dimension of the values in a step, `[B, (T), (V)]` to `[B, (T)]`, or `[B, (T), width]` if width > 1.
+    """Drops the ragged dimension of the values in a step.
 
-    A step with another number of values would shift all later steps, so the graph refuses it.
+    A step with a wrong number of values would shift all later steps, so the graph checks the number.
+
+    Args:
+      x: `[B, (T), (V)]`, of any type, where V must be `width` in every step.
+      name: The name of the feature, for the message of the error.
+      width: The number of values in a step.
+
+    Returns:
+      `[B, (T)]`, or `[B, (T), width]` if `width` is greater than 1.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run on such a step.
+      tf.errors.InvalidArgumentError: when the graph runs on a step that does not have `width` values.
     """
     counts = x.values.row_lengths()
     checked = zero_if(
@@ -110,7 +128,7 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     )
     values = x.flat_values
     if width > 1:
-        # The shape depends on the check, so that its message comes before TensorFlow's about a shape that does not
-        # fit: `checked` is 0, and -1 lets TensorFlow find the size.
+        # The shape depends on the check. So the check fails first, and not the reshape with a less helpful message.
+        # `checked` is 0, so the first dimension is -1, which lets TensorFlow find the size.
         values = tf.reshape(values, tf.stack([checked - 1, width]))
     return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)

@@ -1,11 +1,12 @@
-"""Converts the transformed schema that TFT infers, which is flat, to the schema of the SequenceExamples written.
+"""Converts the flat schema that TFT infers for transformed data to the schema of the written SequenceExamples.
 
     TFT infers                                       written
-    ids$ragged_values    feature, flat               ##SEQUENCE## { ids }   a feature list, a step for each id
+    ids$ragged_values    feature, flat               ##SEQUENCE## { ids }   a feature list, with one step per id
     ids                  TensorRepresentation        ids                    TensorRepresentation of that feature list
     age                  feature                     age                    feature, in the context
 
-No data column is called `ids`, which is why stock Transform reports a "New column" for every ragged output.
+In the schema that TFT infers, no feature is called `ids`, although the data has a column of that name. This is why
+stock Transform reports the anomaly "New column" for every ragged output.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
 
 
 def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
-    """Tells which tensors of a flat transformed schema are context and which are sequences."""
+    """Finds out which tensors of a flat transformed schema are context and which are sequences."""
     context, sequence = [], {}
     representations = schema.tensor_representation_group[""].tensor_representation
+    # The features of which ragged tensors are made. They are not tensors themselves.
     ragged_sources = set()
     for name, representation in sorted(representations.items()):
         if not representation.HasField("ragged_tensor"):
@@ -46,18 +48,29 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
     """Returns the schema of the transformed SequenceExamples.
 
     Args:
-      schema: The schema as TFT infers it.
-      spec: The features, with the bounds on lengths that hold after the transform. An output that has the name of a
-        feature gets its role, others are inputs. None if a spec cannot describe them.
+      schema: The transformed schema as TFT infers it.
+      spec: The features, with the limits on lengths after the transform. None if a spec cannot describe the features.
+        An output with the name of a feature gets the role of that feature. Other outputs get the role `input`.
 
     Returns:
-      Types and domains as in `schema`, lengths and roles as in `spec`, TensorRepresentations for what is written.
+      A schema with the types and domains of `schema`, the lengths and roles of `spec`, and TensorRepresentations for
+      the written SequenceExamples.
     """
     layout = find_layout(schema)
-    flat_features = {proto.name: proto for proto in schema.feature}
-    representations = schema.tensor_representation_group[""].tensor_representation
     out = schema_pb2.Schema(string_domain=schema.string_domain)
     out.annotation.tag.append(FORMAT_TAG)
+    _add_context(out, schema, layout, spec)
+    if layout.sequence:
+        _add_sequences(out, schema, layout, spec)
+    return out
+
+
+def _add_context(
+    out: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
+) -> None:
+    """Adds the dense tensors of the flat `schema` to `out`, as context features."""
+    flat_features = {proto.name: proto for proto in schema.feature}
+    representations = schema.tensor_representation_group[""].tensor_representation
     out_representations = out.tensor_representation_group[""].tensor_representation
     for name in layout.context:
         proto = out.feature.add()
@@ -68,8 +81,15 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
         else:
             out_representations[name].dense_tensor.column_name = name
             out_representations[name].dense_tensor.shape.CopyFrom(proto.shape)
-    if not layout.sequence:
-        return out
+
+
+def _add_sequences(
+    out: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
+) -> None:
+    """Adds the ragged tensors of the flat `schema` to `out`, as feature lists."""
+    flat_features = {proto.name: proto for proto in schema.feature}
+    representations = schema.tensor_representation_group[""].tensor_representation
+    out_representations = out.tensor_representation_group[""].tensor_representation
     struct = out.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
     struct.value_count.min = struct.value_count.max = 1
     for name, width in layout.sequence.items():
@@ -79,11 +99,10 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
         _describe_sequence(proto, name, width, _is_nested(ragged), spec)
         out_representations[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
         out_representations[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
-    return out
 
 
 def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
-    """Returns the flat schema of transformed tf.Examples, as TFT infers it, with the roles of `to_sequence_schema`."""
+    """Returns the flat schema of transformed tf.Examples with roles added, by the same rule as `to_sequence_schema`."""
     layout = find_layout(schema)
     out = schema_pb2.Schema()
     out.CopyFrom(schema)
@@ -103,12 +122,12 @@ def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb
 def _describe_sequence(
     proto: schema_pb2.Feature, name: str, width: int, is_nested: bool, spec: SequenceSpec | None
 ) -> None:
-    """Turns the feature of a flat column into that of a feature list: its name, its counts and its role."""
+    """Changes the name, the counts and the role in the proto of a flat column to those of a feature list."""
     for field in ("shape", "value_count", "value_counts"):
         proto.ClearField(field)
     proto.name = name
     proto.presence.min_fraction = 1
-    # The first count is that of steps in a record, the second that of values in a step.
+    # The first count is the number of steps in a record. The second count is the number of values in a step.
     steps = proto.value_counts.value_count.add(min=0 if spec is None else spec.min_length)
     if spec is not None and spec.max_length is not None:
         steps.max = spec.max_length
@@ -117,13 +136,13 @@ def _describe_sequence(
     if not is_nested and (width == 1 or proto.type == schema_pb2.FLOAT):
         proto.annotation.tag.append(make_role_tag(_find_role(spec, name)))
     elif proto.type == schema_pb2.BYTES:
-        # A spec can describe several strings in a step, which nothing uses here, and not several ids, which thus have
-        # no role.
+        # A spec can describe several strings in a step. No training input is made of them, so they are carried by
+        # default. A spec cannot describe several ids in a step, so such ids get no role.
         proto.annotation.tag.extend([NESTED_TAG, make_role_tag(_find_role(spec, name, "carried"))])
 
 
 def _values_per_step(ragged: _Ragged) -> int:
-    """Returns how many values of the flat column make a step: the product of the uniform inner dimensions."""
+    """Returns the number of values of the flat column in a step: the product of the uniform inner dimensions."""
     width = 1
     for partition in ragged.partition:
         width *= partition.uniform_row_length or 1
@@ -131,10 +150,10 @@ def _values_per_step(ragged: _Ragged) -> int:
 
 
 def _is_nested(ragged: _Ragged) -> bool:
-    """Whether each step has a number of values of its own."""
+    """Whether the number of values may differ from step to step."""
     return any(part.row_length for part in ragged.partition)
 
 
 def _find_role(spec: SequenceSpec | None, name: str, default: str = "input") -> str:
-    """Returns the role of the feature of that name, or `default` if there is none."""
+    """Returns the role of the feature `name`, or `default` if the spec has no such feature."""
     return spec.features[name].role if spec is not None and name in spec.features else default
