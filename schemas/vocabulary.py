@@ -26,10 +26,10 @@ from typing import Any, Literal
 from tfx_sequence.schemas.spec import FIRST_ID
 
 OOV = "[OOV]"
-"""The text that is shown for the id of unseen values. If a value is equal to this text, it still has an id itself."""
+"""The text for the id of unseen values. A value that is equal to this text still has a different id."""
 
 Symbol = Literal["[BEGIN]", "[END]"]
-"""The text that is shown for a step that the transform adds at the beginning or the end of a sequence."""
+"""The text for the id of a step that the transform adds at the beginning or the end of a sequence."""
 
 BEGIN: Symbol = "[BEGIN]"
 END: Symbol = "[END]"

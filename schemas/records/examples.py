@@ -6,9 +6,9 @@ feature, and one list of strings per step for a nested feature::
     {"sent_id": "1", "tokens": ["geldim", "eve"], "tags": ["V", "N"], "morphemes": [["gel", "di", "m"], ["ev", "e"]]}
 
 Equal records result in equal bytes, even if their features are in a different order. The bytes are the same as in the
-deterministic serialisation of protobuf, with names in byte order. (If one name begins with another name, versions of
-protobuf differ in the order.) A sequence feature without steps is also written, because readers interpret a missing
-feature list as different data.
+deterministic serialization of protobuf, with names in byte order. Versions of protobuf differ only in the order of two
+names if one of them begins with the other. A sequence feature without steps is also written, because readers interpret
+a missing feature list as different data.
 """
 
 from __future__ import annotations

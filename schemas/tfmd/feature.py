@@ -103,17 +103,24 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
         )
     except pydantic.ValidationError as error:
         raise SchemaError(f"feature {proto.name!r} of the schema: {describe_validation_error(error)}") from error
-    if TYPES[feature.dtype] != proto.type:
-        type_name = schema_pb2.FeatureType.Name(proto.type)
-        expected = schema_pb2.FeatureType.Name(TYPES[feature.dtype])
-        raise SchemaError(
-            f"feature {proto.name!r} of the schema has the type {type_name}, but the kind {kind!r}, which is {expected}"
-        )
+    _check_type(proto, feature)
     return feature
 
 
+def _check_type(proto: schema_pb2.Feature, feature: Feature) -> None:
+    """Raises a SchemaError if the type in the schema does not fit the kind of the feature."""
+    expected_type = TYPES[feature.dtype]
+    if proto.type != expected_type:
+        found = schema_pb2.FeatureType.Name(proto.type)
+        expected = schema_pb2.FeatureType.Name(expected_type)
+        raise SchemaError(
+            f"feature {proto.name!r} of the schema has the type {found}, but the kind {feature.kind!r}, "
+            f"which is {expected}"
+        )
+
+
 def _check_tag(proto: schema_pb2.Feature, field: str, value: str, known: tuple[str, ...]) -> None:
-    """Raises a SchemaError if the value of a kind or role is unknown."""
+    """Raises a SchemaError if the value of a tag is unknown. `field` is "kind" or "role", for the message."""
     if value not in known:
         raise SchemaError(f"feature {proto.name!r} of the schema has the {field} {value!r}; known are {known}")
 
