@@ -1,4 +1,4 @@
-"""Checks of component arguments, made at construction so that errors name the argument."""
+"""Checks the arguments of components when a component is constructed, so that error messages name the argument."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _M = TypeVar("_M", bound=pydantic.BaseModel)
 
 
 class SettingProblem(NamedTuple):
-    """A setting that is allowed by itself and does not fit the data or another setting.
+    """A setting that has a valid value but does not fit the data or another setting.
 
     Attributes:
-      path: The component's argument, which is also the name of the config file's table, and the keys within it:
-        `("model", "heads", "intent", "kind")`, or `("transform", "words")` if `words` can have no settings there.
-      message: What is wrong, and what to do.
+      path: The place of the setting. It starts with the component's argument, which is also the name of a table in the
+        config file, and continues with the keys in the table. An example is `("model", "heads", "intent", "kind")`. The
+        path `("transform", "words")` means that `words` cannot have settings in `transform`.
+      message: The description of the problem and of its solution.
     """
 
     path: tuple[str, ...]
@@ -27,16 +28,21 @@ class SettingProblem(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The path as one text, such as `model.heads.intent.kind`."""
+        """The path as a string with dots, such as `model.heads.intent.kind`."""
         return ".".join(self.path)
 
 
 def parse_settings(argument: str, kind: type[_M], value: Any) -> _M:
-    """Returns settings as they are, or makes them from a dict of their fields.
+    """Returns an instance of the settings class `kind`.
+
+    Args:
+      argument: The name of the component's argument, for error messages.
+      kind: The class of the settings.
+      value: An instance of `kind`, which is returned unchanged, or a dict of its fields.
 
     Raises:
-      TypeError: if `value` is neither.
-      ValueError: if a field of the dict is unknown or has a value that is not allowed.
+      TypeError: if `value` is neither an instance nor a dict.
+      ValueError: if a field of the dict is unknown or has an invalid value.
     """
     if isinstance(value, kind):
         return value
@@ -49,11 +55,16 @@ def parse_settings(argument: str, kind: type[_M], value: Any) -> _M:
 
 
 def parse_settings_by_name(argument: str, kind: type[_M], values: Mapping[str, Any] | None) -> dict[str, _M]:
-    """Parses a dict of name to settings; an empty dict if `values` is None.
+    """Parses a dict of name to settings. If `values` is None, returns an empty dict.
+
+    Args:
+      argument: The name of the component's argument, for error messages.
+      kind: The class of the settings.
+      values: A dict of name to an instance of `kind` or to a dict of its fields.
 
     Raises:
-      TypeError: if `values` is no mapping, or holds something of another type.
-      ValueError: as in `parse_settings`.
+      TypeError: if `values` is not a mapping, or one of its values has the wrong type.
+      ValueError: if a field of a dict is unknown or has an invalid value.
     """
     if values is None:
         return {}
@@ -63,10 +74,11 @@ def parse_settings_by_name(argument: str, kind: type[_M], values: Mapping[str, A
 
 
 def check_names(argument: str, value: Any) -> list[str]:
-    """Returns a list of names. A string alone is refused, as it would count as the list of its letters.
+    """Returns the names as a list.
 
     Raises:
-      TypeError: if `value` is anything but a sequence of strings.
+      TypeError: if `value` is not a sequence of strings. A single string is also an error, because Python would treat
+        it as a sequence of its characters.
     """
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     if not is_list or not all(isinstance(name, str) for name in value):
@@ -75,15 +87,15 @@ def check_names(argument: str, value: Any) -> list[str]:
 
 
 def check_custom_config(value: Any, reserved: Sequence[str]) -> dict[str, Any]:
-    """Returns a user's `custom_config`; an empty dict if `value` is None.
+    """Returns a user's `custom_config` as a new dict. If `value` is None, the dict is empty.
 
     Args:
-      value: What the user gave.
-      reserved: The keys under which the component hands on its own arguments.
+      value: The argument `custom_config`.
+      reserved: The keys under which the component passes its own arguments to the executor.
 
     Raises:
-      TypeError: if `value` is no dict.
-      ValueError: if it has a reserved key, whose value would be lost.
+      TypeError: if `value` is not a dict.
+      ValueError: if the dict has a reserved key. The component would overwrite its value.
     """
     if value is None:
         return {}
@@ -91,9 +103,10 @@ def check_custom_config(value: Any, reserved: Sequence[str]) -> dict[str, Any]:
         raise TypeError(f"`custom_config` is {_describe(value)}, expected a dict")
     for key in reserved:
         if key in value:
-            raise ValueError(f"`custom_config` has the key {key!r}; give that as the argument `{key}`")
+            raise ValueError(f"`custom_config` has the key {key!r}; pass its value as the argument `{key}`")
     return dict(value)
 
 
 def _describe(value: Any) -> str:
+    """Describes a value for an error message by its shortened text and its type."""
     return f"{abbreviate(value)}, of the type {type(value).__name__}"

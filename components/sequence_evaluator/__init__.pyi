@@ -1,4 +1,4 @@
-"""TFMA metrics by real steps, for the stock Evaluator."""
+"""Metrics for the stock Evaluator that count the real steps of padded sequences, and never the padding."""
 
 from .accumulators import Counts as Counts
 from .accumulators import Figure as Figure

@@ -1,14 +1,17 @@
-"""The metrics of the Evaluator: what each one counts in a record, and the figures that it computes from the counts.
+"""Implements the Evaluator's metrics as classes that count one record and compute figures from the sum of the counts.
 
-Counts are added up over records in any order and grouping, and divided once, at the end::
+A figure is a single number of an evaluation, such as an accuracy. The counts of all records are added up in any order
+and in any groups. They are divided once, at the end::
 
     record 1: 3 of 4 steps right    {"right": 3, "labels": 4}
     record 2: 0 of 1 step right     {"right": 0, "labels": 1}        sum: 3 of 5, an accuracy of 0.6, not 0.375
 
-A mean of nothing is NaN, so that no threshold holds for it. A precision, recall or F1 of nothing is 0, as is usual.
+A mean of zero values is NaN, so that it meets no threshold. A precision, recall or F1 without any value is 0, as in
+scikit-learn.
 
-A new metric is a subclass of `MetricAccumulator`, and a row of `metric_table.METRICS`. TensorFlow is not needed here: a
-config, which may have thresholds of any figure, is checked before TensorFlow is loaded.
+A new metric is a subclass of `MetricAccumulator` and a row of `metric_table.METRICS`. It needs no other code.
+
+This module does not import TensorFlow, because a config with thresholds is checked before TensorFlow is loaded.
 """
 
 from __future__ import annotations
@@ -28,15 +31,16 @@ Array = np.ndarray[Any, Any]
 Counts = Counter[Any]
 
 LabelKind = Literal["values", "spans", "numbers"]
-"""Labels from a set of values, those of them that are tags of spans, and labels that are numbers."""
+"""The labels that a metric can measure: values of a set, tags of spans, or numbers. Tags of spans are also values."""
 
 
 class Figure(NamedTuple):
-    """What is known of a figure before it is computed.
+    """The properties of a figure that are known before the figure is computed.
 
     Attributes:
-      more_is_better: Whether the better of two models has the greater figure.
-      is_count: Whether it counts the data instead of judging the model. Such a figure has no confidence interval.
+      more_is_better: Whether a greater figure means a better model.
+      is_count: Whether the figure counts the data and does not judge the model. TFMA computes no confidence interval
+        for a count.
     """
 
     more_is_better: bool
@@ -47,21 +51,22 @@ MORE, LESS = Figure(more_is_better=True), Figure(more_is_better=False)
 
 
 class MetricAccumulator(abc.ABC):
-    """A metric of one label.
+    """The base class of metrics. An instance computes the figures of one label.
 
-    An instance keeps no counts: `count` gives those of one record, and `compute` takes their sum. Beam pickles it.
+    An instance stores no counts. `count` returns the counts of one record, and `compute` receives the sum of the counts
+    of all records. Beam pickles the instance.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
+      per_step: True for one label per step, False for one label per record.
 
     Attributes:
-      label_kind: The labels that the metric can be computed for.
-      figures: Name of a figure to what is known of it. The full name is `<label>_<figure>`.
-      figures_by_value: The same for figures that there are for each value of the label. The full name is
+      label_kind: The kind of labels that the metric can be computed for.
+      figures: A dict of figure name to the properties of the figure. The full name is `<label>_<figure>`.
+      figures_by_value: The same for figures that are computed separately for each value of the label. The full name is
         `<label>_<figure>/<value>`.
-      arguments: The constructor's arguments beside `label`, of `per_step`, `by_label` (whether to compute
-        `figures_by_value`) and `width` (the numbers in a label).
+      arguments: The names of the constructor's arguments other than `label`. Possible names are `per_step`, `by_label`
+        (whether to compute `figures_by_value`) and `width` (the number of numbers in one label).
     """
 
     label_kind: ClassVar[LabelKind]
@@ -78,11 +83,11 @@ class MetricAccumulator(abc.ABC):
         """Counts one record.
 
         Args:
-          answers: What the signature `evaluation` answered for the record, without the batch axis: `[T]`, with any
-            padding, or a scalar.
+          answers: The outputs of the model's signature `evaluation` for the record, without the batch axis. An output
+            is `[T]`, including the padding, or a scalar.
 
         Raises:
-          ValueError: if the model does not have the label.
+          ValueError: if the model was not trained with the label.
         """
 
     @abc.abstractmethod
@@ -90,21 +95,21 @@ class MetricAccumulator(abc.ABC):
         """Computes the figures from the counts of all records.
 
         Returns:
-          `<figure>` or `<figure>/<value>`, without the label's name, to its value.
+          A dict of `<figure>` or `<figure>/<value>` to the value of the figure. The keys omit the label's name.
         """
 
     @property
     def names(self) -> list[str]:
-        """The full names of the figures that do not depend on the data."""
+        """The full names of `figures`."""
         return [f"{self.label}_{figure}" for figure in self.figures]
 
     @property
     def names_by_value(self) -> list[str]:
-        """The full names of the figures for each value of the label, up to the `/`."""
+        """The full names of `figures_by_value`, without the `/<value>` at the end."""
         return [f"{self.label}_{figure}" for figure in self.figures_by_value]
 
     def find_figure(self, name: str) -> Figure | None:
-        """Finds a figure by its full name; None if the metric has no figure of this name."""
+        """Returns the properties of a figure, or None if the metric has no figure with this full name."""
         stem, slash, _ = name.partition("/")
         if stem not in (self.names_by_value if slash else self.names):
             return None
@@ -112,15 +117,23 @@ class MetricAccumulator(abc.ABC):
         return figures[stem.removeprefix(f"{self.label}_")]
 
     def count_labels(self, answers: Mapping[str, Array]) -> int:
-        """Counts the labels of a record: its real steps, or 1."""
+        """Returns the number of labels of a record: the number of its real steps, or 1 for a label per record."""
         return int(self._read_answer(answers, LENGTHS)[0]) if self.per_step else 1
 
     def read_labels_and_predictions(self, answers: Mapping[str, Array], width: int = 1) -> tuple[Array, Array]:
-        """Reads a record's labels and predictions, both flat and without padding, `[labels * width]`.
+        """Reads the labels and the predictions of a record.
+
+        Args:
+          answers: See `count`.
+          width: The number of numbers in one label.
+
+        Returns:
+          The labels and the predictions, both flat and without padding, `[labels * width]`.
 
         Raises:
-          ValueError: if the model does not have the label.
+          ValueError: if the model was not trained with the label.
         """
+        # The padding follows the real steps.
         real = slice(self.count_labels(answers) * width)
         labels = self._read_answer(answers, f"{self.label}{LABEL_SUFFIX}")
         predictions = self._read_answer(answers, self.label)
@@ -130,55 +143,58 @@ class MetricAccumulator(abc.ABC):
         if name not in answers:
             raise ValueError(
                 f"the metrics of the label {self.label!r} need {name!r}, but the signature of the model (or of the "
-                f"baseline) gives {', '.join(sorted(answers))}. The labels of the spec for `make_eval_config` must be "
-                "labels that the model was trained with"
+                f"baseline) returns {', '.join(sorted(answers))}. The labels of the spec for `make_eval_config` must "
+                "be labels that the model was trained with"
             )
         return np.ravel(answers[name])
 
 
 class AccuracyAccumulator(MetricAccumulator):
-    """The share of labels that are predicted right, and the number of labels."""
+    """Computes the share of labels that are predicted correctly, and the number of labels."""
 
     label_kind = "values"
     figures: ClassVar = {"accuracy": MORE, "count": Figure(more_is_better=True, is_count=True)}
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts labels, and right predictions."""
+        """Counts the labels and the correct predictions."""
         labels, predictions = self.read_labels_and_predictions(answers)
         return make_counts(right=int(np.sum(labels == predictions)), labels=self.count_labels(answers))
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides right predictions by labels."""
+        """Divides the number of correct predictions by the number of labels."""
         return {"accuracy": _divide(counts["right"], counts["labels"]), "count": float(counts["labels"])}
 
 
 class CrossEntropyAccumulator(MetricAccumulator):
-    """How unlikely the labels are to the model: the mean in nats and in bits, and the perplexity."""
+    """Computes the cross entropy of the labels: the mean in nats per label and in bits, and the perplexity."""
 
     label_kind = "values"
     figures: ClassVar = {"cross_entropy": LESS, "bits_per_step": LESS, "perplexity": LESS}
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts labels and nats; the nats are NaN if the model's head gives its label no probability."""
+        """Counts the labels, and sums their cross entropy in nats.
+
+        The sum is NaN if the model has no output for the cross entropy of the label.
+        """
         nats = answers.get(f"{self.label}{CROSS_ENTROPY_SUFFIX}", math.nan)
         return make_counts(nats=float(np.ravel(nats)[0]), labels=self.count_labels(answers))
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides nats by labels."""
+        """Divides the sum of nats by the number of labels."""
         mean = _divide(counts["nats"], counts["labels"])
-        # NumPy's exponential of a great number is infinite; that of `math` raises.
+        # For a large mean `np.exp` returns infinity, where `math.exp` raises an OverflowError.
         return {"cross_entropy": mean, "bits_per_step": mean / math.log(2), "perplexity": float(np.exp(mean))}
 
 
 class NumberErrorsAccumulator(MetricAccumulator):
-    """How far predicted numbers are off: the mean absolute error, and the root of the mean squared error.
+    """Computes the mean absolute error of predicted numbers, and the root of the mean squared error.
 
-    If a label is a vector, all of its numbers are averaged together.
+    If a label is a vector, the mean is over all numbers of all vectors.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
-      width: The numbers in a label.
+      per_step: True for one label per step, False for one label per record.
+      width: The number of numbers in one label.
     """
 
     label_kind = "numbers"
@@ -190,19 +206,19 @@ class NumberErrorsAccumulator(MetricAccumulator):
         self._width = width
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Adds up errors and squared errors."""
+        """Sums the absolute errors and the squared errors."""
         labels, predictions = self.read_labels_and_predictions(answers, self._width)
         errors = predictions.astype(np.float64) - labels.astype(np.float64)
         return make_counts(absolute=float(np.abs(errors).sum()), squared=float((errors**2).sum()), numbers=errors.size)
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides both by the number of numbers."""
+        """Divides both sums by the number of numbers."""
         squared = _divide(counts["squared"], counts["numbers"])
         return {"mae": _divide(counts["absolute"], counts["numbers"]), "rmse": math.sqrt(squared)}
 
 
 class Scores(NamedTuple):
-    """Precision, recall, and F1, their harmonic mean."""
+    """A precision, a recall, and their harmonic mean F1."""
 
     precision: float
     recall: float
@@ -210,11 +226,14 @@ class Scores(NamedTuple):
 
 
 class _ScoresAccumulator(MetricAccumulator):
-    """Counts by value: how often it is a label, how often it is predicted, and how often rightly so.
+    """The base class of metrics that compute precision, recall and F1.
+
+    The counts have the keys `(role, value)`. For each value they say how often the value is the label (role `label`),
+    how often it is predicted (`predicted`), and how often it is predicted correctly (`right`).
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
+      per_step: True for one label per step, False for one label per record.
       by_label: Also compute the scores of each value of the label.
     """
 
@@ -226,13 +245,13 @@ class _ScoresAccumulator(MetricAccumulator):
 
     @property
     def names_by_value(self) -> list[str]:
-        """The full names of the scores of each value, up to the `/`; none unless they are wanted."""
+        """The full names of `figures_by_value`, without the `/<value>`. The list is empty unless `by_label` is True."""
         return super().names_by_value if self._by_label else []
 
     def compute_by_value(self, scores: Mapping[bytes, Scores], counts: Counts) -> dict[str, float]:
-        """Names the scores of each value that occurs as a label, if they are wanted.
+        """Returns `<figure>/<value>` to score for each value that occurs as a label, or {} unless `by_label` is True.
 
-        A value that is only predicted is left out, so that the names are the same for every model.
+        A value that only occurs as a prediction is left out, so that all models have the same names.
         """
         if not self._by_label:
             return {}
@@ -246,13 +265,13 @@ class _ScoresAccumulator(MetricAccumulator):
 
 
 class LabelScoresAccumulator(_ScoresAccumulator):
-    """Precision, recall and F1 of the values of a label: their means over the values, and if wanted each one's.
+    """Computes the means of precision, recall and F1 over the values of a label, and optionally those of each value.
 
-    A mean is over the values that occur, as a label or as a prediction.
+    The means are over the values that occur as a label or as a prediction.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
+      per_step: True for one label per step, False for one label per record.
       by_label: Also compute the scores of each value of the label.
     """
 
@@ -261,27 +280,27 @@ class LabelScoresAccumulator(_ScoresAccumulator):
     figures_by_value: ClassVar = {"precision": MORE, "recall": MORE, "f1": MORE}
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts the values of labels, of predictions, and of right predictions."""
+        """Counts the values of the labels, of the predictions, and of the correct predictions."""
         labels, predictions = self.read_labels_and_predictions(answers)
         right = labels[labels == predictions]
         return _count_values(label=labels.tolist(), predicted=predictions.tolist(), right=right.tolist())
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Computes the scores of each value, and their means."""
+        """Computes the scores of each value and the means of the scores."""
         scores = _compute_scores(counts)
         means = dict(zip(self.figures, _average(scores), strict=True))
         return means | self.compute_by_value(scores, counts)
 
 
 class SpanScoresAccumulator(_ScoresAccumulator):
-    """Precision, recall and F1 of spans. A predicted span is right if its type, first and last step are.
+    """Computes precision, recall and F1 over all spans, the mean F1 of the types, and optionally scores of each type.
 
-    The scores equal those of seqeval in its default mode: over all spans, the mean F1 over the types of spans, and if
-    wanted the scores of each type.
+    A predicted span is correct if a labelled span has the same type, the same first step and the same last step. The
+    scores equal those of seqeval in its default mode.
 
     Args:
       label: The label feature, whose values are tags such as B-PER.
-      per_step: True; there are no spans in a single label.
+      per_step: Must be True, because a label of the whole record has no spans.
       by_label: Also compute the scores of each type of span.
     """
 
@@ -291,7 +310,7 @@ class SpanScoresAccumulator(_ScoresAccumulator):
     arguments: ClassVar = ("by_label",)
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts the types of spans of the labels, of spans of the predictions, and of spans of both."""
+        """Counts the types of the labelled spans, of the predicted spans, and of the correctly predicted spans."""
         labels, predictions = self.read_labels_and_predictions(answers)
         true = find_spans(tag.decode() for tag in labels)
         predicted = find_spans(tag.decode() for tag in predictions)
@@ -304,8 +323,8 @@ class SpanScoresAccumulator(_ScoresAccumulator):
     def compute(self, counts: Counts) -> dict[str, float]:
         """Computes the scores over all spans, the mean F1 of the types, and the scores of each type."""
         total: Counts = Counter()
-        for (role, _), number in counts.items():
-            total[role] += number
+        for (role, _), number_of_spans in counts.items():
+            total[role] += number_of_spans
         scores = _compute_scores(counts)
         over_all = _score(total["right"], total["predicted"], total["label"])
         figures = dict(zip(self.figures, (*over_all, _average(scores).f1), strict=True))
@@ -313,15 +332,15 @@ class SpanScoresAccumulator(_ScoresAccumulator):
 
 
 def make_counts(**numbers: float) -> Counts:
-    """Makes counts of integers and floats."""
-    # The type of `Counter` knows integers only, but it adds up floats as well.
+    """Makes counts whose values are integers or floats."""
+    # `Counter` is typed for integers only, but it adds floats as well.
     counts: Any = Counter()
     counts.update(numbers)
     return counts
 
 
 def _count_values(**values_by_role: list[bytes]) -> Counts:
-    """Counts `(role, value)`; the roles are `label`, `predicted` and `right`."""
+    """Counts the pairs `(role, value)`. The roles are `label`, `predicted` and `right`."""
     counts: Counts = Counter()
     for role, values in values_by_role.items():
         counts.update((role, value) for value in values)
@@ -329,6 +348,7 @@ def _count_values(**values_by_role: list[bytes]) -> Counts:
 
 
 def _compute_scores(counts: Counts) -> dict[bytes, Scores]:
+    """Computes the scores of each value that occurs in the counts."""
     values = sorted({value for _, value in counts})
     return {
         value: _score(counts["right", value], counts["predicted", value], counts["label", value]) for value in values
@@ -344,9 +364,15 @@ def _score(right: int, predicted: int, true: int) -> Scores:
 
 
 def _average(scores: Mapping[bytes, Scores]) -> Scores:
-    sums = [sum(getattr(scores_of_value, score) for scores_of_value in scores.values()) for score in Scores._fields]
-    return Scores(*(_divide(total, len(scores), 0.0) for total in sums))
+    """Computes the mean precision, the mean recall and the mean F1 of all values."""
+    all_scores = scores.values()
+    return Scores(
+        precision=_divide(sum(scores_of_value.precision for scores_of_value in all_scores), len(scores), 0.0),
+        recall=_divide(sum(scores_of_value.recall for scores_of_value in all_scores), len(scores), 0.0),
+        f1=_divide(sum(scores_of_value.f1 for scores_of_value in all_scores), len(scores), 0.0),
+    )
 
 
-def _divide(total: float, count: float, of_nothing: float = math.nan) -> float:
-    return total / count if count else of_nothing
+def _divide(total: float, count: float, if_zero: float = math.nan) -> float:
+    """Returns `total / count`, or `if_zero` if the count is 0."""
+    return total / count if count else if_zero

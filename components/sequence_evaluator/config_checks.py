@@ -1,4 +1,4 @@
-"""Checks of the metrics, thresholds and slices that an evaluation names, so that an error names the wrong one."""
+"""Checks the names of metrics, thresholds and slices in the config of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yields each name that cannot be a further metric of a spec's labels, and what is wrong with it."""
+    """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why."""
     owners = {figure: metric.name for metric in list_metrics(spec) for figure in metric.accumulator.names}
     for name in names:
         if problem := _find_class_problem(name):
@@ -23,14 +23,14 @@ def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[t
             kind = METRICS.load(name).label_kind
             yield name, f"the metric {name!r} is for labels that are {kind}, and there is no such label"
         for figure in [figure for metric in metrics for figure in metric.accumulator.names]:
-            # A result has one place for each name, so one of the two figures would be lost.
+            # The result of an evaluation is a dict of figure name to value, so one of the two figures would be lost.
             if figure in owners:
                 yield name, f"the metric {name!r} gives {figure!r}, which the metric {owners[figure]!r} gives already"
             owners[figure] = name
 
 
 def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yields each name that is not the full name of a figure of the metrics, and what is wrong with it."""
+    """Yields each name that is not the full name of a figure of the metrics, with a message that lists those names."""
     accumulators = [metric.accumulator for metric in metrics]
     for name in names:
         if not any(accumulator.find_figure(name) for accumulator in accumulators):
@@ -40,7 +40,7 @@ def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]
 
 
 def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]]) -> Iterator[tuple[str, str]]:
-    """Yields each name that records cannot be sliced by, and what is wrong with it."""
+    """Yields each name by which records cannot be sliced, with a message that lists the possible names."""
     for names in slices:
         for name in [names] if isinstance(names, str) else names:
             if name != LENGTH_BUCKET and name not in spec.context:
@@ -49,6 +49,7 @@ def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]
 
 
 def _find_class_problem(name: str) -> str | None:
+    """Returns what is wrong with the class that a name of a metric refers to, or None if nothing is wrong."""
     if name in METRICS.rows and METRICS.rows[name].by_default:
         return f"the metric {name!r} is computed in any case, and need not be named"
     try:

@@ -1,4 +1,4 @@
-"""The stock Evaluator's configuration for the labels of a spec."""
+"""Makes the stock Evaluator's configuration (an EvalConfig) for the labels of a spec."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _TFMA_CLASSES = {
     "span_scores": tfma_metrics.SequenceSpanScores,
     "number_errors": tfma_metrics.SequenceNumberErrors,
 }
-"""The metrics that have a TFMA class of their own, which EvalConfigs of the past name. All others share one class."""
+"""The TFMA classes of the built-in metrics. Stored EvalConfigs name these classes, so they must stay.
+
+A new metric needs no entry: metrics that are not in this table use `SequenceMetric`.
+"""
 
 
 def make_eval_config(
@@ -43,44 +46,40 @@ def make_eval_config(
     confidence_intervals: bool = False,
     metrics: Iterable[str] = (),
 ) -> config_pb2.EvalConfig:
-    """Makes an EvalConfig that measures a model as SequenceTrainer exports it, by real steps.
+    """Makes an EvalConfig that measures the labels of a model over real steps only.
 
-    It is a plain proto: add slices, metrics or thresholds to it as to any other. The figures of each label:
-
-    - of values: `_accuracy`, `_count`, `_cross_entropy`, `_bits_per_step`, `_perplexity`, `_macro_precision`,
-      `_macro_recall`, `_macro_f1`;
-    - with `spans` also `_span_precision`, `_span_recall`, `_span_f1`, `_span_macro_f1`;
-    - of numbers: `_mae`, `_rmse`.
+    The model must be one that SequenceTrainer exports. The result is a plain proto, to which slices, metrics and
+    thresholds can be added as to any other EvalConfig. docs/evaluation.md lists the figures of each kind of label.
 
     Args:
-      spec: What the records are; its features of role `label` are measured. Labels that the transform makes are in the
-        spec that `transformed_spec` gives.
-      min_accuracy: The least accuracy of each label of values.
-      thresholds: Figure to threshold. The model is blessed if all hold, `min_accuracy` too, and there was a record.
-      slices: What to measure parts of the data by: names of context features, `length_bucket`, or several of them for
-        each combination of their values.
-      by_label: Also precision, recall and F1 of each value of a label and of each type of spans, as `tags_f1/NOUN`.
-      confidence_intervals: With 95% confidence intervals, by the jackknife over 20 parts of the data. The Evaluator
-        takes longer, and needs some 100 records in each slice.
-      metrics: Further metrics: names that installed packages give their own, or classes as `module:Class`; see
+      spec: The description of the records. Its features with the role `label` are measured. If the transform makes the
+        labels, pass the spec that `transformed_spec` returns.
+      min_accuracy: The minimum accuracy of each label that is a value of a set.
+      thresholds: A dict of figure name to threshold. A model is blessed if it meets all thresholds and `min_accuracy`,
+        and if there was at least one record.
+      slices: The parts of the data to measure separately. A slice is the name of a context feature, `length_bucket`, or
+        a list of such names for each combination of their values.
+      by_label: Whether to compute precision, recall and F1 also for each value of a label and each type of span. Their
+        names are such as `tags_f1/NOUN`.
+      confidence_intervals: Whether to compute 95% confidence intervals, by the jackknife over 20 parts of the data. The
+        Evaluator then takes longer, and needs about 100 records in each slice.
+      metrics: The additional metrics, as the names of metrics in installed packages or as classes `module:Class`. See
         docs/evaluation.md.
 
     Raises:
-      TypeError: if an argument is of another type.
-      ValueError: if there is no such metric, or it fits no label, or a threshold is of no figure, or a slice of no
-        context feature.
+      TypeError: if an argument has another type.
+      ValueError: if a metric does not exist or fits no label, if the figure of a threshold does not exist, or if a
+        slice names something other than a context feature or `length_bucket`.
     """
     thresholds = arguments.parse_settings_by_name("thresholds", Threshold, thresholds)
-    further = arguments.check_names("metrics", metrics if isinstance(metrics, str) else list(metrics))
-    if isinstance(slices, str):
-        raise TypeError(f"`slices` is {slices!r}, expected a list of names")
-    slices = [(names,) if isinstance(names, str) else tuple(names) for names in slices]
-    for _, message in find_metric_problems(spec, further):
-        raise ValueError(message)
-    label_metrics = list_metrics(spec, by_label, further)
+    # `check_names` refuses a string, which `list` would turn into a list of letters.
+    additional_metrics = arguments.check_names("metrics", metrics if isinstance(metrics, str) else list(metrics))
+    slices = _parse_slices(slices)
+    _raise_first_problem(find_metric_problems(spec, additional_metrics))
+    label_metrics = list_metrics(spec, by_label, additional_metrics)
     thresholds = require_accuracy(thresholds, label_metrics, min_accuracy)
-    for _, message in (*find_threshold_problems(label_metrics, thresholds), *find_slice_problems(spec, slices)):
-        raise ValueError(message)
+    _raise_first_problem(find_threshold_problems(label_metrics, thresholds))
+    _raise_first_problem(find_slice_problems(spec, slices))
     model_spec = config_pb2.ModelSpec(
         model_type="tf_generic", signature_name=EVALUATION, preprocessing_function_names=[SLICES]
     )
@@ -89,7 +88,7 @@ def make_eval_config(
         metric_configs += _make_metric_configs(metric, thresholds, confidence_intervals)
     config = config_pb2.EvalConfig(
         model_specs=[model_spec],
-        # The slice without keys is the whole of the data.
+        # The slice without keys is the whole data.
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=names) for names in ((), *slices)],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metric_configs)],
     )
@@ -99,10 +98,29 @@ def make_eval_config(
     return config
 
 
-def _count_records() -> config_pb2.MetricConfig:
-    """Makes the count of records, with a threshold that any data meets.
+def _parse_slices(slices: Iterable[str | Iterable[str]]) -> list[tuple[str, ...]]:
+    """Returns each slice as a tuple of feature names.
 
-    Without any threshold the Evaluator neither blesses nor refuses, and Pusher never pushes.
+    Raises:
+      TypeError: if `slices` is a string.
+    """
+    if isinstance(slices, str):
+        raise TypeError(f"`slices` is {slices!r}, expected a list of names")
+    return [(names,) if isinstance(names, str) else tuple(names) for names in slices]
+
+
+def _raise_first_problem(problems: Iterable[tuple[str, str]]) -> None:
+    """Raises a ValueError with the message of the first problem, if there is a problem."""
+    first_problem = next(iter(problems), None)
+    if first_problem is not None:
+        _, message = first_problem
+        raise ValueError(message)
+
+
+def _count_records() -> config_pb2.MetricConfig:
+    """Makes the config of the number of records, with a threshold of at least 1.
+
+    Without any threshold the Evaluator does not bless a model, and Pusher never pushes.
     """
     config = config_pb2.MetricConfig(class_name="ExampleCount")
     config.threshold.value_threshold.lower_bound.value = 1
@@ -112,11 +130,16 @@ def _count_records() -> config_pb2.MetricConfig:
 def _make_metric_configs(
     metric: LabelMetric, thresholds: Mapping[str, Threshold], confidence_intervals: bool
 ) -> Iterator[config_pb2.MetricConfig]:
-    """Yields a config for each threshold of a metric's figures, or a single one if there is no threshold."""
+    """Yields one config per threshold of a metric's figures, or a single config if the metric has no threshold.
+
+    A config is named after the figure of its threshold, because TFMA applies a threshold to the figure with the name of
+    the config.
+    """
     accumulator = metric.accumulator
     names = [name for name in thresholds if accumulator.find_figure(name)] or accumulator.names[:1]
     if confidence_intervals:
-        # TFMA leaves a figure without an interval only if a metric that is named after the figure says so.
+        # A count must not have an interval. TFMA only asks the metric that is named after a figure about its interval,
+        # so each count needs a config that is named after it.
         for name in accumulator.names:
             figure = accumulator.find_figure(name)
             if figure is not None and figure.is_count and name not in names:
@@ -129,7 +152,7 @@ def _make_metric_configs(
 
 
 def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConfig:
-    """Makes the config of a metric that is named after one of its figures."""
+    """Makes the config of a metric, named after one of the metric's figures."""
     tfma_class = _TFMA_CLASSES.get(metric.name, tfma_metrics.SequenceMetric)
     settings = dict(metric.arguments)
     if metric.name not in METRICS.rows:
@@ -144,7 +167,11 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
 
 
 def _fingerprint(metric_class: type[Any]) -> str:
-    """Hashes the module of a class that is not of this package, whose version a run does not depend on otherwise."""
+    """Hashes the source file of a user's metric class.
+
+    The hash is part of the config, so a change of the code runs the Evaluator again. For a metric of this package, the
+    package's version has this effect.
+    """
     file = sys.modules[metric_class.__module__].__file__
     return hashlib.sha256(pathlib.Path(file).read_bytes() if file else b"").hexdigest()
 
@@ -158,7 +185,8 @@ def _make_threshold(metric: LabelMetric, name: str, threshold: Threshold) -> con
     if threshold.worse_by is not None:
         change = proto.change_threshold
         figure = metric.accumulator.find_figure(name)
-        # TFMA bounds the candidate's figure minus the baseline's: from below where more is better, else from above.
+        # TFMA compares the difference candidate - baseline with the bound. If more is better, the bound is a minimum.
+        # Then "may be worse by 0.01" is the bound -0.01. If less is better, the bound is a maximum.
         if figure is not None and figure.more_is_better:
             change.direction = config_pb2.HIGHER_IS_BETTER
             change.absolute.value = -threshold.worse_by

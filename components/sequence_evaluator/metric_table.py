@@ -1,6 +1,9 @@
-"""The table of the Evaluator's metrics, and those of them that are computed for the labels of a spec.
+"""Lists the Evaluator's metrics in the table `METRICS`, and selects the metrics for the labels of a spec.
 
-A config names metrics, and thresholds of their figures. To check it, nothing here needs TensorFlow.
+A new metric is a subclass of `accumulators.MetricAccumulator` and a row of `METRICS`. It needs nothing in `metrics.py`,
+which wraps every row of the table for TFMA.
+
+This module does not import TensorFlow, because a config that names metrics is checked before TensorFlow is loaded.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ _ACCUMULATORS = "tfx_sequence.components.sequence_evaluator.accumulators"
 
 @dataclass(frozen=True)
 class MetricRow(Row):
-    """A metric. What is to be known of its figures stands on its class, a `MetricAccumulator`.
+    """A metric in the table. The metric's class, a `MetricAccumulator`, describes the figures.
 
     Attributes:
-      by_default: Whether it is computed for each label of its kind, also where a config does not name it.
+      by_default: Whether the metric is computed for each label of its kind even if no config names the metric.
     """
 
     by_default: bool = False
@@ -38,7 +41,7 @@ METRICS: Family[MetricRow] = Family(
     },
     make_row=MetricRow,
 )
-"""The metrics, by the name that `[evaluation] metrics` takes, in the order in which they stand in an EvalConfig."""
+"""The metrics by the name that `[evaluation] metrics` takes. An EvalConfig lists them in this order."""
 
 
 class LabelMetric(NamedTuple):
@@ -46,8 +49,8 @@ class LabelMetric(NamedTuple):
 
     Attributes:
       name: The metric's name in `METRICS`.
-      accumulator: The metric itself.
-      arguments: The arguments that the accumulator was made with.
+      accumulator: The instance that computes the metric.
+      arguments: The arguments with which the accumulator was made.
     """
 
     name: str
@@ -56,30 +59,38 @@ class LabelMetric(NamedTuple):
 
 
 def list_metrics(spec: SequenceSpec, by_label: bool = False, further: Iterable[str] = ()) -> list[LabelMetric]:
-    """Lists the metrics of the labels of a spec, label by label.
+    """Returns the metrics of the labels of a spec, first all metrics of the first label, then those of the second, ...
 
     Args:
-      spec: What the records are.
-      by_label: Also compute figures for each value of a label and each type of span.
-      further: Metrics beside those that are computed by default; names in `METRICS`, or classes as `module:Class`.
+      spec: The description of the records.
+      by_label: Whether to compute figures also for each value of a label and each type of span.
+      further: The metrics to compute in addition to the default ones, as names in `METRICS` or as classes
+        `module:Class`.
 
     Raises:
-      UnknownMemberError: if there is no such metric, or its class cannot be imported.
+      UnknownMemberError: if a metric does not exist, or its class cannot be imported.
     """
     names = [name for name, row in METRICS.rows.items() if row.by_default]
     classes: dict[str, type[MetricAccumulator]] = {name: METRICS.load(name) for name in (*names, *further)}
-    listed = []
+    metrics = []
     for label, feature in spec.with_role("label").items():
-        facts: dict[str, Any] = {"per_step": not feature.context, "by_label": by_label, "width": feature.width or 1}
+        possible_arguments: dict[str, Any] = {
+            "per_step": not feature.context,
+            "by_label": by_label,
+            "width": feature.width or 1,
+        }
         kinds = set(_label_kinds(feature))
         for name, accumulator in classes.items():
             if accumulator.label_kind in kinds:
-                arguments = {"label": label} | {argument: facts[argument] for argument in accumulator.arguments}
-                listed.append(LabelMetric(name, accumulator(**arguments), arguments))
-    return listed
+                arguments: dict[str, Any] = {"label": label}
+                for argument in accumulator.arguments:
+                    arguments[argument] = possible_arguments[argument]
+                metrics.append(LabelMetric(name, accumulator(**arguments), arguments))
+    return metrics
 
 
 def _label_kinds(feature: Feature) -> Iterator[LabelKind]:
+    """Yields the kinds of labels that a feature can be measured as. A label with spans has two kinds."""
     yield "values" if feature.dtype == "string" else "numbers"
     if feature.spans:
         yield "spans"

@@ -1,14 +1,18 @@
-"""TFMA metrics over the real steps of padded sequences, for the stock Evaluator.
+"""Defines the TFMA metric classes that wrap the accumulators of `METRICS` for the stock Evaluator.
 
-TFMA's own metrics read padded steps as predictions: they crash where two batches are padded to different lengths, and
-count the padding where they do not. These read the lengths, which the model answers with.
+TFX stores the names of these classes in EvalConfigs, so they must not be renamed. A new metric needs no class here: add
+it to `metric_table.METRICS`, and `SequenceMetric` wraps it.
 
-They need a model as SequenceTrainer exports it, and its signature `evaluation` as the model spec's `signature_name`.
-For a label L it answers with `lengths`, `L`, the labels themselves as `L_label`, and `L_cross_entropy`.
+The metrics count real steps only. TFMA's own metrics treat padded steps as predictions: they crash if two batches are
+padded to different lengths, and otherwise count the padding.
 
-Each metric computes several figures, all named after the label. TFMA takes a threshold to be of the figure that a
-metric is named after, so a metric stands in an EvalConfig once for each threshold, each time under another name. It is
-computed once all the same.
+The metrics need a model that SequenceTrainer has exported, with `evaluation` as the `signature_name` of the model spec.
+For a label L the signature returns the lengths (`lengths`), the predictions (`L`), the labels (`L_label`) and the cross
+entropy (`L_cross_entropy`).
+
+Each metric computes several figures, all named after the label. TFMA applies a threshold to the figure that has the
+metric's name. Therefore an EvalConfig lists a metric once per threshold, each time under another name. TFMA still
+computes the metric only once.
 """
 
 from __future__ import annotations
@@ -34,15 +38,15 @@ from tfx_sequence.components.sequence_evaluator.metric_table import METRICS
 
 
 class _AccumulatedMetric(tfma.metrics.Metric):
-    """A metric that an accumulator computes.
+    """A TFMA metric that an accumulator computes.
 
     Args:
-      accumulator: The accumulator.
-      name: The full name of the figure that a threshold is of; the first figure if None.
-      arguments: The arguments of the subclass, from which TFMA makes the metric again.
+      accumulator: The accumulator that computes the figures.
+      name: The full name of the figure to which a threshold applies. If None, this is the first figure.
+      arguments: The arguments of the subclass. TFMA uses them to make a copy of the metric.
 
     Attributes:
-      accumulator: The accumulator.
+      accumulator: The accumulator that computes the figures.
     """
 
     def __init__(self, accumulator: MetricAccumulator, name: str | None, **arguments: Any) -> None:
@@ -51,11 +55,11 @@ class _AccumulatedMetric(tfma.metrics.Metric):
 
     @property
     def compute_confidence_interval(self) -> bool:
-        """Whether TFMA computes an interval for the figure that the metric is named after: not for a count."""
+        """Whether TFMA computes an interval for the figure with the metric's name. False for a count."""
         figure = self.accumulator.find_figure(self.name)
         return figure is None or not figure.is_count
 
-    # TFMA calls this with the arguments of the metric, and with the model names since there is such an argument.
+    # TFMA passes the arguments of the metric. It also passes `model_names`, because the function has this parameter.
     def _create_computations(
         self, model_names: Iterable[str] = ("",), **_: Any
     ) -> list[tfma.metrics.MetricComputation]:
@@ -70,12 +74,12 @@ class _AccumulatedMetric(tfma.metrics.Metric):
 
 
 class SequenceAccuracy(_AccumulatedMetric):
-    """`<label>_accuracy`, the share of labels that are predicted right, and `<label>_count`, their number.
+    """Computes `<label>_accuracy`, the share of labels that are predicted correctly, and `<label>_count`, their number.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
-      name: The figure that a threshold is of; `<label>_accuracy` if None.
+      per_step: True for one label per step, False for one label per record.
+      name: The figure to which a threshold applies. If None, this is `<label>_accuracy`.
     """
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
@@ -83,14 +87,14 @@ class SequenceAccuracy(_AccumulatedMetric):
 
 
 class SequenceCrossEntropy(_AccumulatedMetric):
-    """`<label>_cross_entropy` in nats a label, `<label>_bits_per_step`, and `<label>_perplexity`.
+    """Computes `<label>_cross_entropy` in nats per label, `<label>_bits_per_step`, and `<label>_perplexity`.
 
-    They are NaN for a model whose head gives its label no probability.
+    The figures are NaN if the model's head does not compute a cross entropy.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
-      name: The figure that a threshold is of; `<label>_cross_entropy` if None.
+      per_step: True for one label per step, False for one label per record.
+      name: The figure to which a threshold applies. If None, this is `<label>_cross_entropy`.
     """
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
@@ -98,13 +102,13 @@ class SequenceCrossEntropy(_AccumulatedMetric):
 
 
 class SequenceLabelScores(_AccumulatedMetric):
-    """`<label>_macro_precision`, `_macro_recall` and `_macro_f1`, means over the values of the label.
+    """Computes `<label>_macro_precision`, `_macro_recall` and `_macro_f1`, the means over the values of the label.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
-      name: The figure that a threshold is of; `<label>_macro_precision` if None.
-      by_label: Also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
+      per_step: True for one label per step, False for one label per record.
+      name: The figure to which a threshold applies. If None, this is `<label>_macro_precision`.
+      by_label: Whether to compute also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
     """
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
@@ -113,13 +117,16 @@ class SequenceLabelScores(_AccumulatedMetric):
 
 
 class SequenceSpanScores(_AccumulatedMetric):
-    """`<label>_span_precision`, `_span_recall`, `_span_f1`, over all spans, and `_span_macro_f1`, over their types.
+    """Computes the scores of spans.
+
+    `<label>_span_precision`, `_span_recall` and `_span_f1` are over all spans. `<label>_span_macro_f1` is the mean of
+    the F1 of each type of span.
 
     Args:
       label: The label feature, whose values are tags such as B-PER.
-      per_step: True; there are no spans in a single label.
-      name: The figure that a threshold is of; `<label>_span_precision` if None.
-      by_label: Also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
+      per_step: Must be True, because a label of the whole record has no spans.
+      name: The figure to which a threshold applies. If None, this is `<label>_span_precision`.
+      by_label: Whether to compute also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
     """
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
@@ -128,13 +135,13 @@ class SequenceSpanScores(_AccumulatedMetric):
 
 
 class SequenceNumberErrors(_AccumulatedMetric):
-    """`<label>_mae`, the mean absolute error, and `<label>_rmse`, the root of the mean squared error.
+    """Computes `<label>_mae`, the mean absolute error, and `<label>_rmse`, the root of the mean squared error.
 
     Args:
       label: The label feature.
-      per_step: True for one label a step, False for one label a record.
-      name: The figure that a threshold is of; `<label>_mae` if None.
-      width: The numbers in a label.
+      per_step: True for one label per step, False for one label per record.
+      name: The figure to which a threshold applies. If None, this is `<label>_mae`.
+      width: The number of numbers in one label.
     """
 
     def __init__(self, label: str, per_step: bool = True, name: str | None = None, width: int = 1) -> None:
@@ -143,14 +150,14 @@ class SequenceNumberErrors(_AccumulatedMetric):
 
 
 class SequenceMetric(_AccumulatedMetric):
-    """Any metric of `METRICS`, such as one that an installed package adds.
+    """Computes any metric of `METRICS`, such as one that an installed package adds.
 
     Args:
-      metric: Its name in `METRICS`, or its class as `module:Class`.
+      metric: The metric's name in `METRICS`, or its class as `module:Class`.
       label: The label feature.
-      name: The figure that a threshold is of; the metric's first figure if None.
-      code: A fingerprint of the metric's code, so that an evaluation with changed code is another execution.
-      **arguments: The arguments of the metric's class beside `label`.
+      name: The figure to which a threshold applies. If None, this is the metric's first figure.
+      code: The hash of the metric's source code. If the code changes, TFX runs the Evaluator again.
+      **arguments: The arguments of the metric's class other than `label`.
     """
 
     def __init__(
@@ -161,22 +168,22 @@ class SequenceMetric(_AccumulatedMetric):
 
 
 class _CountRecord(tfma.metrics.Preprocessor):
-    """Yields the counts of a record."""
+    """Yields the counts of each record."""
 
     def __init__(self, accumulator: MetricAccumulator, model_name: str) -> None:
-        # TFMA tells preprocessors apart by their names.
+        # TFMA distinguishes preprocessors by their names.
         super().__init__(name=f"{type(accumulator).__name__}_{accumulator.label}_{model_name}")
         self._accumulator = accumulator
         self._model_name = model_name
 
     def process(self, extracts: dict[str, Any]) -> Iterator[Counts]:
         answers = extracts[constants.PREDICTIONS_KEY]
-        # With several models, TFMA keeps the answers of each under its name.
+        # With several models, `answers` is a dict of model name to the answers of the model.
         yield self._accumulator.count(answers.get(self._model_name, answers))
 
 
 class _AddUpCounts(beam.CombineFn):
-    """Adds up counts, and computes figures from their sum."""
+    """Adds up the counts of records and computes the figures from the sum."""
 
     def __init__(self, accumulator: MetricAccumulator, model_name: str) -> None:
         super().__init__()
@@ -191,7 +198,7 @@ class _AddUpCounts(beam.CombineFn):
         return total
 
     def merge_accumulators(self, totals: Iterable[Counts]) -> Counts:
-        # Jackknife samples merge one accumulator into several others, so none may be changed.
+        # The jackknife merges the same counts into several samples, so the counts themselves must not change.
         merged: Counts = Counter()
         for total in totals:
             merged.update(total)

@@ -1,7 +1,8 @@
-"""Spans of one sequence of tags, as CoNLL's evaluation and seqeval's default mode find them.
+"""Finds the spans in a sequence of tags by the rules of CoNLL's evaluation and of seqeval's default mode.
 
-Steps are of one span if they have one type, the first has a prefix after which a span may go on, such as B or I, and
-the second one that goes on with it, such as I or E. See `schemas/tags.py` for the prefixes::
+Two successive steps belong to the same span under three conditions. They have the same type. The prefix of the first
+step allows a span to continue, such as B or I. The prefix of the second step continues a span, such as I or E. See
+`schemas/tags.py` for the prefixes. In this example each pair of brackets is a span::
 
     tags      I-PER I-PER I-LOC O B-LOC B-PER E-PER I-PER S-PER
     spans     [         ] [   ]   [   ] [         ] [   ] [   ]
@@ -16,7 +17,7 @@ from tfx_sequence.schemas.tags import LENIENT, OUTSIDE, split_tag
 
 
 class Span(NamedTuple):
-    """Steps `start` to `end`, the last one not included, of one type."""
+    """A span of the given type that contains the steps from `start` up to, but not including, `end`."""
 
     start: int
     end: int
@@ -24,10 +25,10 @@ class Span(NamedTuple):
 
 
 def find_spans(tags: Iterable[str]) -> set[Span]:
-    """Finds the spans of a sequence."""
+    """Returns the spans in the tags of one sequence."""
     spans: set[Span] = set()
     start, prefix_before, type_before = 0, OUTSIDE, ""
-    # One more step, outside, closes the last span.
+    # An additional step outside of any span closes a span that ends with the sequence.
     for step, tag in enumerate([*tags, OUTSIDE]):
         prefix, type_ = split_tag(tag)
         type_ = type_ or ""

@@ -1,4 +1,4 @@
-"""Thresholds: what a figure must be for a model to be blessed."""
+"""Defines the thresholds that the figures of a model must meet for the model to be blessed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tfx_sequence.schemas.spec import Frozen
 
 
 class Threshold(Frozen):
-    """What a figure must be for the model to be blessed.
+    """The bounds that a figure must meet for the model to be blessed.
 
     Attributes:
-      at_least: The lowest value; any if None.
-      at_most: The highest value; any if None.
-      worse_by: How much worse it may be than that of the latest blessed model, in the figure's own unit; 0 for not at
-        all, less than 0 for at least so much better. Not compared if None, or if there is no such model.
+      at_least: The minimum value of the figure. If None, there is no minimum.
+      at_most: The maximum value of the figure. If None, there is no maximum.
+      worse_by: How much worse than for the latest blessed model the figure may be, in the unit of the figure. With 0 it
+        may not be worse. With a negative number it must be better by at least this amount. If None, or if there is no
+        blessed model, the figure is not compared.
     """
 
     at_least: float | None = None
@@ -26,8 +27,11 @@ class Threshold(Frozen):
     worse_by: Annotated[float, pydantic.Field(allow_inf_nan=False)] | None = None
 
     def describe_breach(self, value: float) -> str | None:
-        """Says what was expected of a value that is out of bounds; None if it is within them, whatever `worse_by`."""
-        # Written so that NaN breaks any bound: every comparison with NaN is false.
+        """Returns the bound that a value violates, as text, or None if the value is within `at_least` and `at_most`.
+
+        `worse_by` is not checked.
+        """
+        # `not value >= bound` differs from `value < bound` for NaN, which must violate every bound.
         if self.at_least is not None and not value >= self.at_least:
             return f"at least {self.at_least:g}"
         if self.at_most is not None and not value <= self.at_most:
@@ -38,12 +42,14 @@ class Threshold(Frozen):
 def require_accuracy(
     thresholds: Mapping[str, Threshold], metrics: Iterable[LabelMetric], min_accuracy: float | None
 ) -> dict[str, Threshold]:
-    """Adds the least accuracy of each label of values to thresholds; the stricter of two bounds holds.
+    """Returns the thresholds with the minimum accuracy added for each label that has an accuracy.
+
+    If a threshold already has a minimum for such an accuracy, the greater of the two minimums is used.
 
     Args:
-      thresholds: Figure to threshold.
+      thresholds: A dict of figure name to threshold.
       metrics: The metrics of all labels.
-      min_accuracy: The least accuracy; None to add nothing.
+      min_accuracy: The minimum accuracy. If None, nothing is added.
     """
     required = dict(thresholds)
     if min_accuracy is None:

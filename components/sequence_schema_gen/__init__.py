@@ -1,4 +1,4 @@
-"""SequenceSchemaGen: makes the schema that all later components read from statistics and a spec."""
+"""Provides SequenceSchemaGen, which makes a schema from statistics and a spec for all later components."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The SequenceSchemaGen component, which replaces stock SchemaGen in a pipeline of sequences."""
+"""Defines the SequenceSchemaGen component, which replaces stock SchemaGen in a pipeline for sequences."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
-    """The channels and parameters of stock SchemaGen, with a spec and a curated schema."""
+    """The channels and parameters of stock SchemaGen, and additionally a spec and a curated schema."""
 
-    PARAMETERS = {  # noqa: RUF012  (TFX's own form)
+    PARAMETERS = {  # noqa: RUF012  (TFX requires this form.)
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
         contract.SEQUENCE_SPEC: ExecutionParameter(type=str, optional=True),
     }
@@ -33,19 +33,26 @@ class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
 class SequenceSchemaGen(base_component.BaseComponent):
     """Makes a schema of SequenceExamples that stock Transform, Trainer and TFXIO can read.
 
-    It replaces stock SchemaGen, with the same input `statistics` and the same output `schema`. It adds
-    TensorRepresentations under the features' plain names, without which stock Transform cannot read SequenceExamples;
-    bounds on the length; and kinds and roles, so that SequenceTransform and SequenceTrainer need no other description.
+    The component replaces stock SchemaGen. It has the same input `statistics` and the same output `schema`. It adds to
+    the schema:
+
+    - TensorRepresentations under the plain names of the features. Stock Transform cannot read SequenceExamples without
+      them.
+    - Bounds on the length of a sequence.
+    - The kind and the role of each feature, which SequenceTransform and SequenceTrainer need.
 
     Args:
       statistics: A channel of `ExampleStatistics`.
-      spec: What the data should be; inferred from the statistics if None. A `SequenceSpec`, or a dict of its fields.
-      curated: A channel of a `Schema` that a person has written or edited, such as ImportSchemaGen's. It always wins:
-        the output is that schema, with TensorRepresentations where it has none. How the data differs from it is logged,
-        and kept in the output's property `differences`. Not together with `spec`.
-      infer_feature_shape: As stock SchemaGen has it.
-      exclude_splits: Splits whose statistics do not count. By default every split but `train`, so that a label that
-        only the held-out data has is an anomaly rather than part of the schema; all splits count if none is `train`.
+      spec: The description of the data, as a `SequenceSpec` or a dict of its fields. If None, the description is
+        inferred from the statistics.
+      curated: A channel of a `Schema` that a person has written or edited, such as the output of ImportSchemaGen. The
+        output is this schema, with a TensorRepresentation added for each feature that has none. If the data differs
+        from the schema, the differences are logged and stored in the output's property `differences`. `curated` and
+        `spec` cannot be used together.
+      infer_feature_shape: Whether to infer the shapes of features, as in stock SchemaGen.
+      exclude_splits: The splits whose statistics are ignored. By default, these are all splits except `train`. Then a
+        label that only occurs in held-out data is an anomaly and not part of the schema. If no split is called `train`,
+        no split is ignored by default.
 
     Raises:
       ValueError: if both `spec` and `curated` are given.
@@ -71,7 +78,8 @@ class SequenceSchemaGen(base_component.BaseComponent):
             optional[contract.SEQUENCE_SPEC] = arguments.parse_settings("spec", SequenceSpec, spec).to_json()
         if curated is not None:
             optional[executor.CURATED_KEY] = curated
-        if isinstance(infer_feature_shape, bool):  # Stock's parameter is an int, or a RuntimeParameter.
+        # In stock SchemaGen this parameter is an int or a RuntimeParameter.
+        if isinstance(infer_feature_shape, bool):
             infer_feature_shape = int(infer_feature_shape)
         super().__init__(
             spec=SequenceSchemaGenSpec(

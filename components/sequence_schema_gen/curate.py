@@ -1,4 +1,4 @@
-"""Compares a schema that a person has curated with the data."""
+"""Completes a schema that a person has written or edited, and compares the schema with the data."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tfx_sequence.schemas.tfmd.representations import add_representations
 def keep_curated(
     curated: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> tuple[schema_pb2.Schema, list[str]]:
-    """Returns the curated schema, complete enough to read by, and how the data differs from it.
+    """Returns a copy of the curated schema that stock Transform can read, and how the data differs from the schema.
 
-    Curation always wins. Nothing is taken from the data, so no set of values grows unnoticed. Only a
-    TensorRepresentation is added for each feature that has none, as stock Transform cannot read without it.
+    A TensorRepresentation is added for each feature that has none, because stock Transform cannot read the feature
+    without it. Nothing else changes. Nothing is copied from the data, so that no set of values grows unnoticed.
 
     Args:
-      curated: The schema.
-      statistics: Split name to statistics as StatisticsGen makes them of SequenceExamples.
+      curated: The schema that a person has written or edited.
+      statistics: A dict of split name to the statistics that StatisticsGen computes for SequenceExamples.
 
     Returns:
-      The schema, and a line for each difference.
+      The schema, and a list with one line per difference.
 
     Raises:
-      SchemaError: if the schema is not one of sequences, or there are no statistics.
+      SchemaError: if the schema does not describe sequences, or there are no statistics.
     """
     spec = from_schema(curated)
     complete = schema_pb2.Schema()

@@ -1,4 +1,4 @@
-"""The executor of SequenceSchemaGen, between TFX's artifacts and `infer_schema`."""
+"""Defines the executor of SequenceSchemaGen, which reads and writes TFX artifacts and calls `infer_schema`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ from tfx_sequence.schemas.tfmd.parts import parse_schema
 CURATED_KEY = "curated"
 
 DIFFERENCES_PROPERTY = "differences"
-"""The property of the Schema artifact that lists how the data differs from the curated schema, in lines of text."""
+"""The property of the Schema artifact that stores the differences between the data and the curated schema.
+
+The value is a list with one line of text per difference.
+"""
 
 _logger = logging.getLogger(__name__)
 
 
 class Executor(base_executor.BaseExecutor):
-    """Reads ExampleStatistics and, if there is one, a curated Schema; writes one Schema."""
+    """Reads ExampleStatistics and optionally a curated Schema, and writes a Schema."""
 
     def Do(
         self,
@@ -38,51 +41,64 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs `infer_schema`, or `keep_curated`, on the statistics of the splits that count.
+        """Runs `keep_curated` if there is a curated schema, and otherwise `infer_schema`.
 
         Raises:
           ValueError: if `exclude_splits` names a split that the statistics do not have.
-          SchemaError: see `infer_schema` and `keep_curated`.
+          SchemaError: if the statistics are empty, or a schema does not describe sequences, or the spec contradicts the
+            statistics.
         """
-        statistics = _load_counted_splits(
-            artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY]),
-            json_utils.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"),
-        )
+        statistics_artifact = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
+        excluded_json = exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "null"
+        statistics = _load_included_splits(statistics_artifact, json_utils.loads(excluded_json))
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.SCHEMA_KEY])
         curated = input_dict.get(CURATED_KEY)
         if curated:
             schema, differences = keep_curated(_read_schema(curated), statistics)
-            for line in differences:
-                _logger.warning("the data differs from the curated schema: %s", line)
+            for difference in differences:
+                _logger.warning("the data differs from the curated schema: %s", difference)
             output.set_json_value_custom_property(DIFFERENCES_PROPERTY, differences)
         else:
-            spec_json = exec_properties.get(SEQUENCE_SPEC)
-            spec = SequenceSpec.from_json(spec_json) if spec_json else None
-            infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
-            schema = infer_schema(statistics, spec, infer_shape)
-            if spec is not None:
-                _warn_of_carried(schema, spec)
+            schema = _infer_schema(statistics, exec_properties)
         io_utils.write_pbtxt_file(os.path.join(output.uri, SCHEMA_FILE), schema)
 
 
-def _warn_of_carried(schema: schema_pb2.Schema, spec: SequenceSpec) -> None:
-    """Logs the features of the data that the spec does not name."""
+def _infer_schema(
+    statistics: dict[str, statistics_pb2.DatasetFeatureStatisticsList], exec_properties: dict[str, Any]
+) -> schema_pb2.Schema:
+    """Infers a schema with the spec and the options in the execution properties."""
+    spec_json = exec_properties.get(SEQUENCE_SPEC)
+    spec = SequenceSpec.from_json(spec_json) if spec_json else None
+    infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
+    schema = infer_schema(statistics, spec, infer_shape)
+    if spec is not None:
+        _warn_about_unnamed_features(schema, spec)
+    return schema
+
+
+def _warn_about_unnamed_features(schema: schema_pb2.Schema, spec: SequenceSpec) -> None:
+    """Logs a warning that lists the features of the data that the spec does not name."""
     unnamed = [name for name in from_schema(schema).features if name not in spec.features]
     if unnamed:
         _logger.warning(
-            "the spec does not name the features %s of the data, so they are carried along and no model reads them; "
-            "name one in the spec if it should be an input",
+            "the spec does not name the features %s of the data, so they have the role 'carried' and no model reads "
+            "them; to make a feature an input, name it in the spec",
             unnamed,
         )
 
 
-def _load_counted_splits(
+def _load_included_splits(
     statistics: types.Artifact, excluded: list[str] | None
 ) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """Loads the statistics of the splits that are not excluded, by the name of the split.
+    """Loads the statistics of the splits that are not excluded.
 
-    By default only `train` counts, so that a label that only held-out data has is an anomaly, not part of the schema.
-    All splits count if none is called `train`.
+    Args:
+      statistics: An artifact of ExampleStatistics.
+      excluded: The names of the excluded splits. If None, these are all splits except `train`, or no split if there is
+        no `train`. The component's docstring gives the reason.
+
+    Returns:
+      A dict of split name to statistics.
 
     Raises:
       ValueError: if an excluded split does not exist.

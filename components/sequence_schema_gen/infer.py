@@ -1,4 +1,4 @@
-"""Infers the schema of a dataset from its statistics, and from a spec where there is one."""
+"""Infers the schema of a dataset from its statistics and an optional spec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 _Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 _Protos = dict[str, tuple[schema_pb2.Feature, bool]]
-"""Feature name to its message, and whether it is context."""
+"""A dict of feature name to the feature's proto and whether the feature is a context feature."""
 
 
 def infer_schema(
@@ -27,20 +27,22 @@ def infer_schema(
 ) -> schema_pb2.Schema:
     """Infers the schema of a dataset of SequenceExamples.
 
-    Types and the domains of categorical features come from the statistics; kinds, roles and bounds on the length come
-    from the spec. A feature of the data that the spec does not name is kept with the role `carried`, and its strings
-    are tokens: no set of values is closed unless the spec says so. Without a spec everything comes from the statistics.
+    Types and the domains of categorical features come from the statistics. Kinds, roles and bounds on the length come
+    from the spec. A feature that the spec does not name has the role `carried`. If it is a string feature, it has the
+    kind `token`, because only the spec can say that a set of values is closed. Without a spec, everything comes from
+    the statistics.
 
-    Features that no spec can describe (several values in a step, values missing from some records) are kept as TFDV
-    infers them, with a TensorRepresentation: stock Transform reads them, and what reads by the spec skips them.
+    A spec cannot describe a feature that has several values per step or that is missing from some records. The schema
+    describes such a feature as TFDV infers it, with a TensorRepresentation. Stock Transform reads the feature, and the
+    components of this package ignore it.
 
     Args:
-      statistics: Split name to statistics as StatisticsGen makes them of SequenceExamples.
-      spec: What the data should be.
-      infer_feature_shape: Passed on to `tfdv.infer_schema`.
+      statistics: A dict of split name to the statistics that StatisticsGen computes for SequenceExamples.
+      spec: The description of the data.
+      infer_feature_shape: Whether `tfdv.infer_schema` infers the shapes of features.
 
     Raises:
-      SchemaError: if there are no statistics, they are not of SequenceExamples, or they contradict the spec.
+      SchemaError: if the statistics are empty, do not describe SequenceExamples, or contradict the spec.
     """
     observed = _infer_from_all_splits(statistics, infer_feature_shape)
     protos = _collect_features(observed)
@@ -53,13 +55,18 @@ def infer_schema(
     for name, (proto, is_context) in protos.items():
         if name not in spec.features:
             reason = explain_undescribed(proto, is_context)
-            _logger.warning("the feature %r %s: the schema has it as TFDV infers it", name, reason)
+            _logger.warning("the feature %r %s; the schema describes it as TFDV infers it", name, reason)
             add_undescribed(schema, proto, is_context)
     _add_domains(schema, spec, statistics)
     return schema
 
 
 def _infer_from_all_splits(statistics: _Statistics, infer_feature_shape: bool) -> schema_pb2.Schema:
+    """Infers TFDV's schema from the first split, and updates it with each further split.
+
+    Raises:
+      SchemaError: if there are no statistics or no records.
+    """
     if not statistics:
         raise SchemaError("there are no statistics to make a schema from: every split is excluded")
     if not any(data.num_examples for split in statistics.values() for data in split.datasets):
@@ -74,10 +81,10 @@ def _infer_from_all_splits(statistics: _Statistics, infer_feature_shape: bool) -
 
 
 def _collect_features(schema: schema_pb2.Schema) -> _Protos:
-    """Returns the context features and the sequence features of a schema together.
+    """Returns the context features and the sequence features of a schema in one dict.
 
     Raises:
-      SchemaError: if one name is among both.
+      SchemaError: if a context feature and a sequence feature have the same name.
     """
     context = {proto.name: (proto, True) for proto in schema.feature if proto.name != SEQUENCE}
     sequence = {proto.name: (proto, False) for proto in find_sequence_struct(schema).struct_domain.feature}
@@ -91,10 +98,12 @@ def _collect_features(schema: schema_pb2.Schema) -> _Protos:
 
 
 def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
-    """Checks that the data can be what the spec says. The number of values is left to the validator.
+    """Checks that the data has each feature of the spec, with the same type and in the same place.
+
+    The number of values is not checked here, because SequenceExampleValidator checks it.
 
     Raises:
-      ContradictionError: if it cannot.
+      ContradictionError: if a feature is missing, or has another type, or is in another place.
     """
     for name, feature in spec.features.items():
         if name not in protos:
@@ -112,7 +121,7 @@ def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
 
 
 def _add_carried(spec: SequenceSpec, protos: _Protos) -> SequenceSpec:
-    """Returns the spec with the features of the data that it does not name, as carried ones."""
+    """Returns the spec with all other features of the data added in the role `carried`."""
     features = dict(spec.features)
     for name, (proto, is_context) in protos.items():
         if name in spec.features:
@@ -125,9 +134,10 @@ def _add_carried(spec: SequenceSpec, protos: _Protos) -> SequenceSpec:
 
 
 def _add_domains(schema: schema_pb2.Schema, spec: SequenceSpec, statistics: _Statistics) -> None:
-    """Adds the closed sets of strings that the schema names, under the plain names of the features.
+    """Adds a string domain with all values of the feature to the schema for each categorical feature.
 
-    TFDV's own inference is of no use here: it takes a set of strings such as "1" and "2" for numbers.
+    The name of the domain is the name of the feature. The domains that TFDV infers cannot be used, because TFDV infers
+    numbers from a set of strings such as "1" and "2".
     """
     for name, (proto, is_context) in _collect_features(schema).items():
         is_categorical = name in spec.features and spec.features[name].kind == "categorical"
@@ -138,24 +148,25 @@ def _add_domains(schema: schema_pb2.Schema, spec: SequenceSpec, statistics: _Sta
 
 
 def _collect_values(statistics: _Statistics, path: list[str]) -> set[str]:
-    """Returns all values of a feature in all splits.
+    """Returns the values of a feature in all splits.
 
     Raises:
-      ContradictionError: if the statistics do not list all of them.
+      ContradictionError: if the statistics do not list all values.
     """
     values: set[str] = set()
     for feature in _find_statistics(statistics, path):
         listed = [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
         if len(listed) < feature.string_stats.unique:
             problem = f"it has {feature.string_stats.unique} distinct values, of which they list {len(listed)}"
-            raise _not_closed(path[-1], problem)
+            raise _make_unlisted_values_error(path[-1], problem)
         if UNLISTED_VALUES & set(listed):
-            raise _not_closed(path[-1], "it has values that are not text, or too long to be listed")
+            raise _make_unlisted_values_error(path[-1], "it has values that are not text, or too long to be listed")
         values.update(listed)
     return values
 
 
 def _find_statistics(statistics: _Statistics, path: list[str]) -> Iterator[statistics_pb2.FeatureNameStatistics]:
+    """Yields the statistics of the feature at a path, for each split."""
     for split in statistics.values():
         for dataset in split.datasets:
             for feature in dataset.features:
@@ -163,7 +174,7 @@ def _find_statistics(statistics: _Statistics, path: list[str]) -> Iterator[stati
                     yield feature
 
 
-def _not_closed(name: str, problem: str) -> ContradictionError:
+def _make_unlisted_values_error(name: str, problem: str) -> ContradictionError:
     return ContradictionError(
         f"the feature {name!r} is categorical, so its values are a closed set, but the statistics do not list all of "
         f"them: {problem}. Make it a 'token', or an 'integer' feature"

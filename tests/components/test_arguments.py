@@ -62,7 +62,12 @@ def evaluate(**arguments):
         (train, {"labels": "pos"}, TypeError, "`labels` is 'pos', of the type str, expected a list of names"),
         (train, {"labels": [1]}, TypeError, "`labels` is .*expected a list of names"),
         (train, {"custom_config": "x"}, TypeError, "`custom_config` is 'x', of the type str, expected a dict"),
-        (train, {"custom_config": {"training": {}}}, ValueError, "has the key 'training'; give that as the argument"),
+        (
+            train,
+            {"custom_config": {"training": {}}},
+            ValueError,
+            "has the key 'training'; pass its value as",
+        ),
         (train, {"custom_config": {"labels": []}}, ValueError, "has the key 'labels'"),
         (transform, {"custom_config": {"sequence_transform": {}}}, ValueError, "has the key 'sequence_transform'"),
         (transform, {"transform": {"words": 3}}, TypeError, r"`transform\['words'\]` is 3"),

@@ -159,7 +159,7 @@ def test_number_errors_equal_numpys(width: int) -> None:
 )
 def test_a_label_that_the_model_lacks_is_named_beside_what_it_gives(accumulator: MetricAccumulator) -> None:
     with pytest.raises(
-        ValueError, match=r"of the label 'tags' need 'tags_label', but .* gives lengths, upos, upos_label\."
+        ValueError, match=r"of the label 'tags' need 'tags_label', but .* returns lengths, upos, upos_label\."
     ):
         accumulator.count({"lengths": np.array(1), "upos": TAGS[[0]], "upos_label": TAGS[[0]]})
 

@@ -112,8 +112,8 @@ def test_executor_warns_once_of_features_that_the_spec_does_not_name(artifact, r
     with caplog.at_level(logging.WARNING):
         run(artifact("train"), make(spec=SequenceSpec(features={"tokens": Feature(kind="token")})))
     assert [record.getMessage() for record in caplog.records] == [
-        "the spec does not name the features ['tags'] of the data, so they are carried along and no model reads them; "
-        "name one in the spec if it should be an input"
+        "the spec does not name the features ['tags'] of the data, so they have the role 'carried' and no model "
+        "reads them; to make a feature an input, name it in the spec"
     ]
 
 

@@ -93,8 +93,8 @@ def test_feature_that_no_spec_describes_is_kept_as_it_is(statistics, caplog, spe
     assert not tfdv.validate_statistics(data, schema).anomaly_info
     said = sorted(record.getMessage() for record in caplog.records)
     assert said == [
-        "the feature 'genres' is missing from some records: the schema has it as TFDV infers it",
-        "the feature 'pieces' does not hold one value in every step: the schema has it as TFDV infers it",
+        "the feature 'genres' is missing from some records; the schema describes it as TFDV infers it",
+        "the feature 'pieces' does not hold one value in every step; the schema describes it as TFDV infers it",
     ]
 
 
