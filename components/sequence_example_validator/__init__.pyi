@@ -1,4 +1,4 @@
-"""SequenceExampleValidator: statistics against a schema, with a verdict that stops the pipeline."""
+"""Provides SequenceExampleValidator, which validates data against a schema and stops the pipeline if it is invalid."""
 
 from .component import SequenceExampleValidator as SequenceExampleValidator
 from .examination.data_files import find_splits as find_splits

@@ -1,7 +1,7 @@
-"""Edits TFDV's anomalies: adds reasons to them, and gives each reason the severity that is asked for.
+"""Edits TFDV's anomalies: adds reasons to an anomaly, and applies the severities that a user has configured.
 
-An anomaly is about one place in the data. It has a reason for each rule that is broken there, and is as severe as the
-most severe of them::
+An anomaly describes one place in the data, which is its path. It has one reason per rule that is violated in this
+place. Its severity is the severity of the most severe reason::
 
     ##SEQUENCE##.tags    ERROR    SCHEMA_NEW_COLUMN    "New column"      found by TFDV
                                   CUSTOM_VALIDATION    "Empty step"      added from our record checks
@@ -14,11 +14,16 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 
 LEVELS = {"error": AnomalyInfo.ERROR, "warning": AnomalyInfo.WARNING}
-"""Severities as they stand in an anomaly. The greater number is the more severe."""
+"""The name of a severity to its number in an anomaly. A greater number is more severe."""
 
 
 def apply_severities(anomalies: Anomalies, severities: Mapping[str, str]) -> None:
-    """Gives TFDV's anomalies the severities of their types, in place, and removes those that are off."""
+    """Applies the severities to TFDV's anomalies, in place, and removes reasons with the severity `off`.
+
+    Args:
+      anomalies: The anomalies of a split.
+      severities: A dict of rule to severity. TFDV's severity stays for a rule that is not in the dict.
+    """
     for key in list(anomalies.anomaly_info):
         if not _apply_to_anomaly(anomalies.anomaly_info[key], severities):
             del anomalies.anomaly_info[key]
@@ -27,9 +32,9 @@ def apply_severities(anomalies: Anomalies, severities: Mapping[str, str]) -> Non
 
 
 def add_reason(anomalies: Anomalies, path: tuple[str, ...], severity: int, reason: AnomalyInfo.Reason) -> None:
-    """Adds a reason to the anomaly at `path`, which then is at least as severe as the reason.
+    """Adds a reason to the anomaly at `path`, and raises the severity of the anomaly to at least `severity`.
 
-    The anomaly is made if there is none.
+    If there is no anomaly at `path`, a new one is added.
     """
     info = _find_or_add_anomaly(anomalies, path)
     info.severity = max(info.severity, severity)
@@ -37,8 +42,8 @@ def add_reason(anomalies: Anomalies, path: tuple[str, ...], severity: int, reaso
 
 
 def set_reasons(info: AnomalyInfo, reasons: list[AnomalyInfo.Reason]) -> None:
-    """Sets the reasons of an anomaly, and its descriptions to those of the reasons, as TFDV does."""
-    # The reasons may be those of the anomaly itself, which are lost when its list is emptied.
+    """Sets the reasons of an anomaly, and makes its descriptions from those of the reasons, as TFDV does."""
+    # Some of the reasons may belong to the anomaly itself. `del` below would destroy them, so they are copied first.
     copies = [AnomalyInfo.Reason.FromString(reason.SerializeToString()) for reason in reasons]
     del info.reason[:]
     info.reason.extend(copies)
@@ -47,13 +52,13 @@ def set_reasons(info: AnomalyInfo, reasons: list[AnomalyInfo.Reason]) -> None:
 
 
 def _apply_to_anomaly(info: AnomalyInfo, severities: Mapping[str, str]) -> bool:
-    """Makes an anomaly as severe as its most severe reason, without reasons that are off.
+    """Removes the reasons with the severity `off`, and sets the severity of the anomaly to the maximum of the others.
 
     Returns:
-      False if all of its reasons are off.
+      False if all reasons have the severity `off`. The anomaly is then unchanged, and the caller removes it.
     """
     severity_by_reason = [severities.get(AnomalyInfo.Type.Name(reason.type)) for reason in info.reason]
-    # TFDV's own severity stays where nobody asked for another one.
+    # No rule of this anomaly is configured, so TFDV's severity stays.
     if not any(severity_by_reason):
         return True
     kept = []
@@ -70,6 +75,7 @@ def _apply_to_anomaly(info: AnomalyInfo, severities: Mapping[str, str]) -> bool:
 
 
 def _find_or_add_anomaly(anomalies: Anomalies, path: tuple[str, ...]) -> AnomalyInfo:
+    """Returns the anomaly at a path, after adding it if it does not exist."""
     for info in anomalies.anomaly_info.values():
         if tuple(info.path.step) == path:
             return info
@@ -79,5 +85,5 @@ def _find_or_add_anomaly(anomalies: Anomalies, path: tuple[str, ...]) -> Anomaly
 
 
 def _join_path(path: tuple[str, ...]) -> str:
-    """Joins the steps of a path by dots, as TFDV does: a step that could be misread stands in quotes."""
+    """Joins the steps of a path with dots, as TFDV does. A step that contains a dot, bracket or quote is quoted."""
     return ".".join(f"'{step}'" if set(step) & set(".()'") else step for step in path)

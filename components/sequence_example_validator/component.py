@@ -1,4 +1,4 @@
-"""The SequenceExampleValidator component."""
+"""Defines the SequenceExampleValidator component, which replaces stock ExampleValidator."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 
 
 class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """The channels of stock ExampleValidator, and optional ones for examples and other statistics."""
+    """The channels of stock ExampleValidator, and optional channels for examples and for statistics to compare with."""
 
-    PARAMETERS = {  # noqa: RUF012  (TFX's own form)
+    PARAMETERS = {  # noqa: RUF012  (TFX requires this form.)
         standard_component_specs.EXCLUDE_SPLITS_KEY: ExecutionParameter(type=str),
         executor.FAIL_ON_KEY: ExecutionParameter(type=str),
         executor.SEVERITIES_KEY: ExecutionParameter(type=str),
@@ -34,25 +34,28 @@ class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec
 
 
 class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
-    """Validates SequenceExamples and their statistics against a schema, and stops the pipeline where they fail.
+    """Validates SequenceExamples and their statistics against a schema, and stops the pipeline if they are invalid.
 
-    It stands in for stock ExampleValidator: the same inputs `statistics` and `schema`, the same output `anomalies`.
-    Stock writes anomalies and lets the pipeline go on; this component fails after it has written all of them. Given the
-    examples, it also finds what statistics do not show (tokens and labels of unequal length, a step without a value,
-    a broken span, a key used twice, ...) and names the records.
+    The component replaces stock ExampleValidator. It has the same inputs `statistics` and `schema` and the same output
+    `anomalies`. Stock ExampleValidator writes anomalies and lets the pipeline continue. This component also writes all
+    anomalies, and then fails if one of them is severe enough.
+
+    If `examples` are given, the component also finds errors that statistics do not show. Examples are tokens and labels
+    of unequal length, a step without a value, a broken span, or a key that occurs twice. It names the invalid records.
 
     Args:
       statistics: A channel of `ExampleStatistics`.
       schema: A channel of `Schema`.
-      examples: A channel of `Examples` with payload format FORMAT_TF_SEQUENCE_EXAMPLE, those of the statistics.
-      baseline_statistics: A channel of `ExampleStatistics` of data that these should be like, such as the previous
-        span; compared where the schema has drift comparators.
-      serving_statistics: A channel of `ExampleStatistics` of what the model is asked; compared where the schema has
-        skew comparators.
-      exclude_splits: Splits that are not validated; none by default.
-      fail_on: The least severity that stops the pipeline: `error`, `warning`, or `never`.
-      severities: Rule to severity: `error`, `warning` or `off`. A rule is a reason of a record check, such as
-        `unequal_lengths`, or a type of TFDV's anomalies, such as `SCHEMA_NEW_COLUMN`.
+      examples: A channel of the `Examples` from which the statistics were computed, with the payload format
+        FORMAT_TF_SEQUENCE_EXAMPLE.
+      baseline_statistics: A channel of `ExampleStatistics` of similar data, such as the previous span. A feature is
+        compared with these statistics if the schema has a drift comparator for the feature.
+      serving_statistics: A channel of `ExampleStatistics` of the requests to the served model. A feature is compared
+        with these statistics if the schema has a skew comparator for the feature.
+      exclude_splits: The splits that are not validated. By default all splits are validated.
+      fail_on: The minimum severity that stops the pipeline, `error` or `warning`. With `never` the pipeline continues.
+      severities: A dict of rule to severity, which is `error`, `warning` or `off`. A rule is the reason of a record
+        check, such as `unequal_lengths`, or a type of TFDV's anomalies, such as `SCHEMA_NEW_COLUMN`.
 
     Raises:
       ValueError: if `fail_on`, or a rule or severity of `severities`, is unknown.
@@ -88,7 +91,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
                 fail_on=fail_on,
                 severities=json.dumps(dict(severities or {}), sort_keys=True),
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
-                # TFX takes the value None for a channel of the wrong type.
+                # A channel that is None must be left out, because TFX would raise an error about its type.
                 **{key: channel for key, channel in optional_inputs.items() if channel is not None},
             )
         )

@@ -1,4 +1,7 @@
-"""The executor of SequenceExampleValidator: artifacts in, anomalies out, and an error if they are severe enough."""
+"""Defines the executor of SequenceExampleValidator, which reads artifacts and writes anomalies.
+
+The validation itself is in `split_anomalies` (one split) and `record_stage` (the records of all splits).
+"""
 
 from __future__ import annotations
 
@@ -32,23 +35,23 @@ FAIL_ON_KEY = "fail_on"
 SEVERITIES_KEY = "severities"
 
 RECORDS_FILE = "records.json"
-"""The findings in the records of a split, `FindingCounts` in JSON, beside stock's file of anomalies."""
+"""The name of the file with the findings in a split's records (`FindingCounts` in JSON), beside the anomalies file."""
 
 _Inputs = dict[str, list[types.Artifact]]
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Reads ExampleStatistics, a Schema and the optional inputs, and writes ExampleAnomalies as stock does."""
+    """Reads ExampleStatistics, a Schema and the optional inputs, and writes ExampleAnomalies in stock's format."""
 
     def Do(
         self, input_dict: _Inputs, output_dict: _Inputs, exec_properties: dict[str, Any]
     ) -> execution_result_pb2.ExecutorOutput:
-        """Validates each split, writes all anomalies, then fails if one is at least as severe as `fail_on`.
+        """Validates each split, writes all anomalies, and then fails if an anomaly is at least as severe as `fail_on`.
 
         Raises:
-          ValueError: if `exclude_splits` names a split that the statistics do not have, or the examples are not
-            SequenceExamples or lack a split, or a split has nothing to be compared with.
-          SchemaError: if the schema is not one of sequences.
+          ValueError: if `exclude_splits` names a split that the statistics do not have, if the examples are not
+            SequenceExamples or lack a split, or if the baseline or serving statistics lack a split.
+          SchemaError: if the schema does not describe sequences.
           ExamplesInvalidError: if an anomaly is at least as severe as `fail_on`.
         """
         statistics = artifact_utils.get_single_instance(input_dict[standard_component_specs.STATISTICS_KEY])
@@ -58,18 +61,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.ANOMALIES_KEY])
         output.split_names = artifact_utils.encode_split_names(splits)
         output.span = statistics.span
-        findings = self._check_records(input_dict.get(EXAMPLES_KEY) or [], splits, schema, output)
-        anomalies = {}
+        findings_by_split = self._check_records(input_dict.get(EXAMPLES_KEY) or [], splits, schema, output)
+        anomalies_by_split = {}
         for split in splits:
             split_statistics = SplitStatistics(
                 artifacts.load_statistics(statistics, split),
                 baseline=_load_other_statistics(input_dict, BASELINE_KEY, split),
                 serving=_load_other_statistics(input_dict, SERVING_KEY, split),
             )
-            anomalies[split] = validate_split(split_statistics, schema, findings.get(split), severities)
-        _write_anomalies(anomalies, output)
-        if failures := verdict.describe_failures(anomalies, exec_properties[FAIL_ON_KEY]):
-            folder = self._write_lasting_copy(anomalies) or output.uri
+            findings = findings_by_split.get(split)
+            anomalies_by_split[split] = validate_split(split_statistics, schema, findings, severities)
+        _write_anomalies(anomalies_by_split, output)
+        if failures := verdict.describe_failures(anomalies_by_split, exec_properties[FAIL_ON_KEY]):
+            folder = self._write_lasting_copy(anomalies_by_split) or output.uri
             raise verdict.ExamplesInvalidError(verdict.write_message(failures, folder))
         result = execution_result_pb2.ExecutorOutput()
         result.output_artifacts[standard_component_specs.ANOMALIES_KEY].artifacts.append(output.mlmd_artifact)
@@ -78,7 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def _check_records(
         self, examples: list[types.Artifact], splits: list[str], schema: Schema, output: types.Artifact
     ) -> dict[str, FindingCounts]:
-        """Checks the records of the splits; returns nothing if there are no examples to check."""
+        """Checks the records of the splits. Without examples, returns an empty dict."""
         if not examples:
             return {}
         files = [file for artifact in examples for file in _list_files(artifact, splits)]
@@ -87,22 +91,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             fileio.makedirs(os.path.dirname(path))
         return check_files(files, schema, outputs, self._make_beam_pipeline)
 
-    def _write_lasting_copy(self, anomalies: dict[str, Anomalies]) -> str | None:
-        """Writes the anomalies as text to a folder that outlives a failure.
+    def _write_lasting_copy(self, anomalies_by_split: dict[str, Anomalies]) -> str | None:
+        """Writes the anomalies as text to a folder that remains after a failure.
 
-        A launcher removes the outputs of an execution that raises, but not its stateful working directory.
+        If an execution raises an error, TFX's launcher removes its outputs, but not its stateful working directory.
 
         Returns:
-          The folder; None if the executor runs without a launcher.
+          The folder, or None if the executor runs without a launcher.
         """
         folder: str | None = self._context.stateful_working_dir if self._context else None
         if folder:
-            for split, anomalies_of_split in anomalies.items():
-                io_utils.write_pbtxt_file(os.path.join(folder, f"{split}.pbtxt"), anomalies_of_split)
+            for split, anomalies in anomalies_by_split.items():
+                io_utils.write_pbtxt_file(os.path.join(folder, f"{split}.pbtxt"), anomalies)
         return folder
 
 
 def _list_splits(statistics: types.Artifact, excluded_json: str) -> list[str]:
+    """Lists the splits to validate.
+
+    Raises:
+      ValueError: if an excluded split does not exist.
+    """
     splits: list[str] = artifact_utils.decode_split_names(statistics.split_names)
     excluded = json_utils.loads(excluded_json)
     if unknown := sorted(set(excluded) - set(splits)):
@@ -120,26 +129,37 @@ def _read_schema(schemas: list[types.Artifact]) -> Schema:
 
 
 def _load_other_statistics(inputs: _Inputs, key: str, split: str) -> DatasetFeatureStatisticsList | None:
-    """Loads the statistics to compare a split with: those of the split of its name, or of the only split."""
+    """Loads the statistics to compare a split with, or returns None if there is no such input.
+
+    A split is compared with the split of the same name. If there is no such split, it is compared with the only split.
+
+    Raises:
+      ValueError: if the other statistics have several splits, and none has the same name.
+    """
     if not inputs.get(key):
         return None
     statistics = artifact_utils.get_single_instance(inputs[key])
     splits = artifact_utils.decode_split_names(statistics.split_names)
     if split not in splits and len(splits) > 1:
         raise ValueError(
-            f"the split {split!r} has nothing to be compared with: `{key}` have the splits {splits}. Exclude it, or "
-            "give statistics that have it, or that have one split only"
+            f"the split {split!r} has nothing to be compared with: `{key}` have the splits {splits}. Exclude it "
+            "with `exclude_splits`, or give statistics that have this split or only one split"
         )
     return artifacts.load_statistics(statistics, split if split in splits else splits[0])
 
 
 def _list_files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile]:
+    """Lists the files of the splits in an artifact of Examples.
+
+    Raises:
+      ValueError: if the examples are not SequenceExamples, or lack a split.
+    """
     payload_format = artifacts.get_payload_format(examples)
     if payload_format != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
         name = example_gen_pb2.PayloadFormat.Name(payload_format)
         raise ValueError(
             f"SequenceExampleValidator reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {examples.uri} are marked "
-            f"{name}. If they are SequenceExamples, have ExampleGen say so (output_data_format)"
+            f"{name}. If they are SequenceExamples, set output_data_format in ExampleGen"
         )
     splits_of_examples = artifact_utils.decode_split_names(examples.split_names)
     if missing := [split for split in splits if split not in splits_of_examples]:
@@ -151,12 +171,12 @@ def _list_files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile
     return files
 
 
-def _write_anomalies(anomalies: dict[str, Anomalies], output: types.Artifact) -> None:
-    """Writes a file for each split, and the property that says which splits have no anomaly, as stock does."""
+def _write_anomalies(anomalies_by_split: dict[str, Anomalies], output: types.Artifact) -> None:
+    """Writes one file per split, and sets the property that says which splits have no anomaly, as stock does."""
     blessed = {}
-    for split, anomalies_of_split in anomalies.items():
+    for split, anomalies in anomalies_by_split.items():
         folder = artifact_utils.get_split_uri([output], split)
-        writer_utils.write_anomalies(os.path.join(folder, artifacts.ANOMALIES_FILE), anomalies_of_split)
-        is_clean = not anomalies_of_split.anomaly_info and not anomalies_of_split.HasField("dataset_anomaly_info")
+        writer_utils.write_anomalies(os.path.join(folder, artifacts.ANOMALIES_FILE), anomalies)
+        is_clean = not anomalies.anomaly_info and not anomalies.HasField("dataset_anomaly_info")
         blessed[split] = artifacts.BLESSED_VALUE if is_clean else artifacts.NOT_BLESSED_VALUE
     output.set_json_value_custom_property(artifacts.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)

@@ -1,11 +1,13 @@
-"""Checks whether sequences have become longer or shorter: drift from a baseline, skew between training and serving.
+"""Checks whether the lengths of sequences differ from those of a baseline (drift) or of serving requests (skew).
 
-TFDV compares the values of features. Of the number of steps it only keeps a histogram, whose ten buckets hold about
-equally many records. That is enough to compare two distributions by the Kolmogorov-Smirnov distance::
+TFDV compares the values of features, but not the lengths of sequences. For the lengths its statistics contain only a
+histogram with ten buckets, each with about the same number of records. The histograms are sufficient to compare two
+distributions by the Kolmogorov-Smirnov distance::
 
     KS(p, q) = max over lengths x of |P(length <= x) - Q(length <= x)|
 
-Within a bucket lengths are taken as spread evenly, so a distance is exact to about the share of one bucket.
+The lengths in a bucket are assumed to be evenly distributed. The error of a distance is therefore at most about the
+share of records in one bucket, which is 0.1.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ _Floats = npt.NDArray[np.float64]
 
 
 class LengthHistogram(NamedTuple):
-    """The lengths of records in buckets.
+    """A histogram of the lengths of records.
 
     Attributes:
-      low: The lowest length of each bucket, `[K]`.
-      high: The highest length of each bucket, `[K]`.
+      low: The minimum length of each bucket, `[K]`.
+      high: The maximum length of each bucket, `[K]`.
       records: The number of records in each bucket, `[K]`.
     """
 
@@ -40,11 +42,13 @@ class LengthHistogram(NamedTuple):
     records: _Floats
 
     def share_up_to(self, length: float) -> float:
-        """Estimates the share of records with at most `length` steps."""
-        width = np.where(self.high > self.low, self.high - self.low, 1.0)
-        share_of_bucket = np.where(self.high > self.low, (length - self.low) / width, length >= self.low)
-        within = np.clip(share_of_bucket, 0.0, 1.0)
-        return float((within * self.records).sum() / self.records.sum())
+        """Estimates the share of records that have no more than `length` steps."""
+        # A bucket may contain a single length. Its width is then 0, and all or none of its records are counted.
+        has_width = self.high > self.low
+        width = np.where(has_width, self.high - self.low, 1.0)
+        share_of_bucket = np.where(has_width, (length - self.low) / width, length >= self.low)
+        share_of_bucket = np.clip(share_of_bucket, 0.0, 1.0)
+        return float((share_of_bucket * self.records).sum() / self.records.sum())
 
 
 def add_length_anomalies(
@@ -55,15 +59,15 @@ def add_length_anomalies(
     serving: DatasetFeatureStatisticsList | None,
     severities: Mapping[str, str],
 ) -> None:
-    """Adds an anomaly where the lengths of records differ by more than the spec allows.
+    """Adds an anomaly if the lengths of records differ by more than the thresholds of the spec.
 
     Args:
-      anomalies: The anomalies of a split; changed in place.
-      spec: Has the thresholds.
+      anomalies: The anomalies of a split, which are changed in place.
+      spec: The spec with the thresholds.
       current: The statistics of the split.
-      baseline: The statistics of data that the split should be like, if there are any.
-      serving: The statistics of what the model is asked, if there are any.
-      severities: Rule to severity; `error` for a rule that is not there.
+      baseline: The statistics of similar data, such as the previous span. If None, there is no check for drift.
+      serving: The statistics of the requests to the served model. If None, there is no check for skew.
+      severities: A dict of rule to severity. A rule that is not in the dict has the severity `error`.
     """
     for rule, other_name, other, threshold in (
         (LENGTH_DRIFT, "the baseline", baseline, spec.length_drift),
@@ -72,34 +76,43 @@ def add_length_anomalies(
         severity = severities.get(rule, "error")
         if other is None or threshold is None or severity == "off":
             continue
-        # Of sequence features any one tells the length: that all have it is another rule.
+        # Any sequence feature can be used, because another rule checks that all of them have the same length.
         feature = next(iter(spec.sequence))
-        ours = read_length_histogram(current, feature)
-        theirs = read_length_histogram(other, feature)
-        if ours is None or theirs is None:
-            continue  # Without the feature there is an anomaly already, in the statistics that lack it.
-        distance, length = measure_ks_distance(ours, theirs)
-        if distance > threshold:
-            our_share, their_share = ours.share_up_to(length), theirs.share_up_to(length)
-            reason = AnomalyInfo.Reason(
-                type=AnomalyInfo.CUSTOM_VALIDATION,
-                short_description=f"Lengths differ from {other_name}",
-                description=(
-                    f"The Kolmogorov-Smirnov distance between the lengths of these records and those of {other_name} "
-                    f"is {distance:.3f}, above the threshold {threshold:g}: {our_share:.0%} of these records have at "
-                    f"most {length:g} steps, and {their_share:.0%} of those of {other_name}."
-                ),
-            )
+        current_lengths = read_length_histogram(current, feature)
+        other_lengths = read_length_histogram(other, feature)
+        if current_lengths is None or other_lengths is None:
+            continue  # TFDV already reports an anomaly for statistics that lack the feature.
+        reason = _compare_lengths(current_lengths, other_lengths, other_name, threshold)
+        if reason is not None:
             add_reason(anomalies, (SEQUENCE,), LEVELS[severity], reason)
 
 
+def _compare_lengths(
+    current: LengthHistogram, other: LengthHistogram, other_name: str, threshold: float
+) -> AnomalyInfo.Reason | None:
+    """Returns a reason if the distance of two histograms is above the threshold, and otherwise None."""
+    distance, length = measure_ks_distance(current, other)
+    # Not `distance <= threshold`: there must be no anomaly if the distance is NaN.
+    if not distance > threshold:
+        return None
+    return AnomalyInfo.Reason(
+        type=AnomalyInfo.CUSTOM_VALIDATION,
+        short_description=f"Lengths differ from {other_name}",
+        description=(
+            f"The Kolmogorov-Smirnov distance between the lengths of these records and those of {other_name} is "
+            f"{distance:.3f}, above the threshold {threshold:g}: {current.share_up_to(length):.0%} of these records "
+            f"have at most {length:g} steps, and {other.share_up_to(length):.0%} of those of {other_name}."
+        ),
+    )
+
+
 def read_length_histogram(statistics: DatasetFeatureStatisticsList, feature: str) -> LengthHistogram | None:
-    """Reads the lengths of a sequence feature; None if no record has it."""
+    """Returns the histogram of the lengths of a sequence feature, or None if no record has the feature."""
     path = [SEQUENCE, feature]
     for data in statistics.datasets:
         for proto in data.features:
             if list(proto.path.step) == path:
-                # Numbers and strings have their common statistics in different fields.
+                # Number features and string features store their common statistics in different fields.
                 stats = getattr(proto, proto.WhichOneof("stats"))
                 buckets = stats.common_stats.num_values_histogram.buckets
                 if buckets:
@@ -108,14 +121,14 @@ def read_length_histogram(statistics: DatasetFeatureStatisticsList, feature: str
     return None
 
 
-def measure_ks_distance(ours: LengthHistogram, theirs: LengthHistogram) -> tuple[float, float]:
-    """Measures the distance of two histograms.
+def measure_ks_distance(first: LengthHistogram, second: LengthHistogram) -> tuple[float, float]:
+    """Computes the Kolmogorov-Smirnov distance between two histograms.
 
     Returns:
-      The distance, and the length at which the histograms differ most.
+      The distance, and the length at which the histograms have this distance.
     """
-    # Between the bounds of buckets the shares are linear, so the greatest difference is at a bound.
-    lengths = np.unique(np.concatenate([ours.low, ours.high, theirs.low, theirs.high]))
-    differences = [abs(ours.share_up_to(length) - theirs.share_up_to(length)) for length in lengths]
-    most = int(np.argmax(differences))
-    return float(differences[most]), float(lengths[most])
+    # Between the bounds of buckets the shares are linear, so the maximum difference is at a bound.
+    lengths = np.unique(np.concatenate([first.low, first.high, second.low, second.high]))
+    differences = [abs(first.share_up_to(length) - second.share_up_to(length)) for length in lengths]
+    index_of_max = int(np.argmax(differences))
+    return float(differences[index_of_max]), float(lengths[index_of_max])

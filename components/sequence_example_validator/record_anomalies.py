@@ -1,4 +1,4 @@
-"""The findings of record checks as anomalies, beside those that TFDV found."""
+"""Adds the findings of record checks to the anomalies that TFDV has found."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def add_record_anomalies(
     """Adds the findings in a split's records to its anomalies.
 
     Args:
-      anomalies: What TFDV found in the split; changed in place.
-      findings: What the record checks found in it.
-      spec: Tells context features from sequence features.
-      severities: Rule to severity; `error` for a rule that is not there.
+      anomalies: The anomalies of the split, which are changed in place.
+      findings: The findings of the record checks in the split.
+      spec: The description of the records. It says which features are context features.
+      severities: A dict of rule to severity. A rule that is not in the dict has the severity `error`.
     """
     for group in findings.groups:
         severity = severities.get(str(group.reason), "error")
@@ -32,19 +32,21 @@ def add_record_anomalies(
 
 
 def _make_path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:
-    # A finding without a feature is about the record as a whole.
+    """Returns the path that TFDV uses for a feature in anomalies."""
+    # A finding with an empty feature name belongs to the whole record.
     if not feature:
         return (SEQUENCE,)
     return (feature,) if feature in spec.context else (SEQUENCE, feature)
 
 
-def _make_reason(group: FindingGroup, records: int) -> anomalies_pb2.AnomalyInfo.Reason:
+def _make_reason(group: FindingGroup, num_records: int) -> anomalies_pb2.AnomalyInfo.Reason:
+    """Makes a reason that says how many of the records have the finding, and describes the first of them."""
     named = "; ".join(f"{_describe_record(reject)}: {reject.message}" for reject in group.named)
     more = f"; and {group.count - len(group.named)} more" if group.count > len(group.named) else ""
     return anomalies_pb2.AnomalyInfo.Reason(
         type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
         short_description=str(group.reason).replace("_", " ").capitalize(),
-        description=f"{group.count} of {records} records: {named}{more}.",
+        description=f"{group.count} of {num_records} records: {named}{more}.",
     )
 
 

@@ -1,8 +1,8 @@
-"""Checks the records of all splits in a Beam pipeline: files of SequenceExamples in, findings by split out.
+"""Checks the records of all splits in a Beam pipeline, which reads files and writes the findings of each split.
 
 ::
 
-    files -> check records -+-> findings ----------------------+-> add up by split -> a JSON file for each split
+    files -> check records -+-> findings ----------------------+-> sum for each split -> one JSON file per split
                             +-> keys -> find repeated keys ----+
 """
 
@@ -25,17 +25,18 @@ from tfx_sequence.schemas.records.rejects import BadRecordError
 
 _KEYS, _FINDINGS = "keys", "findings"
 
-# An element of Beam costs more than a key, so keys are grouped in parts and not each by itself. A process holds one
-# part at a time: with 64 parts that is little memory, and no more than 64 elements for each file.
-_PARTS = 64
+# Keys are divided into this number of parts, and Beam groups the parts and not the single keys, because an element of
+# Beam needs much more memory than a key. A process holds one part in memory at a time, so there must be several parts.
+# There are no more than 64 elements per file.
+_NUM_PARTS = 64
 
 
 class ExampleFile(NamedTuple):
     """A file of SequenceExamples.
 
     Attributes:
-      split: The split of its records.
-      path: The TFRecord file.
+      split: The name of the split to which the records belong.
+      path: The path of the TFRecord file.
     """
 
     split: str
@@ -48,16 +49,16 @@ def check_files(
     outputs: Mapping[str, str],
     make_pipeline: Callable[[], AbstractContextManager[Any]],
 ) -> dict[str, FindingCounts]:
-    """Checks every record, and that no two records have the same key.
+    """Checks each record, and checks that no two records have the same key.
 
     Args:
       files: The files of all splits.
-      schema: What the records should be.
-      outputs: For each split of `files`, the JSON file that its findings are written to.
-      make_pipeline: Makes the Beam pipeline to run.
+      schema: The schema that the records must match.
+      outputs: A dict of split name to the path of the JSON file for the findings of the split.
+      make_pipeline: A function that makes the Beam pipeline.
 
     Returns:
-      Split name to the findings in it.
+      A dict of split name to the findings in the split.
     """
     key_features = RecordChecker(schema).key_features
     with make_pipeline() as pipeline:
@@ -82,10 +83,10 @@ def check_files(
 
 
 class _CheckFile(beam.DoFn):
-    """Yields the findings in a file with its split, and its keys as the tagged output `_KEYS`, by part."""
+    """Checks one file. Yields the split with the findings, and yields the keys of each part with the tag `_KEYS`."""
 
     def __init__(self, schema: bytes) -> None:
-        # Workers get the schema as bytes; a checker holds what cannot be pickled.
+        # Beam sends this object to workers. It must not hold a RecordChecker, which cannot be pickled.
         self._schema = schema
 
     def setup(self) -> None:
@@ -101,7 +102,7 @@ class _CheckFile(beam.DoFn):
                 position += len(records)
                 findings.append(checked.findings)
                 for key, record in checked.keys:
-                    part = zlib.crc32(key.encode()) % _PARTS
+                    part = zlib.crc32(key.encode()) % _NUM_PARTS
                     keys_by_part.setdefault(part, []).append((key, record))
         except BadRecordError as error:
             findings.append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
@@ -111,13 +112,14 @@ class _CheckFile(beam.DoFn):
 
 
 class _FileKeys(NamedTuple):
-    """Keys of a file, with the positions of their records."""
+    """The keys of one part in a file, as pairs of key and position of the record."""
 
     file: ExampleFile
     keys: list[tuple[str, int]]
 
 
 def _find_repeated_keys(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, FindingCounts]]:
+    """Yields pairs of a split and the findings for keys of one part that occur more than once."""
     _, files = part
     index = KeyIndex()
     for file, keys in files:
@@ -127,13 +129,14 @@ def _find_repeated_keys(part: tuple[int, Iterable[_FileKeys]], feature: str) -> 
 
 
 def _write_findings(findings_of_split: tuple[str, FindingCounts], outputs: Mapping[str, str]) -> None:
+    """Writes the findings of a split to its JSON file."""
     split, findings = findings_of_split
     with fileio.open(outputs[split], "w") as file:
         file.write(findings.model_dump_json(indent=2))
 
 
 def _read_findings(path: str) -> FindingCounts:
-    # A split without files has no findings to write.
+    # For a split without files the pipeline writes no file.
     if not fileio.exists(path):
         return FindingCounts()
     with fileio.open(path) as file:

@@ -1,4 +1,4 @@
-"""The rules that may be given a severity, and the severities: error, warning, or off."""
+"""Defines the severities (error, warning, off) and the rules for which a user can set a severity."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from tfx_sequence.schemas.records.rejects import Reason
 Severity = Literal["error", "warning", "off"]
 
 LENGTH_DRIFT, LENGTH_SKEW = "length_drift", "length_skew"
-"""The rules for lengths that differ from those of the baseline, and from those of serving."""
+"""The rules for lengths that differ from those of the baseline (drift) or of serving requests (skew)."""
 
 _STOCK_RULES = frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
 
 
 def list_own_rules() -> set[str]:
-    """Lists the rules that TFDV does not have: the reasons of record checks, and the rules for lengths."""
+    """Returns the rules of this package: the reasons of record checks, and the rules for lengths."""
     return {*map(str, Reason), *RULES.names(), LENGTH_DRIFT, LENGTH_SKEW}
 
 
 def check_severities(severities: Mapping[str, str]) -> None:
-    """Checks that every rule, ours or TFDV's, and every severity is known.
+    """Checks that each rule is a rule of this package or of TFDV, and that each severity exists.
+
+    Args:
+      severities: A dict of rule to severity.
 
     Raises:
-      ValueError: if one is not; the message names it, and those that are known.
+      ValueError: if a rule or a severity does not exist. The message lists the existing ones.
     """
     for rule, severity in severities.items():
         if rule not in list_own_rules() | _STOCK_RULES:

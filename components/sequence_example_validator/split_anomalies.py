@@ -1,4 +1,4 @@
-"""Validates one split against its schema: its statistics, its records, and how it differs from other statistics."""
+"""Validates the statistics and the records of one split against a schema, and compares them with other statistics."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tfx_sequence.schemas.tfmd.convert import from_schema
 
 @dataclass(frozen=True)
 class SplitStatistics:
-    """The statistics of a split, and those to compare them with.
+    """The statistics of a split, and the statistics to compare them with.
 
     Attributes:
-      current: Of the split itself.
-      baseline: Of data that the split should be like, such as the previous span; a difference is drift.
-      serving: Of what the model is asked; a difference is skew.
+      current: The statistics of the split itself.
+      baseline: The statistics of similar data, such as the previous span. A difference is called drift.
+      serving: The statistics of the requests to the served model. A difference is called skew.
     """
 
     current: DatasetFeatureStatisticsList
@@ -35,23 +35,23 @@ class SplitStatistics:
 def validate_split(
     statistics: SplitStatistics, schema: Schema, findings: FindingCounts | None, severities: Mapping[str, str]
 ) -> Anomalies:
-    """Finds all that is wrong with a split: TFDV's anomalies, those of its records, and those of its lengths.
+    """Returns all anomalies of a split: those that TFDV finds, those of single records, and those of the lengths.
 
     Args:
-      statistics: Those of the split.
-      schema: What its records should be.
-      findings: What the record checks found; None if they did not run.
-      severities: Rule to severity; see `severity.check_severities`.
+      statistics: The statistics of the split.
+      schema: The schema that the records must match.
+      findings: The findings of the record checks. None if the records were not checked.
+      severities: A dict of rule to severity. See `severity.check_severities`.
 
     Raises:
-      SchemaError: if the schema is not one of sequences.
+      SchemaError: if the schema does not describe sequences.
     """
     current, baseline, serving = statistics.current, statistics.baseline, statistics.serving
     anomalies = tfdv.validate_statistics(current, schema, previous_statistics=baseline, serving_statistics=serving)
     spec = from_schema(schema)
     if not any(data.num_examples for data in current.datasets):
         _add_no_data(anomalies)
-    # Ours are added after that, each with its severity.
+    # This changes the severities of TFDV's anomalies. The functions below set the severities of the anomalies they add.
     apply_severities(anomalies, severities)
     add_length_anomalies(anomalies, spec, current, baseline, serving, severities)
     if findings is not None:

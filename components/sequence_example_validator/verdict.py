@@ -1,4 +1,4 @@
-"""Decides which anomalies stop the pipeline, and tells the person what they are."""
+"""Decides which anomalies stop the pipeline, and describes them in the error message."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 FailOn = Literal["error", "warning", "never"]
 
-_SHOWN_FAILURES = 20
-"""As many as fit a terminal; all of them are in a file."""
+_MAX_SHOWN_FAILURES = 20
+"""The maximum number of failures in the message, so that it fits a terminal. A file contains all failures."""
 
 
 class ExamplesInvalidError(ValueError):
-    """Examples do not keep their schema."""
+    """The examples do not match their schema."""
 
 
 def describe_failures(anomalies: Mapping[str, Anomalies], fail_on: FailOn) -> list[str]:
-    """Describes the anomalies that are at least as severe as `fail_on`, a line each, in the order of the splits.
+    """Returns one line per anomaly that is at least as severe as `fail_on`, in the order of the splits.
 
     Args:
-      anomalies: Split name to its anomalies.
-      fail_on: The least severity of a failure; with `never` there are no failures.
+      anomalies: A dict of split name to the anomalies of the split.
+      fail_on: The minimum severity of a failure. With `never` there are no failures.
     """
     if fail_on == "never":
         return []
@@ -36,21 +36,22 @@ def describe_failures(anomalies: Mapping[str, Anomalies], fail_on: FailOn) -> li
         if anomalies_of_split.HasField("dataset_anomaly_info"):
             named.append(("the dataset", anomalies_of_split.dataset_anomaly_info))
         for place, info in named:
-            # ERROR is the greater number. An anomaly without a severity is an error.
+            # The number of ERROR is greater than that of WARNING. An anomaly without a severity counts as an error.
             if info.severity >= LEVELS[fail_on] or info.severity == AnomalyInfo.UNKNOWN:
                 lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
     return lines
 
 
 def write_message(failures: Sequence[str], folder: str) -> str:
-    """Writes the message of an `ExamplesInvalidError`.
+    """Returns the message of an `ExamplesInvalidError`.
 
     Args:
-      failures: The lines of `describe_failures`.
-      folder: The folder that holds all anomalies in full.
+      failures: The lines that `describe_failures` returns.
+      folder: The folder with the complete anomalies.
     """
-    shown = "\n".join(f"  - {line}" for line in failures[:_SHOWN_FAILURES])
-    more = f"\n  ... and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
+    shown = "\n".join(f"  - {line}" for line in failures[:_MAX_SHOWN_FAILURES])
+    num_hidden = len(failures) - _MAX_SHOWN_FAILURES
+    more = f"\n  ... and {num_hidden} more" if num_hidden > 0 else ""
     count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
     return (
         f"the examples do not keep their schema ({count}):\n{shown}{more}\n"
@@ -59,6 +60,9 @@ def write_message(failures: Sequence[str], folder: str) -> str:
 
 
 def _name_place(key: str, info: AnomalyInfo) -> str:
-    """Names what an anomaly is about: TFDV calls a sequence feature `##SEQUENCE##.upos`."""
+    """Returns the name of an anomaly's place for a message.
+
+    In TFDV's keys the name of a sequence feature has a prefix, as in `##SEQUENCE##.upos`. The prefix is removed.
+    """
     name = info.path.step[-1] if info.path.step else key.removeprefix(f"{SEQUENCE}.")
     return "the feature lists" if name == SEQUENCE else f"feature {name!r}"

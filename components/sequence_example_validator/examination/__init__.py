@@ -1,1 +1,1 @@
-"""Examines a data set on its own, without a pipeline: what is in it, and what is wrong with it."""
+"""Examines a data set without a pipeline, and reports its contents and its anomalies."""

@@ -1,4 +1,4 @@
-"""Finds the files of a data set, and tells from their names which split each is of."""
+"""Finds the files of a data set, and determines the split of each file from its name."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ _SHARD = re.compile(r"-\d+-of-\d+$")
 _LAST_WORD = re.compile(r"[A-Za-z]+$")
 
 SPLIT_WORDS = frozenset({"train", "dev", "valid", "validation", "eval", "test"})
-"""The usual names of splits: a file or folder whose name ends in one of these words is of that split."""
+"""The usual names of splits. A file or folder belongs to the split with which its name ends."""
 
 
 class NoDataError(FileNotFoundError):
-    """There is no file where data should be."""
+    """No file was found where data was expected."""
 
 
 def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
     """Finds files, and groups them by split.
 
+    An argument is the folder of an `Examples` artifact, which contains one folder `Split-<name>` per split. Or it is a
+    file, a folder of files, a folder of such folders, or a glob pattern. Then the split of a file is the first of:
+
+    1. The last word of the file's name, if it is in `SPLIT_WORDS`. A suffix such as `-00000-of-00001` and all text
+       after the first dot are removed first. For example, `tr_imst-ud-train.conllu` belongs to the split `train`.
+    2. The last word of the folder's name, if it is in `SPLIT_WORDS`.
+    3. The name of the file.
+
     Args:
-      *data: The folder of an `Examples` artifact, with a folder `Split-<name>` for each split; or files, folders of
-        files, folders of such folders, and patterns. The split of a file is then what its name says, without
-        `-00000-of-00001` and what comes after the first dot: its last word if that is one of `SPLIT_WORDS`
-        (`tr_imst-ud-train.conllu` is of `train`), or its folder's name if that is one of them, or else its own name.
-      by_folder: The split of a file is what its folder's name says, never its own.
+      *data: The paths of files and folders, and glob patterns.
+      by_folder: Whether to use only the name of the folder and not the name of the file. If the last word is not in
+        `SPLIT_WORDS`, the split is then the whole name of the folder.
 
     Returns:
-      Split name to files, both sorted.
+      A dict of split name to paths, both sorted.
 
     Raises:
-      NoDataError: if there is no file.
+      NoDataError: if an argument matches no file.
     """
     splits: dict[str, list[str]] = {}
     for pattern in data:
@@ -46,15 +52,15 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
             )
         for split, paths in paths_by_split.items():
             if split:
-                # Also if it has no files: an artifact can have an empty split.
+                # A split of an artifact can be empty. It is returned with an empty list.
                 splits.setdefault(split, [])
             for path in paths:
-                splits.setdefault(split or _tell_split(path, by_folder), []).append(path)
+                splits.setdefault(split or _parse_split(path, by_folder), []).append(path)
     return {split: sorted(set(paths)) for split, paths in sorted(splits.items())}
 
 
 def _find_paths(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
-    """Finds files by split; the split is None for files whose own names have to tell it."""
+    """Returns a dict of split to paths. The split is None if it must be determined from the names of the files."""
     if not _is_folder(pattern):
         return {None: _keep_data_files(_list_paths(pattern))}
     split_folders = [path for path in _list_paths(f"{_escape(pattern)}/{SPLIT_PREFIX}*") if _is_folder(path)]
@@ -68,8 +74,8 @@ def _find_paths(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
     return {None: (below or here) if by_folder else (here or below)}
 
 
-def _tell_split(path: str, by_folder: bool) -> str:
-    """Tells the split of a file by its name and that of its folder."""
+def _parse_split(path: str, by_folder: bool) -> str:
+    """Returns the split that the name of a file or the name of its folder says. See `find_splits`."""
     stem = _SHARD.sub("", os.path.basename(path).partition(".")[0])
     folder = os.path.basename(os.path.dirname(path)).removeprefix(SPLIT_PREFIX)
     for name in (folder,) if by_folder else (stem, folder):
@@ -80,14 +86,14 @@ def _tell_split(path: str, by_folder: bool) -> str:
 
 
 def _keep_data_files(paths: Iterable[str]) -> list[str]:
-    """Keeps files whose names do not mark them as hidden or as bookkeeping, such as `_SUCCESS`."""
+    """Returns the paths without folders, hidden files, and files such as `_SUCCESS` that contain no data."""
     return [path for path in paths if os.path.basename(path)[:1] not in (".", "_") and not _is_folder(path)]
 
 
-# TFX takes seconds to import, and only files elsewhere need its file systems.
+# The functions below import TFX only for paths such as `gs://...`, because the import takes seconds.
 def _list_paths(pattern: str) -> list[str]:
     if "://" not in pattern:
-        # A file may have a name that is a pattern.
+        # The name of an existing file may contain characters of a pattern, such as `[`.
         return [pattern] if os.path.exists(pattern) else glob.glob(pattern)
     from tfx.dsl.io import fileio
 
@@ -103,4 +109,5 @@ def _is_folder(path: str) -> bool:
 
 
 def _escape(folder: str) -> str:
+    """Escapes the characters of a local folder's name that have a meaning in a pattern."""
     return folder if "://" in folder else glob.escape(folder)

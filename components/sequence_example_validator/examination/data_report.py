@@ -1,4 +1,7 @@
-"""The report of an examination: what is in a data set, and what is wrong with it. All of it can be written as JSON."""
+"""Defines the report of an examination, which describes the contents and the anomalies of a data set.
+
+The report is a pydantic model, so it can be written as JSON.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ class ValuesReport(Frozen):
     Attributes:
       count: The number of values.
       distinct: The number of different values.
-      top: The values that are among the 20 most frequent of some split, with their counts in this one.
-      unseen: The share of values that train does not have; None for train itself, or where there is no train.
-      unseen_top: The most frequent of the values that train does not have.
+      top: A dict of value to its count in this split, for the values that are among the 20 most frequent values of at
+        least one split.
+      unseen: The share of values that do not occur in train. None for train itself, or if there is no train.
+      unseen_top: The most frequent values that do not occur in train, with their counts. None if `unseen` is None.
     """
 
     count: int
@@ -26,20 +30,21 @@ class ValuesReport(Frozen):
 
 
 class NumbersReport(Frozen):
-    """The values of a number feature that is an input or a label; if it is a vector, all of its numbers together.
+    """The values of a number feature that is an input or a label. The numbers of a vector are counted together.
 
-    A statistic is None where there is no number, or where it is infinite. Where there are many numbers, TFDV estimates
-    the median and the histogram.
+    A statistic is None if the feature has no numbers, or if the statistic is infinite. For a large data set, the median
+    and the histogram are estimates by TFDV.
 
     Attributes:
-      count: The number of numbers, without those that are missing.
+      count: The number of numbers that are not missing.
       missing: The share of numbers that are missing (NaN).
-      min: The least number.
+      min: The minimum.
       median: The median.
       mean: The mean.
-      max: The greatest number.
-      deviation: The standard deviation, with the numbers as the whole population.
-      histogram: Ranges of equal width: from, to, about how many; empty where there is no number.
+      max: The maximum.
+      deviation: The standard deviation of the population (not of a sample).
+      histogram: The histogram as `(start, end, count)` of ranges with equal width. The count is approximate. Empty if
+        the feature has no numbers.
     """
 
     count: int
@@ -58,17 +63,21 @@ class SplitReport(Frozen):
     Attributes:
       records: The number of records.
       steps: The number of steps of all records.
-      lengths: Name of a quantile to a number of steps.
-      histogram: The lengths in ranges of equal width: from, to (both included), records.
-      padding: The share of padded steps in batches: in `random` order, and sorted `by_length`, to which bucketing comes
-        near.
-      missing: Feature name to the share of records that lack it, where some do.
-      values: Name of a string feature to its values.
-      numbers: Name of a number feature to its values.
-      repeated: The share of records that hold the same inputs and labels as a record of the split before them.
-      in_train: The share of records that hold the same as a record of train; None for train, or if there is no train.
-      distances: Feature name, or `##SEQUENCE##` for the lengths, to how far the split is from its baseline, 0 to 1, by
-        the measures of the schema's thresholds; empty without a baseline.
+      lengths: A dict of the name of a quantile to the number of steps.
+      histogram: The histogram of lengths as `(start, end, number of records)` of ranges with equal width. Both `start`
+        and `end` are included.
+      padding: The share of padded steps in batches, for records in `random` order and for records sorted `by_length`.
+        Bucketing results in nearly the same share as sorting.
+      missing: A dict of feature name to the share of records that lack the feature. Features that all records have are
+        left out.
+      values: A dict of the name of a string feature to its values.
+      numbers: A dict of the name of a number feature to its values.
+      repeated: The share of records with the same inputs and labels as an earlier record of the split.
+      in_train: The share of records with the same inputs and labels as a record of train. None for train itself, or if
+        there is no train.
+      distances: A dict of feature name to the distance (0 to 1) between the split and its baseline. The key
+        `##SEQUENCE##` has the distance of the lengths. The distances are measured as for the thresholds of the schema.
+        Empty if there is no baseline.
     """
 
     records: int
@@ -88,11 +97,11 @@ class AnomalyReport(Frozen):
     """An anomaly of a split.
 
     Attributes:
-      split: The split.
-      feature: The feature that is wrong; `##SEQUENCE##` for the record as a whole, and empty for the data set.
-      severity: `ERROR` or `WARNING`.
-      what: A description of a word or two.
-      description: The full description, with records named.
+      split: The name of the split.
+      feature: The name of the feature. `##SEQUENCE##` means the whole record, and an empty string the whole data set.
+      severity: The severity, `ERROR` or `WARNING`.
+      what: The short description, of one or two words.
+      description: The full description, which names some of the records.
     """
 
     split: str
@@ -106,11 +115,11 @@ class DataReport(Frozen):
     """The report of a data set.
 
     Attributes:
-      features: What the schema says of each feature.
-      batch_size: The records of a batch, for the share of padding.
-      splits: Split name to what is in it.
-      anomalies: The anomalies, by split and feature.
-      failures: The anomalies that are severe enough to fail for, a line each.
+      features: A dict of feature name to the description of the feature in the schema.
+      batch_size: The number of records per batch with which the share of padding was computed.
+      splits: A dict of split name to the contents of the split.
+      anomalies: The anomalies, sorted by split and feature.
+      failures: The descriptions of the anomalies that are at least as severe as `fail_on`, one line per anomaly.
     """
 
     features: dict[str, Feature]

@@ -1,4 +1,4 @@
-"""Computes TFDV's statistics of files of SequenceExamples, also where some records cannot be read."""
+"""Computes TFDV's statistics of files of SequenceExamples, even if some records cannot be read."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from tfx_sequence.schemas.tfmd.feature import SchemaError
 def compute_statistics(
     paths: Sequence[str], schema: Schema | None, batch_bytes: int = 16 << 20
 ) -> DatasetFeatureStatisticsList:
-    """Computes what StatisticsGen computes, of all records that can be read and have the schema's types.
+    """Computes the statistics of all records that can be read and whose features have the types of the schema.
 
-    StatisticsGen fails at a record that cannot be read; a tool that looks for such records must not.
+    The statistics are the same as those of StatisticsGen. StatisticsGen fails if a record cannot be read, but this
+    function ignores such records, because `examine` must find and report them.
 
     Args:
-      paths: TFRecord files.
-      schema: What the records should be, if that is known.
-      batch_bytes: Bytes of decoded records that are counted together. Less takes less memory and more time; the
-        statistics are the same.
+      paths: The paths of the TFRecord files.
+      schema: The schema of the records. If None, records of all types are included.
+      batch_bytes: The approximate number of bytes of decoded records to process together. A smaller number needs less
+        memory and more time. The statistics do not depend on it.
 
     Raises:
-      SchemaError: if there is no schema, and the records do not agree on the types of their features.
+      SchemaError: if there is no schema, and a feature has different types in different records.
     """
     features = from_schema(schema).features if schema else {}
     statistics = BatchStatistics(tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True))
@@ -46,14 +47,14 @@ def compute_statistics(
         if not is_type_disagreement(error):
             raise
         raise SchemaError(
-            f"the records do not agree on the types of their features ({error}); give a schema, and those that do "
-            "not keep it are named"
+            f"the records do not agree on the types of their features ({error}); give a schema, and the records that "
+            "do not match it are reported"
         ) from error
     return statistics.extract()
 
 
 def _merge_small_batches(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Merges batches until they are large, since a generator of statistics works as long for a small batch."""
+    """Merges batches until they have `batch_bytes`, because TFDV needs nearly the same time for a small batch."""
     pending: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
@@ -67,7 +68,7 @@ def _merge_small_batches(batches: Iterable[pa.RecordBatch], batch_bytes: int) ->
 
 
 def _read_good_batches(path: str, features: Mapping[str, Feature]) -> Iterator[pa.RecordBatch]:
-    """Reads the records of a file that can be decoded, and whose features have their types."""
+    """Yields the records of a file that can be decoded and whose features have the types of the schema."""
     decoder = BatchDecoder()
     try:
         for records in read_batches(path):
@@ -80,7 +81,7 @@ def _read_good_batches(path: str, features: Mapping[str, Feature]) -> Iterator[p
 
 def _has_types(batch: pa.RecordBatch, features: Mapping[str, Feature]) -> bool:
     for name, feature in features.items():
-        # None is the type of a column without values, which goes with any type.
+        # The type of a column without values is None. It is compatible with any type.
         if read_column(batch, name, feature.context).dtype not in (feature.dtype, None):
             return False
     return True

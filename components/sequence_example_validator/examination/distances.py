@@ -1,4 +1,4 @@
-"""Measures how far data is from its baseline, also where the schema has no threshold for it."""
+"""Measures the distance between data and its baseline for all features, including features without a threshold."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE, list_feature_protos
 def measure_distances(
     schema: schema_pb2.Schema, current: DatasetFeatureStatisticsList, baseline: DatasetFeatureStatisticsList
 ) -> dict[str, float]:
-    """Measures the distance of each feature, and of the lengths, which stands under `##SEQUENCE##`.
+    """Measures the distance between data and its baseline for each feature, and for the lengths.
 
-    The distances are those that the thresholds of a schema are about, all between 0 and 1: L-infinity for strings, the
-    Jensen-Shannon divergence for numbers, Kolmogorov-Smirnov for lengths.
+    The thresholds of a schema use the same distances: L-infinity for strings, the Jensen-Shannon divergence for
+    numbers, and the Kolmogorov-Smirnov distance for lengths. All of them are between 0 and 1.
+
+    Args:
+      schema: The schema of the data.
+      current: The statistics of the data.
+      baseline: The statistics of the data to compare with.
+
+    Returns:
+      A dict of feature name to distance. The key `##SEQUENCE##` has the distance of the lengths.
     """
     validated = tfdv.validate_statistics(current, _add_comparators(schema), previous_statistics=baseline)
     distances = {
@@ -26,17 +34,18 @@ def measure_distances(
         if info.drift_measurements
     }
     feature = next(iter(from_schema(schema).sequence))
-    ours = read_length_histogram(current, feature)
-    theirs = read_length_histogram(baseline, feature)
-    if ours is not None and theirs is not None:
-        distances[SEQUENCE], _ = measure_ks_distance(ours, theirs)
+    current_lengths = read_length_histogram(current, feature)
+    baseline_lengths = read_length_histogram(baseline, feature)
+    if current_lengths is not None and baseline_lengths is not None:
+        distances[SEQUENCE], _ = measure_ks_distance(current_lengths, baseline_lengths)
     return distances
 
 
 def _add_comparators(schema: schema_pb2.Schema) -> schema_pb2.Schema:
-    """Copies the schema with a threshold for each feature, without which TFDV measures nothing.
+    """Returns a copy of the schema with a threshold for each feature.
 
-    No distance is above the threshold.
+    TFDV only measures the distance of features with a threshold. The threshold 1.0 is the maximum distance, so it
+    causes no anomaly.
     """
     copy = schema_pb2.Schema.FromString(schema.SerializeToString())
     for proto in list_feature_protos(copy):

@@ -1,4 +1,4 @@
-"""Examines a data set on its own, without a TFX pipeline."""
+"""Examines the records and the statistics of a data set without a TFX pipeline."""
 
 from __future__ import annotations
 
@@ -37,20 +37,21 @@ def examine(
     batch_size: int = 32,
     statistics: Mapping[str, DatasetFeatureStatisticsList] | None = None,
 ) -> DataReport:
-    """Examines every record of a data set, and its statistics.
+    """Examines each record of a data set and the statistics of its splits.
 
     Args:
-      splits: Split name to TFRecord files, as `find_splits` returns them.
-      schema: What the records should be; `infer_schema` makes one of what `compute_statistics` returns for train.
-      baseline: Split name to the statistics of what the split should be like.
-      fail_on: The least severity of a failure.
-      severities: Rule to severity; see `SequenceExampleValidator`.
-      batch_size: The records of a batch, for the share of padding.
-      statistics: Split name to its own statistics, where they are known already.
+      splits: A dict of split name to the paths of TFRecord files, as `find_splits` returns it.
+      schema: The schema that the records must match. `infer_schema` can make it from the statistics of train that
+        `compute_statistics` returns.
+      baseline: A dict of split name to the statistics of similar data to compare the split with.
+      fail_on: The minimum severity of a failure.
+      severities: A dict of rule to severity. See `SequenceExampleValidator`.
+      batch_size: The number of records per batch, to compute the share of padding.
+      statistics: A dict of split name to the split's statistics. Statistics that are not given are computed.
 
     Raises:
-      SchemaError: if the schema is not one of sequences, or has other features than the data.
-      ValueError: if a rule or severity is unknown.
+      SchemaError: if the schema does not describe sequences, or the data has none of its features.
+      ValueError: if a rule or severity does not exist.
     """
     severities = severities or {}
     baseline = baseline or {}
@@ -60,13 +61,13 @@ def examine(
     profiles = {split: Profile(checker.spec) for split in splits}
     findings = _check_records(splits, checker, profiles)
     _check_that_schema_fits(splits, profiles)
-    anomalies = {}
+    anomalies: dict[str, Anomalies] = {}
     numbers = {}
     distances = {}
     for split, paths in splits.items():
         current = known_statistics.get(split) or compute_statistics(paths, schema)
-        compared = SplitStatistics(current, baseline.get(split))
-        anomalies[split] = validate_split(compared, schema, findings[split], severities)
+        split_statistics = SplitStatistics(current, baseline.get(split))
+        anomalies[split] = validate_split(split_statistics, schema, findings[split], severities)
         numbers[split] = report_numbers(current, checker.spec)
         if split in baseline:
             distances[split] = measure_distances(schema, current, baseline[split])
@@ -82,10 +83,20 @@ def examine(
 def _check_records(
     splits: Mapping[str, Sequence[str]], checker: RecordChecker, profiles: Mapping[str, Profile]
 ) -> dict[str, FindingCounts]:
-    """Reads every record once: checks it, counts it in its split's profile, and notes its key."""
+    """Reads each record once, checks it, and counts it in the profile of its split.
+
+    Args:
+      splits: A dict of split name to the paths of TFRecord files.
+      checker: The checker of single records.
+      profiles: A dict of split name to the profile to which the records are added.
+
+    Returns:
+      A dict of split name to its findings, including keys that occur more than once in the data set.
+    """
     findings: dict[str, list[FindingCounts]] = {split: [] for split in splits}
     index = KeyIndex()
-    for split, path in ((split, path) for split, paths in splits.items() for path in paths):
+    files = [(split, path) for split, paths in splits.items() for path in paths]
+    for split, path in files:
         position = 0
         try:
             for records in read_batches(path):
@@ -97,6 +108,7 @@ def _check_records(
                 for key, record in checked.keys:
                     index.add(key, Use(split, path, record))
         except BadRecordError as error:
+            # The rest of the file cannot be read. It counts as one finding.
             findings[split].append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
     key_feature = checker.key_features[0] if checker.key_features else ""
     for split, repeated in index.find_repeated(key_feature):
@@ -105,25 +117,30 @@ def _check_records(
 
 
 def _check_that_schema_fits(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, Profile]) -> None:
-    """Checks that some record has some feature of the schema, if there are records.
+    """Checks that at least one record has at least one feature of the schema.
 
-    Otherwise the schema is of other data, and to list all that is wrong would not say so.
+    If this is not the case, the schema belongs to other data. One error that says so is clearer than many anomalies.
+
+    Raises:
+      SchemaError: if there are records, and none has a feature of the schema.
     """
     present = sum((profile.present for profile in profiles.values()), Counter[str]())
     splits_with_records = [split for split, profile in profiles.items() if profile.records]
     if present.total() or not splits_with_records:
         return
     paths = splits[splits_with_records[0]]
-    records = next(records for path in paths for records in read_batches(path))
-    _, batch = next(iter(BatchDecoder().decode(records)))
+    first_records = next(records for path in paths for records in read_batches(path))
+    _, batch = next(iter(BatchDecoder().decode(first_records)))
     names = [] if isinstance(batch, Reject) else feature_names(batch)
-    wanted = ", ".join(next(iter(profiles.values())).present)
+    schema_names = ", ".join(next(iter(profiles.values())).present)
     raise SchemaError(
-        f"the schema is of other features than the data: it has {wanted}; the data has {', '.join(names) or 'none'}"
+        f"the schema has other features than the data: the schema has {schema_names}; the data has "
+        f"{', '.join(names) or 'none'}"
     )
 
 
 def _report_anomalies(split: str, anomalies: Anomalies) -> list[AnomalyReport]:
+    """Reports the anomalies of a split by feature, and after them the anomaly of the data set."""
     by_key = sorted(anomalies.anomaly_info.items())
     by_feature = [(info.path.step[-1] if info.path.step else key, info) for key, info in by_key]
     if anomalies.HasField("dataset_anomaly_info"):

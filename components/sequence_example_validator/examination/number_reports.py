@@ -1,4 +1,4 @@
-"""Reports the numbers of a split: their range, mean, histogram and so on, from TFDV's statistics."""
+"""Reports the range, mean, histogram and other statistics of number features, from TFDV's statistics of a split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
 def report_numbers(statistics: DatasetFeatureStatisticsList, spec: SequenceSpec) -> dict[str, NumbersReport]:
-    """Reports the numbers of each number feature that is an input or a label, also where the split has none."""
+    """Returns a report for each number feature that is an input or a label, even if the split has no numbers for it."""
     statistics_by_path: dict[tuple[str, ...], NumericStatistics] = {}
     for data in statistics.datasets:
         for proto in data.features:
@@ -27,7 +27,7 @@ def report_numbers(statistics: DatasetFeatureStatisticsList, spec: SequenceSpec)
 
 
 def count_missing(numbers: NumericStatistics) -> int:
-    """Counts the numbers that are NaN. TFDV counts them among the values; only the histograms tell."""
+    """Returns the number of NaNs. TFDV includes them in the number of values, and only its histograms count them."""
     return max((int(histogram.num_nan) for histogram in numbers.histograms), default=0)
 
 
@@ -38,7 +38,7 @@ def _report_feature(numbers: NumericStatistics | None) -> NumbersReport:
     missing = count_missing(numbers)
     if missing == total:
         return NumbersReport(count=0, missing=1.0 if total else 0.0)
-    # TFDV has 0 for a deviation that is not defined.
+    # If the mean is not finite, the deviation is not defined, but TFDV sets it to 0.
     deviation = numbers.std_dev if math.isfinite(numbers.mean) else math.nan
     return NumbersReport(
         count=total - missing,
@@ -57,9 +57,9 @@ def _finite_or_none(value: float) -> float | None:
 
 
 def _read_histogram(numbers: NumericStatistics) -> tuple[tuple[float, float, float], ...]:
-    """Reads the ranges of equal width.
+    """Returns `(start, end, count)` for the ranges of equal width.
 
-    TFDV also has ranges that hold equally many values, and ranges that go on to infinity.
+    TFDV's statistics also contain a histogram of quantiles, and ranges with an infinite end. Both are left out.
     """
     return tuple(
         (bucket.low_value, bucket.high_value, bucket.sample_count)

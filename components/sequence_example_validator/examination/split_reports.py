@@ -1,4 +1,4 @@
-"""Reports what is in the splits of a data set, and how the others differ from train."""
+"""Reports the contents of each split of a data set, and the differences between train and the other splits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
 from tfx_sequence.schemas.checks.profile import Profile
 
 _TRAIN = "train"
-"""The split that the others are compared with."""
+"""The split with which the other splits are compared."""
 
 _QUANTILES = {"min": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "max": 1.0}
-_TOP_VALUES = 20
-_UNSEEN_VALUES = 5
-_HISTOGRAM_BINS = 20
+_MAX_TOP_VALUES = 20
+_MAX_UNSEEN_VALUES = 5
+_NUM_HISTOGRAM_BINS = 20
 
 
 def report_splits(
@@ -27,43 +27,44 @@ def report_splits(
     batch_size: int,
     distances: Mapping[str, dict[str, float]],
 ) -> dict[str, SplitReport]:
-    """Reports what is in each split.
+    """Reports the contents of each split.
 
     Args:
-      profiles: Split name to what was counted in its records.
-      numbers: Split name to the reports of its number features.
-      batch_size: The records of a batch, for the share of padding.
-      distances: Split name to distances from the baseline, where there is one.
+      profiles: A dict of split name to the profile of the split's records.
+      numbers: A dict of split name to the reports of the number features.
+      batch_size: The number of records per batch, to compute the share of padding.
+      distances: A dict of split name to the distances from the baseline, for splits with a baseline.
     """
-    train = profiles.get(_TRAIN)
     top_values = _find_top_values(profiles)
-    return {
-        split: SplitReport(
+    reports = {}
+    for split, profile in profiles.items():
+        # Train is not compared with itself.
+        train = None if split == _TRAIN else profiles.get(_TRAIN)
+        reports[split] = SplitReport(
             records=profile.records,
             steps=profile.lengths.steps,
             lengths=_report_quantiles(profile),
-            histogram=profile.lengths.histogram(_HISTOGRAM_BINS),
+            histogram=profile.lengths.histogram(_NUM_HISTOGRAM_BINS),
             padding=_report_padding(profile, batch_size),
             missing=_report_missing(profile),
-            values=_report_values(profile, None if split == _TRAIN else train, top_values),
+            values=_report_values(profile, train, top_values),
             numbers=numbers[split],
             repeated=_share(profile.records - len(profile.contents), profile.records),
-            in_train=None if split == _TRAIN or train is None else _share_in_train(profile, train),
+            in_train=None if train is None else _share_in_train(profile, train),
             distances=distances.get(split, {}),
         )
-        for split, profile in profiles.items()
-    }
+    return reports
 
 
 def _find_top_values(profiles: Mapping[str, Profile]) -> dict[str, set[bytes]]:
-    """Finds for each feature the values that are among the most frequent of some split.
+    """Returns for each feature the values that are among the most frequent values of at least one split.
 
-    All splits report the same values, so that their numbers can be compared.
+    All splits report these values, so that their counts can be compared.
     """
     top_values: dict[str, set[bytes]] = {}
     for profile in profiles.values():
         for name, counts in profile.values.items():
-            most_frequent = {value for value, _ in _sort_by_frequency(counts)[:_TOP_VALUES]}
+            most_frequent = {value for value, _ in _sort_by_frequency(counts)[:_MAX_TOP_VALUES]}
             top_values.setdefault(name, set()).update(most_frequent)
     return top_values
 
@@ -81,7 +82,7 @@ def _report_padding(profile: Profile, batch_size: int) -> dict[str, float]:
 
 
 def _report_missing(profile: Profile) -> dict[str, float]:
-    """Reports the share of records without a feature, for features that some records lack."""
+    """Returns the share of records without the feature, for each feature that at least one record lacks."""
     records = profile.records
     return {name: 1 - count / records for name, count in profile.present.items() if count < records}
 
@@ -102,25 +103,26 @@ def _report_feature(counts: Counter[bytes], train: Counter[bytes] | None, top_va
         return report
     unseen = Counter({value: count for value, count in counts.items() if value not in train})
     share = _share(unseen.total(), counts.total())
-    return report.model_copy(update={"unseen": share, "unseen_top": _decode(unseen, _UNSEEN_VALUES)})
+    return report.model_copy(update={"unseen": share, "unseen_top": _decode(unseen, _MAX_UNSEEN_VALUES)})
 
 
 def _share_in_train(profile: Profile, train: Profile) -> float:
-    """Computes the share of records that hold the same inputs and labels as a record of train."""
+    """Computes the share of records with the same inputs and labels as a record of train."""
     in_train = sum(count for content, count in profile.contents.items() if content in train.contents)
     return _share(in_train, profile.records)
 
 
-def _decode(counts: Counter[bytes], number: int) -> dict[str, int]:
-    """Decodes the most frequent values, the most frequent first."""
-    most_frequent = _sort_by_frequency(counts)[:number]
+def _decode(counts: Counter[bytes], max_values: int) -> dict[str, int]:
+    """Returns the most frequent values as text with their counts, in descending order of the counts."""
+    most_frequent = _sort_by_frequency(counts)[:max_values]
     return {value.decode("utf-8", "backslashreplace"): count for value, count in most_frequent}
 
 
 def _sort_by_frequency(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
-    """Sorts values by falling frequency, and values of one frequency by themselves, so that reports are repeatable."""
+    """Sorts values by descending frequency, and values of equal frequency by bytes, so that reports are repeatable."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _share(part: int, whole: int) -> float:
+    """Returns `part / whole`, or 0 if `whole` is 0."""
     return part / whole if whole else 0.0

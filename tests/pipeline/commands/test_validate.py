@@ -215,7 +215,7 @@ def test_data_is_compared_with_other_data_and_with_a_schema(corpus, write, run, 
         (["{data}", "--schema", "{other}"], "no record was accepted (dev: 0, test: 0, train: 0); the first reject"),
         (
             ["{records}", "--schema", "{other}"],
-            "the schema is of other features than the data: it has t; the data has x",
+            "the schema has other features than the data: the schema has t; the data has x",
         ),
         (["{data}", "--format", "json"], "no record of the format 'json' can be read from"),
         (["{data}", "--format", "words"], "`format` is 'words', expected one of columns, conllu"),

@@ -210,7 +210,7 @@ def test_data_is_compared_with_a_baseline(write):
 
 def test_schema_of_other_features_is_refused(write, make_example):
     other = make_example({"n": 3}, {"x": [1, 2]})
-    message = "the schema is of other features than the data: it has id, tokens, tags; the data has n, x"
+    message = "the schema has other features than the data: the schema has id, tokens, tags; the data has n, x"
     with pytest.raises(SchemaError, match=message):
         examine(write("train", other), make_schema())
 
