@@ -134,7 +134,7 @@ def make_row(folder: str, copies: int) -> str:
 
 def main() -> None:
     """Prints the table."""
-    columns = ("Records", "Stock", "Record checks", "With them, to stock", "`validate`", "To stock")
+    columns = ("Records", "Stock", "Record checks", "Both / stock", "`validate`", "`validate` / stock")
     columns += ("Peak memory: stock", "record checks", "`validate`")
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
