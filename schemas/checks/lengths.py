@@ -48,7 +48,7 @@ class Lengths:
         if not self.records:
             return (0,) * len(shares)
         covered = np.cumsum(self._counts) / self.records
-        # `argmax` returns the first length that covers enough records. A share of 0 needs a length that covers some.
+        # `argmax` returns the first length that is enough for the share. For a share of 0, it is the minimum length.
         return tuple(int(np.argmax((covered > 0) & (covered >= share - _ROUNDING))) for share in shares)
 
     def histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:

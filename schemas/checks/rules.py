@@ -1,8 +1,8 @@
-"""Defines the base classes of rules that records must keep, and the table of all rules.
+"""Defines the base classes of rules that records must follow, and the table of all rules.
 
-A rule finds the records of a batch that break the rule. The reason of a rule is a code. Records that break the rule
-are counted under this code, rejects and anomalies show it, and a config sets the severity by it. An installed package
-adds a rule with an entry point whose name is the reason of the rule::
+A rule finds the records of a batch that break the rule. Each rule has a reason, which is a code such as `too_long`.
+Records that break the rule are counted by reason. Rejects and anomalies show the reason, and a config can set a
+severity for it. An installed package adds a rule with an entry point whose name is the reason of the rule::
 
     [project.entry-points."tfx_sequence.rules"]
     too_many_urls = "my_package.rules:TooManyUrls"
