@@ -122,8 +122,9 @@ def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model
 
     Args:
       inputs: The features that the model needs.
-      described: The features that the arguments or the config describe, if they do. The others among them are written
-        beside the answers. Labels and weights are left out, because new data does not need to have them.
+      described: The features that the arguments or the config describe, or None if they describe none. Features that
+        the model does not need are written beside the answers. Labels and weights are left out, because new data does
+        not need to have them.
       model: The path of the model, for the error message.
 
     Raises:

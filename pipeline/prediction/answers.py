@@ -69,7 +69,7 @@ ANSWER_FORMATS = {
     "columns": AnswerFormat("conll", format_columns),
     "tfrecord": AnswerFormat("tfrecord", format_tfrecord),
 }
-"""The name of each format, as the argument `--to` takes it, and the format."""
+"""The name of each format to the format. The argument `--to` of the command `predict` accepts these names."""
 
 
 def _is_id_or_score(name: str, fields: Mapping[str, Any]) -> bool:
