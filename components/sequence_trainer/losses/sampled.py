@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     reduce_sequences,
 )
 
-Floats = npt.NDArray[Any]
+Floats = npt.NDArray[np.floating[Any]]
 
 _LOG_PACE_BOUNDS = (-8.0, 64.0)
 """The range in which the logarithm of the pace is searched. For any number of classes, all chances are nearly 0 at the
@@ -35,7 +36,7 @@ def sampled_sequence_loss(
     biases: tf.Tensor,
     *,
     num_sampled: int,
-    seed: Any,
+    seed: tf.Tensor | Sequence[int],
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:

@@ -1,1 +1,1 @@
-"""Recurrent cells, and the loops that run them over sequences of unequal length."""
+"""Recurrent cells, and the loops and layers that run them over sequences of different lengths."""

@@ -1,4 +1,4 @@
-"""The LSTM over a whole sequence by cuDNN, for training on a GPU."""
+"""Runs an LSTM over whole sequences with cuDNN, for training on a GPU."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ def cudnn_lstm(
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Runs an LSTM without options over padded rows; arguments and results are those of `fused_lstm`."""
-    # cuDNN wants one vector: eight transposed matrices, four [U, D] and four [U, U], then a bias for each of them. Ours
-    # has four biases; those of the recurrent matrices stay zero.
+    """Runs an LSTM without peepholes and clipping over padded rows.
+
+    The arguments and results are those of `fused_lstm`.
+    """
+    # cuDNN expects all weights in one vector: eight transposed matrices, four [U, D] and four [U, U], then one bias per
+    # matrix. Our LSTM has only four biases, so the biases of the recurrent matrices are zero.
     matrices = tf.split(kernel, 4, axis=1) + tf.split(recurrent_kernel, 4, axis=1)
     flat_matrices = [tf.reshape(tf.transpose(matrix), [-1]) for matrix in matrices]
     outputs, last_h, last_c, _, _ = tf.raw_ops.CudnnRNNV3(
@@ -24,7 +27,8 @@ def cudnn_lstm(
         input_h=h[tf.newaxis],
         input_c=c[tf.newaxis],
         params=tf.concat([*flat_matrices, bias, tf.zeros_like(bias)], 0),
-        # cuDNN refuses rows without steps: such a row runs over one step of padding, and keeps its states below.
+        # cuDNN refuses rows without steps. Such a row runs over one padded step, and its initial states are put back
+        # below.
         sequence_lengths=tf.maximum(lengths, 1),
         rnn_mode="lstm",
         time_major=True,

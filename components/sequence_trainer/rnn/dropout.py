@@ -1,4 +1,4 @@
-"""Wrappers that regularize a cell by random masks in training: dropout and zoneout."""
+"""Cell wrappers that apply random masks in training, for regularization: dropout and zoneout."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from tfx_sequence.components.sequence_trainer.rnn.wrappers import Wrapper
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class DropoutWrapper(Wrapper):
-    """Drops inputs, outputs and the state that the next step reads, in training alone; what stays is scaled up.
+    """Applies dropout to the inputs, the outputs and the first state of a cell.
 
-    The state that is dropped is the first one, the last output; the cell state of an LSTM is never dropped. Masks are
-    drawn for each step, or once for each sequence if variational. Sources: Zaremba et al. 2014, "Recurrent Neural
-    Network Regularization" (inputs and outputs, each step); Gal and Ghahramani 2015, "A Theoretically Grounded
-    Application of Dropout in Recurrent Neural Networks" (variational, states too).
+    Dropout is on in training only. Values that are not dropped are scaled up by `1 / (1 - rate)`. The first state of a
+    cell is its last output. Other states, such as the cell state of an LSTM, are never dropped. Each step has its own
+    masks, unless `variational` is True.
+
+    Sources: Zaremba et al. 2014, "Recurrent Neural Network Regularization" (inputs and outputs, one mask per step); Gal
+    and Ghahramani 2015, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks" (variational,
+    with dropout of states).
 
     Args:
-      cell: The cell that is wrapped.
-      input_rate: Share of the inputs dropped, at least 0 and less than 1, as the other two rates.
-      state_rate: Share of the state dropped.
-      output_rate: Share of the outputs dropped; what the next step reads as the last output is not changed.
+      cell: The wrapped cell.
+      input_rate: The share of the inputs that is dropped. All rates must be at least 0 and less than 1.
+      state_rate: The share of the first state that is dropped between steps.
+      output_rate: The share of the outputs that is dropped. This does not affect the state, which the next step reads.
       variational: Whether all steps of a sequence share one mask.
-      seed: Seed of the masks; a random one if None.
+      seed: The seed of the masks; a random seed if None.
 
     Raises:
-      ValueError: if a rate is out of range, or there is a `state_rate` for a cell that is made of cells.
+      ValueError: if a rate is out of range, or `state_rate` is set for a cell that consists of several cells.
     """
 
     def __init__(
@@ -56,24 +59,24 @@ class DropoutWrapper(Wrapper):
         self.generator = keras.random.SeedGenerator(seed)
 
     def change_inputs(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """Drops inputs."""
+        """Applies dropout to the inputs."""
         if not (training and self.input_rate):
             return inputs
         return inputs * self._draw_mask(inputs, inputs.shape[-1], self.input_rate)
 
     def make_extras(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
-        """Draws the mask of the outputs; none if no output is dropped."""
+        """Draws the mask of the outputs. Returns an empty list if outputs are not dropped."""
         if not (training and self.output_rate):
             return []
         return [self._draw_mask(inputs, self.output_size, self.output_rate)]
 
     def change_outputs(self, outputs: tf.Tensor, extras: list[tf.Tensor]) -> tf.Tensor:
-        """Drops outputs."""
+        """Applies the mask to the outputs."""
         return outputs * extras[0] if extras else outputs
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """Computes what `Wrapper.project` does, and draws the masks of the states."""
-        # The mask of the states is drawn first: another order would draw other masks from the same seed.
+        """Returns the result of `Wrapper.project`, and the mask of the first state (an empty list without dropout)."""
+        # The order matters: if the mask of the state were not drawn first, a seed would result in other masks.
         state_masks = []
         if training and self.state_rate:
             state_masks.append(self._draw_mask(inputs, self.state_size[0], self.state_rate))
@@ -90,22 +93,31 @@ class DropoutWrapper(Wrapper):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """Computes all steps in the wrapped cell's own way, unless states are dropped between them."""
+        """Computes all steps as the wrapped cell does, or in a loop if the state is dropped between steps."""
         if training and self.state_rate:
             return Cell.unroll(self, inputs, lengths, states, training)
         return super().unroll(inputs, lengths, states, training)
 
     def _draw_mask(self, inputs: tf.Tensor, width: int, rate: float) -> tf.Tensor:
-        """Draws a mask `[..., B, width]` for inputs `[..., B, D]`: 0 where dropped, `1 / (1 - rate)` elsewhere."""
+        """Draws a mask with 0 for dropped values and `1 / (1 - rate)` for all others.
+
+        Args:
+          inputs: `[..., B, D]`. Only the shape is used.
+          width: The width of the mask.
+          rate: The share of values that is dropped.
+
+        Returns:
+          The mask, `[..., B, width]`.
+        """
         shape = tf.concat([tf.shape(inputs)[:-1], [width]], 0)
         noise_shape = shape
         if self.variational:
             if inputs.shape.rank < 3:
                 raise ValueError(
-                    "Variational dropout draws one mask for all steps, but the cell was given a single step. Run it "
-                    "with DynamicRNN or dynamic_rnn, and not within a MultiRNNCell that another cell wraps."
+                    "Variational dropout draws one mask for all steps, but the cell received a single step. Run the "
+                    "cell with DynamicRNN or dynamic_rnn, and not in a MultiRNNCell that another cell wraps."
                 )
-            noise_shape = tf.concat([[1], shape[1:]], 0)  # One mask for all of T.
+            noise_shape = tf.concat([[1], shape[1:]], 0)  # One mask for all T steps.
         kept = _draw_ones(noise_shape, 1 - rate, self.generator, self.compute_dtype)
         return tf.broadcast_to(kept / (1 - rate), shape)
 
@@ -117,19 +129,20 @@ class DropoutWrapper(Wrapper):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class ZoneoutWrapper(Wrapper):
-    """Lets a random share of each state's units keep their value from one step to the next.
+    """Applies zoneout: random units of each state keep their value from one step to the next.
 
-    In training a unit keeps its value with probability `rate`. Otherwise each takes the expected value,
-    `rate * old + (1 - rate) * new`. The output is the first state after that. Source: Krueger et al. 2016, "Zoneout:
-    Regularizing RNNs by Randomly Preserving Hidden Activations".
+    In training, each unit keeps its old value with probability `rate`. In evaluation, each unit gets the expected
+    value, `rate * old + (1 - rate) * new`. The output of the wrapper is the first state after zoneout. Source: Krueger
+    et al. 2016, "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations".
 
     Args:
-      cell: The cell that is wrapped; its first state must be its output.
-      rates: For each state the probability that a unit keeps its value, at least 0 and less than 1.
-      seed: Seed of the masks; a random one if None.
+      cell: The wrapped cell. Its first state must be its output.
+      rates: The probability that a unit keeps its value, for each state, at least 0 and less than 1.
+      seed: The seed of the masks; a random seed if None.
 
     Raises:
-      ValueError: if a rate is out of range, there is not one for each state, or the first state is not the output.
+      ValueError: if a rate is out of range, the number of rates is not the number of states, or the first state of the
+        cell is not its output.
     """
 
     def __init__(self, cell: Cell, rates: list[float], seed: int | None = None, **kwargs: Any) -> None:
@@ -139,7 +152,7 @@ class ZoneoutWrapper(Wrapper):
             raise ValueError(f"`rates` must have a rate for each of the {len(self.state_size)} states, but is {rates}.")
         if self.state_size[0] != self.output_size:
             raise ValueError(
-                f"Zoneout needs a cell whose output is its first state, and {type(cell).__name__} is none."
+                f"Zoneout needs a cell whose first state is its output, but {type(cell).__name__} has another output."
             )
         for rate in rates:
             _check_rate("rates", rate)
@@ -148,7 +161,10 @@ class ZoneoutWrapper(Wrapper):
         self.generator = keras.random.SeedGenerator(seed)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """Computes what `Wrapper.project` does, and draws for each state in training which units keep their value."""
+        """Returns the result of `Wrapper.project`, and the masks of the units that keep their value.
+
+        There is one mask per state in training, and an empty list of masks in evaluation.
+        """
         keep_masks = []
         if training:
             for size, rate in zip(self.state_size, self.rates, strict=True):
@@ -160,14 +176,14 @@ class ZoneoutWrapper(Wrapper):
         """Computes one step; see `Cell.step`."""
         projected, keep_masks = projected
         _, new_states = super().step(projected, states, training)
-        shares = keep_masks or self.rates  # 0 or 1 for each unit in training, and the expectation otherwise.
-        mixed = [keep * old + (1 - keep) * new for keep, old, new in zip(shares, states, new_states, strict=True)]
+        keep_shares = keep_masks or self.rates  # In training 0 or 1 for each unit, otherwise the expected share.
+        mixed = [keep * old + (1 - keep) * new for keep, old, new in zip(keep_shares, states, new_states, strict=True)]
         return mixed[0], mixed
 
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: Nest, training: bool = False
     ) -> tuple[tf.Tensor, Nest]:
-        """Computes all steps by the loop, as every state is changed; see `Cell.unroll`."""
+        """Computes all steps in a loop, because the states change between steps; see `Cell.unroll`."""
         return Cell.unroll(self, inputs, lengths, states, training)
 
     def get_config(self) -> dict[str, Any]:
@@ -182,12 +198,15 @@ def _draw_ones(shape: tf.Tensor, probability: float, generator: keras.random.See
 
 
 def _check_rate(name: str, rate: float) -> None:
+    """Checks that a rate is at least 0 and less than 1."""
     if not 0 <= rate < 1:
         raise ValueError(f"`{name}` must be at least 0 and less than 1, but is {rate}.")
 
 
 def _check_states_are_flat(wrapper: Wrapper) -> None:
-    """Checks that states are plain tensors, as those of a cell that is made of cells are not."""
+    """Checks that each state is a tensor. A cell that consists of several cells has lists of tensors as states."""
     if not all(isinstance(size, int) for size in wrapper.state_size):
         wrapper_name, cell_name = type(wrapper).__name__, type(wrapper.cell).__name__
-        raise ValueError(f"{wrapper_name} cannot reach the states of the cells within {cell_name}: wrap those.")
+        raise ValueError(
+            f"{wrapper_name} cannot reach the states of the cells within {cell_name}. Wrap the inner cells instead."
+        )

@@ -1,4 +1,4 @@
-"""Cells that recur over blocks of a step's features, such as the frequencies of speech, as well as over time."""
+"""Recurrent cells that recur over time and over the features of a step, such as the frequencies of speech."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell, add_gate_bias
+from tfx_sequence.components.sequence_trainer.rnn.loop import Shape
 
 States = list[tf.Tensor]
 _LSTM_BIASES = (0.0, 1.0, 0.0, 0.0)
-"""The gates i, f, g, o start so that a new cell keeps its state."""
+"""The initial biases of the gates i, f, g, o. The forget gate's bias makes a new cell keep most of its state."""
 
 
 class _FrequencyCell(Cell):
-    """A cell that cuts its input into K blocks of neighbouring features, and reads them one after another.
+    """The base class of cells that divide the input features into K blocks and read one block after another.
 
-    With `blocks=3, width=4, stride=2`, blocks overlap by two features::
+    In this example with `blocks=3, width=4, stride=2`, neighbouring blocks overlap by two features::
 
         features   0 1 2 3 4 5 6 7
         block 0    [     ]
         block 1        [     ]
         block 2            [     ]
 
-    All blocks share their weights. A block's gates are linear in the block, in its output one step before, and in the
-    output of the block before it in the same step.
+    All blocks share the same weights. The gates of a block are linear in three values: the features of the block, the
+    output of the same block in the step before, and the output of the block before it in the same step.
 
     Args:
-      units: Width U of the output for one block and one recurrence.
+      units: The width U of the output for one block and one direction (time or frequency).
       blocks: The number K of blocks.
-      width: The features in a block.
-      stride: The features from the start of a block to that of the next; `width`, no overlap, if None.
+      width: The number of features in a block.
+      stride: The number of features between the starts of neighbouring blocks. If None, it is `width`, so blocks do not
+        overlap.
 
     Raises:
       ValueError: if a number is less than 1.
     """
 
     gate_biases: ClassVar[tuple[float, ...]]
-    """The initial bias of each gate, in the order in which the gates stand in the weights."""
+    """The initial bias of each gate, in the order of the gates in the weights."""
 
     def __init__(self, units: int, blocks: int, width: int, stride: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,8 +54,8 @@ class _FrequencyCell(Cell):
         self.state_size = [blocks * units, blocks * units]
         self.output_size = blocks * units
 
-    def build(self, input_shape: Any) -> None:
-        """Makes the weights, for inputs of exactly `width + (blocks - 1) * stride` features.
+    def build(self, input_shape: Shape) -> None:
+        """Makes the weights. Inputs must have `width + (blocks - 1) * stride` features.
 
         Raises:
           ValueError: if the inputs have another number of features.
@@ -74,13 +76,22 @@ class _FrequencyCell(Cell):
         self.bias = add_gate_bias(self, self.gate_biases, self.units)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Computes the input's part of all gates of all blocks: `[..., D]` to `[..., K, gates * U]`."""
+        """Computes the part of all gates that depends on the input only: `[..., D]` to `[..., K, gates * U]`."""
         blocks = tf.signal.frame(inputs, self.width, self.stride)
         return tf.matmul(blocks, self.kernel) + self.bias
 
     def compute_block_gates(self, projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
-        """Adds the last outputs' part to `project`'s: for each block its gates `[B, gates * U]`, but for frequency."""
-        return tf.unstack(projected + tf.matmul(self.split_blocks(h), self.time_kernel), self.blocks, axis=1)
+        """Computes the gates without the part that depends on the block before.
+
+        Args:
+          projected: The result of `project` for the step, `[B, K, gates * U]`.
+          h: The outputs of all blocks in the step before, `[B, K * U]`.
+
+        Returns:
+          The gates of each block, a list of K tensors `[B, gates * U]`.
+        """
+        gates = projected + tf.matmul(self.split_blocks(h), self.time_kernel)
+        return tf.unstack(gates, self.blocks, axis=1)
 
     def split_blocks(self, state: tf.Tensor) -> tf.Tensor:
         """Splits a state `[B, K * U]` into `[B, K, U]`."""
@@ -88,17 +99,19 @@ class _FrequencyCell(Cell):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, for Keras to store."""
-        own = {"units": self.units, "blocks": self.blocks, "width": self.width, "stride": self.stride}
-        return {**super().get_config(), **own}
+        arguments = {"units": self.units, "blocks": self.blocks, "width": self.width, "stride": self.stride}
+        return {**super().get_config(), **arguments}
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class TimeFrequencyLSTMCell(_FrequencyCell):
-    """Time-frequency LSTM: one LSTM for all blocks, whose gates see the block below and the step before.
+    """The time-frequency LSTM: one LSTM for both directions, applied to each block.
 
-    The cell state recurs over time alone. The output is the blocks' outputs side by side, `[B, K * U]`. Sources: Li
-    et al. 2015, "LSTM Time and Frequency Recurrence for Automatic Speech Recognition"; Sainath and Li 2016, "Modeling
-    Time-Frequency Patterns with LSTM vs. Convolutional Architectures for LVCSR Tasks".
+    The gates of a block read the output of the block before and of the step before. The cell state recurs over time
+    only. The output is the concatenation of the outputs of all blocks, `[B, K * U]`.
+
+    Sources: Li et al. 2015, "LSTM Time and Frequency Recurrence for Automatic Speech Recognition"; Sainath and Li 2016,
+    "Modeling Time-Frequency Patterns with LSTM vs. Convolutional Architectures for LVCSR Tasks".
     """
 
     gate_biases = _LSTM_BIASES
@@ -108,25 +121,27 @@ class TimeFrequencyLSTMCell(_FrequencyCell):
         h_before, c_before = states
         gates_of_blocks = self.compute_block_gates(projected, h_before)
         c_of_blocks = tf.unstack(self.split_blocks(c_before), axis=1)
-        below = tf.zeros_like(c_of_blocks[0])  # The output of the block before; the first has none.
-        hs, cs = [], []
+        h = tf.zeros_like(c_of_blocks[0])  # The output of the block before, which is zero for the first block.
+        h_of_blocks, new_c_of_blocks = [], []
         for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
-            below, c = _lstm_step(gates + tf.matmul(below, self.frequency_kernel), c)
-            hs.append(below)
-            cs.append(c)
-        h = tf.concat(hs, 1)
-        return h, [h, tf.concat(cs, 1)]
+            h, c = _lstm_step(gates + tf.matmul(h, self.frequency_kernel), c)
+            h_of_blocks.append(h)
+            new_c_of_blocks.append(c)
+        output = tf.concat(h_of_blocks, 1)
+        return output, [output, tf.concat(new_c_of_blocks, 1)]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class GridLSTMCell(_FrequencyCell):
-    """Grid LSTM over time and frequency: an LSTM along each of the two, each with a cell state of its own.
+    """The grid LSTM: one LSTM over time and one LSTM over frequency, each with its own cell state.
 
-    Both see the block, the time output of the step before and the frequency output of the block below. The frequency
-    states start from zero at each step. The output is, block by block, the time output and the frequency output,
-    `[B, K * 2U]`; states are those of the time LSTM. The weights hold the four gates of the time LSTM, then the four of
-    the frequency LSTM. Sources: Kalchbrenner et al. 2015, "Grid Long Short-Term Memory"; Sainath and Li 2016, as
-    above.
+    Both LSTMs read the block, the time LSTM's output of the step before, and the frequency LSTM's output of the block
+    before. The states of the frequency LSTM start from zero at each step. The output is the time output and the
+    frequency output of the first block, then of the next block, and so on, `[B, K * 2U]`. The states of the cell are
+    those of the time LSTM. The weights hold the four gates of the time LSTM, then the four gates of the frequency LSTM.
+
+    Sources: Kalchbrenner et al. 2015, "Grid Long Short-Term Memory"; Sainath and Li 2016, the source of
+    `TimeFrequencyLSTMCell`.
     """
 
     gate_biases = _LSTM_BIASES + _LSTM_BIASES
@@ -141,20 +156,20 @@ class GridLSTMCell(_FrequencyCell):
         gates_of_blocks = self.compute_block_gates(projected, h_before)
         c_of_blocks = tf.unstack(self.split_blocks(c_before), axis=1)
         frequency_h = frequency_c = tf.zeros_like(c_of_blocks[0])
-        hs, cs, outputs = [], [], []
+        h_of_blocks, new_c_of_blocks, outputs = [], [], []
         for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
             gates += tf.matmul(frequency_h, self.frequency_kernel)
             time_gates, frequency_gates = tf.split(gates, 2, axis=1)
             h, c = _lstm_step(time_gates, c)
             frequency_h, frequency_c = _lstm_step(frequency_gates, frequency_c)
-            hs.append(h)
-            cs.append(c)
+            h_of_blocks.append(h)
+            new_c_of_blocks.append(c)
             outputs += [h, frequency_h]
-        return tf.concat(outputs, 1), [tf.concat(hs, 1), tf.concat(cs, 1)]
+        return tf.concat(outputs, 1), [tf.concat(h_of_blocks, 1), tf.concat(new_c_of_blocks, 1)]
 
 
 def _lstm_step(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Computes h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and the c before `[B, U]`."""
+    """Computes the new h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and the old c `[B, U]`."""
     i, f, g, o = tf.split(gates, 4, axis=1)
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(c), c

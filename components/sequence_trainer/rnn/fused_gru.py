@@ -1,10 +1,12 @@
-"""The GRU over a whole sequence: TensorFlow's one-op step, with a backward pass of our own.
+"""Runs a GRU over whole sequences: TensorFlow's fused step, with a hand-written backward pass.
 
-`GRUBlockCell` runs one step in one operation; TensorFlow has no gradient for it. The backward loop here multiplies for
-the state alone; the gradients of the weights and of the inputs are large products after it. With B = 32, D = 150,
-U = 128 this takes about three quarters of the time of the plain loop.
+The operation `GRUBlockCell` runs one step, and TensorFlow has no gradient for it. The backward loop in this module
+computes matrix products for the gradient of the state only. The gradients of the weights and of the inputs are large
+matrix products after the loop. With B = 32, D = 150, U = 128 this takes about three quarters of the time of a loop over
+`GRUCell.step`.
 
-The outputs of two rows with 3 and 1 real steps; `h0` is the initial one, `-` what padding made::
+An example of the outputs of two rows, with 3 real steps and 1 real step. `h0` is the initial output, and `-` is a
+meaningless output at a padded step::
 
     hs           entry  0   1   2         `[T, B, U]`
       row 0             a   b   c
@@ -13,18 +15,37 @@ The outputs of two rows with 3 and 1 real steps; `h0` is the initial one, `-` wh
       row 0             h0  a   b   c
       row 1             h0  d   -   -
 
-The final state of a row is `hs_before[length]`: c and d here, and h0 for a row of length 0.
+The final output of a row is `hs_before[length]`: c and d here, and h0 for a row of length 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, real_steps
 
 Gradient = Callable[..., tuple[tf.Tensor | None, ...]]
+
+
+class GRUSlopes(NamedTuple):
+    """The derivatives of each step, which are computed for all steps at once before the backward loop.
+
+    d_h is the gradient of the output of a step.
+
+    Attributes:
+      r: `[T, B, U]`. The gradient of r before its activation is the gradient of r * h, times `r`.
+      z: `[T, B, U]`. The gradient of z before its activation is d_h * `z`.
+      n: `[T, B, U]`. The gradient of n before its activation is d_h * `n`.
+      h_to_h: `[T, B, U]`. The output before the step gets d_h * `h_to_h`, beside its gradients through the gates.
+    """
+
+    r: tf.Tensor
+    z: tf.Tensor
+    n: tf.Tensor
+    h_to_h: tf.Tensor
 
 
 @tf.custom_gradient
@@ -38,66 +59,108 @@ def fused_gru(
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], Gradient]:
     """Runs a GRU over padded rows.
 
+    All weights hold the gates in the order r, z, n.
+
     Args:
-      inputs: float32 `[T, B, D]`, finite at padded steps.
-      lengths: int32 `[B]`, each within 0..T.
-      h: Initial output `[B, U]`.
-      kernel: `[D, 3U]`, gates in the order r, z, n, as in all weights here.
+      inputs: float32 `[T, B, D]`. Values at padded steps must be finite.
+      lengths: The number of real steps of each row, int32 `[B]`, each in 0..T.
+      h: The initial output, `[B, U]`.
+      kernel: `[D, 3U]`.
       recurrent_kernel: `[U, 3U]`.
       bias: `[3U]`.
 
     Returns:
-      Outputs `[T, B, U]`, whose values at padded steps mean nothing, and h `[B, U]` after each last real step.
+      Outputs `[T, B, U]`, which are meaningless at padded steps; and h `[B, U]` after each row's last real step.
     """
-    steps, units = tf.shape(inputs)[0], recurrent_kernel.shape[0]
-    sizes = [2 * units, units]
-    # The operation wants the weights of r and z apart from those of n, and those of the input above the state's.
-    kernel_rz, kernel_n = tf.split(tf.concat([kernel, recurrent_kernel], 0), sizes, axis=1)
-    bias_rz, bias_n = tf.split(bias, sizes)
-
-    def forward(t: tf.Tensor, h: tf.Tensor, *arrays: tf.TensorArray) -> tuple[tf.Tensor | tf.TensorArray, ...]:
-        step = tf.raw_ops.GRUBlockCell(x=inputs[t], h_prev=h, w_ru=kernel_rz, w_c=kernel_n, b_ru=bias_rz, b_c=bias_n)
-        return t + 1, step.h, *(array.write(t, value) for array, value in zip(arrays, step, strict=True))
-
-    # What the operation returns of each step: the gates r, z, n and the output h.
-    start = (tf.constant(0), h, *(tf.TensorArray(inputs.dtype, steps) for _ in range(4)))
-    _, _, *arrays = tf.while_loop(lambda t, *_: t < steps, forward, start)
-    *gates, hs = (array.stack() for array in arrays)
+    steps = tf.shape(inputs)[0]
+    *gates, hs = _run_forward(inputs, h, kernel, recurrent_kernel, bias)
     hs_before = tf.concat([h[tf.newaxis], hs], 0)
     last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
 
     def grad(d_hs: tf.Tensor, d_h: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        r, z, n, before = forbid_second_derivative(*gates, hs_before[:-1])
-        # Where a row is padding the factors are zero and z is one: d_h passes through to the last real step.
-        real = real_steps(lengths, steps)
-        factor_r = tf.where(real, before * r * (1 - r), tf.zeros_like(r))
-        factor_z = tf.where(real, (before - n) * z * (1 - z), tf.zeros_like(z))
-        factor_n = tf.where(real, (1 - z) * (1 - n * n), tf.zeros_like(n))
-        keep = tf.where(real, z, tf.ones_like(z))
-        recurrent_rz, recurrent_n = (tf.transpose(part) for part in tf.split(recurrent_kernel, sizes, axis=1))
+        r, z, n, h_before = forbid_second_derivative(*gates, hs_before[:-1])
+        slopes = _compute_slopes(r, z, n, h_before, real_steps(lengths, steps))
+        d_rz, d_n, d_h = _run_backward(slopes, r, d_hs, d_h, recurrent_kernel)
 
-        def backward(
-            t: tf.Tensor, d_h: tf.Tensor, d_rz_array: tf.TensorArray, d_n_array: tf.TensorArray
-        ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.TensorArray]:
-            d_h += d_hs[t]
-            d_n = d_h * factor_n[t]
-            d_rh = tf.matmul(d_n, recurrent_n)  # The gradient of r * h, which n reads.
-            d_rz = tf.concat([d_rh * factor_r[t], d_h * factor_z[t]], 1)
-            d_h = d_h * keep[t] + d_rh * r[t] + tf.matmul(d_rz, recurrent_rz)
-            return t - 1, d_h, d_rz_array.write(t, d_rz), d_n_array.write(t, d_n)
-
-        start = (steps - 1, d_h, *(tf.TensorArray(inputs.dtype, steps) for _ in range(2)))
-        _, d_h, d_rz_array, d_n_array = tf.while_loop(lambda t, *_: t >= 0, backward, start)
-
-        # All steps of all rows end to end, [T * B, ...]: one product for each matrix of weights.
-        d_rz = tf.reshape(d_rz_array.stack(), [-1, 2 * units])
-        d_n = tf.reshape(d_n_array.stack(), [-1, units])
+        # The steps of all rows are concatenated to [T * B, ...], so each matrix needs one product.
+        units = recurrent_kernel.shape[0]
         d_gates = tf.concat([d_rz, d_n], 1)
-        d_recurrent_rz = tf.matmul(tf.reshape(before, [-1, units]), d_rz, transpose_a=True)
-        d_recurrent_n = tf.matmul(tf.reshape(r * before, [-1, units]), d_n, transpose_a=True)
+        d_recurrent_rz = tf.matmul(tf.reshape(h_before, [-1, units]), d_rz, transpose_a=True)
+        d_recurrent_n = tf.matmul(tf.reshape(r * h_before, [-1, units]), d_n, transpose_a=True)
         d_inputs = tf.reshape(tf.matmul(d_gates, kernel, transpose_b=True), tf.shape(inputs))
         d_kernel = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), d_gates, transpose_a=True)
         d_recurrent_kernel = tf.concat([d_recurrent_rz, d_recurrent_n], 1)
         return d_inputs, None, d_h, d_kernel, d_recurrent_kernel, tf.reduce_sum(d_gates, 0)
 
     return (hs, tf.gather_nd(hs_before, last)), grad
+
+
+def _run_forward(
+    inputs: tf.Tensor, h: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+) -> list[tf.Tensor]:
+    """Runs all steps. Returns the gates r, z and n and the output h of each step, four tensors `[T, B, U]`."""
+    steps, units = tf.shape(inputs)[0], recurrent_kernel.shape[0]
+    sizes = [2 * units, units]
+    # The operation takes one matrix for r and z, and one for n. The first rows of each matrix are the weights of the
+    # input, and the other rows are the weights of the state.
+    kernel_rz, kernel_n = tf.split(tf.concat([kernel, recurrent_kernel], 0), sizes, axis=1)
+    bias_rz, bias_n = tf.split(bias, sizes)
+
+    def body(t: tf.Tensor, h: tf.Tensor, *arrays: tf.TensorArray) -> tuple[tf.Tensor | tf.TensorArray, ...]:
+        step = tf.raw_ops.GRUBlockCell(x=inputs[t], h_prev=h, w_ru=kernel_rz, w_c=kernel_n, b_ru=bias_rz, b_c=bias_n)
+        # `step` has one tensor for each array: r, z, n and h.
+        return t + 1, step.h, *(array.write(t, value) for array, value in zip(arrays, step, strict=True))
+
+    start = (tf.constant(0), h, *(tf.TensorArray(inputs.dtype, steps) for _ in range(4)))
+    _, _, *arrays = tf.while_loop(lambda t, *_: t < steps, body, start)
+    return [array.stack() for array in arrays]
+
+
+def _compute_slopes(r: tf.Tensor, z: tf.Tensor, n: tf.Tensor, h_before: tf.Tensor, real: tf.Tensor) -> GRUSlopes:
+    """Computes the derivatives of all steps from their gates and from the output before each step, `[T, B, U]`.
+
+    At padded steps all derivatives are zero except `h_to_h`, which is 1. It passes d_h on to the last real step.
+    """
+    return GRUSlopes(
+        r=tf.where(real, h_before * r * (1 - r), tf.zeros_like(r)),
+        z=tf.where(real, (h_before - n) * z * (1 - z), tf.zeros_like(z)),
+        n=tf.where(real, (1 - z) * (1 - n * n), tf.zeros_like(n)),
+        h_to_h=tf.where(real, z, tf.ones_like(z)),
+    )
+
+
+def _run_backward(
+    slopes: GRUSlopes, r: tf.Tensor, d_hs: tf.Tensor, d_h: tf.Tensor, recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Runs the backward loop.
+
+    Args:
+      slopes: The derivatives of all steps.
+      r: The gate r of all steps, `[T, B, U]`.
+      d_hs: The gradients of all outputs, `[T, B, U]`.
+      d_h: The gradient of the final output, `[B, U]`.
+      recurrent_kernel: `[U, 3U]`.
+
+    Returns:
+      The gradients before the activations of the gates r and z of all steps, `[T * B, 2U]`, and of n, `[T * B, U]`; and
+      the gradient of the initial output, `[B, U]`.
+    """
+    steps, units = tf.shape(d_hs)[0], recurrent_kernel.shape[0]
+    kernel_rz, kernel_n = tf.split(recurrent_kernel, [2 * units, units], axis=1)
+    transposed_rz, transposed_n = tf.transpose(kernel_rz), tf.transpose(kernel_n)
+
+    def body(
+        t: tf.Tensor, d_h: tf.Tensor, d_rz_array: tf.TensorArray, d_n_array: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.TensorArray]:
+        d_h += d_hs[t]
+        d_n = d_h * slopes.n[t]
+        d_rh = tf.matmul(d_n, transposed_n)  # The gradient of r * h, which n reads.
+        d_rz = tf.concat([d_rh * slopes.r[t], d_h * slopes.z[t]], 1)
+        d_h = d_h * slopes.h_to_h[t] + d_rh * r[t] + tf.matmul(d_rz, transposed_rz)
+        return t - 1, d_h, d_rz_array.write(t, d_rz), d_n_array.write(t, d_n)
+
+    start = (steps - 1, d_h, *(tf.TensorArray(d_h.dtype, steps) for _ in range(2)))
+    _, d_h, d_rz_array, d_n_array = tf.while_loop(lambda t, *_: t >= 0, body, start)
+    d_rz = tf.reshape(d_rz_array.stack(), [-1, 2 * units])
+    d_n = tf.reshape(d_n_array.stack(), [-1, units])
+    return d_rz, d_n, d_h

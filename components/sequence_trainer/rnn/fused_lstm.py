@@ -1,11 +1,15 @@
-"""The LSTM over a whole sequence: TensorFlow's one-op forward pass, with a backward pass of our own.
+"""Runs an LSTM over whole sequences: TensorFlow's fused forward pass, with a hand-written backward pass.
 
-`BlockLSTMV2` runs all steps in one operation. Its own gradient is not used: TensorFlow registers for it the one of
-`BlockLSTM`, whose gates stand in another order, and `BlockLSTMGradV2` multiplies weight gradients step by step. Here
-the backward loop has one matrix product a step, for the state alone, and the gradients of the weights and of the
-inputs are three large products after it. With B = 32, D = 150, U = 128 this takes about half the time of both.
+The operation `BlockLSTMV2` runs all steps at once. Its registered gradient cannot be used, because it is the gradient
+of `BlockLSTM`, which has the gates in another order. `BlockLSTMGradV2` would be right, but it multiplies the gradients
+of the weights step by step.
 
-The outputs of two rows with 3 and 1 real steps; `h0` is the initial one, `-` what padding made::
+The backward loop in this module needs one matrix product per step, for the gradient of the state. The gradients of the
+weights and of the inputs are three large matrix products after the loop. With B = 32, D = 150, U = 128 this takes about
+half the time of either gradient above.
+
+An example of the outputs of two rows, with 3 real steps and 1 real step. `h0` is the initial output, and `-` is a
+meaningless output at a padded step::
 
     forward.h    entry  0   1   2         `[T, B, U]`
       row 0             a   b   c
@@ -14,8 +18,8 @@ The outputs of two rows with 3 and 1 real steps; `h0` is the initial one, `-` wh
       row 0             h0  a   b   c
       row 1             h0  d   -   -
 
-The final state of a row is `hs[length]`: c and d here, and h0 for a row of length 0.
-Cell states are kept alike, and so are the gradients of outputs and states.
+The final output of a row is `hs[length]`: c and d here, and h0 for a row of length 0. Cell states have the same layout,
+and so have the gradients of outputs and cell states.
 """
 
 from __future__ import annotations
@@ -27,16 +31,22 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, real_steps
 
+BlockLSTMResult = Any
+"""The named tuple that `BlockLSTMV2` returns, each part `[T, B, U]`: the gates i, f, ci (which is g) and o, the states
+cs (which is c) and h, and co, which is tanh(c)."""
+
 Gradient = Callable[..., list[tf.Tensor | None]]
 
 
-class Slopes(NamedTuple):
-    """The factors by which gradients go back through each step, computed for all steps at once.
+class LSTMSlopes(NamedTuple):
+    """The derivatives of each step, which are computed for all steps at once before the backward loop.
+
+    d_h and d_c are the gradients of the output and of the cell state of a step.
 
     Attributes:
-      gates: `[T, B, 4U]`; the gradient of the gates before their activations is (d_c, d_c, d_c, d_h) * gates.
-      h_to_c: `[T, B, U]`; d_h adds d_h * h_to_c to d_c.
-      c_to_c: `[T, B, U]`; d_c before the step is d_c after it * c_to_c.
+      gates: `[T, B, 4U]`. The gradient of the gates before their activations is (d_c, d_c, d_c, d_h) * gates.
+      h_to_c: `[T, B, U]`. The output depends on the cell state, which adds d_h * h_to_c to d_c.
+      c_to_c: `[T, B, U]`. The gradient of the cell state before the step is d_c * c_to_c.
     """
 
     gates: tf.Tensor
@@ -57,36 +67,49 @@ def fused_lstm(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Runs an LSTM over padded rows.
 
+    All weights hold the gates in the order i, f, g, o.
+
     Args:
-      inputs: float32 `[T, B, D]`, finite at padded steps.
-      lengths: int32 `[B]`, each within 0..T.
-      h: Initial output `[B, U]`.
-      c: Initial cell state `[B, U]`.
-      kernel: `[D, 4U]`, gates in the order i, f, g, o, as in all weights here.
+      inputs: float32 `[T, B, D]`. Values at padded steps must be finite.
+      lengths: The number of real steps of each row, int32 `[B]`, each in 0..T.
+      h: The initial output, `[B, U]`.
+      c: The initial cell state, `[B, U]`.
+      kernel: `[D, 4U]`.
       recurrent_kernel: `[U, 4U]`.
       bias: `[4U]`.
-      peephole: `[3, U]` for the gates i, f, o; none if None.
-      cell_clip: The largest absolute value of c; no bound if None.
+      peephole: The peephole weights of the gates i, f, o, `[3, U]`; no peepholes if None.
+      cell_clip: The maximum absolute value of c; no maximum if None.
 
     Returns:
-      Outputs `[T, B, U]`, whose values at padded steps mean nothing, and h and c `[B, U]` after each last real step.
+      Outputs `[T, B, U]`, which are meaningless at padded steps; and h and c `[B, U]` after each row's last real step.
     """
-    weights = [kernel, recurrent_kernel, bias, *([] if peephole is None else [peephole])]
+    weights = [kernel, recurrent_kernel, bias]
+    if peephole is not None:
+        weights.append(peephole)
 
     @tf.custom_gradient
-    def run(inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor) -> tuple[Any, Gradient]:
-        forward = _run_forward(inputs, h, c, *weights, cell_clip=cell_clip)
+    def run(
+        inputs: tf.Tensor,
+        h: tf.Tensor,
+        c: tf.Tensor,
+        kernel: tf.Tensor,
+        recurrent_kernel: tf.Tensor,
+        bias: tf.Tensor,
+        peephole: tf.Tensor | None = None,
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor, tf.Tensor], Gradient]:
+        forward = _run_forward(inputs, h, c, kernel, recurrent_kernel, bias, peephole, cell_clip)
         hs = tf.concat([h[tf.newaxis], forward.h], 0)
         cs = tf.concat([c[tf.newaxis], forward.cs], 0)
         last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
 
         def grad(d_hs: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor) -> list[tf.Tensor | None]:
-            slopes = _compute_slopes(forward, cs[:-1], lengths, cell_clip, *weights[3:])
-            # The final h of a row is one of its outputs, so their gradients are added up. Entries are those of `hs`.
+            slopes = _compute_slopes(forward, cs[:-1], lengths, peephole, cell_clip)
+            # The final h of a row is one of its outputs, so both gradients are added up. The padded `d_hs` has the
+            # layout of `hs`. Its entry 0 is for rows of length 0, whose final h is the initial output.
             d_hs = tf.tensor_scatter_nd_add(tf.pad(d_hs, [[1, 0], [0, 0], [0, 0]]), last, d_h)
-            d_gates, d_h, d_c = _run_backward(slopes, d_hs[1:], d_c, weights[1])
-            d_inputs = tf.reshape(tf.matmul(d_gates, weights[0], transpose_b=True), tf.shape(inputs))
-            d_weights = _compute_weight_gradients(d_gates, inputs, hs[:-1], cs, len(weights))
+            d_gates, d_h, d_c = _run_backward(slopes, d_hs[1:], d_c, recurrent_kernel)
+            d_inputs = tf.reshape(tf.matmul(d_gates, kernel, transpose_b=True), tf.shape(inputs))
+            d_weights = _compute_weight_gradients(d_gates, inputs, hs[:-1], cs, has_peepholes=peephole is not None)
             return [d_inputs, d_h + d_hs[0], d_c, *d_weights]
 
         return (forward.h, tf.gather_nd(hs, last), tf.gather_nd(cs, last)), grad
@@ -101,15 +124,10 @@ def _run_forward(
     kernel: tf.Tensor,
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor,
-    peephole: tf.Tensor | None = None,
-    *,
+    peephole: tf.Tensor | None,
     cell_clip: float | None,
-) -> Any:
-    """Runs all steps.
-
-    Returns:
-      The gates i, f, ci (g) and o, the states cs and h, and co (tanh of cs), each `[T, B, U]`.
-    """
+) -> BlockLSTMResult:
+    """Runs all steps in one operation."""
     no_peephole = tf.zeros([recurrent_kernel.shape[0]], inputs.dtype)
     peep_i, peep_f, peep_o = [no_peephole] * 3 if peephole is None else tf.unstack(peephole)
     return tf.raw_ops.BlockLSTMV2(
@@ -122,76 +140,97 @@ def _run_forward(
         wcf=peep_f,
         wco=peep_o,
         b=bias,
-        cell_clip=cell_clip or 0.0,  # 0 is no bound.
+        cell_clip=cell_clip or 0.0,  # 0 means no clipping.
         use_peephole=peephole is not None,
     )
 
 
 def _compute_slopes(
-    forward: Any, before: tf.Tensor, lengths: tf.Tensor, cell_clip: float | None, peephole: tf.Tensor | None = None
-) -> Slopes:
-    """Computes the slopes of every step, from its gates and from the cell state before it `[T, B, U]`."""
-    i, f, g, o, c, tanh_c, before = forbid_second_derivative(
-        forward.i, forward.f, forward.ci, forward.o, forward.cs, forward.co, before
+    forward: BlockLSTMResult,
+    c_before: tf.Tensor,
+    lengths: tf.Tensor,
+    peephole: tf.Tensor | None,
+    cell_clip: float | None,
+) -> LSTMSlopes:
+    """Computes the derivatives of all steps.
+
+    Args:
+      forward: The result of `_run_forward`.
+      c_before: The cell state before each step, `[T, B, U]`.
+      lengths: The number of real steps of each row, int32 `[B]`.
+      peephole: The peephole weights, `[3, U]`, or None.
+      cell_clip: The maximum absolute value of c, or None.
+    """
+    i, f, g, o, c, tanh_c, c_before = forbid_second_derivative(
+        forward.i, forward.f, forward.ci, forward.o, forward.cs, forward.co, c_before
     )
-    # Where a row is padding all slopes are zero, but d_c goes through to the last real step. A cell state that was
-    # clipped does not move with what it was made of.
     real = real_steps(lengths, tf.shape(i)[0])
-    moves = real if cell_clip is None else real & (tf.abs(c) < cell_clip)
-    to_i = tf.where(moves, g * i * (1 - i), 0.0)
-    to_f = tf.where(moves, before * f * (1 - f), 0.0)
-    to_g = tf.where(moves, i * (1 - g * g), 0.0)
+    # A cell state that was clipped is constant, so its derivatives are zero.
+    is_free = real if cell_clip is None else real & (tf.abs(c) < cell_clip)
+    to_i = tf.where(is_free, g * i * (1 - i), 0.0)
+    to_f = tf.where(is_free, c_before * f * (1 - f), 0.0)
+    to_g = tf.where(is_free, i * (1 - g * g), 0.0)
     to_o = tf.where(real, tanh_c * o * (1 - o), 0.0)
     h_to_c = tf.where(real, o * (1 - tanh_c * tanh_c), 0.0)
-    c_to_c = tf.where(moves, f, tf.cast(~real, f.dtype))
+    # At padded steps all derivatives are zero except this one, which is 1. It passes d_c on to the last real step.
+    c_to_c = tf.where(is_free, f, tf.cast(~real, f.dtype))
     if peephole is not None:
         peep_i, peep_f, peep_o = tf.unstack(peephole)
         h_to_c += to_o * peep_o
         c_to_c += to_i * peep_i + to_f * peep_f
-    return Slopes(tf.concat([to_i, to_f, to_g, to_o], 2), h_to_c, c_to_c)
+    return LSTMSlopes(tf.concat([to_i, to_f, to_g, to_o], 2), h_to_c, c_to_c)
 
 
 def _run_backward(
-    slopes: Slopes, d_hs: tf.Tensor, d_c: tf.Tensor, recurrent_kernel: tf.Tensor
+    slopes: LSTMSlopes, d_hs: tf.Tensor, d_c: tf.Tensor, recurrent_kernel: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Runs the recurrence backwards.
+    """Runs the backward loop.
+
+    Args:
+      slopes: The derivatives of all steps.
+      d_hs: The gradients of all outputs, `[T, B, U]`.
+      d_c: The gradient of the final cell state, `[B, U]`.
+      recurrent_kernel: `[U, 4U]`.
 
     Returns:
-      The gradients of all gates, `[T * B, 4U]`, and of the states that the first step read, h and c, each `[B, U]`.
+      The gradients of the gates of all steps before their activations, `[T * B, 4U]`; and the gradients of the initial
+      h and c, each `[B, U]`.
     """
-    transposed = tf.transpose(recurrent_kernel)
+    transposed_kernel = tf.transpose(recurrent_kernel)
 
     def body(
-        t: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, array: tf.TensorArray
+        t: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_gates_array: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray]:
         d_h += d_hs[t]
         d_c += d_h * slopes.h_to_c[t]
         d_gates = tf.concat([d_c, d_c, d_c, d_h], 1) * slopes.gates[t]
-        return t - 1, tf.matmul(d_gates, transposed), d_c * slopes.c_to_c[t], array.write(t, d_gates)
+        d_h_before = tf.matmul(d_gates, transposed_kernel)
+        d_c_before = d_c * slopes.c_to_c[t]
+        return t - 1, d_h_before, d_c_before, d_gates_array.write(t, d_gates)
 
     steps = tf.shape(d_hs)[0]
     start = (steps - 1, tf.zeros_like(d_c), d_c, tf.TensorArray(d_c.dtype, steps))
-    _, d_h, d_c, array = tf.while_loop(lambda t, *_: t >= 0, body, start)
-    return tf.reshape(array.stack(), [-1, recurrent_kernel.shape[1]]), d_h, d_c
+    _, d_h, d_c, d_gates_array = tf.while_loop(lambda t, *_: t >= 0, body, start)
+    return tf.reshape(d_gates_array.stack(), [-1, recurrent_kernel.shape[1]]), d_h, d_c
 
 
 def _compute_weight_gradients(
-    d_gates: tf.Tensor, inputs: tf.Tensor, hs_before: tf.Tensor, cs: tf.Tensor, count: int
+    d_gates: tf.Tensor, inputs: tf.Tensor, hs_before: tf.Tensor, cs: tf.Tensor, *, has_peepholes: bool
 ) -> list[tf.Tensor]:
-    """Computes the gradients of kernel, recurrent kernel and bias, and of the peepholes if `count` is four.
+    """Computes the gradients of the kernel, the recurrent kernel, the bias, and the peepholes if there are any.
 
-    All steps of all rows are laid end to end, `[T * B, ...]`, so that each matrix takes one product.
+    The steps of all rows are concatenated to `[T * B, ...]`, so each matrix needs one product.
     """
     flat_inputs = tf.reshape(inputs, [-1, inputs.shape[2]])
     flat_hs = tf.reshape(hs_before, [-1, hs_before.shape[2]])
     d_kernel = tf.matmul(flat_inputs, d_gates, transpose_a=True)
     d_recurrent_kernel = tf.matmul(flat_hs, d_gates, transpose_a=True)
     gradients = [d_kernel, d_recurrent_kernel, tf.reduce_sum(d_gates, 0)]
-    if count == 4:
+    if has_peepholes:
         d_i, d_f, _, d_o = tf.split(d_gates, 4, axis=1)
-        # The gates i and f see the cell state before the step, o the one after it.
-        before = tf.reshape(cs[:-1], [-1, cs.shape[2]])
-        after = tf.reshape(cs[1:], [-1, cs.shape[2]])
-        d_peepholes = [tf.reduce_sum(part, 0) for part in (d_i * before, d_f * before, d_o * after)]
+        # The gates i and f read the cell state before the step, and o reads the cell state after it.
+        c_before = tf.reshape(cs[:-1], [-1, cs.shape[2]])
+        c_after = tf.reshape(cs[1:], [-1, cs.shape[2]])
+        d_peepholes = [tf.reduce_sum(part, 0) for part in (d_i * c_before, d_f * c_before, d_o * c_after)]
         gradients.append(tf.stack(d_peepholes))
     return gradients

@@ -1,4 +1,4 @@
-"""Cells on top of one another, as one cell."""
+"""A cell that stacks several cells into a deep recurrent network."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
-from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, Shape
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class MultiRNNCell(Cell):
-    """A cell made of layers: each cell reads the output of the one before it.
+    """A cell that consists of several cells, where each cell reads the output of the cell before it.
 
-    Over a whole sequence it runs layer by layer, each in its own fastest way. States are a list with the states of each
-    cell. Source: Graves et al. 2013, "Speech Recognition with Deep Recurrent Neural Networks".
+    Whole sequences are computed layer by layer, so each cell uses its fastest implementation. The state is a list with
+    the states of each cell. Source: Graves et al. 2013, "Speech Recognition with Deep Recurrent Neural Networks".
 
     Args:
-      cells: The layers, from the input to the output: cells of this package, each an object of its own. The dtype
-        policy of the first is that of all, unless one is given.
+      cells: The cells from the input to the output. They must be cells of this package and different objects. The
+        default dtype policy is that of the first cell.
 
     Raises:
-      TypeError: if one of them is no cell of this package.
-      ValueError: if there is none, or one stands there twice.
+      TypeError: if one of the cells is not a cell of this package.
+      ValueError: if there are no cells, or one cell occurs twice.
     """
 
     def __init__(self, cells: Sequence[Cell], **kwargs: Any) -> None:
@@ -36,16 +36,14 @@ class MultiRNNCell(Cell):
             names = ", ".join(type(cell).__name__ for cell in cells)
             raise TypeError(f"`cells` must be cells of this package, but are {names}.")
         if len({id(cell) for cell in cells}) < len(cells):
-            raise ValueError(
-                "`cells` must be different objects, each with its own weights, but one stands there twice."
-            )
+            raise ValueError("`cells` must be different objects, each with its own weights, but one cell occurs twice.")
         super().__init__(**{"dtype": cells[0].dtype_policy, **kwargs})
         self.cells = cells
         self.state_size = [cell.state_size for cell in cells]
         self.output_size = cells[-1].output_size
 
-    def build(self, input_shape: Any) -> None:
-        """Builds each cell for the output of the one before it."""
+    def build(self, input_shape: Shape) -> None:
+        """Builds each cell for the output of the cell before it."""
         for cell in self.cells:
             if not cell.built:
                 cell.build(input_shape)
@@ -53,7 +51,7 @@ class MultiRNNCell(Cell):
             input_shape = (*input_shape[:-1], cell.output_size)
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> Nest:
-        """Computes the first cell's part; the inputs of the others depend on its states."""
+        """Returns the first cell's projection. The inputs of the other cells depend on its states."""
         return self.cells[0].project(inputs, training)
 
     def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
@@ -75,8 +73,8 @@ class MultiRNNCell(Cell):
             final_states.append(cell_states)
         return outputs, final_states
 
-    def get_initial_state(self, batch_size: Any = None) -> Nest:
-        """Returns the states that each cell starts from."""
+    def get_initial_state(self, batch_size: int | tf.Tensor | None = None) -> Nest:
+        """Returns the initial states of each cell."""
         return [cell.get_initial_state(batch_size=batch_size) for cell in self.cells]
 
     def get_config(self) -> dict[str, Any]:
@@ -85,6 +83,6 @@ class MultiRNNCell(Cell):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MultiRNNCell:
-        """Makes the cell from what `get_config` returned."""
+        """Makes the cell from the result of `get_config`."""
         cells = [keras.saving.deserialize_keras_object(cell) for cell in config["cells"]]
         return cls(**{**config, "cells": cells})

@@ -1,4 +1,4 @@
-"""The cells that everybody knows: the simple RNN, the GRU, and the LSTM with its options."""
+"""The most common recurrent cells: the simple RNN, the GRU and the LSTM."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tfx_sequence.components.sequence_trainer.rnn.cell import GatedCell
 from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import cudnn_lstm
 from tfx_sequence.components.sequence_trainer.rnn.fused_gru import fused_gru
 from tfx_sequence.components.sequence_trainer.rnn.fused_lstm import fused_lstm
+from tfx_sequence.components.sequence_trainer.rnn.loop import Shape
 
 States = list[tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class SimpleRNNCell(GatedCell):
-    """Simple recurrent network, `h' = tanh(x W + h U + b)`.
+    """The cell of a simple recurrent network (Elman network): `h' = tanh(x W + h U + b)`.
 
     Source: Elman 1990, "Finding Structure in Time".
     """
@@ -35,7 +36,7 @@ class SimpleRNNCell(GatedCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class GRUCell(GatedCell):
-    """Gated recurrent unit.
+    """The gated recurrent unit (GRU).
 
     ::
 
@@ -43,7 +44,7 @@ class GRUCell(GatedCell):
         n    = tanh(x W_n + (r * h) U_n + b_n)
         h'   = z * h + (1 - z) * n
 
-    Gates stand in the order r, z, n in the weights; the biases of r and z start at 1, so that a new cell keeps its
+    The weights hold the gates in the order r, z, n. The biases of r and z start at 1, so a new cell mostly keeps its
     state. Source: Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
     Translation".
     """
@@ -64,7 +65,7 @@ class GRUCell(GatedCell):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """Computes all steps: by `fused_gru` in float32, the one type that it has, or by the loop."""
+        """Computes all steps with `fused_gru`, which supports float32 only, or in a loop."""
         if self.compute_dtype != "float32":
             return super().unroll(inputs, lengths, states, training)
         weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
@@ -74,7 +75,7 @@ class GRUCell(GatedCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class LSTMCell(GatedCell):
-    """Long short-term memory.
+    """The long short-term memory (LSTM), with optional peepholes, projection and clipping.
 
     ::
 
@@ -82,10 +83,13 @@ class LSTMCell(GatedCell):
         c'         = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
         h'         = sigmoid(o + p_o * c') * tanh(c') P
 
-    The peepholes p, the projection P and the clipping of c' and h' are options. Gates stand in the
-    order i, f, g, o in the weights, states in the order h, c, both as in Keras. The bias of the forget gate starts
-    at 1, so that a new cell keeps its state. In float32 all steps run in one operation ("block LSTM": `fused_lstm`),
-    unless there is a projection or a clipped output. In training on a GPU they run in cuDNN's, if no option is set.
+    The peepholes p, the projection P and the clipping of c' and h' are optional. The weights hold the gates in the
+    order i, f, g, o, and the states are in the order h, c, both as in Keras. The bias of the forget gate starts at 1,
+    so a new cell mostly keeps its state.
+
+    Whole sequences are computed by cuDNN in training on a GPU, if no option is set. Otherwise one fused operation
+    computes them in float32 (`fused_lstm`, "block LSTM"), unless the output is projected or clipped. In all other cases
+    they are computed in a loop.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -94,11 +98,11 @@ class LSTMCell(GatedCell):
     Exploration of Recurrent Network Architectures" (the forget gate's bias).
 
     Args:
-      units: Width of the cell state c, and of the output unless it is projected.
-      peepholes: Let each gate see its own unit's cell state.
-      cell_clip: The largest absolute value of c; no bound if None.
-      projection: Width of the output after a linear map; no map if None.
-      output_clip: The largest absolute value of the output; no bound if None.
+      units: The width of the cell state c, and of the output unless it is projected.
+      peepholes: Whether the gates of each unit read the unit's cell state.
+      cell_clip: The maximum absolute value of c; no maximum if None.
+      projection: The width of the output after a linear projection; no projection if None.
+      output_clip: The maximum absolute value of the output; no maximum if None.
 
     Raises:
       ValueError: if a number is not greater than 0.
@@ -118,7 +122,7 @@ class LSTMCell(GatedCell):
         super().__init__(units, **kwargs)
         for name, value in (("cell_clip", cell_clip), ("projection", projection), ("output_clip", output_clip)):
             if value is not None and value <= 0:
-                raise ValueError(f"`{name}` must be greater than 0, or None for none, but is {value}.")
+                raise ValueError(f"`{name}` must be None or greater than 0, but is {value}.")
         self.peepholes = peepholes
         self.cell_clip = cell_clip
         self.projection = projection
@@ -126,8 +130,8 @@ class LSTMCell(GatedCell):
         self.output_size = projection or units
         self.state_size = [self.output_size, units]
 
-    def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs `[..., D]`. Peepholes are `[3, U]`, in the order i, f, o."""
+    def build(self, input_shape: Shape) -> None:
+        """Makes the weights for inputs `[..., D]`. The peepholes are `[3, U]`, for the gates i, f, o."""
         super().build(input_shape)
         if self.peepholes:
             self.peephole = self.add_weight(shape=(3, self.units), initializer="glorot_uniform", name="peephole")
@@ -146,7 +150,7 @@ class LSTMCell(GatedCell):
             f += c * peep_f
         c = _clip(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g), self.cell_clip)
         if self.peepholes:
-            o += c * peep_o  # The output gate sees the new cell state.
+            o += c * peep_o  # The output gate reads the new cell state, the other gates the old one.
         h = tf.sigmoid(o) * tf.tanh(c)
         if self.projection:
             h = tf.matmul(h, self.projection_kernel)
@@ -156,7 +160,7 @@ class LSTMCell(GatedCell):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """Computes all steps: in one operation where one does the same, or by the loop."""
+        """Computes all steps in one operation if there is one for the options of the cell, or in a loop."""
         fused = self._find_fused(training)
         if fused is None:
             return super().unroll(inputs, lengths, states, training)
@@ -165,13 +169,13 @@ class LSTMCell(GatedCell):
         return outputs, [h, c]
 
     def _find_fused(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
-        """Finds the operation that runs all steps; None if there is none for these options and this type."""
+        """Returns the operation that runs all steps, or None if no operation supports the options and the dtype."""
         if self.projection or self.output_clip:
             return None
-        # cuDNN's operation has no CPU kernel: only training uses it, so that a saved model can be served anywhere.
         has_options = self.peepholes or self.cell_clip is not None
-        is_for_cudnn = training and not has_options and self.compute_dtype != "bfloat16"
-        if is_for_cudnn and tf.config.list_logical_devices("GPU"):
+        # cuDNN's operation has no CPU kernel. Only training uses it, so a saved model can be served anywhere.
+        fits_cudnn = training and not has_options and self.compute_dtype != "bfloat16"
+        if fits_cudnn and tf.config.list_logical_devices("GPU"):
             return cudnn_lstm
         if self.compute_dtype == "float32":
             return functools.partial(fused_lstm, cell_clip=self.cell_clip)
@@ -183,5 +187,6 @@ class LSTMCell(GatedCell):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _clip(values: tf.Tensor, bound: float | None) -> tf.Tensor:
-    return values if bound is None else tf.clip_by_value(values, -bound, bound)
+def _clip(values: tf.Tensor, max_value: float | None) -> tf.Tensor:
+    """Limits the absolute values to `max_value`; None is no limit."""
+    return values if max_value is None else tf.clip_by_value(values, -max_value, max_value)

@@ -1,20 +1,19 @@
-"""Variants of the standard cells: other gates, layer normalisation, or no matrix on the state."""
+"""Less common recurrent cells: variants of the LSTM, UGRNN, IndRNN and the NAS cell."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.cell import GatedCell, MemoryCell
+from tfx_sequence.components.sequence_trainer.rnn.loop import Shape
 
 States = list[tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class LayerNormLSTMCell(MemoryCell):
-    """LSTM with layer normalisation of the input's part, of the state's part and of the cell state.
+    """The LSTM with layer normalisation of `x W`, of `h U` and of the cell state.
 
     ::
 
@@ -22,13 +21,13 @@ class LayerNormLSTMCell(MemoryCell):
         c'         = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h'         = sigmoid(o) * tanh(norm(c'))
 
-    Each norm is over all of its last axis and has a gain of its own; that of c' has a bias too, while the bias b serves
-    the other two. Source: Ba et al. 2016, "Layer Normalization", supplement.
+    Each normalisation is over the whole last axis and has its own gain. The normalisation of c' has its own bias too,
+    and the other two share the bias b. Source: Ba et al. 2016, "Layer Normalization", supplement.
     """
 
     gate_biases = (0.0, 1.0, 0.0, 0.0)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the weights for inputs `[..., D]`."""
         super().build(input_shape)
         self.input_gain = self.add_weight(shape=(4 * self.units,), initializer="ones", name="input_gain")
@@ -37,7 +36,7 @@ class LayerNormLSTMCell(MemoryCell):
         self.cell_bias = self.add_weight(shape=(self.units,), initializer="zeros", name="cell_bias")
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Computes the input's part of all gates, normalised, with the bias."""
+        """Computes the part of all gates that depends on the input only, normalised and with the bias."""
         return _normalize(tf.matmul(inputs, self.kernel)) * self.input_gain + self.bias
 
     def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
@@ -52,7 +51,7 @@ class LayerNormLSTMCell(MemoryCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class CoupledLSTMCell(MemoryCell):
-    """LSTM with coupled input and forget gates: what is forgotten makes room for what is read.
+    """The LSTM with coupled input and forget gates: the input gate is 1 minus the forget gate.
 
     ::
 
@@ -60,7 +59,7 @@ class CoupledLSTMCell(MemoryCell):
         c'      = sigmoid(f) * c + (1 - sigmoid(f)) * tanh(g)
         h'      = sigmoid(o) * tanh(c')
 
-    Gates stand in the order f, g, o in the weights; the bias of f starts at 1. Source: Greff et al. 2015, "LSTM: A
+    The weights hold the gates in the order f, g, o. The bias of f starts at 1. Source: Greff et al. 2015, "LSTM: A
     Search Space Odyssey" (CIFG).
     """
 
@@ -78,14 +77,14 @@ class CoupledLSTMCell(MemoryCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class UGRNNCell(GatedCell):
-    """Update-gate RNN: a simple RNN that may keep its state.
+    """The update-gate RNN: a simple RNN with a gate that can keep the state.
 
     ::
 
         z, n = x W + h U + b
         h'   = sigmoid(z) * h + (1 - sigmoid(z)) * tanh(n)
 
-    Gates stand in the order z, n in the weights; the bias of z starts at 1. Source: Collins et al. 2016, "Capacity and
+    The weights hold the gates in the order z, n. The bias of z starts at 1. Source: Collins et al. 2016, "Capacity and
     Trainability in Recurrent Neural Networks".
     """
 
@@ -102,16 +101,16 @@ class UGRNNCell(GatedCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class IndRNNCell(GatedCell):
-    """Independently recurrent network: `h' = relu(x W + u * h + b)`; each unit sees its own past alone.
+    """The independently recurrent network (IndRNN): `h' = relu(x W + u * h + b)`.
 
-    The recurrent weights u `[U]` start uniform in 0..1. Nothing bounds them: over T steps a weight above 2 ** (1 / T)
-    more than doubles what it carries. Source: Li et al. 2018, "Independently Recurrent Neural Network (IndRNN):
-    Building A Longer and Deeper RNN".
+    Each unit reads only its own last output. The recurrent weights u `[U]` start with a uniform distribution over 0..1.
+    They have no upper bound, so the state can explode: a weight above 2 ** (1 / T) more than doubles it over T steps.
+    Source: Li et al. 2018, "Independently Recurrent Neural Network (IndRNN): Building A Longer and Deeper RNN".
     """
 
     gate_biases = (0.0,)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the weights for inputs `[..., D]`."""
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer="he_normal", name="kernel")
         self.recurrent_kernel = self.add_weight(
@@ -127,10 +126,10 @@ class IndRNNCell(GatedCell):
 
 @keras.saving.register_keras_serializable("tfx_sequence")
 class NASCell(MemoryCell):
-    """The recurrent cell that neural architecture search found on Penn Treebank.
+    """The cell that neural architecture search (NAS) found for language modelling on Penn Treebank.
 
-    A tree whose eight leaves each read the input's part x_k and the last output's part m_k; the cell state enters below
-    its root::
+    The cell computes a tree of operations. Each of the eight leaves reads a part x_k of the projected input and a part
+    m_k of the projected last output. The cell state enters next to the root::
 
         leaf_k = act_k(x_k + m_k)        act_0 to act_7: sigmoid, relu, sigmoid, relu, tanh, sigmoid, tanh, sigmoid
                                          but leaf_3 = relu(x_3 * m_3)
@@ -138,14 +137,14 @@ class NASCell(MemoryCell):
         c'     = a * tanh(leaf_2 + leaf_3)
         h'     = tanh(c' * tanh(tanh(leaf_4 * leaf_5) + sigmoid(leaf_6 + leaf_7)))
 
-    The bias belongs to m. States stand in the order h, c. Source: Zoph and Le 2016, "Neural Architecture Search with
+    The bias is added to m. The states are in the order h, c. Source: Zoph and Le 2016, "Neural Architecture Search with
     Reinforcement Learning".
     """
 
     gate_biases = (0.0,) * 8
 
     def project(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Computes the input's part of all leaves: `[..., D]` to `[..., 8U]`."""
+        """Computes the part of all leaves that depends on the input only: `[..., D]` to `[..., 8U]`."""
         return tf.matmul(inputs, self.kernel)
 
     def step(self, projected: tf.Tensor, states: States, training: bool = False) -> tuple[tf.Tensor, States]:
@@ -167,5 +166,5 @@ class NASCell(MemoryCell):
 def _normalize(values: tf.Tensor) -> tf.Tensor:
     """Shifts and scales values to zero mean and unit variance over the last axis."""
     mean, variance = tf.nn.moments(values, axes=[-1], keepdims=True)
-    # Where all values are equal the variance is 0: the constant, that of the paper's code, keeps the gradient finite.
+    # If all values are equal, the variance is 0. The constant, from the paper's code, keeps the gradient finite.
     return (values - mean) * tf.math.rsqrt(variance + 1e-5)

@@ -1,4 +1,4 @@
-"""Cutting long sequences into windows, for truncated back-propagation through time."""
+"""Cuts long sequences into windows, for truncated back-propagation through time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 
 
 def cut_windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Nest, tf.Tensor]]:
-    """Cuts a padded batch into windows of `size` steps, so that memory does not grow with the sequence.
+    """Cuts a padded batch into windows of `size` steps, so that memory does not grow with the length of the sequences.
 
-    States go from window to window. A row that has ended has length zero in the windows that follow, and keeps them::
+    The final states of a window are the initial states of the next window. A row that has ended has length 0 in all
+    later windows, so its states stay the same::
 
         states = None
         for (x, y), n in cut_windows((inputs, labels), lengths, 100):
@@ -20,7 +21,7 @@ def cut_windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Ne
                 outputs, states = rnn(x, n, states)
                 loss = ...
 
-    With windows of 3 steps, `-` for padding::
+    An example with windows of 3 steps and `-` for padding::
 
         batch   a b c d e    windows   a b c   d e      lengths   3   2
                 f g - - -              f g -   - -                2   0
@@ -29,12 +30,14 @@ def cut_windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Ne
     Trajectories".
 
     Args:
-      steps: Nest of `[B, T, ...]`, padded on the right. Eager tensors: the number of windows is a Python number.
-      lengths: int `[B]`, the real steps of each row.
-      size: Steps in a window. The last one is shorter if T ends before.
+      steps: A nest of `[B, T, ...]`, padded on the right. The tensors must be eager, because their values determine the
+        number of windows.
+      lengths: The number of real steps of each row, int `[B]`.
+      size: The number of steps in a window. The last window is shorter if it reaches beyond T.
 
     Yields:
-      The nest of `[B, size, ...]`, and the int32 lengths `[B]` within the window. No window is padding in all rows.
+      The nest of `[B, size, ...]` and the lengths within the window, int32 `[B]`. Windows that are padding in all rows
+      are left out.
 
     Raises:
       ValueError: if `size` is less than 1.
@@ -42,7 +45,9 @@ def cut_windows(steps: Nest, lengths: tf.Tensor, size: int) -> Iterator[tuple[Ne
     if size < 1:
         raise ValueError(f"`size` must be at least 1, but is {size}.")
     lengths = tf.cast(lengths, tf.int32)
-    longest = int(tf.maximum(tf.reduce_max(lengths), 0))  # The maximum of no rows at all is negative.
-    for start in range(0, longest, size):
-        window = tf.nest.map_structure(lambda x, at=start: tf.convert_to_tensor(x)[:, at : at + size], steps)
+    max_length = int(tf.maximum(tf.reduce_max(lengths), 0))  # For a batch without rows, `reduce_max` is negative.
+    for start in range(0, max_length, size):
+        window = tf.nest.map_structure(
+            lambda tensor, first=start: tf.convert_to_tensor(tensor)[:, first : first + size], steps
+        )
         yield window, tf.clip_by_value(lengths - start, 0, size)

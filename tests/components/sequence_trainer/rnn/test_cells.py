@@ -226,8 +226,8 @@ def test_bias_starts_so_that_states_are_kept(cell: Callable[[], Cell], bias: lis
     ("make", "message"),
     [
         (lambda: GRUCell(0), "`units` must be at least 1, but is 0."),
-        (lambda: LSTMCell(1, cell_clip=-1.0), "`cell_clip` must be greater than 0, or None for none, but is -1.0."),
-        (lambda: LSTMCell(1, projection=0), "`projection` must be greater than 0, or None for none, but is 0."),
+        (lambda: LSTMCell(1, cell_clip=-1.0), "`cell_clip` must be None or greater than 0, but is -1.0."),
+        (lambda: LSTMCell(1, projection=0), "`projection` must be None or greater than 0, but is 0."),
         (lambda: GridLSTMCell(1, 2, 3, stride=0), "`stride` must be at least 1, but is 0."),
         (
             lambda: TimeFrequencyLSTMCell(1, blocks=2, width=3, stride=2).build((None, 6)),

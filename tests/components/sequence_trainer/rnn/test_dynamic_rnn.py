@@ -143,8 +143,12 @@ def test_keras_own_cells_run(make: Callable[[], Any]) -> None:
 @pytest.mark.parametrize(
     ("lengths", "error", "message"),
     [
-        (None, ValueError, "`lengths` must give the number of real steps of each row, an int tensor [B], but is None."),
-        ([1.0, 2.0], TypeError, "`lengths` must be integers, but is of type float32."),
+        (
+            None,
+            ValueError,
+            "`lengths` must be an int tensor [B], the number of real steps of each row, but is None.",
+        ),
+        ([1.0, 2.0], TypeError, "`lengths` must be integers, but has type float32."),
         ([1, 2, 3], tf.errors.InvalidArgumentError, "`lengths` must have one entry for each row of `inputs`"),
         ([1], tf.errors.InvalidArgumentError, "`lengths` must have one entry for each row of `inputs`"),
         ([[1, 2]], tf.errors.InvalidArgumentError, "`lengths` must have one entry for each row of `inputs`"),

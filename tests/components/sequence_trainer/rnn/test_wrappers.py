@@ -142,7 +142,7 @@ def test_variational_dropout_is_refused_when_it_sees_single_steps() -> None:
         (
             lambda: ResidualWrapper(GRUCell(3)).build((None, 4)),
             ValueError,
-            "ResidualWrapper needs inputs as wide as the cell's output, 3, but they have width 4. "
+            "ResidualWrapper needs inputs as wide as the cell's output, 3, but their width is 4. "
             "Wrap a cell with 4 units, or project the inputs first.",
         ),
         (
@@ -153,7 +153,7 @@ def test_variational_dropout_is_refused_when_it_sees_single_steps() -> None:
         (
             lambda: DropoutWrapper(MultiRNNCell([GRUCell(3)]), state_rate=0.1),
             ValueError,
-            "DropoutWrapper cannot reach the states of the cells within MultiRNNCell: wrap those.",
+            "DropoutWrapper cannot reach the states of the cells within MultiRNNCell. Wrap the inner cells instead.",
         ),
         (
             lambda: ZoneoutWrapper(LSTMCell(3), [0.1]),
@@ -163,7 +163,7 @@ def test_variational_dropout_is_refused_when_it_sees_single_steps() -> None:
         (
             lambda: ZoneoutWrapper(GridLSTMCell(3, 1, 2), [0.1, 0.1]),
             ValueError,
-            "Zoneout needs a cell whose output is its first state, and GridLSTMCell is none.",
+            "Zoneout needs a cell whose first state is its output, but GridLSTMCell has another output.",
         ),
         (
             lambda: HighwayWrapper(keras.layers.GRUCell(3)),
@@ -179,7 +179,7 @@ def test_variational_dropout_is_refused_when_it_sees_single_steps() -> None:
         (
             lambda: MultiRNNCell([SimpleRNNCell(3)] * 2),
             ValueError,
-            "`cells` must be different objects, each with its own weights, but one stands there twice.",
+            "`cells` must be different objects, each with its own weights, but one cell occurs twice.",
         ),
     ],
 )
