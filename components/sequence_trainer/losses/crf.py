@@ -226,8 +226,8 @@ def _find_best_sources(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the best path to each label of each step.
 
-    A padded step gives each label itself as its source, so a path repeats its last real label there. The first step
-    does the same, because no step is before it.
+    At a padded step, each label is its own source, so a path repeats its last real label there. The same holds at the
+    first step, because there is no step before it.
 
     Args:
       step_scores: The score of each label at each step, `[T, B, C]`.

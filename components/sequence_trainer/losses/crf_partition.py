@@ -87,7 +87,7 @@ def log_partition(
     is_last = real & ~tf.concat([real[1:], tf.zeros_like(real[:1])], 0)  # [T, B], True at the last real step
 
     maxima = _find_maxima(scores)
-    # Without the maximum, no exponential is greater than 1, so none can overflow.
+    # The maximum is subtracted first. So no exponential is greater than 1, and none can overflow.
     factors = _Terms(*(tf.exp(score - maximum) for score, maximum in zip(scores, maxima, strict=True)))
     forward, scales = _run_forward(factors)
     log_z = _compute_log_z(forward, scales, factors.end, maxima, real, is_last)
@@ -136,14 +136,22 @@ def _run_forward(factors: _Terms) -> tuple[tf.Tensor, tf.Tensor]:
 def _compute_log_z(
     forward: tf.Tensor, scales: tf.Tensor, end: tf.Tensor, maxima: _Terms, real: tf.Tensor, is_last: tf.Tensor
 ) -> tf.Tensor:
-    """Computes log Z, `[B]`, by adding up all that was divided or subtracted on the way.
+    """Computes log Z from the scales and the maxima that the forward recursion took out of the scores.
 
-    These are, for each sequence: the scale and the maximum of each real step, the maximum of the transitions for each
-    pair of real steps, the maximum of the start scores, and the end scores at the last real step.
+    For each sequence, log Z is the sum of these terms:
+
+    - for each real step: the logarithm of its scale, and its maximum;
+    - for each two neighbouring real steps: the maximum of the transitions;
+    - for the first step: the maximum of the start scores;
+    - for the last real step: the logarithm of the forward probabilities times exp(end), and the maximum of the end
+      scores.
+
+    Returns:
+      log Z of each sequence, `[B]`.
     """
     log_scales = tf.math.log(scales) + maxima.steps[:, :, 0]
     log_end = tf.math.log(tf.maximum(tf.linalg.matvec(forward, end), _TINY)) + maxima.end
-    # Each real step is followed by a transition, and the last one by the end.
+    # After each real step comes a transition, except after the last real step.
     log_of_steps = log_scales + tf.where(is_last, log_end, maxima.transitions)
     return tf.reduce_sum(tf.where(real, log_of_steps, 0), 0) + tf.where(real[0], maxima.start, 0)
 
