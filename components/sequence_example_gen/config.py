@@ -53,8 +53,8 @@ class ReadConfig(Frozen):
     """Settings for reading files.
 
     Attributes:
-      format: The reader: `columns`, `conllu`, `csv`, `json`, `jsonl`, `npz`, `parallel`, `parquet`, `sequence_example`,
-        `text`, `ts`, a reader that an installed package adds, or a class as `module:name`.
+      format: The reader: the name of a built-in reader or of a reader that an installed package adds, or a class as
+        `module:Class`.
       options: The options of the reader. docs/reading.md lists the options of each format.
       on_bad_record: `fail` ends the run at the first bad record. `reject` writes the bad record and the reason to the
         folder `Rejects/` of the artifact and continues.

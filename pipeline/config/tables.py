@@ -19,6 +19,7 @@ import pydantic
 
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
@@ -141,6 +142,7 @@ class DataConfig(ReadConfig):
       write: How records are written.
     """
 
+    format: Annotated[str, pydantic.WithJsonSchema({"anyOf": [{"enum": list(READERS.rows)}, {"type": "string"}]})]
     input: _Path
     files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_check_patterns)]
     split: DataSplitConfig = DataSplitConfig()

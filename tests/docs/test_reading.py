@@ -82,7 +82,7 @@ def test_own_reader_reads(tmp_path, monkeypatch):
 
 
 def test_make_example_takes_what_the_page_gives_it():
-    (call,) = re.findall(r"`tfx_sequence\.schemas\.records\.examples\.(make_example\(.*?\))`", TEXT)
+    (call,) = re.findall(r"`tfx_sequence\.schemas\.(make_example\(.*?\))`", TEXT)
     example = eval(call, {"make_example": make_example})
     assert list(example.feature_lists.feature_list["tokens"].feature[2].int64_list.value) == [3]
     assert example.context.feature["length"].int64_list.value == [3]
