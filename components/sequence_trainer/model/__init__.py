@@ -1,1 +1,1 @@
-"""The network: input encoders, recurrent layers, and a head for each label."""
+"""The network, which consists of input encoders, recurrent layers and one head per label."""

@@ -1,8 +1,8 @@
-"""Encodes features with several ids in a step, such as the characters of a token, as one vector a step.
+"""Layers that encode features with several ids per step, such as the characters of a token, as one vector per step.
 
-The words of a batch repeat, so each distinct one is encoded once::
+Words occur several times in a batch, so each distinct word is encoded only once::
 
-    ids [B, T, C] -> the distinct rows of real steps [M, C] -> encoder [M, D] -> each step its row's [B, T, D]
+    ids [B, T, C] -> distinct words of the real steps [M, C] -> encoder [M, D] -> vector of each step's word [B, T, D]
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from tfx_sequence.schemas.spec import PAD_ID
 
 
 class NestedEncoder(keras.layers.Layer):
-    """Encodes the ids of each step.
-
-    Attributes:
-      embedding: The table of the ids.
+    """Encodes the ids of each step as one vector.
 
     Args:
-      num_ids: The number of ids, padding and out-of-vocabulary included.
-      config: How they are encoded.
-      seeds: Source of the seed of the dropout.
+      num_ids: The number of ids, including the padding id and the out-of-vocabulary id.
+      config: The settings of the encoder.
+      seeds: The source of the seed of dropout.
+      **kwargs: Arguments of keras.layers.Layer, such as `name`.
+
+    Attributes:
+      embedding: The embedding layer of the ids.
     """
 
     def __init__(self, num_ids: int, config: CharacterConfig, seeds: random.Random, **kwargs: Any) -> None:
@@ -41,30 +42,33 @@ class NestedEncoder(keras.layers.Layer):
         self._encoder = CharacterCNN(config) if config.encoder == "cnn" else CharacterRNN(config)
 
     def call(self, ids: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Runs the layer.
+        """Encodes the ids of a batch.
 
         Args:
-          ids: int `[B, T, C]`; what stands after a step's `counts` ids changes nothing.
-          counts: int `[B, T]`, the number of ids in each step, 0 allowed.
-          lengths: int `[B]`, the number of real steps.
-          training: Whether dropout is on. Steps with the same ids are dropped alike.
+          ids: Ids, integers `[B, T, C]`. The values behind the first `counts` ids of a step are ignored.
+          counts: The number of ids in each step, integers `[B, T]`, 0 or more.
+          lengths: The number of real steps of each sequence, integers `[B]`.
+          training: Whether dropout is applied. All steps with the same ids have the same dropout.
 
         Returns:
           `[B, T, D]`, 0 at padded steps.
         """
         real = step_mask(lengths, tf.shape(ids)[1])
-        distinct, counts, index = _find_distinct_rows(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
-        x = zero_padding(self.embedding(distinct), step_mask(counts, tf.shape(distinct)[1]))
-        encoded = self._encoder(self._dropout(x, training=training), counts, training=training)
-        # Padded steps read one row more, of zeros.
-        rows = tf.tensor_scatter_nd_update(
-            tf.fill(tf.shape(real), tf.shape(distinct)[0]), tf.where(real), tf.cast(index, tf.int32)
-        )
-        return tf.gather(tf.pad(encoded, [[0, 1], [0, 0]]), rows)
+        words, word_lengths, index = _find_distinct_rows(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
+        embedded = zero_padding(self.embedding(words), step_mask(word_lengths, tf.shape(words)[1]))
+        encoded = self._encoder(self._dropout(embedded, training=training), word_lengths, training=training)
+        # Padded steps get an additional row of zeros, whose index is the number of words.
+        padding_index = tf.fill(tf.shape(real), tf.shape(words)[0])
+        word_of_step = tf.tensor_scatter_nd_update(padding_index, tf.where(real), tf.cast(index, tf.int32))
+        return tf.gather(tf.pad(encoded, [[0, 1], [0, 0]]), word_of_step)
 
 
 class CharacterCNN(keras.layers.Layer):
-    """A convolution over each row, and the maximum of each filter; zeros for a row without ids."""
+    """Encodes each row by a convolution and the maximum of each filter. A row without ids becomes 0.
+
+    Args:
+      config: The number of filters and their width.
+    """
 
     def __init__(self, config: CharacterConfig) -> None:
         super().__init__()
@@ -72,25 +76,29 @@ class CharacterCNN(keras.layers.Layer):
         self._pooling = MaxPooling()
 
     def call(self, x: tf.Tensor, counts: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Turns `[M, C, E]`, 0 after each row's `counts` `[M]`, into `[M, units]`."""
+        """Maps rows `[M, C, E]` to `[M, units]`. Rows must be 0 after their number of ids, `counts` `[M]`."""
         return self._pooling(self._convolution(x), counts)
 
 
 class CharacterRNN(keras.layers.Layer):
-    """The last outputs of an LSTM that reads each row both ways; zeros for a row without ids."""
+    """Encodes each row by the final outputs of a bidirectional LSTM. A row without ids becomes 0.
+
+    Args:
+      config: The number of units in each direction.
+    """
 
     def __init__(self, config: CharacterConfig) -> None:
         super().__init__()
         self._rnn = BidirectionalRNN(LSTMCell(config.units), LSTMCell(config.units))
 
     def call(self, x: tf.Tensor, counts: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Turns `[M, C, E]` and each row's `counts` `[M]` into `[M, 2 * units]`."""
+        """Maps rows `[M, C, E]` and their number of ids, `counts` `[M]`, to `[M, 2 * units]`."""
         _, states = self._rnn(x, counts, training=training)
         return tf.concat([h for h, _ in states], axis=-1)
 
 
 def _find_distinct_rows(rows: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Finds the rows that differ.
+    """Finds the distinct rows, and where each of them occurs.
 
     ::
 
@@ -99,9 +107,10 @@ def _find_distinct_rows(rows: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, 
                                                  index [N]         1       2       1
 
     Returns:
-      The distinct rows, the first of padding alone; their counts; and for each row its index among them.
+      The distinct rows, of which the first contains only padding. Then the number of ids in each distinct row. Last,
+      for each row of `rows`, the index of the equal distinct row.
     """
-    # A row of padding goes in front: a batch without any real step would have no row, which layers refuse.
+    # A row of padding is added in front, because layers refuse empty tensors and a batch may have no real step.
     rows = tf.where(step_mask(counts, tf.shape(rows)[1]), rows, tf.cast(PAD_ID, rows.dtype))
     rows, counts = tf.pad(rows, [[1, 0], [0, 0]]), tf.pad(counts, [[1, 0]])
     distinct, index = tf.raw_ops.UniqueV2(x=rows, axis=[0])

@@ -1,4 +1,4 @@
-"""Embeddings: tables with a vector for each id."""
+"""Creates embedding layers, which hold one vector per id."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 
 
 def embedding(num_ids: int, width: int, name: str) -> keras.layers.Embedding:
-    """Makes a table `[num_ids, width]` of random vectors, whose squared length is 1 on average.
+    """Creates an embedding layer `[num_ids, width]` with random vectors, whose mean squared length is 1.
 
-    Keras' own start, within 0.05, is small beside what recurrent weights expect: the first epochs would scale it up.
+    Keras' default initial values, from -0.05 to 0.05, are too small for the initial weights of recurrent layers. The
+    first epochs would only scale them up.
+
     Source of the bounds: Ma and Hovy 2016, "End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-CRF".
     """
-    # Numbers drawn evenly within b have variance b^2 / 3, here 1 / width: over the whole vector that is 1.
+    # Uniform numbers from -b to b have the variance b^2 / 3. Here it is 1 / width, so the sum over a vector is 1.
     bound = float(np.sqrt(3 / width))
-    start = keras.initializers.RandomUniform(-bound, bound)
-    return keras.layers.Embedding(num_ids, width, embeddings_initializer=start, name=name)
+    initializer = keras.initializers.RandomUniform(-bound, bound)
+    return keras.layers.Embedding(num_ids, width, embeddings_initializer=initializer, name=name)
 
 
 def pretrained_embedding(vectors: np.ndarray[Any, Any], name: str, trainable: bool) -> keras.layers.Embedding:
-    """Makes a table that starts as `vectors`, `[num_ids, D]`."""
-    start = keras.initializers.Constant(vectors)
-    return keras.layers.Embedding(*vectors.shape, embeddings_initializer=start, name=name, trainable=trainable)
+    """Creates an embedding layer whose initial weights are `vectors`, `[num_ids, D]`."""
+    initializer = keras.initializers.Constant(vectors)
+    return keras.layers.Embedding(*vectors.shape, embeddings_initializer=initializer, name=name, trainable=trainable)

@@ -1,9 +1,9 @@
-r"""The network: inputs, recurrent layers, a head for each label.
+r"""Defines the network, which consists of an input encoder, recurrent layers and one head per label.
 
 ::
 
-    inputs [B, T, D] -> recurrent layers -> outputs of steps [B, T, U] -> heads of labels a step
-                                         \> last outputs    [B, S]    -> heads of labels a record
+    inputs [B, T, D] -> recurrent layers -> outputs of all steps [B, T, U] -> heads of labels with one value per step
+                                         \> final outputs        [B, S]    -> heads of labels with one value per record
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ from tfx_sequence.schemas.families import UnknownMemberError
 
 
 class LabelModel(Protocol):
-    """What training and serving need of a model, ours or the user's own: a keras.Model that has heads.
+    """The interface of models for training and serving: a keras.Model that has one head per label.
+
+    SequenceModel implements it. A model of the user's own must implement it too.
 
     Attributes:
-      heads: Label to the layer that predicts it.
+      heads: Maps the name of each label to its head.
     """
 
     name: str
@@ -53,23 +55,23 @@ class LabelModel(Protocol):
     def set_weights(self, weights: Sequence[npt.NDArray[Any]]) -> None: ...  # noqa: D102
 
     def __call__(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
-        """Maps a padded batch to the outputs of each label's head."""
+        """Maps a padded batch to the outputs of the head of each label."""
 
 
 class SequenceModel(keras.Model):
-    """Maps a padded batch to the outputs of every label's head. Its layers are built when it is first called.
+    """Maps a padded batch to the outputs of the head of each label. The layers are built by the first call.
 
     Args:
-      task: What there is to read and to predict.
-      config: The network.
-      seed: Of the noise in training: dropout and its like. The weights start by Keras' global seed.
+      task: The task, which lists the inputs and the labels.
+      config: The settings of the network.
+      seed: The seed of dropout and other noise in training. The initial weights depend on Keras' global seed instead.
 
     Attributes:
-      heads: Label to the layer that predicts it.
-      settings: What the network is made by.
+      heads: Maps the name of each label to its head.
+      settings: The settings of the network.
 
     Raises:
-      TaskError: if the settings do not fit the task, or the class of a cell or a head cannot be imported.
+      TaskError: if the settings do not fit the task, or the class of a cell or of a head cannot be imported.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
@@ -77,7 +79,7 @@ class SequenceModel(keras.Model):
         for problem in contradictions(task.raw, config, [label.name for label in task.labels]):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
-        # The layers draw their seeds one after another: another order is another model.
+        # The layers draw their seeds in this order. A different order would change the results of training.
         seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
@@ -90,26 +92,29 @@ class SequenceModel(keras.Model):
         """Runs the network.
 
         Args:
-          features: Name to ids or numbers, `[B, T]`, `[B, T, width]` or, for context, `[B]`, `[B, width]`; nested ids
-            `[B, T, C]` with their counts; and `lengths`, int `[B]`. What stands at padded steps changes nothing.
-          training: Whether dropout is on.
+          features: A padded batch. It maps names to ids or numbers, `[B, T]` or `[B, T, width]`, or `[B]` or
+            `[B, width]` for context features. Nested ids are `[B, T, C]`, with their counts. `lengths` is int `[B]`.
+            The values at padded steps are ignored.
+          training: Whether dropout is applied.
 
         Returns:
-          Label to the outputs of its head, such as logits: `[B, T, C]` for a label a step, `[B, C]` for one a record.
+          The outputs of the head of each label, such as logits. They are `[B, T, C]` if the label has one value per
+          step, and `[B, C]` if it has one value per record.
         """
         outputs, _ = self.window(features, None, training)
         return outputs
 
     def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
-        """Runs the network on a window of sequences that are longer, from where the window before ended.
+        """Runs the network on one window of longer sequences.
 
         Args:
-          features: As for `call`: the steps of the window alone.
-          states: `first_states`, or the states that the window before returned.
-          training: Whether dropout is on.
+          features: The features of the steps in the window, in the form of `call`.
+          states: The states that the previous window returned, or `first_states` for the first window. If None, the
+            states are 0.
+          training: Whether dropout is applied.
 
         Returns:
-          The outputs, as `call` returns them, and the states of the recurrent layers after the window.
+          The outputs in the form of `call`, and the states of the recurrent layers after the window.
         """
         inputs = self._inputs(features, training=training)
         lengths = features[LENGTHS]
@@ -119,15 +124,19 @@ class SequenceModel(keras.Model):
         return outputs, states
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
-        """Returns the states of the recurrent layers before the first step of so many sequences, a nest of `[B, S]`."""
+        """Returns the initial states of the recurrent layers for `batch` sequences, a nest of `[B, S]`."""
         return self._stack.first_states(batch)
 
 
 def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, HeadContext], Head]:
-    """Imports the class of a label's head.
+    """Imports the class of a head.
+
+    Args:
+      label: The name of the label, for the message of the error.
+      kind: The name of the head in `HEADS`, or `module:Class`.
 
     Raises:
-      TaskError: if it cannot be imported.
+      TaskError: if the class cannot be imported.
     """
     try:
         return HEADS.load(kind)
@@ -136,17 +145,17 @@ def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, HeadC
 
 
 def make_head(label: Label, config: HeadConfig, context: HeadContext) -> Head:
-    """Makes the head that the config names, or the default for such a label.
+    """Creates the head of a label. If `config.kind` is None, the head is the default for strings or for numbers.
 
     Raises:
-      TaskError: if its class cannot be imported, or its settings do not fit the label.
+      TaskError: if the class of the head cannot be imported, or the settings do not fit the label.
     """
     kind = config.kind or DEFAULT_HEADS["values" if label.classes else "numbers"]
     return load_head_class(label.name, kind)(label, config, context)
 
 
 def build(model: LabelModel, batches: SequenceBatches) -> None:
-    """Makes the weights of a model that was not called yet, by calling it with a batch of ones."""
-    spec = batches.epoch(0).element_spec
-    # Sizes that differ from batch to batch are None.
-    model({name: tf.ones([size or 1 for size in tensor.shape], tensor.dtype) for name, tensor in spec.items()})
+    """Creates the weights of a model by calling it with a batch of ones, in the shape of `batches`."""
+    specs = batches.epoch(0).element_spec
+    # Sizes that differ between batches are None in the spec. They are set to 1.
+    model({name: tf.ones([size or 1 for size in spec.shape], spec.dtype) for name, spec in specs.items()})

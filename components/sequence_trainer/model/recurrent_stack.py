@@ -1,10 +1,9 @@
-"""The recurrent layers of a model, on top of one another."""
+"""Defines the stack of recurrent layers of a model, and creates their cells."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import partial
 
 import keras
 import tensorflow as tf
@@ -21,23 +20,25 @@ from tfx_sequence.schemas.families import UnknownMemberError
 
 
 class RecurrentStack(keras.layers.Layer):
-    """Layers that each read the outputs of the one before, with dropout before, between and after them.
+    """A stack of recurrent layers, each of which reads the outputs of the layer below.
+
+    Dropout is applied to the inputs, between the layers, and to the outputs.
 
     Args:
-      config: Of the model.
-      seeds: Where the seeds come from of all that is random in training.
+      config: The settings of the network.
+      seeds: The source of the seeds of dropout and zoneout.
 
     Attributes:
-      rnns: The layers, the lowest first.
+      rnns: The recurrent layers, from the lowest to the highest.
     """
 
     def __init__(self, config: ModelConfig, seeds: random.Random) -> None:
-        """Makes the layers."""
         super().__init__(name="recurrent")
-        self.rnns = [_rnn(config, seeds) for _ in range(config.layers)]
+        self.rnns = [_make_rnn(config, seeds) for _ in range(config.layers)]
         self._directions = 2 if config.bidirectional else 1
-        shape = (None, 1, None) if config.variational else None
-        self._dropout = keras.layers.Dropout(config.dropout, noise_shape=shape, seed=seeds.getrandbits(31))
+        # Variational dropout drops the same units at all steps, so its noise has size 1 on the time axis.
+        noise_shape = (None, 1, None) if config.variational else None
+        self._dropout = keras.layers.Dropout(config.dropout, noise_shape=noise_shape, seed=seeds.getrandbits(31))
         self._final_dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
         self._shortcuts = [_SHORTCUTS[config.shortcut]() for _ in range(config.layers - 1)] if config.shortcut else []
 
@@ -47,73 +48,86 @@ class RecurrentStack(keras.layers.Layer):
         """Runs the layers.
 
         Args:
-          x: Inputs `[B, T, D]`.
-          lengths: Real steps of each sequence, integers `[B]`.
-          states: Where each layer starts from; zeros if None.
-          training: Whether dropout is on.
+          x: Inputs, `[B, T, D]`.
+          lengths: The number of real steps of each sequence, integers `[B]`.
+          states: The initial states of each layer; 0 if None.
+          training: Whether dropout is applied.
 
         Returns:
-          All outputs `[B, T, U]`, the last of each direction `[B, U]`, and the final states of each layer.
+          The outputs of all steps `[B, T, U]`, the final outputs of both directions `[B, U]`, and the final states of
+          each layer.
         """
-        after = []
-        for number, rnn in enumerate(self.rnns):
+        final_states = []
+        for index, rnn in enumerate(self.rnns):
             x = self._dropout(x, training=training)
-            outputs, final = rnn(x, lengths, states and states[number], training=training)
-            after.append(final)
+            outputs, state = rnn(x, lengths, states and states[index], training=training)
+            final_states.append(state)
             if isinstance(rnn, BidirectionalRNN):
                 outputs = tf.concat(outputs, axis=-1)
-            x = self._shortcuts[number - 1](x, outputs) if number and self._shortcuts else outputs
-        last = _last(x, lengths, self._directions)
-        return self._dropout(x, training=training), self._final_dropout(last, training=training), after
+            # The lowest layer has no shortcut, because its inputs and outputs may differ in width.
+            x = self._shortcuts[index - 1](x, outputs) if index > 0 and self._shortcuts else outputs
+        final = _final_outputs(x, lengths, self._directions)
+        return self._dropout(x, training=training), self._final_dropout(final, training=training), final_states
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
-        """The zero states of each layer for so many sequences, if they are read one way."""
+        """Returns the initial states of each layer for `batch` sequences, which are 0. The layers must read one way."""
         return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self.rnns]
 
 
 class Residual(keras.layers.Layer):
-    """The sum of a layer's input and its output (He et al. 2015, "Deep Residual Learning for Image Recognition")."""
+    """Adds the inputs of a layer to its outputs (He et al. 2015, "Deep Residual Learning for Image Recognition")."""
 
     def call(self, inputs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """`[B, T, U]` twice to `[B, T, U]`."""
+        """Maps inputs and outputs, both `[B, T, U]`, to `[B, T, U]`."""
         return inputs + outputs
 
 
 class Highway(keras.layers.Layer):
-    """`carry * inputs + (1 - carry) * outputs`, `carry = sigmoid(inputs W + b)`, b from 1.
+    """Mixes the inputs of a layer with its outputs by a gate.
+
+    ::
+
+        carry  = sigmoid(inputs kernel + bias)          the bias is initially 1
+        result = carry * inputs + (1 - carry) * outputs
 
     Source: Srivastava et al. 2015, "Highway Networks".
     """
 
-    def build(self, inputs_shape: tuple[int | None, ...], *_: object) -> None:
-        """Makes the gate."""
+    def build(self, inputs_shape: tuple[int | None, ...], *_other_shapes: object) -> None:
+        """Creates the weights of the gate. The shape of the outputs is that of the inputs."""
         width = inputs_shape[-1]
         self.kernel = self.add_weight(shape=(width, width), initializer="glorot_uniform", name="kernel")
         self.bias = self.add_weight(shape=(width,), initializer="ones", name="bias")
 
     def call(self, inputs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """`[B, T, U]` twice to `[B, T, U]`."""
+        """Maps inputs and outputs, both `[B, T, U]`, to `[B, T, U]`."""
         carry = tf.sigmoid(tf.matmul(inputs, self.kernel) + self.bias)
         return carry * inputs + (1 - carry) * outputs
 
 
-# `ResidualWrapper` and `HighwayWrapper` do the same to one cell; here a layer may be two cells, one each way.
+# `ResidualWrapper` and `HighwayWrapper` do the same for one cell. A layer here may have two cells, one per direction.
 _SHORTCUTS: dict[str, type[keras.layers.Layer]] = {"residual": Residual, "highway": Highway}
 
 
-def _last(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
-    """The last outputs, `[B, U]`: forward at each last real step, backward at the first; 0 without any real step."""
+def _final_outputs(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
+    """Returns the final outputs of both directions, `[B, U]`; 0 for a sequence without real steps.
+
+    The forward direction ends at the last real step of each sequence, and the backward direction at the first step.
+    """
     forward, *backward = tf.split(outputs, directions, axis=-1)
-    last = tf.gather(forward, tf.maximum(lengths - 1, 0), batch_dims=1)
-    return tf.concat([last, *(each[:, 0] for each in backward)], axis=-1)
+    final_forward = tf.gather(forward, tf.maximum(lengths - 1, 0), batch_dims=1)
+    return tf.concat([final_forward, *(part[:, 0] for part in backward)], axis=-1)
 
 
-def _rnn(config: ModelConfig, seeds: random.Random) -> DynamicRNN | BidirectionalRNN:
-    make = partial(_wrapped_cell, config, seeds)
-    return BidirectionalRNN(make(), make()) if config.bidirectional else DynamicRNN(make())
+def _make_rnn(config: ModelConfig, seeds: random.Random) -> DynamicRNN | BidirectionalRNN:
+    """Creates one recurrent layer."""
+    if config.bidirectional:
+        return BidirectionalRNN(_make_wrapped_cell(config, seeds), _make_wrapped_cell(config, seeds))
+    return DynamicRNN(_make_wrapped_cell(config, seeds))
 
 
-def _wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
+def _make_wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
+    """Creates a cell, with wrappers for the dropout of its state, zoneout and attention if the config has them."""
     cell = make_cell(config)
     if config.state_dropout:
         cell = DropoutWrapper(cell, state_rate=config.state_dropout, variational=True, seed=seeds.getrandbits(31))
@@ -125,8 +139,11 @@ def _wrapped_cell(config: ModelConfig, seeds: random.Random) -> Cell:
 def load_cell_class(name: str) -> Callable[..., Cell]:
     """Imports the class of a cell.
 
+    Args:
+      name: The name of the cell in `CELLS`, or `module:Class`.
+
     Raises:
-      TaskError: if it cannot be imported.
+      TaskError: if the class cannot be imported.
     """
     try:
         return CELLS.load(name)
@@ -135,11 +152,11 @@ def load_cell_class(name: str) -> Callable[..., Cell]:
 
 
 def make_cell(config: ModelConfig) -> Cell:
-    """Makes the recurrent cell that the config names.
+    """Creates the recurrent cell that the config names.
 
     Raises:
-      TaskError: if its class cannot be imported.
+      TaskError: if the class of the cell cannot be imported.
     """
-    keys = CELLS.row(config.cell).arguments
-    arguments = {argument: getattr(config, key) for key, argument in keys.items()}
+    argument_by_key = CELLS.row(config.cell).arguments
+    arguments = {argument: getattr(config, key) for key, argument in argument_by_key.items()}
     return load_cell_class(config.cell)(config.units, **arguments, **config.cell_options)

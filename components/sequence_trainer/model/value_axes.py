@@ -1,11 +1,11 @@
-"""What a layer says about the axes of its weights that are indexed by the values of a feature.
+"""Describes which axes of the weights of a layer are indexed by the values of a feature.
 
-Vocabularies change when data comes in. A training that starts from an exported model therefore moves the rows of such
-axes by value (`training/warm_start.py`)::
+Vocabularies change when new data arrives. Training that starts from an exported model therefore moves the entries along
+these axes to the new ids of their values (`training/warm_start.py`)::
 
     embedding of "words"      [num_ids, D]     ("words", None)
     softmax over "tags"       [D, C]           (None, "tags")
-    its bias                  [C]              ("tags",)
+    bias of that softmax      [C]              ("tags",)
     CRF transitions of "tags" [C, C]           ("tags", "tags")
 """
 
@@ -17,34 +17,39 @@ from typing import Protocol, runtime_checkable
 import keras
 
 Axes = tuple[str | None, ...]
-"""For each axis of a weight, the feature whose values index it, or None."""
+"""For each axis of a weight, the name of the feature whose values index the axis, or None."""
 
 WeightAxes = tuple[keras.Variable, Axes]
+"""A weight and its axes."""
 
 EMBEDDING_LAYER, NESTED_LAYER, HEAD_LAYER = "embed_", "encode_", "head_"
-"""A layer that belongs to one feature is named by one of these, and the feature's name behind it."""
+"""Prefixes of layer names. The name of a layer that belongs to one feature is a prefix and the feature's name."""
 
 
 @runtime_checkable
 class HasValueAxes(Protocol):
-    """A layer with weights that are indexed by values."""
+    """The interface of a layer with weights that are indexed by values."""
 
     def value_axes(self) -> Iterable[WeightAxes]:
-        """Returns these weights, once built, with their axes. All other weights of the layer are indexed by none."""
+        """Returns the weights that are indexed by values, with their axes. The layer must be built."""
 
 
 def collect_value_axes(model: keras.Model) -> Iterator[WeightAxes]:
-    """Returns the weights of a built model that are indexed by values, as its own layers say it."""
+    """Yields the weights of a built model that are indexed by values, as its direct layers declare them."""
     for layer in model.layers:
         if isinstance(layer, HasValueAxes):
             yield from layer.value_axes()
 
 
 def dense_axes(dense: keras.layers.Dense, feature: str) -> list[WeightAxes]:
-    """Returns the weights of a layer that has one output for each value of the feature."""
+    """Returns the weights of a dense layer that has one output per value of the feature, with their axes."""
     return [(dense.kernel, (None, feature)), (dense.bias, (feature,))]
 
 
 def is_named_for_feature(layer_name: str) -> bool:
-    """Tells whether the name of a layer holds that of a feature, which may end in a number as Keras' own names do."""
+    """Returns whether the name of a layer contains the name of a feature.
+
+    The name of a feature may end in a number, such as `word_2`. A number at the end of another layer name was added by
+    Keras.
+    """
     return layer_name.startswith((EMBEDDING_LAYER, NESTED_LAYER, HEAD_LAYER))
