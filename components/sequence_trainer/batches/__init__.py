@@ -1,1 +1,1 @@
-"""Padded batches of transformed records: what they hold, how records are parsed, planned, padded and masked."""
+"""Padded batches of transformed records: their contents, and the parsing, planning, padding and masking of records."""

@@ -1,17 +1,17 @@
-"""What a padded batch holds: the features of its records, and a few keys of the package's own.
+"""Defines the contents of a padded batch: the features of its records, and a few reserved keys.
 
-A batch is a plain mapping of tensors, so that `tf.function` and `tf.data` take it as it is. One of B records, the
-longest of T steps::
+A batch is a plain mapping of tensors, so that `tf.function` and `tf.data` accept it. A batch of B records, of which the
+longest has T steps, contains for example::
 
-    tokens              int64   [B, T]     a feature of each step, padded with 0, or with "" if it is of strings
-    vector              float32 [B, T, 12] a feature of 12 numbers in each step
-    intent              int64   [B]        a feature of the whole record
-    characters          int64   [B, T, C]  a nested feature: up to C values in a step, padded likewise
-    characters/lengths  int64   [B, T]     how many values of the nested feature each step really has
-    lengths             int64   [B]        how many steps each record really has
-    @share              float32 [B]        in a window of a longer batch: the share of each record's steps within it
+    tokens              int64   [B, T]     a feature with one value per step, padded with 0 (strings: with "")
+    vector              float32 [B, T, 12] a feature with 12 numbers per step, padded with 0
+    intent              int64   [B]        a feature with one value per record
+    characters          int64   [B, T, C]  a nested feature with up to C values per step, padded with 0
+    characters/lengths  int64   [B, T]     the number of real values of the nested feature in each step
+    lengths             int64   [B]        the number of real steps of each record
+    @share              float32 [B]        in a window of a longer batch: the share of each record's steps in the window
 
-The last three are not features; `feature_names` leaves them out.
+The last three keys are not features, and `feature_names` leaves them out.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ import tensorflow as tf
 from tfx_sequence.schemas.contract import COUNTS_SUFFIX, LENGTHS, WINDOW_SHARE
 
 Batch = Mapping[str, tf.Tensor]
-"""Key to tensor, as drawn above."""
+"""A padded batch, which maps keys to tensors as shown above."""
 
 RESERVED_NAMES = (LENGTHS, WINDOW_SHARE)
-"""Keys that no feature may have."""
+"""Keys that are reserved, so that no feature may have such a name."""
 
 
 def counts_key(feature: str) -> str:
-    """Returns the key of the number of values in each step of a nested feature, int64 `[B, T]`."""
+    """Returns the key of the counts of a nested feature: the number of values in each step, int64 `[B, T]`."""
     return f"{feature}{COUNTS_SUFFIX}"
 
 
 def feature_names(keys: Iterable[str]) -> list[str]:
-    """Returns the keys of a batch that are features, in their order.
+    """Returns the keys of a batch that are features, in the same order.
 
     Args:
-      keys: A batch, or the keys of one.
+      keys: A batch, or the keys of a batch.
     """
     return [key for key in keys if key not in RESERVED_NAMES and not key.endswith(COUNTS_SUFFIX)]

@@ -1,11 +1,11 @@
-"""Converts ids as the transform wrote them to ids as batches have them: from 1, for 0 is padding.
+"""Converts the ids that the transform wrote to the ids of batches, which start at 1 because 0 is padding.
 
-A vocabulary of N values::
+The ids of a vocabulary with N values are::
 
-    stored as       by SequenceTransform    by stock vocabularies
-    padding         0                       there is none
+    ids of          SequenceTransform       vocabularies of stock TFX Transform
+    padding         0                       (none)
     the values      1 ... N                 0 ... N - 1
-    unseen values   N + 1                   N, or -1 where there are no buckets for them
+    unseen values   N + 1                   N, or -1 if there are no buckets for unseen values
 """
 
 from __future__ import annotations
@@ -18,32 +18,35 @@ from tfx_sequence.schemas.spec import FIRST_ID
 
 
 class FromZero(NamedTuple):
-    """Marks ids that are stored from 0.
+    """Marks ids that start at 0 in the stored records.
 
     Attributes:
-      unseen: The id, counted from 1, of values that are stored as a negative number; None if they are an error, as in a
-        label.
+      unseen: The id in batches, from 1, of values that are stored as a negative number. None if negative numbers are an
+        error, which is the case for labels.
     """
 
     unseen: int | None
 
 
 def from_one(ids: tf.Tensor, stored: FromZero | None, name: str) -> tf.Tensor:
-    """Converts ids to those that batches have, int64 of any shape.
+    """Converts stored ids to the ids of batches.
 
     Args:
-      ids: As they are stored.
-      stored: How they are stored; None if from 1.
-      name: The feature's name, for messages.
+      ids: The stored ids, int64 of any shape.
+      stored: How the ids are stored; None if they start at 1 already.
+      name: The name of the feature, for messages.
+
+    Returns:
+      Ids from 1, in the same shape.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run on a label that is stored as a negative number.
+      tf.errors.InvalidArgumentError: when the op runs, if an id of a label is negative.
     """
     if stored is None:
         return ids
     if stored.unseen is not None:
         return tf.where(ids < 0, tf.cast(stored.unseen, ids.dtype), ids + FIRST_ID)
-    # Backticks, as the graph escapes quotes. Eagerly, a check that holds is None.
+    # The message has backticks, because graph mode escapes quotes. In eager mode, Assert returns None.
     check = tf.debugging.Assert(
         tf.reduce_all(ids >= 0),
         [f"The label `{name}` has values that the analysed splits do not have: the transform gave them negative ids."],

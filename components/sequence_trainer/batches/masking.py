@@ -1,4 +1,4 @@
-"""Masks of the real steps of padded batches: made from the lengths, never from the values."""
+"""Creates and applies masks of the real steps of padded batches. Masks depend on the lengths only, not on values."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ from tfx_sequence.schemas.spec import FIRST_ID
 
 
 def step_mask(lengths: tf.Tensor, steps: tf.Tensor | int) -> tf.Tensor:
-    """Returns a mask that is True for the first `lengths` of `steps` steps: bool `[B, T]` from integers `[B]` and T."""
+    """Returns a mask that is True at real steps.
+
+    Args:
+      lengths: The number of real steps of each sequence, integers `[B]`.
+      steps: The number of steps T in the batch, padding included.
+
+    Returns:
+      Bool `[B, T]`.
+    """
     return tf.sequence_mask(lengths, steps)
 
 
 def classes(labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns the class of each label id, `id - 1`, and class 0 where `mask` is False, whatever stands there.
+    """Returns the class of each label id, which is `id - 1`, int64. Where `mask` is False, the class is 0.
 
-    A real label that is 0 becomes -1, which is no class: ops that take classes refuse it.
+    A real label with the id 0 becomes -1. This is not a class, so ops that expect classes raise an error.
     """
     return tf.where(mask, tf.cast(labels, tf.int64) - FIRST_ID, 0)
 
 
 def zero_padding(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Puts 0 into `values` `[B, T, ...]` where `mask` `[B, T]` is False, even over NaN, with no gradient there."""
+    """Replaces `values` `[B, T, ...]` by 0 where `mask` `[B, T]` is False.
+
+    NaN is replaced too, and the replaced values get no gradient.
+    """
+    # The mask gets axes of size 1 until it has as many axes as the values.
     expanded = tf.reshape(mask, tf.concat([tf.shape(mask), tf.ones([tf.rank(values) - 2], tf.int32)], 0))
     return tf.where(expanded, values, tf.zeros([], values.dtype))

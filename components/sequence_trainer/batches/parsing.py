@@ -1,12 +1,13 @@
-"""Parses serialized SequenceExamples, or tf.Examples, many records at a time, without padding.
+"""Parses serialized SequenceExamples or tf.Examples, many records at a time and without padding.
 
-Three records of 2, 1 and 0 steps, with a feature of one value a step, a vector and a nested feature::
+The steps of all records are concatenated. This is the result for three records of 2, 1 and 0 steps, with a feature of
+one value per step, a vector feature and a nested feature::
 
     lengths   2         1    0
-    tokens    7    8    9              [S], S = 3 steps laid end to end
+    tokens    7    8    9              [S], where S = 3 is the number of all steps
     vector    .1   .3   .5             [S, 2]
               .2   .4   .6
-    parts     a,b       c              ragged [S, (V)]: the second step has none
+    parts     a,b       c              ragged [S, (V)], where the second step has no value
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ from tfx_sequence.components.sequence_trainer.batches.ids import FromZero, from_
 
 
 class Column(NamedTuple):
-    """How one feature is stored.
+    """Describes how one feature is stored.
 
     Attributes:
-      dtype: The type of its values: string, int64 or float32.
-      context: True for one value a record, False for one value a step.
-      width: The number of values in a step (or in the record, for context); None for one, without an axis of its own.
-      nested: True for any number of values in a step.
-      keys: The names under which a tf.Example has it: that of the values and, if steps may have unequal numbers of
-        values, that of these numbers. Empty for SequenceExamples, which have it under its own name.
-      ids: How ids are stored; None if from 1.
+      dtype: The type of the values: string, int64 or float32.
+      context: Whether the feature has one value per record, rather than one value per step.
+      width: The number of values per step, or per record for a context feature. None for a single value, which has no
+        axis of its own.
+      nested: Whether a step may have any number of values.
+      keys: The keys of the feature in a tf.Example. The first is the key of the values. If the number of values differs
+        between steps, the second is the key of these numbers. Empty for SequenceExamples, where the key is the name
+        of the feature.
+      ids: How ids are stored; None if they start at 1.
     """
 
     dtype: tf.DType | str
@@ -42,12 +45,12 @@ class Column(NamedTuple):
 
 
 class Records(NamedTuple):
-    """N parsed records, their steps laid end to end: S steps in all.
+    """N parsed records with S steps in total. The steps of all records are concatenated.
 
     Attributes:
-      context: Name to `[N]` or `[N, width]`.
-      steps: Name to `[S]` or `[S, width]`, or to ragged `[S, (V)]` for nested columns.
-      lengths: Steps of each record, int64 `[N]`; they add up to S.
+      context: Maps the names of context features to `[N]` or `[N, width]`.
+      steps: Maps the names of sequence features to `[S]` or `[S, width]`, or to ragged `[S, (V)]` for nested features.
+      lengths: The number of steps of each record, int64 `[N]`. The sum is S.
     """
 
     context: dict[str, tf.Tensor]
@@ -56,27 +59,29 @@ class Records(NamedTuple):
 
 
 def check_columns(columns: Mapping[str, Column]) -> None:
-    """Checks that there is a sequence to batch.
+    """Checks the names of the columns, and that at least one column is a sequence.
 
     Raises:
-      ValueError: if no column is of a sequence, or one has a reserved name, such as `lengths`.
+      ValueError: if no column is a sequence, or a column has a reserved name, such as `lengths`.
     """
     if all(column.context for column in columns.values()):
         raise ValueError(f"records need at least one sequence column (context=False); the columns are {dict(columns)}")
     for name in RESERVED_NAMES:
         if name in columns:
-            raise ValueError(
-                f"a column cannot be called {name!r}: batches carry something of their own under that name"
-            )
+            raise ValueError(f"a column cannot be called {name!r}, because batches use this name for something else")
 
 
 def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Records:
-    """Parses serialized SequenceExamples, or tf.Examples if the columns have `keys`, string `[N]` with N at least 1.
+    """Parses serialized records.
+
+    Args:
+      serialized: SequenceExamples, or tf.Examples if the columns have `keys`. Strings `[N]`, where N is at least 1.
+      columns: Maps the name of each feature to how the feature is stored.
 
     Raises:
-      tf.errors.InvalidArgumentError: if a record is of another form, lacks a context value, has a value of another
-        type, has a step with another number of values than its column, has sequence features of unequal length, or a
-        label that the transform did not know.
+      tf.errors.InvalidArgumentError: if a record does not have the form that the columns describe. For example, a
+        context value is missing, a value has another type, a step has another number of values, the sequence features
+        of a record differ in length, or a label has a value that the transform did not know.
     """
     are_examples = any(column.keys for column in columns.values())
     parse = _parse_examples if are_examples else _parse_sequence_examples
@@ -89,16 +94,16 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
         checks.append(_check_lengths(name, ragged.row_lengths(), reference, lengths))
         if not columns[name].nested:
             checks.append(_check_values(name, ragged, columns[name].width or 1))
-    # Eagerly, a check has run and is None.
+    # In eager mode, a check has already run and is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
-        end_to_end = {name: _lay_end_to_end(name, ragged, columns[name]) for name, ragged in steps.items()}
-    return Records(context, end_to_end, lengths)
+        concatenated = {name: _concatenate_records(name, ragged, columns[name]) for name, ragged in steps.items()}
+    return Records(context, concatenated, lengths)
 
 
 def _parse_sequence_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
-    """Parses SequenceExamples to context features `[N]` or `[N, width]`, and sequences `[N, (T), (V)]`."""
+    """Parses SequenceExamples. Returns context features, `[N]` or `[N, width]`, and sequences, `[N, (T), (V)]`."""
     context, steps, _ = tf.io.parse_sequence_example(
         serialized,
         context_features={name: _context_spec(column) for name, column in columns.items() if column.context},
@@ -114,7 +119,7 @@ def _parse_sequence_examples(
 def _parse_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
-    """Parses tf.Examples to the same tensors as `_parse_sequence_examples` does."""
+    """Parses tf.Examples. Returns tensors of the same shapes as `_parse_sequence_examples`."""
     specs = {
         name: _context_spec(column) if column.context else _sequence_spec(column) for name, column in columns.items()
     }
@@ -129,25 +134,25 @@ def _context_spec(column: Column) -> tf.io.FixedLenFeature:
 
 
 def _sequence_spec(column: Column) -> tf.io.RaggedFeature:
-    """Says how a tf.Example holds a sequence `[N, (T), (V)]`."""
-    values, *counts = column.keys
-    partitions = [tf.io.RaggedFeature.RowLengths(key) for key in counts]
+    """Returns the parsing configuration of a sequence `[N, (T), (V)]` in a tf.Example."""
+    values_key, *counts_keys = column.keys
+    partitions = [tf.io.RaggedFeature.RowLengths(key) for key in counts_keys]
     return tf.io.RaggedFeature(
         tf.as_dtype(column.dtype),
-        value_key=values,
+        value_key=values_key,
         partitions=partitions or [tf.io.RaggedFeature.UniformRowLength(column.width or 1)],
         row_splits_dtype=tf.int64,
     )
 
 
 def _make_ragged(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Makes `[N, (T), (V)]` of `[N, (T), width]`."""
+    """Converts `[N, (T), width]` to `[N, (T), (V)]`. A tensor in the latter form is returned unchanged."""
     if parsed.ragged_rank > 1:
         return parsed
     return parsed.with_values(tf.RaggedTensor.from_tensor(parsed.values, row_splits_dtype=tf.int64))
 
 
-def _lay_end_to_end(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
+def _concatenate_records(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
     """Returns the steps of all records: `[S]`, `[S, width]`, or ragged `[S, (V)]` for a nested column."""
     values = from_one(tf.identity(ragged.flat_values), column.ids, name)
     if column.nested:
@@ -156,8 +161,9 @@ def _lay_end_to_end(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Te
 
 
 def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.Tensor) -> tf.Operation | None:
+    """Checks that a sequence feature has the same number of steps as the reference feature in each record."""
     differs = lengths != expected
-    # Backticks, as the graph escapes quotes.
+    # The message has backticks, because graph mode escapes quotes.
     first = tf.argmax(tf.cast(differs, tf.int32))
     return tf.debugging.Assert(
         ~tf.reduce_any(differs),
@@ -174,6 +180,7 @@ def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.T
 
 
 def _check_values(name: str, ragged: tf.RaggedTensor, width: int) -> tf.Operation | None:
+    """Checks that a sequence feature has `width` values in each step."""
     count = ragged.values.row_lengths()
     wrong = tf.where(count != width)
     return tf.debugging.Assert(

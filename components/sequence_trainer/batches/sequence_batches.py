@@ -1,4 +1,4 @@
-"""Padded batches of records of like length, under a budget of steps.
+"""Creates padded batches of records of similar length, where the number of steps per batch is limited.
 
 ::
 
@@ -10,17 +10,18 @@
             ...  # batch["tokens"] int64 [B, T], batch["vector"] float32 [B, T, 12], batch["lengths"] int64 [B]
 
 Every record is in exactly one batch of each epoch. The batches of an epoch depend only on the data, the settings, the
-seed and the epoch's number, so training that stopped in epoch 7 goes on with `epoch(7, start=batches done)`.
+seed and the number of the epoch. Training that stopped in epoch 7 can therefore continue with
+`epoch(7, start=number of finished batches)`.
 
-Parsed records are kept without padding, their steps laid end to end. A batch gathers its steps from there::
+Parsed records are kept without padding, and their steps are concatenated. A batch gathers its steps from there::
 
     record      0          1   2
     lengths     3          1   2
     starts      0          3   4
-    steps       a  b  c    d   e  f   0       one more step at the end, index 6: padding
+    steps       a  b  c    d   e  f   0       the step at the end, with index 6, is padding
     index       0  1  2    3   4  5   6
 
-    the batch of the records 0 and 2, T = 3
+    the batch of the records 0 and 2, with T = 3
     index       0  1  2       a  b  c
                 4  5  6  ->   e  f  0
 """
@@ -38,38 +39,42 @@ from tfx_sequence.components.sequence_trainer.batches.planning import Ints, chun
 from tfx_sequence.schemas.contract import LENGTHS
 
 MEMORY_LIMIT = 1 << 30
-"""Parsed records of up to this many bytes are kept in memory; more are read again in each epoch."""
+"""The maximum size in bytes of parsed records that are kept in memory. Larger data is read again in each epoch."""
 
 _PARSE_RECORDS = 1024
-"""Records that are parsed in one call: 256 parse at two thirds of the speed, 4,096 no faster."""
+"""The number of records that are parsed in one call. 256 records have two thirds of the speed, 4,096 the same speed."""
 
 _PREFETCHED = 4
-"""Batches that are made ahead of the step that takes them."""
+"""The number of batches that are prepared in advance of the training step."""
 
 _STRING_BYTES = 24
-"""The bytes that TensorFlow takes for each string, besides its characters."""
+"""The number of bytes that TensorFlow needs for each string, in addition to the characters."""
 
 
 class SequenceBatches:
-    """The batches of a dataset, one epoch after another.
+    """Creates the batches of a dataset for any number of epochs.
 
-    Data that fits in `memory_limit` is parsed once and kept, without padding. Other data is read again in each epoch,
-    `chunk_size` records at a time. Its records then mix only within about two chunks, so its files should be shuffled.
+    Data that fits into `memory_limit` is parsed once and kept in memory without padding. Larger data is read again in
+    each epoch, `chunk_size` records at a time. Its records are then shuffled only within about two chunks, so the
+    records in its files should be in random order.
 
     Args:
-      records: Serialized SequenceExamples, string scalars, in the same order each time the dataset is iterated.
-      columns: Name to how the feature is stored; at least one of a sequence.
-      batch_tokens: The most steps in a batch, padding included; a longer record is a batch of its own.
-      seed: Seed of the shuffle. None, for evaluation, keeps one order: longest first (within chunks, if not in memory).
-      boundaries: As from `bucket_boundaries`. If given, a batch holds records of one bucket only.
-      memory_limit: Bytes of parsed records to keep at most. Reading needs twice as much for a moment.
+      records: A dataset of serialized records, string scalars. It must have the same order in each iteration.
+      columns: Maps the name of each feature to how the feature is stored. At least one feature must be a sequence.
+      batch_tokens: The maximum number of steps in a batch, padding included. A longer record forms a batch alone.
+      seed: The seed of the shuffle. If None, as for evaluation, records are ordered from the longest to the shortest
+        (within chunks, if the data is not kept in memory).
+      boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
+        are in the same bucket.
+      memory_limit: The maximum size of the parsed records in memory, in bytes. Reading briefly needs twice as much.
 
     Attributes:
-      in_memory: Whether the data is kept.
-      lengths: Steps of each record, int64 `[N]`; of the records up to the limit if the data is not kept.
+      in_memory: Whether the parsed records are kept in memory.
+      lengths: The number of steps of each record, int64 `[N]`. If the data is not kept in memory, the lengths of only
+        those records that were read until the limit was reached.
 
     Raises:
-      ValueError: if the columns, `batch_tokens` or `boundaries` cannot work, or there are no records.
+      ValueError: if there are no records, or if `columns`, `batch_tokens` or `boundaries` are invalid.
       tf.errors.InvalidArgumentError: if a record cannot be parsed, see `parse_records`.
     """
 
@@ -93,24 +98,24 @@ class SequenceBatches:
         self._batch_tokens = batch_tokens
         self._seed = seed
         self._boundaries = tuple(boundaries)
-        # Kept data stays on the CPU also where a GPU would be the default.
+        # The parsed records stay on the CPU, even if a GPU is the default device.
         with tf.device("CPU:0"):
             parsed, self.in_memory = self._read_records(memory_limit)
             self.lengths: Ints = parsed.lengths.numpy()
             self._kept = _Padder(parsed) if self.in_memory else None
 
     def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
-        """Makes the batches of one epoch.
+        """Creates the batches of one epoch.
 
         Args:
-          number: The epoch's number; each epoch has an order of its own.
-          start: How many batches at its beginning to leave out.
+          number: The number of the epoch, which determines the order of the records.
+          start: The number of batches to skip at the beginning of the epoch.
 
         Returns:
-          A dataset of batches, as `batch.py` draws them: the columns' names to `[B, T]`, `[B, T, width]`, `[B]` or
-          `[B, width]`, padded with 0 or "", and `lengths` to int64 `[B]`. T is the longest length of the batch, or 1 if
-          all are 0. A nested column is `[B, T, C]`, with the number of values in each step, int64 `[B, T]`, under
-          `counts_key` of its name.
+          A dataset of batches in the form of `batch.py`. A batch maps the name of each column to `[B, T]`,
+          `[B, T, width]`, `[B]` or `[B, width]`, padded with 0 or "". It also maps `lengths` to int64 `[B]`. T is the
+          maximum length in the batch, but at least 1. A nested column is `[B, T, C]`. The number of values in each of
+          its steps, int64 `[B, T]`, has the key `counts_key` of its name.
         """
         with tf.device("CPU:0"):
             if self._kept is None:
@@ -119,18 +124,26 @@ class SequenceBatches:
             return _make_batches(self._kept, order, ends, start).prefetch(_PREFETCHED)
 
     def size(self, number: int = 0) -> int | None:
-        """Returns the number of batches of one epoch; None if the data is not kept: only reading it would tell."""
-        return len(self._plan(self.lengths, number, 0)[1]) - 1 if self.in_memory else None
+        """Returns the number of batches of one epoch.
+
+        Returns None if the data is not kept in memory, because the number is then unknown before the data is read.
+        """
+        if not self.in_memory:
+            return None
+        _, ends = self._plan(self.lengths, number, 0)
+        return len(ends) - 1
 
     def records(self, number: int, index: int) -> Ints:
-        """Finds the records of one batch, to tell what went wrong in it. Data that is not kept is read up to there.
+        """Finds the records of one batch, for reports about errors in this batch.
+
+        If the data is not kept in memory, it is read again up to this batch.
 
         Args:
-          number: The epoch's number.
-          index: The batch's position in the epoch, from 0.
+          number: The number of the epoch.
+          index: The position of the batch in the epoch, from 0.
 
         Returns:
-          The positions of the records among all, in the order in which they are read, int64 `[B]`.
+          The positions of the records in the dataset, int64 `[B]`.
 
         Raises:
           IndexError: if the epoch has fewer batches.
@@ -139,21 +152,28 @@ class SequenceBatches:
             if self.in_memory:
                 order, ends = self._plan(self.lengths, number, 0)
                 return order[ends[index] : ends[index + 1]]
+            num_previous = 0  # The number of batches in the previous chunks.
             for chunk, (positions, serialized) in self._chunks(number):
                 order, ends = self._plan(self._parse(serialized).lengths.numpy(), number, int(chunk))
-                if index < len(ends) - 1:
-                    return positions.numpy()[order[ends[index] : ends[index + 1]]]
-                index -= len(ends) - 1
-            raise IndexError(f"epoch {number} has {index} batches fewer than the one that was asked for")
+                num_batches = len(ends) - 1
+                if index < num_previous + num_batches:
+                    at = index - num_previous
+                    return positions.numpy()[order[ends[at] : ends[at + 1]]]
+                num_previous += num_batches
+            raise IndexError(f"epoch {number} has only {num_previous} batches, so there is no batch {index}")
 
     def serialized(self, records: Ints) -> list[bytes]:
-        """Reads the records at these positions, and returns them as they were read, in the order asked for."""
-        wanted = set(records.tolist())
-        by_position = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in wanted}
+        """Returns the serialized records at the positions `records`, in the order of these positions."""
+        requested = set(records.tolist())
+        by_position = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in requested}
         return [by_position[at] for at in records.tolist()]
 
     def _read_records(self, memory_limit: int) -> tuple[Records, bool]:
-        """Reads records until the limit is passed, and returns them, and whether they are all."""
+        """Reads records until their size exceeds the limit.
+
+        Returns:
+          The parsed records, and whether all records of the dataset were read.
+        """
         chunks: list[Records] = []
         size = 0
         dataset = self._records.batch(_PARSE_RECORDS).map(self._parse, num_parallel_calls=2).prefetch(2)
@@ -163,11 +183,16 @@ class SequenceBatches:
             if size > memory_limit:
                 break
         if not chunks:
-            raise ValueError("there are no records to make batches of; check the file pattern and the split's name")
+            raise ValueError("there are no records to batch; check the file pattern and the name of the split")
         return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *chunks), size <= memory_limit
 
     def _chunks(self, number: int) -> tf.data.Dataset:
-        """Reads an epoch's records in chunks, shuffled: (chunk's number, (positions `[N]`, serialized `[N]`))."""
+        """Reads the records of an epoch in shuffled chunks.
+
+        Returns:
+          A dataset of pairs of the number of a chunk and its records. The records are a pair: their positions `[N]` and
+          their serialized form `[N]`.
+        """
         size = chunk_size(self.lengths, self._batch_tokens)
         records = self._records.enumerate()
         if self._seed is not None:
@@ -176,7 +201,7 @@ class SequenceBatches:
         return records.batch(size).enumerate()
 
     def _stream_batches(self, number: int) -> tf.data.Dataset:
-        """Makes the batches of an epoch chunk by chunk, while the data is read."""
+        """Creates the batches of an epoch chunk by chunk while the data is read."""
 
         def parse_chunk(chunk: tf.Tensor, records: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, Records]:
             _, serialized = records
@@ -195,7 +220,8 @@ class SequenceBatches:
         """Plans the batches of a chunk.
 
         Returns:
-          The records of all batches, one batch after another, `[N]`, and where each batch begins and the last one ends.
+          The indices of the records in the order of the batches, int64 `[N]`. Then the positions in this array where
+          the batches begin, followed by the end of the last batch, int64 `[number of batches + 1]`.
         """
         generator = None if self._seed is None else np.random.default_rng((self._seed, int(number), int(chunk)))
         batches = plan_batches(lengths, self._batch_tokens, generator=generator, boundaries=self._boundaries)
@@ -203,7 +229,7 @@ class SequenceBatches:
 
 
 class _Padder:
-    """Makes padded batches of some of the records: one gather for each column, as drawn at the top."""
+    """Creates padded batches of parsed records, with one gather per column as shown at the top of this module."""
 
     def __init__(self, records: Records) -> None:
         self._context = records.context
@@ -213,7 +239,7 @@ class _Padder:
         self._padding_index = tf.reduce_sum(records.lengths)
 
     def __call__(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Makes the batch of the records of these indices, int64 `[B]`."""
+        """Returns the padded batch of the records with the indices `rows`, int64 `[B]`."""
         lengths = tf.gather(self._lengths, rows)
         position = tf.range(tf.maximum(tf.reduce_max(lengths), 1))
         index = tf.gather(self._starts, rows)[:, None] + position
@@ -226,7 +252,7 @@ class _Padder:
 
 
 def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-    """Pads a nested column, and counts the values of its steps.
+    """Pads a nested column, and counts the values in each of its steps.
 
     ::
 
@@ -234,11 +260,12 @@ def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
                     [[d]]                             d -   - -   - -               1 0 0
 
     Args:
-      name: The column's name.
-      steps: Ragged `[B, (T), (C)]`.
+      name: The name of the column.
+      steps: The values of the column, ragged `[B, (T), (C)]`.
 
     Returns:
-      The column's part of a batch: values `[B, T, C]`, with T and C at least 1, and their counts, int64 `[B, T]`.
+      The two entries of the column in a batch: the values `[B, T, C]`, where T and C are at least 1, and the number of
+      values in each step, int64 `[B, T]`.
     """
     values, counts = steps.to_tensor(), steps.row_lengths(axis=2).to_tensor()
     missing_steps, missing_values = tf.unstack(tf.maximum(1 - tf.shape(values)[1:], 0), num=2)
@@ -249,21 +276,21 @@ def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
 
 
 def _padding_step(values: tf.Tensor) -> tf.Tensor:
-    """Makes one step of padding for steps `[S, ...]`."""
+    """Returns one step of padding, in the form of the steps `[S, ...]`."""
     if isinstance(values, tf.RaggedTensor):
         return tf.RaggedTensor.from_row_lengths(tf.zeros([0], values.dtype), tf.zeros([1], tf.int64))
     return tf.zeros([1, *values.shape[1:]], values.dtype)
 
 
 def _make_batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | Ints, start: int = 0) -> tf.data.Dataset:
-    """Makes a dataset of the batches of a plan, from the batch `start` on."""
+    """Creates a dataset of the batches of a plan, beginning with batch `start`."""
     order, ends = tf.convert_to_tensor(order), tf.convert_to_tensor(ends)
     count = tf.size(ends, out_type=tf.int64) - 1
     return tf.data.Dataset.range(start, count).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
 
 
 def _count_bytes(tensor: tf.Tensor | tf.RaggedTensor) -> int:
-    """Counts the bytes that a tensor takes in memory."""
+    """Returns the size of a tensor in memory, in bytes."""
     if isinstance(tensor, tf.RaggedTensor):
         return _count_bytes(tensor.values) + _count_bytes(tensor.row_splits)
     if tensor.dtype == tf.string:
