@@ -1,1 +1,1 @@
-"""What a model reads and predicts, as found in a transform graph."""
+"""The inputs and labels of a model, which are read from a transform graph."""

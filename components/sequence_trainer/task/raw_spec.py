@@ -1,4 +1,4 @@
-"""Reads the features before the transform, as far as a model and its export must know them."""
+"""Reads the raw features, which are the inputs of the transform, because an exported model must accept them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 def read_raw(
     transform_output: tft.TFTransformOutput, features: Mapping[str, Transformed], labels: Sequence[str]
 ) -> tuple[SequenceSpec, dict[str, Any]]:
-    """Reads which features the transform takes, and how they are parsed.
+    """Reads the raw features, and how they are parsed.
 
     Args:
       transform_output: The transform graph.
       features: The transformed features.
-      labels: The features that are labels, and no others; if empty, those with that role in the schema.
+      labels: The names of all labels. If empty, the schema determines which features are labels.
 
     Returns:
-      Of SequenceExamples their spec, and an empty dict. Of tf.Examples, in which a text may be one value that the
-      transform splits, a spec of the transformed features, and how the raw ones are parsed.
+      For SequenceExamples, the spec of the raw features and an empty dict. For tf.Examples, a spec of the transformed
+      features and the parsing configuration of the raw features. The raw tf.Examples themselves have no spec, because
+      they may contain, for example, a whole text that the transform splits into steps.
 
     Raises:
-      TaskError: if no transformed feature of tf.Examples is a sequence, or one has a name that none may have.
+      TaskError: if the transformed features of tf.Examples contain no sequence or an invalid name.
       SchemaError: if the schema of SequenceExamples cannot be read.
     """
     schema = transform_output.raw_metadata.schema
@@ -52,10 +53,12 @@ def read_raw(
 
 
 def _with_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:
-    """Returns the spec with these labels and no others; the spec as it is if none is named."""
+    """Returns the spec with `labels` as the only labels. If `labels` is empty, the spec is returned unchanged."""
     if not labels:
         return spec
-    features = {name: _as_label(f) if name in labels else _as_no_label(f) for name, f in spec.features.items()}
+    features = {
+        name: _as_label(feature) if name in labels else _as_no_label(feature) for name, feature in spec.features.items()
+    }
     return spec.model_copy(update={"features": features})
 
 
@@ -69,7 +72,7 @@ def _as_no_label(feature: Feature) -> Feature:
 
 
 def _describe_feature(feature: Transformed) -> dict[str, Any]:
-    """Returns a transformed feature as the fields of a spec's Feature."""
+    """Returns the fields of `Feature` in a spec that describe a transformed feature."""
     column = feature.column
     if feature.num_ids is not None or column.dtype == "string":
         kind = "categorical" if feature.role == "label" else "token"

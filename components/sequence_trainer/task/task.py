@@ -1,4 +1,4 @@
-"""The task of a model: what it reads and what it predicts, as the transform graph and its schemas say it."""
+"""Defines the task of a model, which consists of its inputs and labels, and reads it from a transform graph."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Input:
 
     Attributes:
       name: The name of the transformed feature.
-      num_ids: For ids: their number, padding and out-of-vocabulary included, which is the embedding's input dimension.
-        None for numbers, which are read as they are.
-      width: Numbers in a step, 1 for ids.
-      context: True for one value a record, which every step of the record then sees.
-      nested: True for any number of ids in a step, such as the characters of a token.
+      num_ids: The number of ids, including the padding id and the out-of-vocabulary id. This is the input dimension of
+        the embedding. None for numbers, which have no embedding.
+      width: The number of numbers per step; 1 for ids.
+      context: Whether the feature has one value per record. The model then reads this value at every step.
+      nested: Whether a step may have any number of ids, such as the characters of a token.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Input:
 
     @property
     def oov_id(self) -> int | None:
-        """The id of unseen values, the last one."""
+        """The id of unseen values, which is the last id. None for numbers."""
         return None if self.num_ids is None else self.num_ids - 1
 
 
@@ -55,12 +55,13 @@ class Label:
 
     Attributes:
       name: The name of the label feature.
-      per_step: True for one label a step, False for one a record.
-      classes: The values, in the order of their ids: class c is the value `classes[c]`, with the id c + 1. Empty
-        for a label that is a number.
-      spans: How the values mark spans, if they do.
-      width: Numbers in a label of numbers; None for one, without an axis of its own.
-      same_ids: Inputs of ids a step that have the label's vocabulary, so that a value has one id in both.
+      per_step: Whether the label has one value per step, rather than one per record.
+      classes: The values in the order of their ids. Class c is the value `classes[c]`, whose id is c + 1. Empty for a
+        label of numbers.
+      spans: The scheme by which the values mark spans; None if they do not mark spans.
+      width: The number of numbers in the label. None for a single number, which has no axis of its own.
+      same_ids: The names of the inputs with one id per step that have the vocabulary of the label. A value has the same
+        id in the label and in these inputs.
     """
 
     name: str
@@ -73,16 +74,16 @@ class Label:
 
 @dataclass(frozen=True)
 class SequenceTask:
-    """What a model reads and predicts.
+    """The inputs and labels of a model.
 
     Attributes:
-      raw: The features before the transform. If those are tf.Examples, what the transform made of them.
-      inputs: What the model reads.
-      labels: What it predicts.
-      columns: How the transformed features that training needs are stored, by name.
-      weight: The context feature that says how much a record counts, if there is one.
-      embeddings: Pretrained vectors of inputs that are ids, float32 `[num_ids, D]`, by name.
-      raw_examples: How raw tf.Examples are parsed, as `tf.io.parse_example` takes it; empty for SequenceExamples.
+      raw: The features before the transform. If the raw records are tf.Examples, the features after the transform.
+      inputs: The transformed features that the model reads.
+      labels: The transformed features that the model predicts.
+      columns: Maps the name of each transformed feature that training needs to how the feature is stored.
+      weight: The name of the context feature that is the weight of a record in the loss; None if there is none.
+      embeddings: Maps the names of inputs to pretrained vectors of their ids, float32 `[num_ids, D]`.
+      raw_examples: The parsing configuration of raw tf.Examples for `tf.io.parse_example`. Empty for SequenceExamples.
     """
 
     raw: SequenceSpec
@@ -95,16 +96,17 @@ class SequenceTask:
 
     @classmethod
     def load(cls, transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> SequenceTask:
-        """Reads the task from what SequenceTransform, or stock Transform, wrote.
+        """Reads the task from the output of SequenceTransform or of TFX's Transform.
 
         Args:
           transform_output: The transform graph.
-          labels: The transformed features to predict; if empty, those whose role in the schema it is.
+          labels: The names of the transformed features to predict. If empty, the schema determines the labels.
 
         Raises:
-          TaskError: if there is no input or no label, a label of strings has no vocabulary, an input has more ids than
-            its embedding would have rows, weights are not a number a record, or a feature cannot be read or served.
-          SchemaError: if a schema of SequenceExamples is not as ours are.
+          TaskError: if there is no input or no label, a label of strings has no vocabulary, the vocabulary of an input
+            has more ids than the schema allows, the weight is not one number per record, or a feature cannot be read
+            or served.
+          SchemaError: if a schema of SequenceExamples was not written by this package.
         """
         features = read_transformed(transform_output, labels)
         raw, raw_examples = read_raw(transform_output, features, labels)
@@ -115,23 +117,23 @@ class SequenceTask:
             name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
             for name, feature in features.items()
         }
-        read = tuple(_make_input(name, feature) for name, feature in features.items() if feature.role == "input")
+        inputs = tuple(_make_input(name, feature) for name, feature in features.items() if feature.role == "input")
         predicted = tuple(
-            _make_label(name, feature, raw, vocabularies, read)
+            _make_label(name, feature, raw, vocabularies, inputs)
             for name, feature in features.items()
             if feature.role == "label"
         )
         _check_roles(features)
-        for item in read:
+        for item in inputs:
             _check_input(item, features[item.name], vocabularies[item.name])
 
         weight = _find_weight(features)
-        names = [*(item.name for item in read), *(label.name for label in predicted)]
+        names = [*(item.name for item in inputs), *(label.name for label in predicted)]
         if weight is not None:
             names.append(weight)
         columns = {name: features[name].column for name in names}
-        embeddings = _load_embeddings(os.path.dirname(transform_output.transform_savedmodel_dir), read)
-        return cls(raw, read, predicted, columns, weight, embeddings, raw_examples)
+        embeddings = _load_embeddings(os.path.dirname(transform_output.transform_savedmodel_dir), inputs)
+        return cls(raw, inputs, predicted, columns, weight, embeddings, raw_examples)
 
 
 def _make_input(name: str, feature: Transformed) -> Input:
@@ -149,7 +151,7 @@ def _make_label(
 ) -> Label:
     column = feature.column
     if column.nested:
-        raise TaskError(f"the label {name!r} has any number of values in a step; a label has one")
+        raise TaskError(f"the label {name!r} may have several values in a step, but a label must have one")
     if feature.num_ids is None and column.dtype != "string":
         return Label(name, not column.context, width=column.width)
     classes = vocabularies[name]
@@ -169,22 +171,23 @@ def _make_label(
 
 
 def _check_roles(features: Mapping[str, Transformed]) -> None:
-    """Checks that there is an input and a label."""
+    """Checks that there is at least one input and at least one label."""
     roles = {name: feature.role for name, feature in features.items()}
     for role in ("input", "label"):
         if role not in roles.values():
             raise TaskError(
                 f"no transformed feature has the role {role!r}; the features and their roles are {roles}. "
-                "SequenceTrainer(labels=[...]) tells the labels where the schema does not; all else is an input"
+                "Name the labels in SequenceTrainer(labels=[...]) if the schema does not; all other features are inputs"
             )
 
 
 def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...] | None) -> None:
+    """Checks that an input is not a string, and that its vocabulary fits into its embedding."""
     if feature.column.dtype == "string":
         raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
     if vocabulary is None or item.num_ids is None:
         return
-    num_ids = len(vocabulary) + 1  # Id 0 is padding, which no vocabulary lists.
+    num_ids = len(vocabulary) + 1  # Id 0 is padding, which is not in the vocabulary.
     if num_ids > item.num_ids:
         raise TaskError(
             f"the vocabulary of the input {item.name!r} has {num_ids} ids, padding included, but the "
@@ -193,20 +196,20 @@ def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...
 
 
 def _find_weight(features: Mapping[str, Transformed]) -> str | None:
-    """Returns the name of the feature that says how much a record counts, if there is one."""
+    """Returns the name of the feature that is the weight of a record; None if there is none."""
     weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
     for name, (_, column, num_ids) in weights.items():
         is_one_number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
         if not column.context or not is_one_number or len(weights) > 1:
             raise TaskError(
-                f"the feature {name!r} has the role 'weight', which one feature may have, with one number a record "
-                f"(context = true); it is {column}"
+                f"the feature {name!r} has the role 'weight', which only one feature may have, with one number per "
+                f"record (context = true); it is {column}"
             )
     return next(iter(weights), None)
 
 
 def _load_embeddings(directory: str, inputs: tuple[Input, ...]) -> dict[str, np.ndarray[Any, Any]]:
-    """Reads the pretrained vectors of inputs of ids from the folder of a transform graph."""
+    """Reads the pretrained vectors of the inputs from the folder of a transform graph."""
     embeddings = {}
     for item in inputs:
         vectors = None if item.num_ids is None else load_embeddings(directory, item.name)
@@ -214,8 +217,8 @@ def _load_embeddings(directory: str, inputs: tuple[Input, ...]) -> dict[str, np.
             continue
         if len(vectors) != item.num_ids:
             raise TaskError(
-                f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but it has {item.num_ids} ids, "
-                "padding and out-of-vocabulary included; make the transform graph again"
+                f"the pretrained embeddings of {item.name!r} have {len(vectors)} rows, but the input has "
+                f"{item.num_ids} ids, including padding and out-of-vocabulary; make the transform graph again"
             )
         embeddings[item.name] = vectors
     return embeddings

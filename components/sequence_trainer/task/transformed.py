@@ -1,7 +1,8 @@
-"""Reads how the transform stores each feature, in either form: SequenceExamples or flat tf.Examples.
+"""Reads how the transform stores each feature, either in SequenceExamples or in flat tf.Examples.
 
-Stock Transform writes a sequence of ids as one list of a tf.Example (`ids`, of a sparse tensor, or `ids$ragged_values`,
-of a ragged one), and where steps have several values also how many (`ids$row_lengths_1`).
+TFX's Transform writes flat tf.Examples. The values of a sequence are one list in a tf.Example. Its key is `ids` for a
+sparse tensor and `ids$ragged_values` for a ragged tensor. If steps may have several values, a second list contains the
+number of values per step (`ids$row_lengths_1`).
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class Transformed(NamedTuple):
     """A transformed feature.
 
     Attributes:
-      role: Its role: input, label, weight or carried.
-      column: How it is stored.
-      num_ids: The number of ids in batches, padding and unseen values included; None for what is no id.
+      role: The role of the feature: input, label, weight or carried.
+      column: How the feature is stored.
+      num_ids: The number of ids in batches, including the ids of padding and of unseen values. None if the feature does
+        not consist of ids.
     """
 
     role: str
@@ -40,15 +42,18 @@ class Transformed(NamedTuple):
 
 
 def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> dict[str, Transformed]:
-    """Reads the transformed features, by name: those of the record, then those of steps, then nested ones.
+    """Reads the transformed features.
 
     Args:
       transform_output: The transform graph.
-      labels: The features that are labels, and no others; if empty, those with that role in the schema.
+      labels: The names of all labels. If empty, the schema determines which features are labels.
+
+    Returns:
+      A mapping of names to features. Context features come first, then sequence features, then nested features.
 
     Raises:
-      TaskError: if `labels` names no transformed feature, or one has a form that no model can read.
-      SchemaError: if the schema is one of SequenceExamples, but not as SequenceTransform writes it.
+      TaskError: if a name in `labels` is not a transformed feature, or a model cannot read the form of a feature.
+      SchemaError: if the schema of SequenceExamples was not written by SequenceTransform.
     """
     schema = transform_output.transformed_metadata.schema
     features: dict[str, Transformed] = {}
@@ -65,7 +70,17 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
 def names_of_ids(
     transform_output: tft.TFTransformOutput, name: str, column: Column, num_ids: int | None
 ) -> tuple[bytes, ...] | None:
-    """Returns the values of the ids 1, 2, ... in batches, in UTF-8; None if there is no vocabulary of the name."""
+    """Returns the values of the ids 1, 2, ... of batches, in UTF-8.
+
+    Args:
+      transform_output: The transform graph.
+      name: The name of the feature, which is also the name of its vocabulary.
+      column: How the feature is stored.
+      num_ids: The number of ids in batches.
+
+    Returns:
+      The values; None if there is no vocabulary of that name.
+    """
     if column.ids is None:
         vocabulary = vocabulary_of(transform_output, name)
         return None if vocabulary is None else vocabulary.names
@@ -76,7 +91,7 @@ def names_of_ids(
 
 
 def _choose_role(name: str, role: str, labels: Sequence[str]) -> str:
-    """Returns the role of a feature, which labels that the user names overrule."""
+    """Returns the role of a feature. If the user names labels, these override the roles in the schema."""
     if not labels:
         return role
     if name in labels:
@@ -85,7 +100,10 @@ def _choose_role(name: str, role: str, labels: Sequence[str]) -> str:
 
 
 def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
-    """Tells whether a feature's ids, if it has any, start at 1: those of SequenceTransform, and of our vocabularies."""
+    """Returns whether the ids of a feature start at 1.
+
+    They do if SequenceTransform wrote them, or if the vocabulary was made by a function of this package.
+    """
     if FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
         return True
     path = transform_output.vocabulary_file_by_name(name)
@@ -93,12 +111,12 @@ def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
 
 
 def _with_ids(feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bool) -> Transformed:
-    """Adds to a feature what its domain says of its ids.
+    """Adds the number of ids of a feature and how they are stored, which the domain in its schema determines.
 
-    Ids of stock's vocabularies start at 0, and -1 is an unseen value; those of batches start at 1::
+    The ids of TFX's own vocabularies start at 0, and -1 is an unseen value. The ids of batches start at 1::
 
         stored      -1   0   1   2
-        in batches   4   1   2   3     0 is padding; labels have no unseen value
+        in batches   4   1   2   3     0 is padding, and labels have no unseen value
     """
     domain = proto.int_domain
     if proto.type != schema_pb2.INT or not domain.is_categorical:
@@ -112,13 +130,13 @@ def _with_ids(feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bo
 
 
 def _read_sequence_features(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
-    """Yields the features of SequenceExamples."""
+    """Yields the names, schemas and descriptions of the features of SequenceExamples."""
     spec = from_schema(schema)
     protos = {proto.name: proto for proto in list_feature_protos(schema)}
     for name, feature in spec.features.items():
         column = Column(feature.dtype, feature.context, feature.width, feature.nested)
         yield name, protos[name], Transformed(feature.role, column)
-    # Features that the transform derived, such as characters, are in the schema alone.
+    # Features that the transform derived, such as characters, are in the schema but not in the spec.
     for proto in find_sequence_struct(schema).struct_domain.feature:
         if proto.name not in spec.features and proto.int_domain.is_categorical:
             yield proto.name, proto, Transformed("input", Column("int64", nested=True))
@@ -127,7 +145,10 @@ def _read_sequence_features(schema: schema_pb2.Schema) -> Iterator[tuple[str, sc
 def _read_flat_features(
     transform_output: tft.TFTransformOutput, labels: Sequence[str]
 ) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:
-    """Yields the features of tf.Examples, in the order that SequenceExamples have them in."""
+    """Yields the names, schemas and descriptions of the features of tf.Examples.
+
+    The order is that of SequenceExamples: context features, then sequence features, then nested features.
+    """
     protos = {proto.name: proto for proto in transform_output.transformed_metadata.schema.feature}
     raw = _raw_protos(transform_output.raw_metadata.schema)
     widths = _raw_widths(transform_output.raw_metadata.schema)
@@ -144,72 +165,88 @@ def _read_flat_features(
 
 
 def _raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
-    """Returns the features before the transform by name, whichever form they have."""
+    """Maps the names of the raw features to their schemas, for SequenceExamples or tf.Examples."""
     protos = list_feature_protos(schema) if _is_sequence(schema) else schema.feature
     return {proto.name: proto for proto in protos}
 
 
 def _raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:
-    """Returns the number of values in each step of the sequence features of SequenceExamples, where it is fixed."""
+    """Maps the names of sequence features in raw SequenceExamples to their fixed number of values per step."""
     sequence = from_schema(schema).sequence if _is_sequence(schema) else {}
     return {name: feature.width or 1 for name, feature in sequence.items() if not feature.nested}
 
 
 def _is_sequence(schema: schema_pb2.Schema) -> bool:
+    """Returns whether a schema describes SequenceExamples."""
     return any(proto.name == SEQUENCE for proto in schema.feature)
 
 
 def _read_column(name: str, spec: Any, raw_width: int | None) -> Column:
-    """Reads how stock Transform stored a feature.
+    """Reads how TFX's Transform stored a feature.
 
     Args:
       name: The name of the feature.
-      spec: Its parsing configuration in `TFTransformOutput.transformed_feature_spec`.
-      raw_width: The number of values in each step of the raw feature of its name; None if that is not known.
+      spec: The parsing configuration of the feature in `TFTransformOutput.transformed_feature_spec`.
+      raw_width: The number of values per step of the raw feature of the same name; None if the number is not fixed, or
+        there is no such feature.
 
     Raises:
-      TaskError: if a model cannot read it.
+      TaskError: if a model cannot read the form of the feature.
     """
-    may_be_ids = spec.dtype == tf.int64
     if isinstance(spec, tf.io.FixedLenFeature):
-        size = math.prod(spec.shape)
-        if len(spec.shape) > 1 or (may_be_ids and size != 1):
-            raise TaskError(
-                f"the transformed feature {name!r} has the shape {list(spec.shape)} in every record, but a model reads "
-                "one value (or one vector of floats) a record, or steps: make steps of it in the preprocessing_fn, "
-                "with tf.RaggedTensor.from_tensor"
-            )
-        return Column(spec.dtype.name, context=True, width=None if size == 1 else size, keys=(name,))
+        return _read_context_column(name, spec)
     if isinstance(spec, tf.io.VarLenFeature):
         return Column(spec.dtype.name, keys=(name,))
-    partitions = spec.partitions if isinstance(spec, tf.io.RaggedFeature) else None
-    if partitions is None or len(partitions) > 1:
+    if isinstance(spec, tf.io.RaggedFeature) and len(spec.partitions) <= 1:
+        return _read_ragged_column(spec, raw_width)
+    raise TaskError(
+        f"the transformed feature {name!r} is a sparse or a ragged tensor of more than steps and their values; "
+        "leave it out in the preprocessing_fn, or make it one of [B, (T)] or [B, (T), (V)]"
+    )
+
+
+def _read_context_column(name: str, spec: tf.io.FixedLenFeature) -> Column:
+    """Reads how a feature of fixed size is stored, which is a context feature."""
+    size = math.prod(spec.shape)
+    may_be_ids = spec.dtype == tf.int64
+    if len(spec.shape) > 1 or (may_be_ids and size != 1):
         raise TaskError(
-            f"the transformed feature {name!r} is a sparse or a ragged tensor of more than steps and their values; "
-            "leave it out in the preprocessing_fn, or make it one of [B, (T)] or [B, (T), (V)]"
+            f"the transformed feature {name!r} has the shape {list(spec.shape)} in every record, but a model reads "
+            "one value (or one vector of floats) per record, or steps: make steps of it in the preprocessing_fn, "
+            "with tf.RaggedTensor.from_tensor"
         )
-    counts = [part.key for part in partitions if isinstance(part, tf.io.RaggedFeature.RowLengths)]
-    if counts and raw_width is not None:
-        # The lengths of rows are stored, but they are all as long as in the raw feature.
+    return Column(spec.dtype.name, context=True, width=None if size == 1 else size, keys=(name,))
+
+
+def _read_ragged_column(spec: tf.io.RaggedFeature, raw_width: int | None) -> Column:
+    """Reads how a sequence is stored whose steps have several values."""
+    counts_keys = [part.key for part in spec.partitions if isinstance(part, tf.io.RaggedFeature.RowLengths)]
+    if counts_keys and raw_width is not None:
+        # The number of values per step is stored, but it is the same in all steps, as in the raw feature.
         width, nested = raw_width, False
     else:
-        fixed = [part.length for part in partitions if isinstance(part, tf.io.RaggedFeature.UniformRowLength)]
+        fixed = [part.length for part in spec.partitions if isinstance(part, tf.io.RaggedFeature.UniformRowLength)]
         width = math.prod(fixed)
-        nested = bool(counts) or (may_be_ids and width > 1)
-    return Column(spec.dtype.name, width=None if width == 1 else width, nested=nested, keys=(spec.value_key, *counts))
+        may_be_ids = spec.dtype == tf.int64
+        nested = bool(counts_keys) or (may_be_ids and width > 1)
+    keys = (spec.value_key, *counts_keys)
+    return Column(spec.dtype.name, width=None if width == 1 else width, nested=nested, keys=keys)
 
 
 def _check_number(name: str, proto: schema_pb2.Feature, raw: Mapping[str, schema_pb2.Feature]) -> None:
-    """Refuses integers that may be ids of an unknown number, such as those of a vocabulary to which 1 was added.
+    """Checks that integers without a domain are numbers, rather than ids whose number is unknown.
+
+    Such ids result, for example, if 1 is added to the ids of a vocabulary. Integers count as numbers if the raw feature
+    of the same name consists of integers.
 
     Raises:
-      TaskError: if they may be.
+      TaskError: if the integers may be ids.
     """
     if proto.type != schema_pb2.INT or proto.int_domain.is_categorical:
         return
     if name not in raw or raw[name].type != schema_pb2.INT:
         raise TaskError(
             f"the transformed feature {name!r} is integers without a domain: if they are ids, return them as "
-            "tft.compute_and_apply_vocabulary gives them (what is computed of its ids has no domain), or with "
+            "tft.compute_and_apply_vocabulary returns them (values computed from its ids have no domain), or with "
             "tfx_sequence.components.sequence_transform.with_domain; if they are numbers, cast them to float32"
         )
