@@ -1,7 +1,8 @@
-"""The parts of a network that a config chooses by name, with the facts that config checks need.
+"""Tables of the recurrent cells and the heads that a config can choose by name.
 
-A row is all that a new part needs: the names that `[model]` takes, its checks, the documents and the tests come from
-it. Nothing here imports TensorFlow, so that a config is checked in a moment.
+A new cell or head needs one row, which contains its class and its properties. The names that `[model]` accepts, the
+checks of a config, the documentation and the tests are derived from these rows. This module does not import TensorFlow,
+so that a config is checked quickly.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ _HEADS = "tfx_sequence.components.sequence_trainer.model.heads"
 
 @dataclass(frozen=True)
 class CellRow(Row):
-    """A recurrent cell. It is made as `Class(units, **arguments)`.
+    """Describes a recurrent cell, which is created by `Class(units, **arguments)`.
 
     Attributes:
-      arguments: Key of `[model]` to the argument of the class that it is given as. Only cells that name a key take it.
-      required: The keys without which the cell cannot be made.
-      takes_options: Whether the class is given the table `cell_options` too.
-      one_layer_because: Why there can be no second layer; empty if there can.
-      no_zoneout_because: Why zoneout cannot be applied; empty if it can.
+      arguments: Maps keys of `[model]` to arguments of the class. A key that is not listed is an error for this cell.
+      required: The keys that must be given.
+      takes_options: Whether the entries of `cell_options` are passed to the class as arguments.
+      one_layer_because: The reason why there can be only one layer; empty if there can be more.
+      no_zoneout_because: The reason why zoneout cannot be applied; empty if it can be applied.
     """
 
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class CellRow(Row):
 
 
 def _block_cell(target: str, no_zoneout_because: str = "") -> CellRow:
+    """Returns the row of a cell that divides its inputs into blocks."""
     return CellRow(
         target,
         arguments={"blocks": "blocks", "block_width": "width", "block_stride": "stride"},
@@ -71,21 +73,21 @@ CELLS = Family(
     },
     make_row=lambda target: CellRow(target, takes_options=True),
 )
-"""The recurrent cells, by the name that `[model] cell` takes."""
+"""The recurrent cells, by their names in `[model] cell`."""
 
 
 @dataclass(frozen=True)
 class HeadRow(Row):
-    """The head of a label. It is made as `Class(label, config, context)`.
+    """Describes the head of a label, which is created by `Class(label, config, context)`.
 
     Attributes:
-      predicts: What its labels are: `values` of a vocabulary, or `numbers`; None if that is not known.
-      is_default: Whether it predicts such labels if a config does not name a kind.
-      keys: The keys of `[model.heads.<label>]` that it takes. `weight` goes with every head.
-      takes_options: Whether it takes the table `options` too.
-      needs_steps: Whether its label must have a value in each step.
-      one_way_because: Why the recurrent layers may not read backwards too; empty if they may.
-      no_window_because: Why it cannot be trained window by window; empty if it can.
+      predicts: The type of the labels: `values` of a vocabulary, or `numbers`; None if the type is unknown.
+      is_default: Whether this head is used for labels of that type if a config does not name a kind.
+      keys: The keys of `[model.heads.<label>]` that the head accepts. All heads also accept `weight`.
+      takes_options: Whether the head accepts the table `options`.
+      needs_steps: Whether the label must have one value per step.
+      one_way_because: The reason why the recurrent layers must not be bidirectional; empty if they may be.
+      no_window_because: The reason why the head cannot be trained window by window; empty if it can.
     """
 
     predicts: Literal["values", "numbers"] | None = None
@@ -128,7 +130,7 @@ HEADS = Family(
     },
     make_row=lambda target: HeadRow(target, takes_options=True),
 )
-"""The heads, by the name that `kind` in `[model.heads.<label>]` takes."""
+"""The heads, by their names in `kind` of `[model.heads.<label>]`."""
 
 DEFAULT_HEADS: Mapping[str | None, str] = {row.predicts: name for name, row in HEADS.rows.items() if row.is_default}
-"""`values` and `numbers` to the head of labels whose config names none."""
+"""Maps `values` and `numbers` to the name of the default head for such labels."""

@@ -1,4 +1,4 @@
-"""Checks of a network's settings against the features of the data, before any data is read."""
+"""Checks that the settings of a network fit the features of the data, before any data is read."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tfx_sequence.components.sequence_trainer.config.model import HEAD_KEYS, Hea
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-# The names that TensorFlow takes for the arguments of a signature.
+# The names that TensorFlow accepts for the arguments of a signature.
 _ARGUMENT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 
 
 def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[SettingProblem]:
-    """Finds every setting that does not fit the features.
+    """Finds all settings that do not fit the features.
 
     Args:
       spec: The features before the transform.
-      config: The network.
-      made: Labels that the transform makes, such as the next step: they have a value in each step.
+      config: The settings of the network.
+      made: The labels that the transform makes, such as the next step. They have one value per step.
     """
     labels = {name: Feature(kind="categorical", role="label") for name in made} | spec.with_role("label")
     for name, head in config.heads.items():
@@ -38,7 +38,7 @@ def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] 
 
 
 def unserved_inputs(names: Iterable[str]) -> list[str]:
-    """Returns the inputs among these names that a served model cannot take: TensorFlow has no such arguments."""
+    """Returns the names of inputs that TensorFlow does not accept as arguments of a served model."""
     return [name for name in names if not _ARGUMENT.fullmatch(name)]
 
 
@@ -46,27 +46,31 @@ NEEDED_NAME = (
     "an input's name must begin with an ASCII letter or a digit and go on with these, '_', '.' or '-', or no served "
     "model can take it; choose one, and name the data's own with `source`"
 )
-"""What is wrong with the names that `unserved_inputs` finds, and what to do."""
+"""A message that explains what is wrong with the names that `unserved_inputs` finds."""
 
 
 def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[str]:
-    """Finds why the network cannot be trained window by window (`training.window`), as messages about that key.
+    """Finds the reasons why the network cannot be trained on windows of sequences.
 
     Args:
-      config: The network.
-      of_record: The labels that have one value a record.
+      config: The settings of the network.
+      of_record: The names of the labels with one value per record.
+
+    Yields:
+      The end of a message that begins with the key `training.window`.
     """
     if config.bidirectional:
-        yield "needs model.bidirectional = false: the backward reading of a window begins in the windows after it"
+        yield "needs model.bidirectional = false: the backward direction of a window starts in the windows after it"
     for name, head in config.heads.items():
         reason = HEADS.row(head.kind).no_window_because if head.kind is not None else ""
         if reason:
             yield f'does not go with kind = "{head.kind}" in model.heads.{name}: {reason}'
     for name in of_record:
-        yield f"needs labels a step, but {name!r} has one a record (context = true), which no window can tell"
+        yield f"needs one label per step, but {name!r} has one per record (context = true)"
 
 
 def _kind_problems(label: Feature, head: HeadConfig, config: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Finds why a head of this kind cannot predict the label, as pairs of a key and a message."""
     if head.kind is None:  # The default fits every label.
         return
     row = HEADS.row(head.kind)
@@ -74,14 +78,15 @@ def _kind_problems(label: Feature, head: HeadConfig, config: ModelConfig) -> Ite
         need = "is for numbers" if row.predicts == "numbers" else "chooses one of a label's values"
         yield "kind", f'"{head.kind}" {need}, but the label is of kind {label.kind!r}'
     if row.needs_steps and label.context:
-        yield "kind", f'"{head.kind}" needs a label a step, but the label has one a record (context = true)'
+        yield "kind", f'"{head.kind}" needs one label per step, but there is one label per record (context = true)'
     if row.one_way_because and config.bidirectional:
         yield "kind", f'"{head.kind}" needs bidirectional = false: {row.one_way_because}'
 
 
 def _key_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, str]]:
+    """Finds the keys that do not fit the label, as pairs of a key and a message."""
     if head.pooling is not None and not label.context:
-        yield "pooling", "is for a label a record (context = true), but the label has one a step"
+        yield "pooling", "is for one label per record (context = true), but there is one label per step"
     kind = head.kind or DEFAULT_HEADS[_predicted(label)]
     for key in HEAD_KEYS:
         if getattr(head, key) and key not in HEADS.row(kind).keys:
@@ -89,17 +94,19 @@ def _key_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, str]]
 
 
 def _tied_problems(spec: SequenceSpec, head: HeadConfig) -> Iterator[tuple[str, str]]:
+    """Finds whether the output weights cannot be tied to the named input, as a pair of a key and a message."""
     if head.tied is None:
         return
-    inputs = [name for name, feature in spec.with_role("input").items() if _has_ids_a_step(feature)]
+    inputs = [name for name, feature in spec.with_role("input").items() if _has_one_id_per_step(feature)]
     if head.tied not in inputs:
-        yield "tied", f"no input of ids a step is called {head.tied!r}; there are {', '.join(inputs) or 'none'}"
+        such_inputs = ", ".join(inputs) or "none"
+        yield "tied", f"no input with one id per step is called {head.tied!r}; such inputs are: {such_inputs}"
 
 
 def _predicted(label: Feature) -> str:
-    """Tells what is predicted of a label, as the table of heads says it."""
+    """Returns what a head predicts for the label, as in `HeadRow.predicts`."""
     return "values" if label.dtype == "string" else "numbers"
 
 
-def _has_ids_a_step(feature: Feature) -> bool:
+def _has_one_id_per_step(feature: Feature) -> bool:
     return feature.dtype == "string" and not feature.context and not feature.nested

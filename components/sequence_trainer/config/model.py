@@ -1,4 +1,7 @@
-"""Settings of the network, the table `[model]`. What the parts of a network can do is in `families.py`."""
+"""Defines the settings of the network, which are the table `[model]` of a config.
+
+`families.py` lists the cells and the heads, and the settings that each of them accepts.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from tfx_sequence.schemas.spec import Frozen
 _Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _Positive = Annotated[float, pydantic.Field(gt=0)]
 _Count = Annotated[int, pydantic.Field(ge=1)]
-_Required = Annotated[_Count | None, pydantic.Field(validate_default=True)]
+# `validate_default` checks the key also if it is missing, because some cells require it.
+_CountIfRequired = Annotated[_Count | None, pydantic.Field(validate_default=True)]
 
 
 def _check_cell_name(name: str) -> str:
+    """Checks that there is a cell of this name."""
     try:
         CELLS.row(name)
     except UnknownMemberError as error:
@@ -29,9 +34,11 @@ CellName = Annotated[
     pydantic.AfterValidator(_check_cell_name),
     pydantic.WithJsonSchema({"anyOf": [{"enum": list(CELLS.rows)}, {"type": "string"}]}),
 ]
+"""The name of a cell in `CELLS`, or `module:Class`."""
 
 
 def _check_head_name(name: str) -> str:
+    """Checks that there is a head of this name."""
     try:
         HEADS.row(name)
     except UnknownMemberError as error:
@@ -44,30 +51,31 @@ HeadName = Annotated[
     pydantic.AfterValidator(_check_head_name),
     pydantic.WithJsonSchema({"anyOf": [{"enum": list(HEADS.rows)}, {"type": "string"}]}),
 ]
+"""The name of a head in `HEADS`, or `module:Class`."""
 
 _CELL_KEYS = tuple({key: None for row in CELLS.rows.values() for key in row.arguments})
-"""The keys that only some cells take."""
+"""The keys of `[model]` that only some cells accept."""
 
 HEAD_KEYS = tuple({key: None for row in HEADS.rows.values() for key in row.keys})
-"""The keys that only some heads take."""
+"""The keys of `[model.heads.<label>]` that only some heads accept."""
 
 
 def quoted_heads(key: str) -> str:
-    """Names the heads that take a key, for a message."""
+    """Returns the quoted names of the heads that accept a key, for messages."""
     return " or ".join(f'"{name}"' for name, row in HEADS.rows.items() if key in row.keys)
 
 
 class CharacterConfig(Frozen):
-    """What is made of a feature with several ids in a step, such as the characters of a token.
+    """The encoder of features with several ids per step, such as the characters of a token.
 
     Attributes:
-      encoder: `cnn`: a convolution and the maximum over its places (Ma and Hovy 2016, "End-to-end Sequence Labeling via
-        Bi-directional LSTM-CNNs-CRF"); `rnn`: the last states of an LSTM that reads both ways (Lample et al. 2016,
-        "Neural Architectures for Named Entity Recognition").
-      embedding_dim: Width of the embedding of a character.
-      units: Filters of the convolution, or units of the LSTM in each direction.
-      width: Characters that the convolution sees at once. Not for `rnn`.
-      dropout: Share of the embeddings' values dropped in training.
+      encoder: `cnn` is a convolution with the maximum over all positions (Ma and Hovy 2016, "End-to-end Sequence
+        Labeling via Bi-directional LSTM-CNNs-CRF"). `rnn` is a bidirectional LSTM, of which the final states are used
+        (Lample et al. 2016, "Neural Architectures for Named Entity Recognition").
+      embedding_dim: The width of the embedding of a character.
+      units: The number of filters of the convolution, or of units of the LSTM in each direction.
+      width: The number of characters that a filter of the convolution covers. Not for `rnn`.
+      dropout: The share of the values of the embeddings that are dropped in training.
     """
 
     encoder: Literal["cnn", "rnn"] = "cnn"
@@ -85,29 +93,31 @@ class CharacterConfig(Frozen):
 
 
 class HeadConfig(Frozen):
-    """How one label is predicted.
+    """The head of one label, which is the layer that predicts it.
 
     Attributes:
-      kind: `softmax`: each step's, or the record's, by itself; `crf`: a linear-chain conditional random field, the
-        steps of a sequence together, by the label's `spans` if it has them; `language_model`: a softmax over the next
-        step, measured by its perplexity; `regression`: a number, by its squared error. If not given, `regression` for
-        numbers and `softmax` for all else. Also a head that an installed package adds, or `module:Class` for a class of
-        your own, in a module beside the config or an installed one.
-      options: Settings of a head that is not one of the package's own.
-      pooling: For a label a record, what is made of its steps: the `last` outputs of each direction, the `mean` or the
-        `max` of all, or their mean weighted by `attention` (Yang et al. 2016, "Hierarchical Attention Networks for
-        Document Classification"). `last` if not given.
-      weight: What the label's loss is multiplied with, where there are several labels.
-      label_smoothing: The share of each label that is spread over all values (Szegedy et al. 2016, "Rethinking the
+      kind: `softmax` predicts the value of each step, or of the record, independently. `crf` is a linear-chain
+        conditional random field. It predicts the values of all steps of a sequence together, and follows the `spans`
+        of the label. `language_model` is a softmax over the next step, and measures its perplexity. `regression`
+        predicts numbers and minimises the squared error. The default is `regression` for numbers and `softmax` for
+        all other labels. Other names are a head that an installed package adds, or `module:Class` for a class of your
+        own. The module is in the folder of the config or is installed.
+      options: Settings of a head that this package does not provide.
+      pooling: How the steps of a record become one vector, for a label with one value per record. `last` takes the
+        final outputs of each direction. `mean` and `max` combine all outputs, and `attention` is a weighted mean of
+        them (Yang et al. 2016, "Hierarchical Attention Networks for Document Classification"). The default is `last`.
+      weight: The factor of the loss of this label, if there are several labels.
+      label_smoothing: The share of each label that is distributed over all values (Szegedy et al. 2016, "Rethinking the
         Inception Architecture for Computer Vision"). For `softmax` and `language_model`.
-      class_weights: Value to what the loss of the steps with that label is multiplied with; 1 for all others. For
-        `softmax` and `language_model`.
-      tied: The input feature whose embedding is also the table of the softmax (Press and Wolf 2017, "Using the Output
-        Embedding to Improve Language Models"). It must have the label's vocabulary. For `language_model`.
-      sampled: How many values, on average, are drawn for a batch of training to stand for all the wrong ones, where
-        there are so many that all take too long (Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural
-        Machine Translation"); all are used if not given, and in evaluation and serving. For `softmax` and
-        `language_model`, without `label_smoothing` and `class_weights`.
+      class_weights: Maps a value to the factor of the loss of all steps with this value. The factor of all other values
+        is 1. For `softmax` and `language_model`.
+      tied: The input feature whose embedding also contains the output weights of the softmax (Press and Wolf 2017,
+        "Using the Output Embedding to Improve Language Models"). It must have the vocabulary of the label. For
+        `language_model`.
+      sampled: The average number of wrong values that are sampled for each batch in training, instead of all of them.
+        This saves time if a label has very many values (Jean et al. 2015, "On Using Very Large Target Vocabulary for
+        Neural Machine Translation"). By default, and always in evaluation and serving, all values are used. For
+        `softmax` and `language_model`, without `label_smoothing` and `class_weights`.
     """
 
     kind: HeadName | None = None
@@ -122,7 +132,7 @@ class HeadConfig(Frozen):
     @pydantic.field_validator("options")
     @classmethod
     def _check_options(cls, options: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
-        if not options or "kind" not in info.data:  # The kind was refused itself.
+        if not options or "kind" not in info.data:  # The kind itself is invalid, which is another error.
             return options
         kind = info.data["kind"]
         if kind is None:
@@ -139,10 +149,11 @@ class HeadConfig(Frozen):
         if not value or "kind" not in info.data:
             return value
         key, kind = info.field_name or "", info.data["kind"]
-        kinds = [*DEFAULT_HEADS.values()] if kind is None else [kind]
-        if not any(key in HEADS.row(name).keys for name in kinds):
-            but = "" if kind is None else f', but kind = "{kind}"'
-            raise ValueError(f"goes with kind = {quoted_heads(key)}{but}")
+        # Without a kind the head is one of the defaults, which depends on the label.
+        possible_kinds = [*DEFAULT_HEADS.values()] if kind is None else [kind]
+        if not any(key in HEADS.row(name).keys for name in possible_kinds):
+            actual = "" if kind is None else f', but kind = "{kind}"'
+            raise ValueError(f"goes with kind = {quoted_heads(key)}{actual}")
         return value
 
     @pydantic.field_validator("sampled")
@@ -155,40 +166,43 @@ class HeadConfig(Frozen):
 
 
 class ModelConfig(Frozen):
-    """The network: embeddings, recurrent layers, a head for each label. docs/models.md says what goes with what.
+    """The network of embeddings, recurrent layers and one head per label. docs/models.md describes its parts.
 
     Attributes:
-      cell: The recurrent cell: one of these, one that an installed package adds, or `module:Class` for a class of your
-        own, in a module beside the config or an installed one, which is made as `Class(units, **cell_options)`.
-      cell_options: Further arguments of a cell that is not one of the package's own.
-      units: Units of the cell, in each direction; of each block for a cell with blocks.
-      layers: Recurrent layers on top of one another.
-      bidirectional: Read each sequence both ways (tagging, classification); one way otherwise.
-      shortcut: What carries the input of a layer, from the second on, past it: `residual` adds it to the output,
-        `highway` mixes the two by a gate.
-      peepholes: Let each gate see its own unit's cell state. For `lstm`.
-      cell_clip: The largest absolute value of the cell state; no bound if not given. For `lstm`.
-      projection: Width of the output after a linear map; no map if not given. For `lstm`.
-      output_clip: The largest absolute value of the output; no bound if not given. For `lstm`.
-      blocks: Blocks of neighbouring features that a step is read in. Required for `time_frequency_lstm` and
-        `grid_lstm`, which have one layer.
-      block_width: Features in a block; the blocks must cover the inputs exactly. Required as `blocks` is.
-      block_stride: Features from the start of a block to that of the next; `block_width` if not given.
-      attention_window: The last outputs that each step looks back at; none if not given (Cheng et al. 2016, "Long
-        Short-Term Memory-Networks for Machine Reading").
-      embedding_dim: Width of the embedding of a string feature that has no pretrained embeddings.
-      affix_dim: Width of the embedding of a derived prefix or suffix feature.
-      freeze_pretrained: Leave pretrained embeddings as they are; else training changes them too.
-      characters: What is made of features with several ids in a step.
-      dropout: Share of the units dropped before, between and after layers in training.
-      variational: Drop the same units in all steps of a sequence (Gal and Ghahramani 2016, "A Theoretically Grounded
-        Application of Dropout in Recurrent Neural Networks").
-      state_dropout: Share of the state dropped from one step to the next, the same units in all steps. Slow: the cell
-        runs step by step.
-      zoneout: Share of the units of each state that keep their value from one step to the next. Slow too.
-      word_dropout: Share of the input ids that training replaces by the out-of-vocabulary id, so that its embedding
-        is trained too (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods").
-      heads: Label to how it is predicted; the defaults for labels that are not named.
+      cell: The recurrent cell. Other names are a cell that an installed package adds, or `module:Class` for a class of
+        your own, which is created by `Class(units, **cell_options)`. The module is in the folder of the config or is
+        installed.
+      cell_options: Further arguments of a cell that this package does not provide.
+      units: The number of units of the cell in each direction. For a cell with blocks, the number per block.
+      layers: The number of recurrent layers, each of which reads the outputs of the layer below.
+      bidirectional: Whether sequences are read in both directions, which suits tagging and classification. Otherwise
+        they are read forwards only.
+      shortcut: The connection that lets the inputs of a layer bypass it, from the second layer on. `residual` adds the
+        inputs to the outputs, and `highway` mixes the two by a gate.
+      peepholes: Whether each gate also reads the cell state of its unit. For `lstm`.
+      cell_clip: The maximum absolute value of the cell state; no limit by default. For `lstm`.
+      projection: The width of a linear projection of the output; no projection by default. For `lstm`.
+      output_clip: The maximum absolute value of the output; no limit by default. For `lstm`.
+      blocks: The number of blocks of neighbouring features into which each step is divided. Required for
+        `time_frequency_lstm` and `grid_lstm`, which can have only one layer.
+      block_width: The number of features in a block. The blocks must cover the inputs exactly. Required for the same
+        cells as `blocks`.
+      block_stride: The number of features between the starts of two neighbouring blocks. The default is `block_width`.
+      attention_window: The number of previous outputs that each step attends to; no attention by default (Cheng et al.
+        2016, "Long Short-Term Memory-Networks for Machine Reading").
+      embedding_dim: The width of the embedding of a string feature without pretrained embeddings.
+      affix_dim: The width of the embedding of a derived prefix or suffix feature.
+      freeze_pretrained: Whether pretrained embeddings stay unchanged in training.
+      characters: The encoder of features with several ids per step.
+      dropout: The share of units that are dropped in training, before, between and after the layers.
+      variational: Whether the same units are dropped at all steps of a sequence (Gal and Ghahramani 2016, "A
+        Theoretically Grounded Application of Dropout in Recurrent Neural Networks").
+      state_dropout: The share of the state that is dropped between steps. The same units are dropped at all steps. This
+        is slow, because the cell runs step by step.
+      zoneout: The share of the units of each state that keep their value from the previous step. This is slow too.
+      word_dropout: The share of the input ids that training replaces by the out-of-vocabulary id, so that its embedding
+        is trained (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods").
+      heads: Maps labels to the settings of their heads. Other labels have the default head.
     """
 
     cell: CellName = "lstm"
@@ -201,8 +215,8 @@ class ModelConfig(Frozen):
     cell_clip: _Positive | None = None
     projection: _Count | None = None
     output_clip: _Positive | None = None
-    blocks: _Required = None
-    block_width: _Required = None
+    blocks: _CountIfRequired = None
+    block_width: _CountIfRequired = None
     block_stride: _Count | None = None
     attention_window: _Count | None = None
     embedding_dim: _Count = 100
@@ -222,17 +236,15 @@ class ModelConfig(Frozen):
         cell = info.data.get("cell")
         if options and cell is not None and not CELLS.row(cell).takes_options:
             keys = ", ".join(CELLS.row(cell).arguments)
-            raise ValueError(
-                f'are for a cell of your own, but cell = "{cell}", '
-                + (f"whose settings are keys of [model]: {keys}" if keys else "which has none beside units")
-            )
+            its_settings = f"whose settings are keys of [model]: {keys}" if keys else "which has none beside units"
+            raise ValueError(f'are for a cell of your own, but cell = "{cell}", {its_settings}')
         return options
 
     @pydantic.field_validator(*_CELL_KEYS)
     @classmethod
     def _check_cell_key(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
         cell, key = info.data.get("cell"), info.field_name
-        if cell is None:  # It was refused itself.
+        if cell is None:  # The cell itself is invalid, which is another error.
             return value
         row = CELLS.row(cell)
         if value and key not in row.arguments:
@@ -254,12 +266,13 @@ class ModelConfig(Frozen):
     @classmethod
     def _check_shortcut(cls, shortcut: str | None, info: pydantic.ValidationInfo) -> str | None:
         if shortcut is not None and info.data.get("layers") == 1:
-            raise ValueError("goes with layers > 1: it leads past the layers from the second on")
+            raise ValueError("goes with layers > 1: it bypasses the layers from the second on")
         return shortcut
 
     @pydantic.field_validator("state_dropout", "zoneout")
     @classmethod
     def _check_state_noise(cls, rate: float, info: pydantic.ValidationInfo) -> float:
+        # These three cannot be combined. This validator runs for two of them and looks at the keys before each.
         for other in ("attention_window", "state_dropout"):
             if rate and info.field_name != other and info.data.get(other):
                 raise ValueError(f"does not go with {other}")
@@ -275,6 +288,6 @@ class ModelConfig(Frozen):
 
     @property
     def own_code(self) -> list[str]:
-        """The classes of the user's own, as `module:Class`."""
+        """The cells and heads that the user has written, as `module:Class`."""
         names = [self.cell, *(head.kind for head in self.heads.values() if head.kind is not None)]
         return [name for name in names if ":" in name]

@@ -1,4 +1,4 @@
-"""The optimisation of SequenceTrainer: its settings."""
+"""Defines the settings of training, which are the table `[training]` of a config."""
 
 from __future__ import annotations
 
@@ -14,49 +14,50 @@ _Count = Annotated[int, pydantic.Field(ge=1)]
 
 
 class TrainingConfig(Frozen):
-    """The optimisation.
+    """The training of a model.
 
     Attributes:
-      epochs: The most passes over the train split.
-      max_steps: The most updates of the weights; no bound if None.
-      max_minutes: The most minutes of training; no bound if None. What was trained before a run was killed counts.
-        With it, two runs may end at different steps.
-      batch_tokens: Steps in a batch, padding included; batches hold sequences of like length.
-      accumulate: Batches whose gradients are added up for one update: losses are summed and divided once, as though
-        they were one batch.
-      window: Longer sequences are trained in windows of so many steps: the states of the recurrent layers go from one
-        to the next, gradients stop in between, and losses and gradients are added up for one update, so that memory
-        does not grow with the length (Williams and Peng 1990, "An Efficient Gradient-Based Algorithm for On-Line
-        Training of Recurrent Network Trajectories"). Whole sequences if None, and in evaluation and serving. For labels
-        a step, read one way, without a CRF.
+      epochs: The maximum number of passes over the train split.
+      max_steps: The maximum number of updates of the weights; no limit by default.
+      max_minutes: The maximum duration of training in minutes; no limit by default. The time before an interruption
+        counts. With this limit, two runs may stop at different steps.
+      batch_tokens: The maximum number of steps in a batch, padding included. Sequences of similar length share a batch.
+      accumulate: The number of batches whose gradients are added up for one update. Their losses are summed and divided
+        once, as if they were one batch.
+      window: The number of steps in a window. Longer sequences are trained window by window, so that memory does not
+        grow with their length. The states of the recurrent layers continue from one window to the next, but gradients
+        do not. The losses and gradients of all windows are added up for one update (Williams and Peng 1990, "An
+        Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories"). By default, and
+        always in evaluation and serving, sequences are not divided. For models that read forwards only, with one label
+        per step and without a CRF.
       optimizer: `adam` (Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"), or `sgd` with momentum.
-      learning_rate: The optimizer's, after the warm-up.
-      momentum: Of `sgd`.
-      weight_decay: Taken off the weights at each update, times the learning rate, apart from the gradient (Loshchilov
-        and Hutter 2017, "Decoupled Weight Decay Regularization": with `adam` this is AdamW). Biases and other vectors
-        keep theirs.
-      schedule: What the learning rate does after the warm-up: `constant`; `linear` or `cosine`, down to 0 at the last
-        step of the last epoch; `plateau`: half after each epoch that is not the best so far.
-      warmup_steps: Updates over which the learning rate rises from 0.
-      clip_norm: The largest global norm of the gradient.
-      average: The decay of a moving average of the weights, such as 0.999, that is evaluated and exported in place of
-        the last weights (Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging"). No average
-        if 0. It starts faster: the decay at step t is at most (1 + t) / (10 + t).
-      precision: `mixed_bfloat16` and `mixed_float16` compute in half precision and keep weights in float32; the loss
-        is scaled for `mixed_float16`. For GPUs: on CPUs `float32` is faster.
-      devices: `one`, or `all`: every GPU gets a batch of its own in each step; their losses are summed and divided
-        once, as with `accumulate`.
-      loss: How step losses are reduced. `sequence_mean`: mean over a sequence's real steps, then over sequences;
-        `token_mean`: mean over all real steps; `sum`.
-      monitor: The metric on the eval split that tells the best epoch, such as `<label>_accuracy` or `loss`; what the
-        labels' heads watch if None, added up for several.
-      patience: Epochs without a better watched metric, or an equal one with less loss, before training stops; the best
-        weights are restored.
-      checkpoint_seconds: Training is saved each time so many seconds have passed, so that the same command goes on
-        where a killed one was.
-      model_fn: `module:function` of a function that makes the model in place of ours, `(task: SequenceTask, config:
-        ModelConfig) -> keras.Model`.
-      seed: Of initial weights, shuffling and dropout. On one CPU, equal seeds give equal models.
+      learning_rate: The learning rate after the warm-up.
+      momentum: The momentum of `sgd`.
+      weight_decay: The share of each weight, times the learning rate, that is subtracted at each update. It does not
+        depend on the gradient (Loshchilov and Hutter 2017, "Decoupled Weight Decay Regularization"). With `adam` this
+        is AdamW. Biases and other vectors do not decay.
+      schedule: The learning rate after the warm-up. `constant` does not change it. `linear` and `cosine` reduce it to 0
+        at the last step of the last epoch. `plateau` halves it after each epoch that is not the best so far.
+      warmup_steps: The number of updates in which the learning rate rises from 0.
+      clip_norm: The maximum global norm of the gradient.
+      average: The decay of a moving average of the weights, such as 0.999; no average if 0. The average is evaluated
+        and exported instead of the last weights (Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by
+        Averaging"). At step t the decay cannot be more than (1 + t) / (10 + t), so that the average starts faster.
+      precision: `mixed_bfloat16` and `mixed_float16` compute in half precision and keep the weights in float32.
+        `mixed_float16` also scales the loss. Both are for GPUs; on CPUs `float32` is faster.
+      devices: `one` device, or `all` GPUs. With `all`, each GPU gets a different batch in each step. Their losses are
+        summed and divided once, as with `accumulate`.
+      loss: How step losses are reduced to one number. `sequence_mean` is the mean over the real steps of each sequence,
+        and then over sequences. `token_mean` is the mean over all real steps. `sum` is their sum.
+      monitor: The metric on the eval split that determines the best epoch, such as `<label>_accuracy` or `loss`. By
+        default, each head has such a metric, and for several labels these are added up.
+      patience: The number of epochs without improvement after which training stops. An epoch improves if the monitored
+        metric is better, or is equal with a lower loss. The weights of the best epoch are restored.
+      checkpoint_seconds: The number of seconds between checkpoints. If training was interrupted, the same command
+        continues from the last checkpoint.
+      model_fn: A function that creates the model instead of the default one, as `module:function`. Its signature is
+        `(task: SequenceTask, config: ModelConfig) -> keras.Model`.
+      seed: The seed of initial weights, shuffling and dropout. On one CPU, equal seeds result in equal models.
     """
 
     epochs: _Count = 20
@@ -85,8 +86,8 @@ class TrainingConfig(Frozen):
     @pydantic.field_validator("devices")
     @classmethod
     def _check_devices(cls, devices: str, info: pydantic.ValidationInfo) -> str:
-        for name, other in (("accumulate", 1), ("window", None), ("precision", "float32")):
-            if devices == "all" and info.data.get(name, other) not in (other, "mixed_bfloat16"):
+        for name, allowed in (("accumulate", (1,)), ("window", (None,)), ("precision", ("float32", "mixed_bfloat16"))):
+            if devices == "all" and info.data.get(name, allowed[0]) not in allowed:
                 raise ValueError(f"= 'all' does not go with {name} = {info.data[name]!r}")
         return devices
 
@@ -94,5 +95,5 @@ class TrainingConfig(Frozen):
     @classmethod
     def _check_model_fn(cls, model_fn: str | None, info: pydantic.ValidationInfo) -> str | None:
         if model_fn is not None and info.data.get("window") is not None:
-            raise ValueError("does not go with window: only our own model carries its states on")
+            raise ValueError("does not go with window: only the default model keeps its states between windows")
         return model_fn

@@ -1,4 +1,4 @@
-"""What a Tuner tries: its settings."""
+"""Defines the settings of a Tuner, which trains models with random settings and keeps the best."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _Name = Annotated[str, pydantic.StringConstraints(pattern=r"^(model|training)\.\
 
 
 class Range(Frozen):
-    """Numbers from `min` to `max`.
+    """A range of numbers.
 
     Attributes:
-      min: The least.
-      max: The greatest.
-      log: Whether each order of magnitude is as likely as the next.
+      min: The minimum.
+      max: The maximum.
+      log: Whether numbers are drawn uniformly on a logarithmic scale. Each order of magnitude is then equally likely.
     """
 
     min: float
@@ -26,13 +26,13 @@ class Range(Frozen):
 
 
 class TuningConfig(Frozen):
-    """Trials of random settings.
+    """The trials of a Tuner, each of which trains a model with random settings.
 
     Attributes:
-      space: Setting, such as `model.units` or `training.learning_rate`, to what is tried: a list of values, or a range
-        of numbers.
-      trials: How many.
-      seed: Of the choice.
+      space: Maps settings, such as `model.units` or `training.learning_rate`, to the values to try: a list of values or
+        a range of numbers.
+      trials: The number of trials.
+      seed: The seed of the random choice of settings.
     """
 
     space: Annotated[dict[_Name, tuple[Any, ...] | Range], pydantic.Field(min_length=1)]

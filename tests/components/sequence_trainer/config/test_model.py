@@ -65,7 +65,7 @@ SPEC = SequenceSpec(
             ("cell",),
             f"is 'lstn', expected one of {', '.join(CELLS.names())}, or a class as 'module:Class'",
         ),
-        ({"shortcut": "residual"}, ("shortcut",), "goes with layers > 1: it leads past the layers from the second on"),
+        ({"shortcut": "residual"}, ("shortcut",), "goes with layers > 1: it bypasses the layers from the second on"),
         ({"zoneout": 0.1, "state_dropout": 0.1}, ("zoneout",), "does not go with state_dropout"),
         ({"attention_window": 2, "zoneout": 0.1}, ("zoneout",), "does not go with attention_window"),
         (
@@ -144,7 +144,8 @@ def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules
         ({"heads": {"tag": {}}}, "model.heads.tag: no label is called 'tag'; the labels are tags, intent, price"),
         (
             {"heads": {"intent": {"kind": "crf"}}},
-            'model.heads.intent.kind: "crf" needs a label a step, but the label has one a record (context = true)',
+            'model.heads.intent.kind: "crf" needs one label per step, but there is one label per record '
+            "(context = true)",
         ),
         (
             {"heads": {"tags": {"kind": "regression"}}},
@@ -156,7 +157,7 @@ def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules
         ),
         (
             {"heads": {"tags": {"pooling": "attention"}}},
-            "model.heads.tags.pooling: is for a label a record (context = true), but the label has one a step",
+            "model.heads.tags.pooling: is for one label per record (context = true), but there is one label per step",
         ),
         (
             {"heads": {"tags": {"kind": "language_model"}}},
@@ -165,7 +166,7 @@ def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules
         ),
         (
             {"bidirectional": False, "heads": {"tags": {"kind": "language_model", "tied": "pitch"}}},
-            "model.heads.tags.tied: no input of ids a step is called 'pitch'; there are tokens",
+            "model.heads.tags.tied: no input with one id per step is called 'pitch'; such inputs are: tokens",
         ),
         (
             {"heads": {"price": {"label_smoothing": 0.1}}},
@@ -192,7 +193,7 @@ def test_window_problems_name_what_needs_whole_sequences() -> None:
     assert [problem.split(":")[0] for problem in found] == [
         "needs model.bidirectional = false",
         'does not go with kind = "crf" in model.heads.tags',
-        "needs labels a step, but 'intent' has one a record (context = true), which no window can tell",
+        "needs one label per step, but 'intent' has one per record (context = true)",
     ]
 
 

@@ -29,7 +29,11 @@ def test_config_refuses_what_cannot_work(settings: dict[str, object], message: s
     ("settings", "key", "message"),
     [
         ({"devices": "all"}, "devices", "= 'all' does not go with window = 3"),
-        ({"model_fn": "a:b"}, "model_fn", "does not go with window: only our own model carries its states on"),
+        (
+            {"model_fn": "a:b"},
+            "model_fn",
+            "does not go with window: only the default model keeps its states between windows",
+        ),
     ],
 )
 def test_window_is_refused_with_other_settings(settings: dict[str, Any], key: str, message: str) -> None:

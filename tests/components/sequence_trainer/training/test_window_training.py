@@ -144,7 +144,7 @@ def test_training_in_windows_learns_and_repeats(data: SequenceBatches, tmp_path:
 
 
 def test_windows_are_refused_when_a_label_needs_the_whole_sequence(tmp_path: Any) -> None:
-    message = r"^training\.window: needs labels a step, but 'intent' has one a record \(context = true\)"
+    message = r"^training\.window: needs one label per step, but 'intent' has one per record \(context = true\)"
     with pytest.raises(TaskError, match=message):
         new_trainer(str(tmp_path), window=3)
 
