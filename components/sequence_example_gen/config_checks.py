@@ -29,4 +29,6 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
         if split.by == "index" and reader.grouping:
             raise ValueError("by = 'index' needs the position of a record in its file, but in long form it has none")
     if read.format == SEQUENCE_EXAMPLE and input_spec != spec:
-        raise ValueError("SequenceExamples are kept as they are, so they cannot be cut or given features of pieces")
+        raise ValueError(
+            "SequenceExamples are written unchanged, so they cannot be cut into pieces or get features for pieces"
+        )

@@ -64,19 +64,15 @@ def convert(
     if file_system.match(file_system.join(output, "*")):
         raise OutputExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
     check_settings(spec, read, split)
-    if split:
-        files = _find_input_files(patterns, None)
-        folders = _name_split_folders(output, split.shares)
-    elif patterns_by_split is not None:
-        files = [
-            file
-            for name, split_patterns in patterns_by_split.items()
-            for file in _find_input_files(split_patterns, name)
-        ]
+    if patterns_by_split is not None:
         folders = _name_split_folders(output, patterns_by_split)
+        files = [file for name, globs in patterns_by_split.items() for file in _find_input_files(globs, name)]
+    elif split:
+        folders = _name_split_folders(output, split.shares)
+        files = _find_input_files(patterns, None)
     else:
-        files = _find_input_files(patterns, ONLY_SPLIT)
         folders = {ONLY_SPLIT: output}
+        files = _find_input_files(patterns, ONLY_SPLIT)
     request = IngestionRequest(
         spec=spec,
         read=read,

@@ -204,7 +204,7 @@ def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Fe
         raise _LeftOutError("holds no value")
     if len(widths) == 1:
         return _infer_from_steps(present, context=True)
-    raise _LeftOutError("has another number of values than the other lists of its record")
+    raise _LeftOutError("does not have the same number of values as the other lists of its record")
 
 
 def _infer_from_steps(steps: list[Any], context: bool) -> Feature:
@@ -251,7 +251,7 @@ def _infer_from_lists(steps: list[list[Any]], context: bool, is_incomplete: bool
         return Feature(kind="token", nested=True)
     if types <= _NUMBER_TYPES and len(widths) == 1:
         return Feature(kind="vector", width=widths.pop(), context=context, missing=is_incomplete)
-    raise _LeftOutError("has several values in a step, and these are no vectors of one width")
+    raise _LeftOutError("has several values in a step, but the steps are not vectors of one width")
 
 
 def _infer_from_strings(steps: list[str], context: bool) -> Feature:
@@ -274,7 +274,7 @@ def _make_key(feature: Feature) -> Feature:
       _LeftOutError: if the key is missing from a record.
     """
     if feature.missing:
-        raise _LeftOutError("names the records, but is missing from some")
+        raise _LeftOutError("is the key of the records, but is missing from some records")
     return feature.model_copy(update={"role": "key"})
 
 

@@ -43,7 +43,7 @@ def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawReco
         try:
             sample = reader.sample(Source(path), read.options)
             if sample is None:
-                raise ValueError(f"the features of the format {read.format!r} cannot be found out; name them")
+                raise ValueError(f"the features of the format {read.format!r} cannot be discovered; name them")
             records = list(itertools.islice(sample, SAMPLE_SIZE))
         except BadRecordError as error:
             line = f"line {error.reject.line}: " if error.reject.line else ""

@@ -1,1 +1,1 @@
-"""The Beam pipeline that turns files into splits of SequenceExamples."""
+"""Runs the Beam pipeline that converts files to splits of SequenceExamples."""

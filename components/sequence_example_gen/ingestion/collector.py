@@ -1,4 +1,4 @@
-"""Collects the results of reading: good records into sorted runs, all of them into counts."""
+"""Collects the results of reading: writes the accepted records to sorted runs, and counts all records."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.records.tfrecords import frame
 
 COUNTERS = "tfx_sequence.SequenceExampleGen"
-"""The namespace of the Beam counters, which have the names of `ReadCounts.counts`."""
+"""The namespace of the Beam counters. Their names are the keys of `ReadCounts.counts`."""
 
 RUNS = "runs"
-"""The output tag of the runs, as `(group, run)`; the counts are the main output."""
+"""The tag of the output with the runs, as pairs `(group, run)`. The main output has the counts."""
 
 
 class ResultCollector:
-    """The results of reading one file, or some groups of rows, on their way to runs and counts.
+    """Collects the results of reading one file, or one part of the rows in long form.
 
     Args:
       request: The settings.
-      file_split: The split of the file, if the input comes in splits.
+      file_split: The split of the file, or None if the records are divided over splits.
       record_encoder: The encoder of the records.
     """
 
@@ -44,7 +44,7 @@ class ResultCollector:
         self._writer = RunWriter(request.staging)
         self._fails_at_first_reject = request.read.on_bad_record == "fail"
         self._truncates = request.read.on_long == "truncate"
-        # Where another stage divides strata over splits, that stage counts what is written.
+        # If another stage divides the records over splits, that stage counts the records of each split.
         self._counts_written = not request.needs_all_records
         self._accepted = 0
         self._truncated = 0
@@ -54,17 +54,17 @@ class ResultCollector:
 
     @property
     def has_failed(self) -> bool:
-        """Whether there is no need to go on: one bad record fails the run, and there is one."""
+        """Whether reading can stop, because there is a bad record and the first one fails the run."""
         return self._fails_at_first_reject and bool(self._rejects)
 
     def add_reject(self, reject: Reject) -> None:
-        """Takes a bad record."""
+        """Counts a bad record. The first `MAX_REJECTS` rejects are also kept."""
         self._rejected[str(reject.reason)] += 1
         if len(self._rejects) < MAX_REJECTS:
             self._rejects.append(reject)
 
     def add_record(self, encoded: EncodedRecord, file: int) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Takes a good record. Yields runs whenever there are some.
+        """Adds an accepted record. Yields runs if the collected records fill the memory for them.
 
         Args:
           encoded: The record.
@@ -95,6 +95,6 @@ class ResultCollector:
 
 
 def spill_runs(writer: RunWriter) -> Iterator[beam.pvalue.TaggedOutput]:
-    """Yields the runs of what a writer has collected, for the output `RUNS`."""
+    """Writes the records that a writer has collected, and yields their runs for the output `RUNS`."""
     for run in writer.spill():
         yield beam.pvalue.TaggedOutput(RUNS, run)

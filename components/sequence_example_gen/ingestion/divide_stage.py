@@ -1,4 +1,8 @@
-"""The Beam stage that divides strata over splits: by time, or label by label."""
+"""Defines the Beam stage that divides sorted records over splits by their time, or for each label separately.
+
+The records that are divided together are a stratum: all records if they are divided by time, or the records of one
+label.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,13 @@ from tfx_sequence.schemas.records.tfrecords import unframe
 
 
 class DivideStratum(beam.DoFn):
-    """The stage from the runs of one stratum to runs of splits, tagged `RUNS`, and counts of each split."""
+    """Divides the runs of one stratum into runs of the splits, tagged `RUNS`, and the number of records per split."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
 
     def process(self, element: tuple[SortGroup, Iterable[Run]]) -> Iterator[Any]:
-        """Divides a stratum: its first records go to the first split."""
+        """Divides a stratum. Its first records go to the first split, and its last records to the last split."""
         runs = list(element[1])
         writer = RunWriter(self._request.staging)
         written = Counter[str]()
@@ -34,7 +38,7 @@ class DivideStratum(beam.DoFn):
         previous_key = b""
         for key, framed in merge_runs(runs, self._request.staging):
             next_split = next(splits)
-            # The pieces of one record stay together, in the split of the first of them.
+            # All pieces of a record go to the split of its first piece.
             if not split or not belong_to_same_record(key, previous_key):
                 split = next_split
             previous_key = key
@@ -45,14 +49,14 @@ class DivideStratum(beam.DoFn):
         yield from spill_runs(writer)
         yield ReadCounts(written=written)
 
-    def _choose_splits(self, count: int) -> Iterator[str]:
-        """Yields the split of each of `count` records: shares of the count, rounded up in favour of the first."""
+    def _choose_splits(self, num_records: int) -> Iterator[str]:
+        """Yields the split of each record. The end of each split is rounded up, in favour of the first splits."""
         shares = self._request.find_split_config(None).shares
-        total = sum(shares.values())
+        sum_of_shares = sum(shares.values())
         start = 0
-        bound = 0
+        share_until_here = 0
         for name, share in shares.items():
-            bound += share
-            end = -(-count * bound // total)  # Division that rounds up.
+            share_until_here += share
+            end = -(-num_records * share_until_here // sum_of_shares)  # Division that rounds up.
             yield from itertools.repeat(name, end - start)
             start = end

@@ -1,9 +1,9 @@
-"""Reads one file: every record becomes a checked and encoded one, or a reject with a reason and its place."""
+"""Reads one file. Each record is checked and encoded, or it becomes a reject with a reason and its place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
@@ -18,20 +18,26 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 _T = TypeVar("_T")
 
+_Convert: TypeAlias = Callable[[int, int | None, Record | bytes], _T]
+"""A function that converts an item of a reader. Its arguments are the position, the line and the content of the
+item."""
+
 
 class FileReader:
-    """A reader of files that gives each its checks and rejects, the same way whatever the format is.
+    """A reader of files of one format that also checks and encodes the records.
+
+    The checks and the rejects are the same for all formats.
 
     Args:
-      spec: The features of what is written.
-      config: The format, and how strictly it is read.
+      spec: The features of the records that are written.
+      config: The format, and how bad and long records are treated.
 
     Raises:
       ValueError: if the settings do not fit each other.
 
     Attributes:
       record_encoder: The encoder of the records.
-      grouping: In long form, the way in which rows become records; else None.
+      grouping: In long form, the rules by which rows become records. None in other formats.
     """
 
     def __init__(self, spec: SequenceSpec, config: ReadConfig) -> None:
@@ -40,49 +46,67 @@ class FileReader:
         self.grouping = self._reader.grouping
 
     def read_records(self, path: str) -> Iterator[EncodedRecord | Reject]:
-        """Yields every record of a file, in order: encoded, or as a reject.
+        """Yields each record of a file, in order: encoded, or as a reject if it is a bad record.
 
-        A file without a record yields one reject, so that it does not go unnoticed.
+        If a file has no record, one reject says so, because the file may be a mistake.
         """
-        return self._convert_items(
-            path, lambda position, _, content: self.record_encoder.encode(content, path, position)
-        )
 
-    def read_rows(self, path: str, file: int) -> Iterator[FileRow | Reject]:
-        """Yields the rows of a file in long form. `file` is the file's number in the order of reading."""
-        return self._convert_items(
-            path, lambda position, line, content: FileRow(file, position, line, cast(Record, content))
-        )
+        def convert(position: int, _: int | None, content: Record | bytes) -> EncodedRecord:
+            return self.record_encoder.encode(content, path, position)
 
-    def _convert_items(
-        self, path: str, convert: Callable[[int, int | None, Record | bytes], _T]
-    ) -> Iterator[_T | Reject]:
-        """Yields every item of a file converted; `convert` takes its position, its line and its content."""
+        return self._convert_items(path, convert)
+
+    def read_rows(self, path: str, file_number: int) -> Iterator[FileRow | Reject]:
+        """Yields each row of a file in long form, in order, or a reject for a row that cannot be read.
+
+        Args:
+          path: The path of the file.
+          file_number: The number of the file in the order of reading.
+        """
+
+        def convert(position: int, line: int | None, content: Record | bytes) -> FileRow:
+            # In long form, a reader yields the cells of each row and no bytes.
+            return FileRow(file_number, position, line, cast(Record, content))
+
+        return self._convert_items(path, convert)
+
+    def _convert_items(self, path: str, convert: _Convert[_T]) -> Iterator[_T | Reject]:
+        """Yields the result of `convert` for each item of a file, or a reject with its place."""
         if not self._reader.takes(path):
             return
-        position_name = "row" if self.grouping else "record"
-        position = -1
+        is_empty = True
         for position, item in enumerate(self._read_items(Source(path))):
-            if isinstance(item, Reject):
-                yield item.at(**{"file": path, position_name: position})
-                continue
-            line, content = item
-            try:
-                result = convert(position, line, content)
-            except BadRecordError as error:
-                yield error.reject.at(**{"file": path, "line": line, position_name: position})
-            else:
-                yield result
-        if position < 0:
+            is_empty = False
+            yield self._convert_item(item, path, position, convert)
+        if is_empty:
             yield Reject(reason=Reason.EMPTY_FILE, message="the file holds no record", file=path)
 
+    def _convert_item(self, item: Item, path: str, position: int, convert: _Convert[_T]) -> _T | Reject:
+        if isinstance(item, Reject):
+            return self._place_reject(item, path, position)
+        line, content = item
+        try:
+            return convert(position, line, content)
+        except BadRecordError as error:
+            return self._place_reject(error.reject.at(line=line), path, position)
+
+    def _place_reject(self, reject: Reject, path: str, position: int) -> Reject:
+        """Adds the file and the position to a reject. In long form, the position is that of a row."""
+        if self.grouping:
+            return reject.at(file=path, row=position)
+        return reject.at(file=path, record=position)
+
     def _read_items(self, source: Source) -> Iterator[Item]:
-        """Yields the reader's items; one with undecodable bytes among its lines becomes a reject, whatever was read."""
+        """Yields the items of the reader. An item whose lines are not UTF-8 is replaced by a reject.
+
+        The item is replaced even if it is a record, because replacement characters stand for the wrong bytes in it.
+        """
         try:
             for item in self._reader.read(source):
                 damage = source.take_damage()
                 yield damage.to_reject() if damage else item
         except BrokenFileError as error:
             yield Reject(reason=Reason.UNDECODABLE, message=str(error))
+        # The reader may have read more lines after the last item, or before the error.
         if damage := source.take_damage():
             yield damage.to_reject()

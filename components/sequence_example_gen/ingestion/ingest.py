@@ -1,16 +1,16 @@
-"""From input files to the files of an Examples artifact, as one Beam pipeline.
+"""Runs one Beam pipeline that reads input files and writes the files of an Examples artifact.
 
 ::
 
     files -> read: check, encode, place, sort -> runs on disk  -> merge and write each group of shards
-                                              -> counts of what was accepted and rejected
+                                              -> counts of accepted and rejected records
 
-In long form, reading gives runs of rows, and a second stage makes records of them. Where a split depends on all
-records, another stage divides them over the splits before they are written. `stage_elements` draws what the stages
-give to one another.
+In long form, the first stage writes runs of rows, and a second stage makes records from the rows. If the split of a
+record depends on all records, another stage divides the records over the splits before they are written. The module
+`stage_elements` shows an example of the values that pass between the stages.
 
-A bad record never raises inside the pipeline, where Beam would bury the message. It is part of the counts, and the
-caller raises when the pipeline has finished. Shards are only written if the counts allow it.
+A bad record does not raise an error inside the pipeline, because Beam would hide the message in its own. It is counted,
+and `ingest` raises the error when the pipeline has finished. Shards are only written if the counts allow it.
 """
 
 from __future__ import annotations
@@ -30,17 +30,24 @@ from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import l
 from tfx_sequence.schemas.contract import REJECTS
 
 _COUNTS = "counts"
-"""The tag of the main output of a stage."""
+"""The tag of the main output of a stage, which contains counts."""
 
 _REJECTS_FILE = "rejects.jsonl"
 
 
 def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
-    """Reads the files and writes the splits. What was written is deleted again if anything fails.
+    """Reads the files and writes the splits. If anything fails, the written files are deleted.
+
+    Args:
+      request: The settings, the files to read and the folders to write to.
+      make_pipeline: Makes the Beam pipeline.
+
+    Returns:
+      The numbers of records that were read, accepted, rejected and written.
 
     Raises:
-      BadRecordError: if a record is bad and may not be, or too many are.
-      EmptySplitError: if there is no record, or none for training.
+      BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+      EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
     rejects_folder = file_system.join(request.output, REJECTS)
     try:
@@ -61,16 +68,17 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
 def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
     for folder in (request.staging, *request.splits.values()):
         file_system.make_folder(folder)
-    # A pipeline returns nothing, so it leaves the counts in a file.
+    # A pipeline cannot return a value, so it writes the counts to a file.
     counts_file = file_system.join(request.staging, "counts.json")
     with make_pipeline() as pipeline:
         read_counts, runs = _add_read_stages(pipeline, request)
         _ = read_counts | "WriteCounts" >> beam.Map(
             lambda total: file_system.write_text(counts_file, total.model_dump_json())
         )
-        no_runs = pipeline | "Groups" >> beam.Create([(group, None) for group in list_groups(request)])
+        # Each group is added once without a run, so that the shards of a group without records are written too.
+        groups = pipeline | "Groups" >> beam.Create([(group, None) for group in list_groups(request)])
         _ = (
-            (runs, no_runs)
+            (runs, groups)
             | "Join" >> beam.Flatten()
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.Map(write_group, beam.pvalue.AsSingleton(read_counts), request)
@@ -79,26 +87,32 @@ def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pi
 
 
 def _add_read_stages(pipeline: beam.Pipeline, request: IngestionRequest) -> tuple[beam.PCollection, beam.PCollection]:
-    """Adds the stages that read. Returns the counts of all records, and their runs by group of shards."""
+    """Adds the stages that read the files and place the records.
+
+    Returns:
+      The counts of all records, as one element, and the runs as pairs `(group, run)`.
+    """
     files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
     is_long_form = FileReader(request.spec, request.read).grouping is not None
     results = files | "Read" >> _make_stage(ReadRows(request) if is_long_form else ReadFile(request))
-    parts, runs = [results[_COUNTS]], results[RUNS]
+    stage_counts, runs = [results[_COUNTS]], results[RUNS]
     if is_long_form:
         results = runs | "GatherRows" >> beam.GroupByKey() | "MakeRecords" >> _make_stage(MakeRecords(request))
-        parts, runs = [*parts, results[_COUNTS]], results[RUNS]
+        stage_counts, runs = [*stage_counts, results[_COUNTS]], results[RUNS]
     if request.needs_all_records:
         results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _make_stage(DivideStratum(request))
-        parts, runs = [*parts, results[_COUNTS]], results[RUNS]
-    read_counts = parts | "Counts" >> beam.Flatten() | "AddCounts" >> beam.CombineGlobally(ReadCounts.merge)
+        stage_counts, runs = [*stage_counts, results[_COUNTS]], results[RUNS]
+    read_counts = stage_counts | "Counts" >> beam.Flatten() | "AddCounts" >> beam.CombineGlobally(ReadCounts.merge)
     return read_counts, runs
 
 
 def _make_stage(work: beam.DoFn) -> beam.PTransform:
+    """Makes a stage whose outputs are the counts and the runs."""
     return beam.ParDo(work).with_outputs(RUNS, main=_COUNTS)
 
 
 def _write_rejects(folder: str, read_counts: ReadCounts) -> None:
+    """Writes the rejects to a file in JSON Lines format."""
     file_system.make_folder(folder)
     lines = "".join(f"{reject.model_dump_json(exclude_none=True)}\n" for reject in read_counts.rejects)
     file_system.write_text(file_system.join(folder, _REJECTS_FILE), lines)

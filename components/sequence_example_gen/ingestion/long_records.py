@@ -1,4 +1,4 @@
-"""Long records: cut off, cut into pieces, or refused.
+"""Truncates long records, cuts them into pieces, or rejects them.
 
 With `max_length = 4` and `overlap = 1`, a record of nine steps becomes::
 
@@ -20,22 +20,23 @@ from tfx_sequence.schemas.records.rejects import Reason, bad_record
 from tfx_sequence.schemas.spec import Kind, SequenceSpec
 
 _MARK_KINDS: dict[str, Kind] = {PARENT: "token", PIECE: "integer", OVERLAP: "integer"}
-"""The sources of the features that mark pieces, to the kind that each must have."""
+"""The required kind of each feature that marks pieces, by the source of the feature."""
 
 
 class RecordCutter:
-    """A cutter of long records, which also fills the features that mark pieces.
+    """Cuts long records and adds the features that mark pieces: `@parent`, `@piece` and `@overlap`.
 
     Args:
-      spec: The features of what is written.
-      config: How long records are treated.
+      spec: The features of the records that are written.
+      config: The settings that determine how long records are treated.
 
     Raises:
-      ValueError: if the spec's features that mark pieces are not what they must be.
+      ValueError: if a feature that marks pieces is missing or has the wrong kind, or if pieces would be too long for
+        the spec.
 
     Attributes:
-      input_spec: The spec of what is read: without the features that mark pieces, and of any length if long records are
-        cut.
+      input_spec: The spec of the records that are read. It does not have the features that mark pieces. If long records
+        are cut, it does not limit the length.
     """
 
     def __init__(self, spec: SequenceSpec, config: ReadConfig) -> None:
@@ -57,19 +58,23 @@ class RecordCutter:
         return self._config.on_long in ("truncate", "split")
 
     def is_whole(self, record: Record) -> bool:
-        """Returns whether a record of equal lengths is written as it was read."""
+        """Returns whether a record is written unchanged. Its sequence features must have equal lengths."""
         return not self._marks and not self.is_long(record)
 
     def is_long(self, record: Record) -> bool:
-        """Returns whether a record of equal lengths is longer than it may be."""
+        """Returns whether a record is too long. Its sequence features must have equal lengths."""
         limit = self._config.max_length
         return limit is not None and self._config.on_long != "keep" and len(record[self._sequence[0]]) > limit
 
     def cut(self, record: Record, parent: str) -> Iterator[dict[str, Any]]:
-        """Yields the pieces to write of a record of equal lengths; the record itself, with its marks, if it is not cut.
+        """Yields the pieces of a record with the features that mark them. A record that is not long is one piece.
+
+        Args:
+          record: The record. Its sequence features must have equal lengths.
+          parent: The value of the feature with the source `@parent`.
 
         Raises:
-          BadRecordError: if it is long and must not be.
+          BadRecordError: if the record is too long and long records are rejected.
         """
         length = len(record[self._sequence[0]])
         limit = self._config.max_length
@@ -77,7 +82,8 @@ class RecordCutter:
         if size < length and not self._may_cut:
             raise bad_record(Reason.TOO_LONG, f"the sequence has {length} steps, expected at most {size}, `max_length`")
         overlap = self._config.overlap
-        # A record that is no longer than the overlap, an empty one too, is one piece; and a stride is at least a step.
+        # A new piece begins only where there are steps after the overlap. Both minimums of 1 are for short records,
+        # where the overlap may be as long as the record: such a record, or an empty one, is one piece.
         starts = range(0, max(length - overlap, 1), max(size - overlap, 1))
         for piece, start in enumerate(starts):
             values = {PARENT: parent, PIECE: piece, OVERLAP: overlap if piece else 0}
@@ -88,6 +94,11 @@ class RecordCutter:
                 return
 
     def _check_marks(self, spec: SequenceSpec) -> None:
+        """Checks the features that mark pieces.
+
+        Raises:
+          ValueError: if one of them is not a context feature of the right kind, or if one is needed and missing.
+        """
         for name, source in self._marks.items():
             feature = spec.features[name]
             if not feature.context or _MARK_KINDS.get(source) != feature.kind:

@@ -1,16 +1,17 @@
-"""Decides where a record goes: to which split and shard, and to which place among the others.
+"""Chooses the place of each record: its split, its shard, and its sort key within the shard.
 
-All of it follows from the record and its position in its file, so it is the same on any runner with any number of
-workers. Where a split depends on the other records (`SplitConfig.needs_all_records`), a record first goes to a stratum,
-sorted as the split needs it, and a later stage divides the strata.
+The place only depends on the record and its position in its file. So it is the same on any runner and with any number
+of workers. If the split of a record depends on the other records (`SplitConfig.needs_all_records`), the record is first
+put into a stratum, which is a set of records that are divided over the splits together. A later stage sorts and divides
+each stratum.
 
-A sort key has 32 bytes. One that keeps an order is made of four numbers::
+A sort key has 32 bytes. If records must keep an order, the key consists of four numbers::
 
     rank     file     position  piece
     8 bytes  8 bytes  8 bytes   8 bytes
 
-The rank orders the records of a stratum: their time, or a hash. It is zero where the order of reading alone counts. The
-key of a shuffled record is the SHA-256 of its bytes.
+The rank is the first sort criterion within a stratum: the time of the record, or a hash. It is zero if records only
+keep the order of reading. If records are shuffled, the key of a record is the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _NO_RANK = bytes(_NUMBER_SIZE)
 
 
 class RecordPlacer:
-    """The choice of places for records, by one configuration of splits and shards.
+    """Chooses the places of records for one configuration of splits and shards.
 
     Args:
-      spec: The features of a record, before it is cut.
-      split: How records are divided over splits.
-      write: How records are written.
-      encoder: The encoder that the records' identities are made with.
+      spec: The features of a record before it is cut.
+      split: The settings that divide records over splits.
+      write: The settings for writing.
+      encoder: The encoder that made the identities of the records.
 
     Raises:
       ValueError: if the split needs features that the spec does not have.
@@ -49,17 +50,17 @@ class RecordPlacer:
         self._features = find_split_features(spec, split)
         self._kinds = {name: feature.kind for name, feature in spec.features.items()}
         self._names = list(split.shares)
-        # Shares of 8, 1 and 1 end before the buckets 8, 9 and 10.
+        # The first bucket after each split: with the shares 8, 1 and 1, the buckets 8, 9 and 10.
         self._bounds = list(itertools.accumulate(split.shares.values()))
         self._write = write
         self._encoder = encoder
 
     def place_pieces(self, encoded: EncodedRecord, file: int) -> Iterator[tuple[RecordPlace, bytes]]:
-        """Yields the place of each piece of a record, and the piece.
+        """Yields each piece of a record with its place.
 
         Args:
           encoded: The record.
-          file: The file's number in the order of reading.
+          file: The number of the file in the order of reading.
         """
         if self._split.needs_all_records:
             stratum, rank = self._find_stratum(encoded)
@@ -72,18 +73,19 @@ class RecordPlacer:
             yield place_in_split(split, data, order, self._write), data
 
     def _find_bucket(self, encoded: EncodedRecord) -> int:
-        """Returns the bucket, as stock ExampleGen counts it: SHA-256 modulo the number of buckets."""
+        """Returns the bucket of a record as in stock ExampleGen, which is a SHA-256 modulo the number of buckets."""
         if len(self._names) == 1:
-            return 0  # Spares the hash.
+            return 0  # All buckets belong to the only split, so the hash need not be computed.
         if self._split.by == "index":
             return encoded.position % self._bounds[-1]
         content = self._encoder.content(encoded.record, self._features) if self._features else encoded.identity
         return int.from_bytes(hashlib.sha256(content).digest(), "big") % self._bounds[-1]
 
     def _find_stratum(self, encoded: EncodedRecord) -> tuple[str, bytes]:
-        """Returns the stratum, and the rank of the record in it, as 8 bytes.
+        """Returns the name of the stratum of a record, and the rank of the record in it as 8 bytes.
 
-        All records are one stratum by time, ordered by it; or those of a label are, in the order of their hashes.
+        If records are divided by time, all of them are one stratum, and the rank is the time. Otherwise the records of
+        a label are one stratum, and the rank is a hash of the record.
         """
         if self._split.by == "time":
             (name,) = self._features
@@ -97,28 +99,31 @@ def place_in_split(split: str, data: bytes, order: bytes, write: WriteConfig) ->
 
     Args:
       split: The split.
-      data: The record, serialized.
-      order: A sort key with its position in the order of reading; the rank in it does not count any more.
-      write: How records are written.
+      data: The serialized record.
+      order: A sort key with the position of the record in the order of reading. The rank in it is not used.
+      write: The settings for writing.
     """
     if not write.shuffle:
         return RecordPlace(split, 0, _NO_RANK + order[_NUMBER_SIZE:])
     digest = hashlib.sha256(data).digest()
-    # Other bits than those that chose the split: else a split's records could all share one shard.
+    # The shard must not depend on the same bits of the hash as the split. Otherwise all records of a split could be in
+    # one shard.
     shard = int.from_bytes(digest[:_NUMBER_SIZE], "big") % write.num_shards
     return RecordPlace(split, shard, digest)
 
 
-def belong_to_same_record(one: bytes, other: bytes) -> bool:
-    """Returns whether two keys of a stratum are those of pieces of one record, with the same file and position."""
-    return one[_NUMBER_SIZE:-_NUMBER_SIZE] == other[_NUMBER_SIZE:-_NUMBER_SIZE]
+def belong_to_same_record(key: bytes, other_key: bytes) -> bool:
+    """Returns whether two keys of a stratum belong to pieces of the same record: its file and position are equal."""
+    return key[_NUMBER_SIZE:-_NUMBER_SIZE] == other_key[_NUMBER_SIZE:-_NUMBER_SIZE]
 
 
 def find_split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ...]:
-    """Returns the features whose values decide the split; none if the whole record does, or its position.
+    """Returns the features whose values determine the split of a record.
+
+    The result is empty if the whole record or its position determines the split.
 
     Raises:
-      ValueError: if the spec does not have them, or they are of the wrong kind.
+      ValueError: if a feature is missing from the spec or has the wrong kind, or if there is no such feature.
     """
     if unknown := [name for name in split.features if name not in spec.features]:
         raise ValueError(f"`features` of the split names {unknown[0]!r}; the spec has {', '.join(spec.features)}")
@@ -137,11 +142,11 @@ def find_split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ..
 
 
 def _encode_sortable(number: float, kind: Kind) -> bytes:
-    """Returns eight bytes that sort as the numbers of a feature do."""
+    """Encodes a number as 8 bytes, so that the bytes have the same order as the numbers."""
     if kind == "integer":
-        # From -2**63 .. 2**63 - 1 to 0 .. 2**64 - 1.
+        # The range of int64 is moved to the range of unsigned integers, from 0 to 2**64 - 1.
         return struct.pack(">Q", int(number) + (1 << 63))
-    # The bits of floats sort like integers once the sign is taken care of: of a negative number all bits are flipped,
-    # because a larger magnitude comes first; of others the sign alone, so that they come after the negative ones.
+    # The bits of positive floats have the same order as the floats. Their sign bit is set, so that they come after the
+    # negative floats. All bits of a negative float are flipped, because a larger magnitude must come first.
     (bits,) = struct.unpack(">Q", struct.pack(">d", number))
     return struct.pack(">Q", bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63))

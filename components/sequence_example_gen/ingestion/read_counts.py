@@ -1,4 +1,7 @@
-"""Counts of what became of the records: read = accepted + rejected, always."""
+"""Counts the records that were read, accepted, rejected and written, and decides whether the run must fail.
+
+The number of records read is always the sum of the accepted and the rejected records.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,28 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Frozen
 
 MAX_REJECTS = 1000
-"""The most rejects that are kept with all that is known of them; the others are counted. They travel through Beam and
-into one file, and a person reads some of them."""
+"""The maximum number of rejects that are kept. All rejects are counted. The kept rejects pass through Beam and are
+written to one file, of which a person reads a small part."""
 
-_SHOWN_REJECTS = 5
-"""The most rejects that a message shows: it fits on a screen."""
+_MAX_SHOWN_REJECTS = 5
+"""The maximum number of rejects in a message, so that the message fits on a screen."""
 
 _SETTINGS_DO_NOT_FIT = "the format, its options or the features are not those of the data"
 
 
 class EmptySplitError(ValueError):
-    """A split that must have records has none."""
+    """There is no record at all, or the split `train` has no record."""
 
 
 class ReadCounts(Frozen):
     """Counts of records.
 
     Attributes:
-      accepted: Records that were accepted.
-      truncated: How many of these were cut off.
-      rejected: Reason to number of records that were rejected.
+      accepted: The number of records that were accepted.
+      truncated: The number of accepted records that were truncated.
+      rejected: The number of rejected records by reason.
       rejects: The first `MAX_REJECTS` rejects, in the order of files and records.
-      written: Split to number of SequenceExamples; more than the records accepted if some are written in pieces.
+      written: The number of written SequenceExamples by split. Each piece of a record is one SequenceExample.
     """
 
     accepted: int = 0
@@ -45,7 +48,7 @@ class ReadCounts(Frozen):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts that an artifact has as properties, and Beam as counters."""
+        """The counts by the name of the artifact property and of the Beam counter."""
         rejected = sum(self.rejected.values())
         return {
             contract.RECORDS_READ: self.accepted + rejected,
@@ -56,7 +59,7 @@ class ReadCounts(Frozen):
 
     @classmethod
     def merge(cls, parts: Iterable[ReadCounts]) -> ReadCounts:
-        """Adds counts up; their order does not matter."""
+        """Adds counts. The order of the parts does not matter."""
         accepted = truncated = 0
         rejected, written = Counter[str](), Counter[str]()
         rejects: list[Reject] = []
@@ -75,43 +78,46 @@ class ReadCounts(Frozen):
         )
 
     def find_failure(self, read: ReadConfig, splits: Iterable[str]) -> Exception | None:
-        """Returns why the run must fail, None if it need not.
+        """Returns the error with which the run must fail, or None if the run is successful.
 
         Args:
-          read: How many bad records are allowed.
-          splits: The names of all splits; `train` may not be empty, nor may all of them.
+          read: The settings that limit the number of bad records.
+          splits: The names of all splits. If `train` is one of them, it must have a record.
         """
         if self.rejects and read.on_bad_record == "fail":
-            return self._fail_at_first_reject()
+            return self._make_first_reject_error()
         counts = self.counts
         if counts[contract.RECORDS_REJECTED] > read.max_reject_fraction * counts[contract.RECORDS_READ]:
             return BadRecordError(self.rejects[0], self._describe_rejects(read.max_reject_fraction))
         by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
-        first = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
+        first_reject = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
         if not self.accepted:
-            return EmptySplitError(f"no record was accepted ({by_split}){first}\n{_SETTINGS_DO_NOT_FIT}")
+            return EmptySplitError(f"no record was accepted ({by_split}){first_reject}\n{_SETTINGS_DO_NOT_FIT}")
         if "train" in splits and not self.written.get("train"):
-            advice = first or "; check the shares or the pattern"
+            advice = first_reject or "; check the shares or the pattern"
             return EmptySplitError(f"the split 'train' has no record ({by_split}){advice}")
         return None
 
-    def _fail_at_first_reject(self) -> BadRecordError:
+    def _make_first_reject_error(self) -> BadRecordError:
         lines = [str(self.rejects[0])]
         if not self.accepted:
             lines.append(f"No record was accepted before it; if others are like it, {_SETTINGS_DO_NOT_FIT}.")
-        lines.append("Mend the record, or set `on_bad_record` to 'reject' to leave such records out and count them.")
+        lines.append("Correct the record, or set `on_bad_record` to 'reject' to leave such records out and count them.")
         return BadRecordError(self.rejects[0], "\n".join(lines))
 
-    def _describe_rejects(self, allowed: float) -> str:
+    def _describe_rejects(self, max_fraction: float) -> str:
         read, rejected = self.counts[contract.RECORDS_READ], self.counts[contract.RECORDS_REJECTED]
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
-        first = "\n".join(f"  {reject}" for reject in self.rejects[:_SHOWN_REJECTS])
+        first_rejects = "\n".join(f"  {reject}" for reject in self.rejects[:_MAX_SHOWN_REJECTS])
         return (
-            f"{rejected} of {read} records were rejected ({reasons}), more than the fraction of {allowed} that "
-            f"`max_reject_fraction` allows. The first:\n{first}"
+            f"{rejected} of {read} records were rejected ({reasons}), more than the fraction of {max_fraction} that "
+            f"`max_reject_fraction` allows. The first:\n{first_rejects}"
         )
 
 
 def _keep_first_rejects(rejects: Iterable[Reject]) -> list[Reject]:
-    """Returns the first `MAX_REJECTS` by file, and record or row."""
+    """Returns the first `MAX_REJECTS` rejects, sorted by file and by record or row.
+
+    A reject of a whole file has neither record nor row and is sorted like the first record.
+    """
     return sorted(rejects, key=lambda reject: (reject.file or "", reject.record or reject.row or 0))[:MAX_REJECTS]

@@ -1,9 +1,9 @@
-"""The Beam stages that read: files to records, or in long form files to rows and rows to records.
+"""Defines the Beam stages that read files into records. In long form, one stage reads rows and another makes records.
 
 ::
 
     ReadFile      file -> counts, runs of records
-    ReadRows      file -> counts of bad rows, runs of rows
+    ReadRows      file in long form -> counts of bad rows, runs of rows
     MakeRecords   the runs of one part of all rows -> counts, runs of records
 """
 
@@ -31,16 +31,23 @@ from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject, clip
 from tfx_sequence.schemas.records.tfrecords import frame, unframe
 
-PARTS = 64
-"""Into how many parts groups of rows are divided by their keys: as many workers can make records at once. A part costs
-next to nothing, and few clusters give one step more workers. At most 256: a byte of the key chooses the part."""
+NUM_PARTS = 64
+"""The number of parts into which rows are divided by the keys of their groups.
+
+It is also the maximum number of workers that make records at the same time. A part costs almost nothing, and few
+clusters have more workers for one stage. It cannot be more than 256, because one byte of the key determines the
+part."""
 
 _EXCERPT_ROWS = 5
-"""The rows of a bad group that its reject shows; an excerpt is cut anyway, and these are enough to find it."""
+"""The number of rows of a bad group in the excerpt of its reject. They are enough to find the group, and the length of
+an excerpt is limited in any case."""
 
 
 class ReadFile(beam.DoFn):
-    """The stage from numbered files to the counts of each and, tagged `RUNS`, its records as `(group, run)`."""
+    """Reads numbered files.
+
+    The outputs are the counts of each file and, tagged `RUNS`, its records as `(group, run)`.
+    """
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
@@ -64,7 +71,10 @@ class ReadFile(beam.DoFn):
 
 
 class ReadRows(beam.DoFn):
-    """The stage from numbered files to counts of the bad rows of each and, tagged `RUNS`, the others by group."""
+    """Reads numbered files in long form.
+
+    The outputs are the counts of the bad rows of each file and, tagged `RUNS`, its good rows as `(group, run)`.
+    """
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
@@ -86,7 +96,7 @@ class ReadRows(beam.DoFn):
                     break
                 continue
             key = self._grouping.compute_key(row.cells)
-            writer.add(RecordPlace(file.split or "", key[0] % PARTS, key), frame(row.to_bytes()))
+            writer.add(RecordPlace(file.split or "", key[0] % NUM_PARTS, key), frame(row.to_bytes()))
             if writer.is_full:
                 yield from spill_runs(writer)
         yield from spill_runs(writer)
@@ -94,27 +104,28 @@ class ReadRows(beam.DoFn):
 
 
 class MakeRecords(beam.DoFn):
-    """The stage from the runs of one part of the rows to records, given as `ReadFile` gives them."""
+    """Makes records from the runs of one part of the rows. The outputs are the same as those of `ReadFile`."""
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
 
     def setup(self) -> None:
-        """Makes the reader, which knows how rows become records."""
+        """Makes the reader, which has the rules by which rows become records, and the encoders."""
         reader = FileReader(self._request.spec, self._request.read)
         self._grouping = cast(Grouping, reader.grouping)
         self._record_encoder = reader.record_encoder
-        one_row = self._record_encoder.input_spec.model_copy(update={"min_length": 0, "max_length": None})
-        self._row_encoder = Encoder(one_row, self._request.read.not_finite)
+        # The limits of the length are for whole records and not for a record of one row.
+        row_spec = self._record_encoder.input_spec.model_copy(update={"min_length": 0, "max_length": None})
+        self._row_encoder = Encoder(row_spec, self._request.read.not_finite)
 
     def process(self, element: tuple[SortGroup, Iterable[Run]]) -> Iterator[Any]:
-        """Makes the records of a part."""
+        """Makes the records of one part of the rows."""
         (split, _), runs = element
         collector = ResultCollector(self._request, split or None, self._record_encoder)
-        # Rows are sorted by the key of their group, so those of a group follow one another.
+        # Rows are sorted by the key of their group, so the rows of a group are adjacent.
         keyed_rows = merge_runs(runs, self._request.staging)
-        for _, group in itertools.groupby(keyed_rows, key=operator.itemgetter(0)):
-            rows = [FileRow.from_bytes(unframe(framed)) for _, framed in group]
+        for _, group_rows in itertools.groupby(keyed_rows, key=operator.itemgetter(0)):
+            rows = [FileRow.from_bytes(unframe(framed)) for _, framed in group_rows]
             rows.sort(key=lambda row: (row.file, row.position))
             result = self._encode_group(rows)
             if isinstance(result, Reject):
@@ -126,17 +137,21 @@ class MakeRecords(beam.DoFn):
         yield from collector.finish()
 
     def _encode_group(self, rows: list[FileRow]) -> EncodedRecord | Reject:
-        """Returns the record of a group, whose rows are in the order of reading, or why there is none."""
+        """Makes and encodes the record of a group, or returns a reject. The rows are in the order of reading."""
         try:
             record = self._grouping.make_record(rows)
             return self._record_encoder.encode(record, self._find_path(rows[0]), rows[0].position)
         except BadRecordError as error:
-            return self._blame_row(error.reject, rows)
+            return self._find_bad_row(error.reject, rows)
 
-    def _blame_row(self, reject: Reject, rows: list[FileRow]) -> Reject:
-        """Returns what is wrong with the first bad row in the order of reading.
+    def _find_bad_row(self, reject: Reject, rows: list[FileRow]) -> Reject:
+        """Returns a reject with the fault and the place of the first bad row of a group.
 
-        If each row is good by itself, returns what is wrong with the group, at the place of its first row.
+        If each row by itself is good, returns the reject of the whole group with the place of its first row.
+
+        Args:
+          reject: The reject of the whole group.
+          rows: The rows of the group in the order of reading.
         """
         for row in rows:
             try:
@@ -146,16 +161,17 @@ class MakeRecords(beam.DoFn):
                 return self._place_reject(error.reject, row, [row])
         return self._place_reject(reject, rows[0], rows[:_EXCERPT_ROWS])
 
-    def _place_reject(self, reject: Reject, row: FileRow, shown: list[FileRow]) -> Reject:
-        # Cells as they are in the file say more than the record that the encoder shows.
-        excerpt = clip("\n".join(str(dict(row.cells)) for row in shown))
+    def _place_reject(self, reject: Reject, row: FileRow, shown_rows: list[FileRow]) -> Reject:
+        """Returns a reject with the place of `row` and an excerpt of `shown_rows`."""
+        # The excerpt shows the cells as they are in the file. The encoder has put the converted record there.
+        excerpt = clip("\n".join(str(dict(shown_row.cells)) for shown_row in shown_rows))
         placed = reject.model_copy(update={"line": row.line, "row": row.position, "excerpt": excerpt})
         return placed.at(file=self._find_path(row), key=self._grouping.format_key(row.cells))
 
     def _find_path(self, row: FileRow) -> str:
         return self._request.files[row.file].path
 
-    def _describe_place(self, row: FileRow, seen_from: FileRow) -> str:
-        """Returns the place of a row, for a message about another row; it names the file if that is another one."""
+    def _describe_place(self, row: FileRow, other_row: FileRow) -> str:
+        """Describes the place of a row for a message about another row. Names the file if the rows are in two files."""
         place = f"row {row.position}" if row.line is None else f"line {row.line}"
-        return place if row.file == seen_from.file else f"{place} of {self._find_path(row)}"
+        return place if row.file == other_row.file else f"{place} of {self._find_path(row)}"

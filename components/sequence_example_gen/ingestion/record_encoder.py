@@ -1,4 +1,4 @@
-"""Turns what a reader gives into what is written: checked, cut if too long, and encoded."""
+"""Encodes the records of a reader as SequenceExamples. Records are checked first, and cut if they are too long."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 
 class RecordEncoder:
-    """An encoder of records, which checks them and cuts those that are too long.
+    """Checks records, cuts the records that are too long, and encodes them.
 
     Args:
-      spec: The features of what is written.
-      config: How long records, and floats that are not finite, are treated.
+      spec: The features of the records that are written.
+      config: The settings that determine how long records and floats that are not finite are treated.
 
     Raises:
       ValueError: if the spec and the settings do not fit each other.
 
     Attributes:
-      input_spec: The spec of what is read.
-      input_encoder: The encoder that `EncodedRecord.identity` is made with.
+      input_spec: The spec of the records that are read.
+      input_encoder: The encoder that makes `EncodedRecord.identity`.
     """
 
     def __init__(self, spec: SequenceSpec, config: ReadConfig) -> None:
@@ -34,15 +34,15 @@ class RecordEncoder:
         self._piece_encoder = Encoder(spec, config.not_finite)
 
     def encode(self, content: Record | bytes, path: str, position: int) -> EncodedRecord:
-        """Encodes a record, or takes a serialized SequenceExample, which is kept as it is.
+        """Checks and encodes a record. A serialized SequenceExample is checked and not changed.
 
         Args:
-          content: The record.
-          path: The file that it is in.
-          position: Its position there, from 0.
+          content: The record, or a serialized SequenceExample.
+          path: The path of its file.
+          position: The position of the record in the file, from 0.
 
         Raises:
-          BadRecordError: if it is not what the spec says.
+          BadRecordError: if the record does not fit the spec.
         """
         if isinstance(content, bytes):
             return self._keep_serialized(content, position)
@@ -59,7 +59,7 @@ class RecordEncoder:
 
     def _keep_serialized(self, content: bytes, position: int) -> EncodedRecord:
         record = decode(self.input_spec, content)
-        # Encoded for its checks only: features that the spec does not name are in the bytes alone.
+        # Encoding checks the record. The result is not used, because it lacks the features that are not in the spec.
         self.input_encoder.encode(record)
         if not self._cutter.is_whole(record):
             message = "the sequence is longer than `max_length`, and a SequenceExample is kept as it is, not cut"

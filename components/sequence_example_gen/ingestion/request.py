@@ -1,4 +1,4 @@
-"""The settings, files and folders of an ingestion, in one value that goes to the workers."""
+"""Defines the request of an ingestion: its settings, files and folders in one value that is sent to the workers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
 class InputFile(Frozen):
-    """A file to read, and the split that its records go to if the input comes in splits."""
+    """A file to read.
+
+    Attributes:
+      path: The path of the file.
+      split: The split of its records if the data is already split. None if the records are divided over splits.
+    """
 
     path: str
     split: str | None = None
 
 
 class IngestionRequest(Frozen):
-    """An ingestion.
+    """The settings, files and folders of an ingestion.
 
     Attributes:
       spec: The features of a record.
-      read: How to read.
-      split: How to divide the records, None if each file has its split.
-      write: How to write.
+      read: The settings for reading.
+      split: The settings that divide the records over splits, or None if each file has a split.
+      write: The settings for writing.
       files: The files to read, in order.
-      splits: Split name to the folder that it is written to, in order.
-      output: The folder that holds those of the splits, the rejects and, while at work, the staging folder.
+      splits: The folder of each split by split name, in the order of the splits.
+      output: The folder that contains the folders of the splits and of the rejects. During the ingestion, it also
+        contains the staging folder.
     """
 
     spec: SequenceSpec
@@ -37,14 +43,14 @@ class IngestionRequest(Frozen):
 
     @property
     def staging(self) -> str:
-        """The folder for unfinished files, on the file system of the output."""
+        """The folder for temporary files. It is in the output folder, so that files can be renamed into a split."""
         return file_system.join(self.output, "_staging")
 
     @property
     def needs_all_records(self) -> bool:
-        """Whether records are divided over splits when all of them are known."""
+        """Whether all records must be read before they can be divided over splits."""
         return self.split is not None and self.split.needs_all_records
 
     def find_split_config(self, file_split: str | None) -> SplitConfig:
-        """Returns how the records of a file are divided. A file that has a split gives it all its records."""
+        """Returns the settings that divide the records of a file. If the file has a split, all its records go there."""
         return self.split or SplitConfig(shares={str(file_split): 1})

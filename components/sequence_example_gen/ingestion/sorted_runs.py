@@ -1,6 +1,7 @@
-"""Sorts more records than fit into memory: sorted runs on disk, then merged.
+"""Sorts more records than fit into memory by an external merge sort: writes sorted runs to disk and merges them.
 
-A worker collects records by group. When it has enough of them, it sorts each group and writes all into one file::
+A worker collects records by group. When the memory for them is full, it sorts each group and writes all groups into one
+file, where the records of one group are a run::
 
     group  key  frame                  file 1f3c...
     train   5     e                    eval:  1 a, 7 g          Run(path, offset=0, records=2)
@@ -9,10 +10,11 @@ A worker collects records by group. When it has enough of them, it sorts each gr
     train   9     k
     eval    1     a
 
-The runs of a group, from all workers, are then merged by key as they are read: 2 b, 3 c, 5 e, ...
+Later, one worker reads the runs of a group from all workers and merges them by key: 2 b, 3 c, 5 e, ...
 
-Only the descriptions of runs go through Beam. That keeps records out of the runner's memory (DirectRunner holds
-whatever is grouped in one process) and spares Beam's cost for every element.
+Only the descriptions of runs pass through Beam, and not the records. So the records do not fill the memory of the
+runner, which matters because the DirectRunner holds all grouped elements in one process. It also saves Beam's cost per
+element.
 """
 
 from __future__ import annotations
@@ -28,21 +30,24 @@ from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements impor
 from tfx_sequence.schemas.records.tfrecords import FOOTER_SIZE, HEADER_SIZE, frame_length
 
 RUN_BYTES = 64 << 20
-"""About how much memory the records of one run take before they are written: small beside what TensorFlow takes, and
-large enough for most data sets to be one run."""
+"""The approximate number of bytes of memory that collected records need before they are written to a file. It is small
+in comparison with the memory of TensorFlow, and large enough for most data sets to need only one file."""
 
 FAN_IN = 100
-"""The most runs that are read at once: each is an open file, and systems allow as few as 256 of them."""
+"""The maximum number of runs that are merged at the same time. Each run is an open file, and some systems do not allow
+more than 256 open files."""
 
 _RECORD_OVERHEAD = 200
-"""Bytes that Python takes for a record beside its data: its key, two object heads, a pair, and its place in a list."""
+"""The number of bytes of memory per record in addition to its data: the key, two object headers, a tuple, and the
+reference in a list."""
 
 _BUFFER_BYTES = 1 << 18
-"""Bytes of each run that are read ahead, so that `FAN_IN` of them take less than the records of one run."""
+"""The number of bytes of each run that are read ahead. The buffers of `FAN_IN` runs need less memory than
+`RUN_BYTES`."""
 
 
 class RunWriter:
-    """A buffer of records, which are sorted and written to a new file whenever there are many.
+    """Collects records in memory, and writes them sorted to a new file when `spill` is called.
 
     Args:
       staging: The folder to write to.
@@ -54,17 +59,17 @@ class RunWriter:
         self._size = 0
 
     def add(self, place: RecordPlace, frame: bytes) -> None:
-        """Takes a record, as a TFRecord frame."""
+        """Adds a record with its place. The record is a TFRecord frame."""
         self._groups.setdefault((place.split, place.group), []).append((place.key, frame))
         self._size += len(frame) + _RECORD_OVERHEAD
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to spill."""
+        """Whether the memory for records is full, so that `spill` should be called."""
         return self._size >= RUN_BYTES
 
     def spill(self) -> Iterator[tuple[SortGroup, Run]]:
-        """Writes the collected records to one file. Yields a run for each group, once the file is whole."""
+        """Writes the collected records to one file. When the file is complete, yields one run per group."""
         if not self._groups:
             return
         path = file_system.join(self._staging, uuid.uuid4().hex)
@@ -83,8 +88,12 @@ class RunWriter:
 def merge_runs(runs: Iterable[Run], staging: str) -> Iterator[tuple[bytes, bytes]]:
     """Yields the keys and frames of all runs, sorted by key.
 
-    More than `FAN_IN` runs are merged in passes: the first `FAN_IN` of them become one, which joins the end of the
-    line, until few enough are left.
+    If there are more than `FAN_IN` runs, the first `FAN_IN` runs are merged into one, which is put at the end of the
+    list. This is repeated until the list has no more than `FAN_IN` runs.
+
+    Args:
+      runs: The runs to merge.
+      staging: The folder for merged runs.
     """
     waiting = sorted(runs)
     while len(waiting) > FAN_IN:
@@ -101,7 +110,7 @@ def _merge_by_key(runs: list[Run]) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _write_records(stream: BinaryIO, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Writes keys and frames. Returns the number of bytes."""
+    """Writes keys and frames. Returns the number of written bytes."""
     size = 0
     for key, frame in records:
         stream.write(key + frame)
@@ -110,7 +119,7 @@ def _write_records(stream: BinaryIO, records: Iterable[tuple[bytes, bytes]]) -> 
 
 
 def _read_run(run: Run) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the keys and frames of a run, in their order."""
+    """Yields the keys and frames of a run in the order of the file."""
     with file_system.open_file(run.path, _BUFFER_BYTES) as stream:
         stream.seek(run.offset)
         for _ in range(run.records):

@@ -1,17 +1,17 @@
-"""What travels from stage to stage of an ingestion: an encoded record, its place, and a run of sorted records.
+"""Defines the values that pass between the stages of an ingestion: encoded records, their places, and sorted runs.
 
-A record of three steps, the fourth of its file, is cut into two pieces that go to different shards::
+In this example, the fourth record of a file has three steps and is cut into two pieces, which go to different shards::
 
-    a reader gives         {"tokens": ["a", "b", "c"]}
+    a reader yields        {"tokens": ["a", "b", "c"]}
     record_encoder makes   EncodedRecord(position=3, record=..., identity=..., pieces=(piece 0, piece 1), is_long=True)
     placement adds         RecordPlace("train", group=0, key=8f...) to piece 0
                            RecordPlace("train", group=5, key=1c...) to piece 1
-    sorted_runs makes      ("train", 0), Run(path, offset=0, records=40)         with piece 0 among its 40 records
-                           ("train", 5), Run(path, offset=29600, records=38)     with piece 1
+    sorted_runs makes      ("train", 0), Run(path, offset=0, records=40)         contains piece 0
+                           ("train", 5), Run(path, offset=29600, records=38)     contains piece 1
     write_stage writes     data_tfrecord-00000-of-00008.gz and data_tfrecord-00005-of-00008.gz
 
-In long form, rows are placed and sorted into runs in the same way before records are made of them. Encoded records and
-places stay within a worker. Groups and runs go through Beam, so they are pickled by the names they have here.
+In long form, rows are placed and sorted into runs in the same way, before they are made into records. Encoded records
+and places stay in one worker. Groups and runs pass through Beam, which pickles them under the names of this module.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from typing import NamedTuple
 from tfx_sequence.schemas.records.examples import Record
 
 KEY_SIZE = 32
-"""Bytes of a sort key: those of a SHA-256 digest."""
+"""The number of bytes of a sort key, which is the size of a SHA-256 digest."""
 
 SortGroup = tuple[str, int]
-"""Names what is sorted together: a split and one of its groups of shards, a stratum, or a part of all rows."""
+"""The name of a group of records or rows that are sorted together.
+
+The group is one of: shards of a split, a stratum with the number 0, or one part of the rows of a split."""
 
 
 class EncodedRecord(NamedTuple):
-    """A good record.
+    """A record that was checked and encoded.
 
     Attributes:
-      position: Its position in its file, from 0.
-      record: Its values.
+      position: The position of the record in its file, from 0.
+      record: The values of the record.
       identity: Bytes that are equal for equal records.
-      pieces: The serialized SequenceExamples that it is written as; one, unless it was cut.
-      is_long: Whether it was longer than it may be.
+      pieces: The serialized SequenceExamples to write. There is one, unless the record was cut into several pieces.
+      is_long: Whether the record has more steps than `max_length` allows.
     """
 
     position: int
@@ -49,9 +51,10 @@ class RecordPlace(NamedTuple):
     """The place of a record.
 
     Attributes:
-      split: The output split, or the stratum that is yet to be divided.
-      group: The shards that it is sorted into: its own shard if records are shuffled, else all of the split's.
-      key: `KEY_SIZE` bytes; records of a group are sorted by it.
+      split: The output split, or the stratum if another stage divides the records over splits.
+      group: The number of the group within the split. If records are shuffled, it is the number of the shard. Otherwise
+        it is 0, because all shards of the split are sorted together.
+      key: The `KEY_SIZE` bytes by which the records of a group are sorted.
     """
 
     split: str
@@ -60,7 +63,13 @@ class RecordPlace(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Sorted records of one group: `records` of them at `offset` of a file."""
+    """A part of a file with sorted records of one group.
+
+    Attributes:
+      path: The path of the file.
+      offset: The byte of the file where the first record begins.
+      records: The number of records.
+    """
 
     path: str
     offset: int

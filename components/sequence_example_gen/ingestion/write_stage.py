@@ -1,4 +1,4 @@
-"""The Beam stage that writes: the runs of a group in, the files of its shards out."""
+"""Defines the Beam stage that merges the runs of a group and writes the files of its shards."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import m
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import Run, SortGroup
 
 SHARD_NAME = "data_tfrecord-{:05d}-of-{:05d}.gz"
-"""The name that stock ExampleGen gives its files."""
+"""The format of the file names of stock ExampleGen, with the number of the shard and the number of shards."""
 
 
 def list_groups(request: IngestionRequest) -> list[SortGroup]:
-    """Lists all groups that are written, so that those without a record are written too."""
-    # Shuffled records are sorted within their shard, others over all shards of their split.
-    count = request.write.num_shards if request.write.shuffle else 1
-    return [(split, group) for split in request.splits for group in range(count)]
+    """Lists all groups of the output. The shards of a group without records are written too."""
+    # Shuffled records are sorted per shard. Other records are sorted per split, over all its shards.
+    num_groups = request.write.num_shards if request.write.shuffle else 1
+    return [(split, group) for split in request.splits for group in range(num_groups)]
 
 
 def write_group(
     element: tuple[SortGroup, Iterable[Run | None]], read_counts: ReadCounts, request: IngestionRequest
 ) -> None:
-    """Merges the runs of a group and writes its shards, unless the counts say that the run fails.
+    """Merges the runs of a group and writes its shards. Nothing is written if the run fails because of its counts.
 
     Args:
-      element: The group and its runs; None stands for no run.
+      element: The group and its runs. It also contains None, so that a group without runs is an element too.
       read_counts: The counts of all records.
       request: The settings.
     """
@@ -45,12 +45,15 @@ def write_group(
         write_tfrecords(path, itertools.islice(frames, count), request.staging, write.compression_level)
 
 
-def _divide_over_shards(group: int, count: int, write: WriteConfig) -> Iterator[tuple[int, int]]:
-    """Yields the shards of a group and how many records each takes: all in one, or all shards in equal parts."""
+def _divide_over_shards(group: int, num_records: int, write: WriteConfig) -> Iterator[tuple[int, int]]:
+    """Yields each shard of a group and its number of records.
+
+    A group of shuffled records is one shard. Other groups are divided equally over all shards.
+    """
     if write.shuffle:
-        yield group, count
+        yield group, num_records
         return
     for shard in range(write.num_shards):
-        start = shard * count // write.num_shards
-        end = (shard + 1) * count // write.num_shards
+        start = shard * num_records // write.num_shards
+        end = (shard + 1) * num_records // write.num_shards
         yield shard, end - start

@@ -133,4 +133,4 @@ def _find_column_index(name: str, source: str, names: tuple[str, ...]) -> int:
     if re.fullmatch(r"-?[0-9]+", source, re.ASCII):
         return int(source)
     known = f"one of {', '.join(names)}, or " if names else ""
-    raise ValueError(f"`{name}` is to be read from {source!r}, expected {known}the number of a column")
+    raise ValueError(f"`{name}` has the source {source!r}, expected {known}the number of a column")

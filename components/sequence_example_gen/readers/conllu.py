@@ -159,7 +159,7 @@ def _make_column_parser(name: str, source: str, feature: Feature) -> _ColumnPars
     column, _, key = source.partition(":")
     if column.upper() not in COLUMNS or (key and column.upper() not in ("FEATS", "MISC")):
         raise ValueError(
-            f"`{name}` is to be read from {source!r}, expected a column ({', '.join(COLUMNS)}) or a key within one "
+            f"`{name}` has the source {source!r}, expected a column ({', '.join(COLUMNS)}) or a key within a column "
             "(FEATS:Case, MISC:SpaceAfter); set the feature's `source`"
         )
     if feature.kind == "vector":

@@ -60,6 +60,7 @@ class CsvReader(Reader):
         except (BadRecordError, csv.Error) as error:
             yield _make_reject(error, 1)
             return
+        # A `for` loop would end at the first error, but the next row can still be read.
         while True:
             # The line where the next row begins. A row spans several lines if a quoted cell contains line ends.
             first_line = rows.line_num + 1
@@ -70,13 +71,8 @@ class CsvReader(Reader):
                 continue
             if row is None:
                 return
-            if not row:
-                continue
-            if len(row) == len(names):
-                yield first_line, {column: row[index] for column, index in indexes.items()}
-            else:
-                message = f"the row has {len(row)} cells, expected {len(names)}"
-                yield _make_reject(bad_record(Reason.MALFORMED, message), first_line)
+            if row:
+                yield _make_item(row, first_line, len(names), indexes)
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -114,11 +110,19 @@ def _find_column_indexes(names: list[str], columns: tuple[str, ...]) -> dict[str
     if not names:
         return {}
     if repeated := [name for name in names if names.count(name) > 1]:
-        raise bad_record(Reason.DUPLICATE_KEY, f"the column {repeated[0]!r} is there twice")
+        raise bad_record(Reason.DUPLICATE_KEY, f"the column {repeated[0]!r} occurs twice")
     if missing := [column for column in columns if column not in names]:
         message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
         raise bad_record(Reason.MISSING_FEATURE, message)
     return {column: names.index(column) for column in columns}
+
+
+def _make_item(row: list[str], first_line: int, num_cells: int, indexes: Mapping[str, int]) -> Item:
+    """Returns the cells of the needed columns with the first line of the row, or a reject if a cell is missing."""
+    if len(row) != num_cells:
+        error = bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {num_cells}")
+        return _make_reject(error, first_line)
+    return first_line, {column: row[index] for column, index in indexes.items()}
 
 
 def _make_reject(error: BadRecordError | csv.Error, line: int) -> Item:

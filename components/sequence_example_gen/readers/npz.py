@@ -88,7 +88,7 @@ class NpzReader(Reader):
         """
         lengths = _find_array(archive, self._lengths)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
-            raise bad_record(Reason.MALFORMED, f"`{self._lengths}` must be [N] integers from 0")
+            raise bad_record(Reason.MALFORMED, f"`{self._lengths}` must be [N] integers that are not negative")
         arrays = {name: _find_array(archive, self._spec.source(name)) for name in self._spec.features}
         for name, array in arrays.items():
             is_context = self._spec.features[name].context

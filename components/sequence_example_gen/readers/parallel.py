@@ -74,7 +74,7 @@ class ParallelReader(Reader):
         names = list(self._file_names.values())
         missing = [name for name in names if not file_system.exists(posixpath.join(folder, name))]
         if missing:
-            message = f"there is no file {missing[0]!r} beside it; the features need {', '.join(names)}"
+            message = f"there is no file {missing[0]!r} in the folder; the features need {', '.join(names)}"
             yield Reject(reason=Reason.MISSING_FEATURE, message=message)
             return
         files = [source.sibling(name).lines() for name in names]
@@ -104,7 +104,7 @@ class ParallelReader(Reader):
         record = {}
         for (name, file_name), line in zip(self._file_names.items(), lines, strict=True):
             if line is None:
-                message = f"{file_name!r} ends before this line, which {self._first_file!r} or another file has"
+                message = f"{file_name!r} ends before this line, but {self._first_file!r} or another file does not"
                 raise bad_record(Reason.MALFORMED, message)
             record[name] = self._parse_line(name, self._features[name], line)
         return record

@@ -116,12 +116,21 @@ class TextReader(Reader):
             num_used = min(start, len(buffer))
             del buffer[:num_used], line_numbers[:num_used]
             start -= num_used
-        # The steps after the last full window form a shorter window. The first `window - stride` steps from `start` on
-        # are also in the last full window, so there must be more steps than these. If the file is shorter than a
-        # window, there is no full window, and any steps form a window.
-        num_left = len(buffer) - self._steps_ahead - start
-        if num_left > 0 and (position == 0 or num_left > window - stride):
+        if self._needs_last_window(len(buffer) - self._steps_ahead - start, is_first=position == 0):
             yield line_numbers[start], self._make_record(buffer[start : start + size], position)
+
+    def _needs_last_window(self, num_left: int, is_first: bool) -> bool:
+        """Returns whether the steps after the last full window form a shorter window.
+
+        Args:
+          num_left: The number of steps from the start of the next window to the end of the file.
+          is_first: Whether there is no full window, because the file is shorter than a window.
+        """
+        window = self._options.window or 0
+        stride = self._options.stride or window
+        # The first `window - stride` of these steps are also in the last full window, so there must be more.
+        num_shared = 0 if is_first else max(0, window - stride)
+        return num_left > num_shared
 
     def _make_record(self, steps: list[str], position: int) -> dict[str, Any]:
         values = {STEP: steps[: len(steps) - self._steps_ahead], NEXT: steps[1:], POSITION: position}

@@ -18,7 +18,7 @@ LONG_FORM = ReadConfig(format="csv", options={"group_by": ["user"]})
         (TOKENS, LONG_FORM, SplitConfig(by="index"), "in long form it has none"),
         (TOKENS, ReadConfig(format="jsonl"), SplitConfig(by="time"), "by = 'time' needs"),
         (TOKENS | MARK, ReadConfig(format="jsonl"), SplitConfig(features=("piece",)), "the spec has x"),
-        (TOKENS | MARK, ReadConfig(format="sequence_example"), None, "kept as they are"),
+        (TOKENS | MARK, ReadConfig(format="sequence_example"), None, "written unchanged"),
         (TOKENS, ReadConfig(format="csv"), None, "group_by"),
         (
             NESTED,

@@ -73,9 +73,9 @@ def test_what_no_spec_has_is_left_out_with_a_reason(tmp_path):
         {"words": {"kind": "token"}},
         {
             "nested": "holds values of a type that no feature has: object (2, such as {'a': 1})",
-            "pairs": "has several values in a step, and these are no vectors of one width",
+            "pairs": "has several values in a step, but the steps are not vectors of one width",
             "empty": "holds no value",
-            "other": "has another number of values than the other lists of its record",
+            "other": "does not have the same number of values as the other lists of its record",
             "mixed": "is a list in 1 of 2 records and one value in the others",
             "rare": "is missing from 50% of the records",
         },
@@ -200,7 +200,7 @@ def test_columns_that_rows_are_grouped_by_are_keys(tmp_path):
     pq.write_table(pa.table({"user": [1, None, 1], "x": [1, 2, 3]}), tmp_path / "a.parquet")
     discovery = discover([str(tmp_path / "a.parquet")], ReadConfig(format="parquet", options={"group_by": "user"}))
     assert list(discovery.spec.features) == ["x"]
-    assert discovery.left_out == {"user": "names the records, but is missing from some"}
+    assert discovery.left_out == {"user": "is the key of the records, but is missing from some records"}
 
 
 def test_types_that_differ_between_records_are_named(tmp_path):
@@ -282,7 +282,9 @@ def test_file_of_another_format_is_refused(tmp_path, format_, data):
 def test_format_of_a_reader_without_a_sample_is_refused(tmp_path):
     with install_words_reader(tmp_path):
         for name in ("words", "words_plugin:Words"):
-            with pytest.raises(ValueError, match=f"the features of the format '{name}' cannot be found out; name them"):
+            with pytest.raises(
+                ValueError, match=f"the features of the format '{name}' cannot be discovered; name them"
+            ):
                 discover(["x"], ReadConfig(format=name))
 
 

@@ -35,7 +35,7 @@ def test_rows_of_csv_come_out_as_they_went_in(make_source, rows):
 @pytest.mark.parametrize(
     ("data", "reason", "message"),
     [
-        (b"user,user,t\n", Reason.DUPLICATE_KEY, "the column 'user' is there twice"),
+        (b"user,user,t\n", Reason.DUPLICATE_KEY, "the column 'user' occurs twice"),
         (b"user,t\n", Reason.MISSING_FEATURE, "there is no column 'item'; the columns are user, t"),
         (b"", Reason.EMPTY_FILE, "no record"),
         (",".join(NAMES).encode(), Reason.EMPTY_FILE, "no record"),
