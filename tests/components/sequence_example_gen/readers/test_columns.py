@@ -89,8 +89,12 @@ def test_a_row_with_too_few_columns_rejects_the_sequence(data, options, line, re
 @pytest.mark.parametrize(
     ("features", "options", "message"),
     [
-        ({"x": Feature(kind="token", source="form")}, {"names": NAMES}, "from 'form', expected one of word, pos, tag"),
-        ({"x": Feature(kind="token")}, {}, "from 'x', expected the number of a column"),
+        (
+            {"x": Feature(kind="token", source="form")},
+            {"names": NAMES},
+            "source 'form', expected one of word, pos, tag",
+        ),
+        ({"x": Feature(kind="token")}, {}, "source 'x', expected the number of a column"),
         ({"x": Feature(kind="token", source="0"), "c": Feature(kind="token", context=True)}, {}, "`c` is a context"),
         ({"x": Feature(kind="token", source="0")}, {"separator": ""}, "separator"),
     ],

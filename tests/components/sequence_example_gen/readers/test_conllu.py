@@ -151,7 +151,7 @@ def test_undecodable_bytes_after_the_last_sentence_are_counted(read):
 )
 def test_the_reader_refuses_a_source_that_is_not_in_the_format(source, kind):
     width = 2 if kind == "vector" else None
-    with pytest.raises(ValueError, match="`x` (is of kind|has the source)"):
+    with pytest.raises(ValueError, match=r"`x` (is of kind|has the source)"):
         ConlluReader(SequenceSpec(features={"x": Feature(kind=kind, source=source, width=width)}), {})
 
 
