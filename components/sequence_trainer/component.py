@@ -1,4 +1,4 @@
-"""SequenceTrainer: stock Trainer with a `run_fn` for dynamic RNNs, and typed settings for it."""
+"""Defines SequenceTrainer, a TFX Trainer component with a ready `run_fn` for dynamic RNNs and typed settings."""
 
 from __future__ import annotations
 
@@ -15,40 +15,44 @@ from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.schemas import contract
 
-_RUN_FN_MODULE = "tfx_sequence.components.sequence_trainer.run_fn"
+_RUN_FN = "tfx_sequence.components.sequence_trainer.run_fn.run_fn"
+_SETTINGS_KEYS = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
 
 
 class SequenceTrainer(stock.Trainer):
     """Trains a dynamic RNN on transformed sequences, with a masked loss.
 
-    It stands in for stock Trainer: the same channels, the same artifacts. What differs: it brings a `run_fn` of its
-    own, so no module file is needed; one can be given all the same.
+    The component replaces the stock Trainer, and has the same channels and artifacts. It has its own `run_fn`, so it
+    needs no module file. If you pass a module file or another `run_fn`, that one is run instead.
 
     Args:
       examples: A channel of `Examples`: SequenceExamples as SequenceTransform writes them, or tf.Examples as stock
         Transform does.
       transform_graph: A channel of `TransformGraph` from SequenceTransform or stock Transform.
-      model: The network: a `ModelConfig`, or a dict of its fields.
-      training: The optimisation: a `TrainingConfig`, or a dict of its fields.
-      labels: The transformed features to predict, and no others. By default those that have the role `label` in the
-        schema, as SequenceSchemaGen writes it; stock SchemaGen knows no roles. All else is an input, but for what has
-        another role.
-      state_dir: The folder in which training is saved, for the next run of the same data and settings to go on from
-        if this one is killed; by default `<pipeline root>/<component>/state`. What is in it is removed at the end.
-      schema: As stock has it; not needed, for the transform graph carries one.
-      base_model: As stock has it: a channel of `Model`, as this component exports it, whose weights training starts
-        from, as far as they fit; see docs/training.md. It may be empty, as that of a Resolver in a first run is.
-      hyperparameters: As stock has it.
-      module_file: As stock has it; replaces the default run_fn.
-      run_fn: As stock has it; replaces the default run_fn.
-      train_args: As stock has it: the splits to train on, `train` by default. `num_steps` is not used by our run_fn.
-      eval_args: As stock has it: the splits that early stopping goes by, `eval` by default.
-      custom_config: As stock has it. The settings are added to it under `model`, `training`, `labels` and
-        `state_dir`.
+      model: The settings of the network: a `ModelConfig`, or a dict of its fields.
+      training: The settings of the optimisation: a `TrainingConfig`, or a dict of its fields.
+      labels: The names of the transformed features to predict. By default, the features that have the role `label` in
+        the schema that SequenceSchemaGen wrote; a schema of the stock SchemaGen has no roles. All other features are
+        inputs, unless they have another role.
+      state_dir: The folder in which the state of the training is saved. If a run is killed, the next run with the same
+        data and settings continues from this state. By default `<pipeline root>/<component>/state`. The state is
+        removed when the model has been exported.
+      schema: As in the stock Trainer. It is not needed, because the transform graph contains a schema.
+      base_model: As in the stock Trainer: a channel of `Model`. Training starts from the weights of this model, as far
+        as they fit; see docs/training.md. The model must have been exported by this component. The channel may be
+        empty, such as the output of a Resolver in the first run.
+      hyperparameters: As in the stock Trainer.
+      module_file: As in the stock Trainer; replaces the default run_fn.
+      run_fn: As in the stock Trainer; replaces the default run_fn.
+      train_args: As in the stock Trainer: the splits to train on, `train` by default. The default run_fn does not use
+        `num_steps`.
+      eval_args: As in the stock Trainer: the splits whose metrics decide when training stops early, `eval` by default.
+      custom_config: As in the stock Trainer. The settings are added to it under the keys `model`, `training`, `labels`
+        and `state_dir`.
 
     Raises:
-      TypeError: if a setting is not of the type that its argument is for.
-      ValueError: if a setting has a value that is not allowed, or `custom_config` has the key of one.
+      TypeError: if a setting does not have the type of its argument.
+      ValueError: if a setting has a value that is not allowed, or if `custom_config` contains one of the four keys.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class SequenceTrainer(stock.Trainer):
         custom_config: dict[str, Any] | None = None,
     ):
         if not module_file and not run_fn:
-            run_fn = f"{_RUN_FN_MODULE}.run_fn"
+            run_fn = _RUN_FN
         model_config = arguments.parse_settings("model", ModelConfig, model or {})
         training_config = arguments.parse_settings("training", TrainingConfig, training or {})
         settings: dict[str, Any] = {
@@ -80,7 +84,6 @@ class SequenceTrainer(stock.Trainer):
             settings[contract.LABELS] = arguments.check_names("labels", labels)
         if state_dir is not None:
             settings[contract.STATE_DIR] = os.fspath(state_dir)
-        reserved = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
         super().__init__(
             examples=examples,
             transform_graph=transform_graph,
@@ -89,7 +92,8 @@ class SequenceTrainer(stock.Trainer):
             hyperparameters=hyperparameters,
             module_file=module_file,
             run_fn=run_fn,
+            # The stock Trainer requires these arguments. Empty ones select the default splits.
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
-            custom_config={**arguments.check_custom_config(custom_config, reserved), **settings},
+            custom_config={**arguments.check_custom_config(custom_config, _SETTINGS_KEYS), **settings},
         )

@@ -1,7 +1,7 @@
-"""TaskError: what training says of data and settings that cannot work."""
+"""Defines TaskError, the error for data and settings that no model can be trained with."""
 
 from __future__ import annotations
 
 
 class TaskError(ValueError):
-    """Data or settings that no model can be trained with. The message says which, and what to do."""
+    """Raised for data or settings that no model can be trained with. The message names them, and says what to do."""

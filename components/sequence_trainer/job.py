@@ -1,6 +1,6 @@
-"""A job: the settings, the task and the data of one training, read from what TFX hands over and checked.
+"""Defines Job, which reads and checks the settings and data of one training from the FnArgs of TFX.
 
-The default `run_fn` runs one; `tuner_fn` runs one for each trial.
+The default `run_fn` trains one job. `tuner_fn` trains one job per trial.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
@@ -34,16 +35,16 @@ from tfx_sequence.schemas import contract
 
 @dataclass(frozen=True)
 class Job:
-    """A model to train.
+    """The settings and data of one training.
 
     Attributes:
-      model: The network's settings.
-      training: The optimisation's settings.
-      task: What the data is.
-      transform_output: The transform graph.
-      train_files: Records to train on.
-      eval_files: Records that early stopping goes by.
-      base_model: The SavedModel whose weights training starts from; None to start anew.
+      model: The settings of the network.
+      training: The settings of the optimisation.
+      task: The inputs and labels of the data.
+      transform_output: The transform graph and its vocabularies.
+      train_files: Paths of the records to train on.
+      eval_files: Paths of the records whose metrics decide when training stops early.
+      base_model: The SavedModel whose weights training starts from. If None, training starts from random weights.
     """
 
     model: ModelConfig
@@ -55,21 +56,22 @@ class Job:
     base_model: str | None = None
 
     @classmethod
-    def read(cls, fn_args: Any) -> Job:
-        """Reads what TFX's Trainer or Tuner hands over.
+    def read(cls, fn_args: FnArgs) -> Job:
+        """Reads the job from the arguments that TFX's Trainer or Tuner passes.
 
         Args:
-          fn_args: An FnArgs. `custom_config` holds the fields of a ModelConfig under `model` and of a TrainingConfig
-            under `training`, and names of labels under `labels`; `hyperparameters`, as a Tuner writes them, replaces
-            the settings that it names, such as `model.units`.
+          fn_args: An FnArgs. In its `custom_config`, `model` is a dict of the fields of a ModelConfig, `training` is a
+            dict of the fields of a TrainingConfig, and `labels` is a list of names. Its `hyperparameters`, as a Tuner
+            writes them, replace single settings, such as `model.units`.
 
         Raises:
-          TaskError: if the data or the settings cannot work, or the records are not those that the transform wrote.
+          TaskError: if no model can be trained with the data or the settings, or if the records were not written by
+            the transform.
         """
-        graph = fn_args.transform_graph_path
-        if not graph:
-            raise TaskError("SequenceTrainer needs the `transform_graph` that the transform makes; none was given")
-        transform_output = tft.TFTransformOutput(graph)
+        graph_folder = fn_args.transform_graph_path
+        if not graph_folder:
+            raise TaskError("SequenceTrainer needs a `transform_graph`, which is an output of the transform component")
+        transform_output = tft.TFTransformOutput(graph_folder)
         custom_config: dict[str, Any] = fn_args.custom_config or {}
         job = cls(
             model=ModelConfig.model_validate(custom_config.get(contract.MODEL, {})),
@@ -82,29 +84,33 @@ class Job:
         )
         check_transformed(job.train_files, job.task.columns)
         tuned_values = (fn_args.hyperparameters or {}).get("values", {})
-        return job.tuned(tuned_values)
+        return job.replace_settings(tuned_values)
 
-    def tuned(self, values: Mapping[str, Any]) -> Job:
-        """Returns the job with other settings: `model.units` to its value, and so on; other names are ignored."""
-        model = {**self.model.model_dump(), **_values_of_table(contract.MODEL, values)}
-        training = {**self.training.model_dump(), **_values_of_table(contract.TRAINING, values)}
+    def replace_settings(self, values: Mapping[str, Any]) -> Job:
+        """Returns a job in which some settings have other values.
+
+        Args:
+          values: The new values by the names of the settings, such as `model.units`. Names of other tables are ignored.
+        """
+        model = {**self.model.model_dump(), **_select_table(contract.MODEL, values)}
+        training = {**self.training.model_dump(), **_select_table(contract.TRAINING, values)}
         return dataclasses.replace(
             self, model=ModelConfig.model_validate(model), training=TrainingConfig.model_validate(training)
         )
 
-    def train_batches(self) -> SequenceBatches:
-        """Returns the batches of the train split, shuffled by the seed."""
-        return self._batches(self.train_files, self.training.seed)
+    def make_train_batches(self) -> SequenceBatches:
+        """Makes the batches of the train split, which are shuffled with the seed of the settings."""
+        return self._make_batches(self.train_files, self.training.seed)
 
-    def eval_batches(self) -> SequenceBatches:
-        """Returns the batches of the eval split, always in one order."""
-        return self._batches(self.eval_files, None)
+    def make_eval_batches(self) -> SequenceBatches:
+        """Makes the batches of the eval split, which are not shuffled."""
+        return self._make_batches(self.eval_files, None)
 
     def make_model(self) -> LabelModel:
-        """Makes the model, ours or the user's own. Its weights are made when it is first called.
+        """Makes a SequenceModel, or calls the user's `model_fn`. The model's weights are made at its first call.
 
         Raises:
-          TaskError: if `training.model_fn` cannot be imported, or its model has no head for each label.
+          TaskError: if `training.model_fn` cannot be imported, or if its model does not have one head per label.
         """
         keras.utils.set_random_seed(self.training.seed)
         with _dtype_policy(self.training.precision):
@@ -112,21 +118,17 @@ class Job:
                 return SequenceModel(self.task, self.model, seed=self.training.seed)
             model_fn = _load_model_fn(self.training.model_fn)
             model = model_fn(self.task, self.model)
-        labels = [label.name for label in self.task.labels]
-        heads = getattr(model, "heads", None)
-        if sorted(heads or {}) != sorted(labels):
-            raise TaskError(
-                f"the model that {self.training.model_fn!r} made must have an attribute `heads`, a dict with a "
-                f"Head for each of the labels {labels}, but has {heads}"
-            )
+        self._check_heads(model)
         return model
 
-    def strategy(self) -> tf.distribute.Strategy:
-        """Returns what spreads the training over devices."""
-        return tf.distribute.MirroredStrategy() if self.training.devices == "all" else tf.distribute.get_strategy()
+    def get_strategy(self) -> tf.distribute.Strategy:
+        """Returns the strategy that distributes the training over devices."""
+        if self.training.devices == "all":
+            return tf.distribute.MirroredStrategy()
+        return tf.distribute.get_strategy()
 
-    def checkpoint(self, folder: str) -> Checkpoint:
-        """Returns the checkpoint of this very training: with other files, settings or code it is another one.
+    def make_checkpoint(self, folder: str) -> Checkpoint:
+        """Returns the checkpoint of this training. Jobs with other files, settings or code have other checkpoints.
 
         Args:
           folder: The folder of all checkpoints.
@@ -134,6 +136,7 @@ class Job:
         Raises:
           TaskError: if the function of `training.model_fn`, or the class of a cell or a head, cannot be imported.
         """
+        # `_read_source` needs these modules to be imported.
         self._import_own_code()
         names = [self.training.model_fn, *self.model.own_code]
         sources = [_read_source(name) for name in names if name is not None]
@@ -141,7 +144,18 @@ class Job:
         files = [*self.train_files, *self.eval_files, *base_files]
         return Checkpoint(folder, compute_fingerprint(files, (self.model, self.training, self.task, sources)))
 
+    def _check_heads(self, model: LabelModel) -> None:
+        """Raises a TaskError if the user's model does not have one head per label."""
+        labels = [label.name for label in self.task.labels]
+        heads = getattr(model, "heads", None)
+        if sorted(heads or {}) != sorted(labels):
+            raise TaskError(
+                f"the model that {self.training.model_fn!r} made must have an attribute `heads`, a dict with a "
+                f"Head for each of the labels {labels}, but has {heads}"
+            )
+
     def _import_own_code(self) -> None:
+        """Imports the modules that the settings name, so that a wrong name raises a TaskError now."""
         if self.training.model_fn is not None:
             _load_model_fn(self.training.model_fn)
         load_cell_class(self.model.cell)
@@ -149,21 +163,26 @@ class Job:
             if head.kind is not None:
                 load_head_class(label, head.kind)
 
-    def _batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
+    def _make_batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
         return SequenceBatches(records, self.task.columns, batch_tokens=self.training.batch_tokens, seed=seed)
 
 
-def _values_of_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the values of one table by key: of `model.units` that of `units`, for the table `model`."""
+def _select_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values whose names begin with `<table>.`, under their names without this prefix."""
     prefix = f"{table}."
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def _list_files(patterns: list[str]) -> tuple[str, ...]:
+    """Returns the paths that match any of the patterns, sorted.
+
+    Raises:
+      TaskError: if no path matches.
+    """
     files = tuple(sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern)))
     if not files:
-        raise TaskError(f"no file matches {patterns}: is the split there, and is it materialised?")
+        raise TaskError(f"no file matches {patterns}: does the split exist, and did the transform write its records?")
     return files
 
 
@@ -171,20 +190,23 @@ def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelMode
     """Imports the function that `module:function` names.
 
     Raises:
-      TaskError: if there is none.
+      TaskError: if the module or the function cannot be imported.
     """
     module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise TaskError(
-            f"training.model_fn = {name!r} cannot be imported: {error}. Expected is `module:function`: a module "
-            "that is installed or on PYTHONPATH, and in it a function (task, config) -> keras.Model"
+            f"training.model_fn = {name!r} cannot be imported: {error}. It must be `module:function`: the name of "
+            "a module that is installed or on PYTHONPATH, and of its function (task, config) -> keras.Model"
         ) from error
 
 
 def _read_source(name: str) -> str | None:
-    """Reads the module of `module:name`, which is imported already: with another text it is another model."""
+    """Returns the source of the module in `module:name`; None if the module has no source file.
+
+    The module must have been imported. Its source is part of the fingerprint, because it determines the model.
+    """
     file = sys.modules[name.partition(":")[0]].__file__
     if file is None or not os.path.exists(file):
         return None
@@ -194,7 +216,7 @@ def _read_source(name: str) -> str | None:
 
 @contextlib.contextmanager
 def _dtype_policy(policy: str) -> Iterator[None]:
-    """Gives all layers that are made until the block ends this dtype policy."""
+    """Sets the dtype policy of all layers that are made within the block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,4 +1,4 @@
-"""The `run_fn` that SequenceTrainer runs by default: read, train, export."""
+"""Defines the default `run_fn` of SequenceTrainer, which trains a model and exports it."""
 
 from __future__ import annotations
 
@@ -17,44 +17,48 @@ from tfx_sequence.components.sequence_trainer.training.weight_index import read_
 from tfx_sequence.schemas.contract import STATE_DIR
 
 STATE_FOLDER = "state"
-"""The folder of checkpoints beside the outputs of the component: `<pipeline root>/<component>/state`."""
+"""The name of the default folder of checkpoints, `<pipeline root>/<component>/state`."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains a model on transformed sequences and exports it.
 
-    The next run of the same data and settings goes on from where a killed one was. A `base_model` gives its weights to
-    start from.
+    If a run was killed, the next run with the same data and settings continues where it stopped. If there is a
+    `base_model`, training starts from its weights.
 
     Args:
-      fn_args: The FnArgs of TFX's Trainer; see `Job.read`. `custom_config` may hold under `state_dir` the folder of
-        checkpoints.
+      fn_args: The FnArgs of TFX's Trainer; see `Job.read`. The key `state_dir` of `custom_config`, if present, is the
+        folder of checkpoints.
 
     Raises:
-      TaskError: if the data or the settings cannot work.
+      TaskError: if no model can be trained with the data or the settings.
     """
     job = Job.read(fn_args)
-    checkpoint = job.checkpoint(_state_folder(fn_args))
-    with job.strategy().scope():
+    checkpoint = job.make_checkpoint(_find_state_folder(fn_args))
+    with job.get_strategy().scope():
         model = job.make_model()
-        train = job.train_batches()
+        train = job.make_train_batches()
         values = read_axis_values(job.task, job.transform_output)
         if job.base_model is not None:
+            # Only a built model has weights that can be replaced.
             build(model, train)
             progress.info("Warm start: %s", take_exported_weights(job.base_model, model, values))
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, checkpoint)
-        trainer.fit(train, job.eval_batches())
+        trainer.fit(train, job.make_eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)
     ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
     write_weight_index(fn_args.serving_model_dir, model, values)
     checkpoint.remove()
 
 
-def _state_folder(fn_args: FnArgs) -> str:
-    """Returns the folder of checkpoints, outside of what belongs to this execution: that is removed if it fails."""
-    given = (fn_args.custom_config or {}).get(STATE_DIR)
-    if given:
-        return given
+def _find_state_folder(fn_args: FnArgs) -> str:
+    """Returns the folder of checkpoints.
+
+    The folder is outside of the folders of this execution, because TFX removes those if the execution fails.
+    """
+    custom_folder = (fn_args.custom_config or {}).get(STATE_DIR)
+    if custom_folder:
+        return custom_folder
     # The folder of a model run is `<pipeline root>/<component>/model_run/<execution>`.
     component_folder = os.path.dirname(os.path.dirname(fn_args.model_run_dir))
     return os.path.join(component_folder, STATE_FOLDER)

@@ -1,4 +1,4 @@
-"""The `tuner_fn` for TFX's stock Tuner: it tries settings of SequenceTrainer.
+"""Defines a `tuner_fn`, with which the stock Tuner of TFX searches for good settings of SequenceTrainer.
 
 ::
 
@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import keras_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -31,55 +30,60 @@ from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.contract import TUNING
 
-_SCORE = "score"
+_SCORE = "score"  # The name under which the tuner receives the score of a trial.
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """Makes the tuner that TFX's Tuner runs.
+    """Makes the tuner that the stock Tuner runs.
 
     Args:
-      fn_args: The FnArgs of TFX's Tuner. `custom_config` holds the fields of a TuningConfig under `tuning`, besides
-        what `Job.read` takes.
+      fn_args: The FnArgs of TFX's Tuner. The key `tuning` of `custom_config` is a dict of the fields of a TuningConfig.
+        `Job.read` describes the other keys.
 
     Raises:
-      TaskError: if the data or the settings cannot work.
+      TaskError: if no model can be trained with the data or the settings.
     """
     config = TuningConfig.model_validate(fn_args.custom_config[TUNING])
     job = Job.read(fn_args)
-    space = keras_tuner.HyperParameters()
-    for name, choices in config.space.items():
-        if isinstance(choices, Range):
-            space.Float(name, choices.min, choices.max, sampling="log" if choices.log else "linear")
-        else:
-            space.Choice(name, list(choices))
     oracle = keras_tuner.oracles.RandomSearchOracle(
         objective=keras_tuner.Objective(_SCORE, direction="max"),
         max_trials=config.trials,
         seed=config.seed,
-        hyperparameters=space,
+        hyperparameters=_make_search_space(config),
     )
     return TunerFnResult(SequenceTuner(job, oracle, fn_args.working_dir), {})
 
 
 class SequenceTuner(BaseTuner):
-    """Trains a job with the settings of each trial, and scores it as early stopping does.
+    """Trains a model with the settings of each trial. The score of a trial is the score of its best epoch.
 
     Args:
-      job: The job, with the settings that are not tried.
+      job: The data, and the settings that are the same in all trials.
       oracle: Chooses the settings of each trial.
-      directory: The folder for the files of the trials.
+      directory: The folder to which the files of the trials are written.
     """
 
     def __init__(self, job: Job, oracle: keras_tuner.Oracle, directory: str) -> None:
         self._job = job
         super().__init__(oracle, directory=directory, project_name="sequence_tuner")
 
-    def run_trial(self, trial: Any) -> dict[str, float]:
-        """Trains with the settings of a trial, and returns the score of the best epoch."""
-        job = self._job.tuned(trial.hyperparameters.values)
-        with job.strategy().scope():
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float]:
+        """Trains a model with the settings of a trial, and returns the score of its best epoch."""
+        job = self._job.replace_settings(trial.hyperparameters.values)
+        with job.get_strategy().scope():
             model = job.make_model()
             log_folder = os.path.join(self.get_trial_dir(trial.trial_id), "logs")
             trainer = Trainer(model, job.task, job.training, log_folder)
-            outcome = trainer.fit(job.train_batches(), job.eval_batches())
+            outcome = trainer.fit(job.make_train_batches(), job.make_eval_batches())
         return {_SCORE: outcome.score}
+
+
+def _make_search_space(config: TuningConfig) -> keras_tuner.HyperParameters:
+    """Converts the ranges and lists of a TuningConfig to the search space of Keras Tuner."""
+    space = keras_tuner.HyperParameters()
+    for name, choices in config.space.items():
+        if isinstance(choices, Range):
+            space.Float(name, choices.min, choices.max, sampling="log" if choices.log else "linear")
+        else:
+            space.Choice(name, list(choices))
+    return space

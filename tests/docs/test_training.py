@@ -26,7 +26,7 @@ def _code(heading):
 @pytest.mark.parametrize("told", [True, False])
 def test_lines_of_training_are_shown_if_and_only_if_they_are_asked_for(before, told):
     line = f"import logging; logging.getLogger({progress.name!r}).info('epoch 1 of 2')"
-    program = "\n".join([before, _code("Watching it") if told else "", line])
+    program = "\n".join([before, _code("Showing the progress") if told else "", line])
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
     assert ("epoch 1 of 2" in shown) == told
 

@@ -1,1 +1,1 @@
-"""Export of a trained model as a SavedModel that takes raw records."""
+"""Exports a trained model as a SavedModel that takes raw records."""

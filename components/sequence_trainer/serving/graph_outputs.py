@@ -1,32 +1,37 @@
-"""Converts what a transform graph returns to the columns that training batches are made of."""
+"""Converts the outputs of a transform graph to the columns of a training batch, before padding."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.ids import from_one
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor
 from tfx_sequence.schemas.contract import LENGTHS
 
+_NamedLengths = tuple[str, tf.Tensor]
+"""The name of a sequence, and the number of its steps in each record, `[B]`."""
 
-def convert_to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, Any]:
-    """Converts those columns that the graph has returned; their ids start at 1 afterwards.
+
+def convert_to_columns(transformed: Mapping[str, AnyTensor], columns: Mapping[str, Column]) -> dict[str, AnyTensor]:
+    """Converts the outputs of the graph to columns whose ids start at 1.
 
     Args:
-      transformed: Name to what the graph returned: dense, ragged or, of stock's sequences, sparse.
-      columns: Name to how training stores it.
+      transformed: The name and value of each output. A value is dense, ragged or, for a sequence of the stock
+        Transform, sparse.
+      columns: The name and form of each column in training. Columns that the graph has not returned are left out.
 
     Returns:
-      Name to `[B]`, `[B, width]`, ragged `[B, (T)]`, `[B, (T), width]` or, for nested columns, `[B, (T), (V)]`.
+      The name and tensor of each column: `[B]`, `[B, width]`, ragged `[B, (T)]`, `[B, (T), width]` or, for nested
+      columns, `[B, (T), (V)]`.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run on records that lack a sequence, such as a label, or have sequences of
-        unequal length.
+      tf.errors.InvalidArgumentError: when the graph runs on records that lack a sequence, such as a label, or whose
+        sequences have unequal lengths.
     """
-    converted: dict[str, Any] = {}
+    converted: dict[str, AnyTensor] = {}
     for name, column in columns.items():
         if name in transformed:
             convert = _convert_context if column.context else _convert_steps
@@ -34,49 +39,54 @@ def convert_to_columns(transformed: Mapping[str, Any], columns: Mapping[str, Col
     return assert_equal_lengths(converted)
 
 
-def assert_equal_lengths(features: Mapping[str, Any], lengths: tf.Tensor | None = None) -> dict[str, Any]:
-    """Returns the same features, in a graph that fails if their sequences have unequal lengths.
+def assert_equal_lengths(features: Mapping[str, AnyTensor], lengths: tf.Tensor | None = None) -> dict[str, AnyTensor]:
+    """Adds operations to the graph that fail if sequences have unequal lengths, and returns the same features.
 
-    Without this a sequence that is too short, such as a missing label, would be padded, and its padding taken for
-    values.
+    Without this check, a sequence that is too short, such as a missing label, would be padded. The padding would then
+    be used like real values.
 
     Args:
-      features: Name to tensor; the ragged ones are sequences.
-      lengths: The steps that the sequences must have, `[B]`. If None, they must have as many as the first of them.
+      features: The name and tensor of each feature. Ragged tensors are sequences.
+      lengths: The number of steps that each sequence must have, `[B]`. If None, all sequences must have as many steps
+        as the first sequence.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run on sequences of other lengths.
+      tf.errors.InvalidArgumentError: when the graph runs on sequences with other lengths.
     """
     named_lengths = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
     if lengths is not None:
         named_lengths = [(LENGTHS, lengths), *named_lengths]
-    # `tf.debugging.Assert` would put each check into a conditional of its own, hence the op itself.
-    checks = [
-        tf.raw_ops.Assert(
-            condition=tf.reduce_all(tf.equal(row_lengths, named_lengths[0][1])),
-            data=[f"the sequence `{name}` does not have as many steps as `{named_lengths[0][0]}` says"],
-        )
-        for name, row_lengths in named_lengths[1:]
-    ]
-    # Outside of a graph a check has already run here, and is None.
+    checks = [_assert_same_lengths(other, named_lengths[0]) for other in named_lengths[1:]]
+    # In eager mode the checks have run already, and each result is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
         return {name: tf.identity(x) for name, x in features.items()}
 
 
+def _assert_same_lengths(actual: _NamedLengths, expected: _NamedLengths) -> tf.Operation | None:
+    name, lengths = actual
+    expected_name, expected_lengths = expected
+    # `tf.debugging.Assert` would make a separate conditional for each check, so the raw operation is used.
+    return tf.raw_ops.Assert(
+        condition=tf.reduce_all(tf.equal(lengths, expected_lengths)),
+        data=[f"the sequence `{name}` does not have as many steps as `{expected_name}` says"],
+    )
+
+
 def _convert_context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:
+    """Converts `[B, ...]` to `[B]` or `[B, width]`."""
     shape = [-1] if column.width is None else [-1, column.width]
     return from_one(tf.reshape(value, shape), column.ids, name)
 
 
 def _convert_steps(name: str, value: tf.RaggedTensor | tf.SparseTensor, column: Column) -> tf.RaggedTensor:
-    """Converts `[B, (T)]`, `[B, (T), width]` or `[B, (T), (V)]` to the shape that the column has in a batch."""
+    """Converts `[B, (T)]`, `[B, (T), width]` or `[B, (T), (V)]` to the shape of the column in a batch."""
     ragged = tf.RaggedTensor.from_sparse(value) if isinstance(value, tf.SparseTensor) else value
     ragged = ragged.with_row_splits_dtype(tf.int64)
     ragged = ragged.with_flat_values(from_one(ragged.flat_values, column.ids, name))
-    is_ragged_in_steps = ragged.ragged_rank > 1
+    has_ragged_steps = ragged.ragged_rank > 1
     if column.nested:
-        return ragged if is_ragged_in_steps else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
+        return ragged if has_ragged_steps else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
     values = tf.reshape(ragged.flat_values, [-1] if column.width is None else [-1, column.width])
-    # A step with a wrong number of values would shift all steps behind it, which only validation tells. Where steps
-    # cannot differ, it would take time for nothing.
-    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=is_ragged_in_steps)
+    # A step with a wrong number of values would shift all steps after it. Only validation finds this error. If the
+    # steps are not ragged, all have the same number of values, so validation would only cost time.
+    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=has_ragged_steps)

@@ -1,37 +1,40 @@
-"""Finds the raw features without which a transform graph cannot make what a model needs.
+"""Selects the raw features that a transform graph needs to make the transformed features of a model.
 
-A transform graph leaves out every output that it cannot make from the raw features that it is given. So a raw feature
-can be dropped if all wanted outputs are still made without it::
+A served model should not require features that it does not use. A transform graph leaves out each output that it
+cannot make from the given raw features. So a raw feature can be dropped if the graph still makes all wanted outputs
+without it. In this example only the raw feature `words` is needed::
 
-    the graph makes     words, words_length of `words`;  nothing of `name`;  size of `size`
-    wanted              words, words_length
-    needed              words
-
-A served model then does not require features that it does not use.
+    raw feature      outputs that the graph makes from it
+    words            words, words_length                         wanted
+    name             none
+    size             size                                        not wanted
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import tensorflow as tf
 
-RawFeatures = dict[str, Any]
-"""Name to tensor, ragged tensor or sparse tensor, as a transform graph reads them."""
+AnyTensor: TypeAlias = tf.Tensor | tf.RaggedTensor | tf.SparseTensor
+"""A value that a transform graph may read or return."""
+
+RawFeatures = dict[str, AnyTensor]
+"""The name of each raw feature, with its value as a transform graph reads it."""
 
 F = TypeVar("F")
-"""How one raw feature is described: a Feature of a spec, or a configuration of `tf.io.parse_example`."""
+"""The description of one raw feature: a Feature of a spec, or a configuration for `tf.io.parse_example`."""
 
 Parse = Callable[[tf.Tensor, Mapping[str, F]], RawFeatures]
-"""Parses these raw features of serialized records, string `[B]`."""
+"""A function that parses some raw features from serialized records, string `[B]`."""
 
 
 class TransformGraph(Protocol):
-    """A transform graph, as `TFTransformOutput.transform_features_layer` returns it."""
+    """A transform graph, such as the result of `TFTransformOutput.transform_features_layer`."""
 
-    def __call__(self, raw: RawFeatures, /) -> Mapping[str, Any]:
-        """Returns the transformed features, without those that need a raw feature that is not in `raw`."""
+    def __call__(self, raw: RawFeatures, /) -> Mapping[str, AnyTensor]:
+        """Returns the transformed features. Features that need a raw feature that is not in `raw` are left out."""
 
 
 def select_needed_features(
@@ -41,18 +44,19 @@ def select_needed_features(
     outputs: Iterable[str],
     candidates: Iterable[str],
 ) -> dict[str, F]:
-    """Returns the raw features without those that the outputs can do without.
+    """Drops the raw features that the outputs do not need, and returns the other raw features.
 
-    The graph is traced once for each candidate.
+    The graph is traced once per candidate.
 
     Args:
-      features: Raw feature to its description.
-      parse: Parses them.
+      features: The name of each raw feature, with its description.
+      parse: Parses the raw features.
       transform: The transform graph.
-      outputs: The transformed features that must still be made.
-      candidates: The raw features that may be dropped, in the order in which that is tried.
+      outputs: The names of the transformed features that must still be made.
+      candidates: The names of the raw features that may be dropped. They are tried in this order.
     """
-    wanted, kept = set(outputs), dict(features)
+    wanted = set(outputs)
+    kept = dict(features)
     for candidate in candidates:
         rest = {name: feature for name, feature in kept.items() if name != candidate}
         # A parser needs at least one feature.
@@ -62,7 +66,7 @@ def select_needed_features(
 
 
 def _trace_output_names(features: Mapping[str, F], parse: Parse[F], transform: TransformGraph) -> set[str]:
-    """Returns the names of the transformed features that the graph makes from these raw ones."""
+    """Returns the names of the transformed features that the graph makes from these raw features."""
     names: set[str] = set()
 
     def trace(examples: tf.Tensor) -> None:

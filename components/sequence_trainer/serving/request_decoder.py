@@ -1,4 +1,4 @@
-"""The interface of the decoders that turn requests to a served model into what its transform graph reads."""
+"""Defines RequestDecoder, the interface for decoding requests to a served model into raw features."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from tfx_sequence.components.sequence_trainer.serving.needed_features import Raw
 
 
 class RequestDecoder(Protocol):
-    """Decodes requests: serialized records, string `[B]`, or padded tensors of raw features."""
+    """Decodes requests, which are serialized records, string `[B]`, or padded tensors of raw features.
+
+    The results are raw features as the transform graph reads them.
+    """
 
     def decode_inputs(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses the raw features that the model's inputs are made of."""
+        """Parses the raw features from which the inputs of the model are made."""
 
     def decode_labels(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses at least the raw features that the labels are made of."""
+        """Parses at least the raw features from which the labels are made."""
 
     def decode_all(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses the raw features that everything is made of that training reads."""
+        """Parses the raw features from which all features that training reads are made."""
 
     def padded_specs(self) -> dict[str, tf.TensorSpec]:
-        """Returns the tensors that `decode_padded` takes; none if requests cannot be padded sequences."""
+        """Returns the specs of the tensors that `decode_padded` takes; empty if requests cannot be padded sequences."""
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Takes the padding off the tensors of `padded_specs`. Gives what `decode_inputs` gives."""
+        """Removes the padding from the tensors of `padded_specs`. Returns the same features as `decode_inputs`."""
 
     def make_example(self, length: int) -> bytes:
-        """Serializes a record of `length` steps whose values are all empty or 0, such as warm-up requests need."""
+        """Makes a serialized record for warm-up requests. It has `length` steps, whose values are all empty or 0."""

@@ -1,4 +1,4 @@
-"""Decodes requests to a model whose transform graph reads SequenceExamples."""
+"""Defines SequenceRequests, which decodes requests to a model whose transform graph reads SequenceExamples."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _EMPTY_VALUES: dict[str, Any] = {"string": "", "int64": 0, "float32": 0.0}
 
 
 class SequenceRequests:
-    """Decodes serialized SequenceExamples, and padded sequences of their features. It is a RequestDecoder.
+    """A RequestDecoder for serialized SequenceExamples, and for padded sequences of their features.
 
     Args:
       spec: The raw features.
-      labels: The transformed labels. One that has not the name of a raw label is made of inputs.
+      labels: The names of the transformed labels. A label without a raw label of the same name is made from inputs.
       transform: The transform graph.
-      outputs: The transformed features that training reads.
+      outputs: The names of the transformed features that training reads.
     """
 
     def __init__(
@@ -36,30 +36,30 @@ class SequenceRequests:
     ) -> None:
         raw_inputs, raw_labels = spec.with_role("input"), spec.with_role("label")
         everything = {**raw_inputs, **raw_labels, **spec.with_role("weight")}
-        # An input that the graph returns under its own name is needed. Any other may be what an output is made of, or
-        # be for nothing: only tracing the graph without it tells, which takes time.
+        # An input that the graph returns under its own name is needed. An input with another name may or may not be
+        # needed. To find out, the graph must be traced without this input, which takes time.
         candidates = sorted(raw_inputs.keys() - set(outputs))
         self._all = select_needed_features(everything, _parse, transform, outputs, candidates)
         self._inputs = {name: feature for name, feature in raw_inputs.items() if name in self._all}
         self._labels = raw_labels if raw_labels.keys() >= set(labels) else self._all
 
     def decode_inputs(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses the raw features that the model's inputs are made of."""
+        """Parses the raw features from which the inputs of the model are made."""
         return _parse(examples, self._inputs)
 
     def decode_labels(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses the raw labels; everything, if a label is made of inputs."""
+        """Parses the raw labels. If a label is made from inputs, parses all raw features of `decode_all`."""
         return _parse(examples, self._labels)
 
     def decode_all(self, examples: tf.Tensor) -> RawFeatures:
-        """Parses the raw features that everything is made of that training reads."""
+        """Parses the raw features from which all features that training reads are made."""
         return _parse(examples, self._all)
 
     def padded_specs(self) -> dict[str, tf.TensorSpec]:
-        """Returns the tensors that `decode_padded` takes.
+        """Returns the specs of the tensors that `decode_padded` takes.
 
-        They are `[B, T]`, `[B, T, width]` or, for context, `[B]`, `[B, width]`; a nested feature is `[B, T, V]`, with
-        the number of values in each step, `[B, T]`, beside it.
+        A sequence has the shape `[B, T]` or `[B, T, width]`, and a context feature `[B]` or `[B, width]`. A nested
+        feature has the shape `[B, T, V]`, and a second tensor `[B, T]` contains the number of values of each step.
         """
         specs = {}
         for name, feature in self._inputs.items():
@@ -73,10 +73,10 @@ class SequenceRequests:
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Takes the padding off the tensors of `padded_specs`, by their `lengths`.
+        """Removes the padding from the tensors of `padded_specs`, using their `lengths`.
 
         Raises:
-          tf.errors.InvalidArgumentError: when run on a sequence that is shorter than `lengths` says.
+          tf.errors.InvalidArgumentError: when the graph runs on a sequence that is shorter than `lengths` says.
         """
         raw: RawFeatures = {}
         for name, feature in self._inputs.items():
@@ -89,13 +89,17 @@ class SequenceRequests:
         return assert_equal_lengths(raw, features[LENGTHS])
 
     def make_example(self, length: int) -> bytes:
-        """Serializes a record of `length` steps whose values are all empty or 0."""
+        """Makes a serialized record of `length` steps, whose values are all empty or 0."""
         encoder = Encoder(SequenceSpec(features=self._inputs, min_length=0))
         return encoder.encode({name: _make_value(feature, length) for name, feature in self._inputs.items()})
 
 
 def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> RawFeatures:
-    """Parses raw features as a transform reads them: sequences `[B, (T), (V)]`, context `[B]` or `[B, width]`."""
+    """Parses some raw features from serialized SequenceExamples, string `[B]`.
+
+    Returns:
+      Sequences are ragged, `[B, (T), (V)]`. Context features are `[B]` or `[B, width]`.
+    """
     context, sequences, _ = tf.io.parse_sequence_example(
         examples,
         context_features={
@@ -113,23 +117,33 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> RawFeatures:
 
 
 def _unpad_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """Turns `[B, T]` or `[B, T, width]` into `[B, (T), (V)]`, as parsed SequenceExamples are, with V = 1 or `width`."""
+    """Converts `[B, T]` or `[B, T, width]` to `[B, (T), (V)]`, the form of parsed SequenceExamples.
+
+    V is 1 or `width` in each step.
+    """
     ragged = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
     values = ragged.values
     width = 1 if values.shape.rank == 1 else values.shape[1]
-    count = tf.shape(values, out_type=tf.int64)[0]
-    steps = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), tf.range(count + 1) * width, validate=False)
+    num_steps = tf.shape(values, out_type=tf.int64)[0]
+    steps = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), tf.range(num_steps + 1) * width, validate=False)
     return ragged.with_values(steps)
 
 
 def _unpad_nested(padded: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """Turns `[B, T, V]` into `[B, (T), (V)]`; `counts`, `[B, T]`, are the numbers of values in the steps."""
+    """Converts `[B, T, V]` to `[B, (T), (V)]`.
+
+    Args:
+      padded: The padded values, `[B, T, V]`.
+      counts: The number of values of each step, `[B, T]`.
+      lengths: The number of steps of each record, `[B]`.
+    """
     steps = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
     step_counts = tf.RaggedTensor.from_tensor(counts, lengths=lengths, row_splits_dtype=tf.int64).values
     return steps.with_values(tf.RaggedTensor.from_tensor(steps.values, lengths=step_counts, row_splits_dtype=tf.int64))
 
 
 def _make_value(feature: Feature, length: int) -> Any:
+    """Makes the value of a feature of an empty record: a list of `length` steps, or the value of a context feature."""
     value = _EMPTY_VALUES[feature.dtype]
     if feature.nested or feature.width is not None:
         value = [value] * (feature.width or 1)

@@ -1,1 +1,1 @@
-"""The training loop: weight updates, early stopping, checkpoints and warm starts."""
+"""Trains a model: weight updates, early stopping, checkpoints and warm starts."""

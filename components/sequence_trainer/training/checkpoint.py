@@ -1,11 +1,14 @@
-"""Saves the state of a training, so that the same training goes on from there after it was killed.
+"""Saves the state of a training to a file and restores it, so that a training that was killed can continue.
 
 ::
 
-    <folder>/<key>/state.npz         written to a temporary file that then takes the name: there is always a whole one
-    <folder>/<key>/bad_batch.json    the records whose loss was not finite, if training stopped for that
+    <folder>/<key>/state.npz         the saved state
+    <folder>/<key>/bad_batch.json    the records of a batch whose loss was not finite, if there was such a batch
 
-The key is the fingerprint of all that the training depends on, so a state is never taken for that of another training.
+A state is first written to a temporary file, which is then renamed, so `state.npz` is always complete.
+
+The key is the fingerprint of everything that the training depends on. So a training never restores the state of another
+training.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -25,25 +29,29 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.training.state import TrainingState
 
 Arrays = Mapping[str, Sequence[npt.NDArray[Any]]]
+"""Several named groups of arrays, such as the values of all variables."""
 
-KEPT_STATES = 4
-"""The number of states in one folder. Those of trainings that were given up are each several times as large as a model;
-a few are kept for whoever goes back to earlier settings."""
+MAX_STATES = 4
+"""The maximum number of states in one folder.
+
+The states of trainings that were never finished stay there. Each state is several times as large as the model. A few
+are kept, so that a user who returns to earlier settings can continue an earlier training.
+"""
 
 _logger = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """The saved state of one training.
+    """Saves and loads the state of one training.
 
-    Making it removes the oldest states of the folder if there are too many.
+    The constructor removes the oldest states of the folder if there are more than `MAX_STATES`.
 
     Args:
-      folder: Holds the states of several trainings.
-      key: Names the training.
+      folder: The folder for the states of all trainings.
+      key: The name of this training.
 
     Attributes:
-      directory: The folder of this state, `<folder>/<key>`.
+      directory: The folder of the state of this training, `<folder>/<key>`.
     """
 
     def __init__(self, folder: str, key: str) -> None:
@@ -52,15 +60,16 @@ class Checkpoint:
         _remove_oldest(folder, key)
 
     def save(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
-        """Replaces what was saved before, all of it or nothing.
+        """Replaces the saved state. If saving fails, the earlier state stays.
 
         Args:
-          numbers: Values that JSON can hold.
-          arrays: Name to arrays.
+          numbers: A dict of values that JSON can hold.
+          arrays: The groups of arrays, by name.
         """
         flat: dict[str, Any] = {"numbers": np.array(json.dumps(numbers))}
         for name, group in arrays.items():
             flat |= {f"{name}/{index}": array for index, array in enumerate(group)}
+        # `np.savez` cannot write to remote files, so the archive is made in memory.
         buffer = io.BytesIO()
         np.savez(buffer, **flat)
         tf.io.gfile.makedirs(self.directory)
@@ -70,25 +79,21 @@ class Checkpoint:
         tf.io.gfile.rename(unfinished, self._file, overwrite=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[npt.NDArray[Any]]]] | None:
-        """Returns the numbers and arrays that were saved last.
+        """Returns the numbers and arrays that were saved last; None if nothing was saved.
 
-        None if there are none, or the file cannot be read, which is logged: training then starts from the beginning.
+        If the file cannot be read, logs a warning and returns None. Training then starts from the beginning.
         """
         if not tf.io.gfile.exists(self._file):
             return None
         try:
             with tf.io.gfile.GFile(self._file, "rb") as file, np.load(io.BytesIO(file.read())) as loaded:
-                arrays: dict[str, list[npt.NDArray[Any]]] = {}
-                for name in loaded.files:
-                    if name != "numbers":
-                        arrays.setdefault(name.split("/")[0], []).append(loaded[name])
-                return json.loads(str(loaded["numbers"])), arrays
-        except Exception:  # A damaged zip raises almost anything.
+                return json.loads(str(loaded["numbers"])), _group_arrays(loaded)
+        except Exception:  # A damaged zip file can raise almost any exception.
             _logger.warning("%s cannot be read; training starts from the beginning", self._file, exc_info=True)
             return None
 
     def write_bad_batch(self, batch: Mapping[str, Any]) -> str:
-        """Writes what is known of a batch whose loss was not finite. Returns the file's path."""
+        """Writes a description of a batch whose loss was not finite. Returns the path of the file."""
         path = os.path.join(self.directory, "bad_batch.json")
         tf.io.gfile.makedirs(self.directory)
         with tf.io.gfile.GFile(path, "w") as file:
@@ -96,28 +101,31 @@ class Checkpoint:
         return path
 
     def remove(self) -> None:
-        """Removes the state, after the training is over."""
+        """Removes the saved state. Call this when the training is finished."""
         if tf.io.gfile.exists(self.directory):
             tf.io.gfile.rmtree(self.directory)
 
 
 class PeriodicCheckpoint:
-    """Saves a training each time that some seconds have passed, and restores it.
+    """Saves the state of a training at regular intervals, and restores it.
 
     Args:
-      checkpoint: Holds the saved state; if None, nothing is saved.
-      variables: All variables that the training depends on, with those of random generators, always in the same order.
-      seconds: The least time between two saves.
+      checkpoint: Saves and loads the state. If None, nothing is saved.
+      variables: All variables that the training depends on, which include the states of random generators. Their order
+        must be the same in each run.
+      seconds: The minimum time between two saves, in seconds.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None, variables: Sequence[Any], seconds: float) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint | None, variables: Sequence[keras.Variable | tf.Variable], seconds: float
+    ) -> None:
         self._checkpoint = checkpoint
         self._variables = variables
         self._seconds = seconds
         self._saved_at = time.monotonic()
 
     def restore(self) -> TrainingState | None:
-        """Restores the variables, and returns the rest of the state; None if there is nothing to restore."""
+        """Restores the variables, and returns the other state; None if there is no state that fits the variables."""
         if self._checkpoint is None:
             return None
         loaded = self._checkpoint.load()
@@ -125,16 +133,17 @@ class PeriodicCheckpoint:
             return None
         numbers, arrays = loaded
         values = arrays["variables"]
+        # The key does not depend on all code of the model, so the shapes may still differ.
         if [tuple(variable.shape) for variable in self._variables] != [value.shape for value in values]:
             directory = self._checkpoint.directory
-            _logger.warning("what is saved in %s is of another model; training starts anew", directory)
+            _logger.warning("the state in %s belongs to another model; training starts from the beginning", directory)
             return None
         for variable, value in zip(self._variables, values, strict=True):
             variable.assign(value)
         return TrainingState.from_json(numbers, arrays.get("best", []))
 
     def save_if_due(self, state: TrainingState) -> None:
-        """Saves the variables and the state, unless they were saved lately."""
+        """Saves the variables and the state, if the interval since the last save has passed."""
         if self._checkpoint is None or time.monotonic() - self._saved_at < self._seconds:
             return
         values = [tf.convert_to_tensor(variable).numpy() for variable in self._variables]
@@ -142,12 +151,21 @@ class PeriodicCheckpoint:
         self._saved_at = time.monotonic()
 
 
+def _group_arrays(loaded: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[npt.NDArray[Any]]]:
+    """Collects the arrays `<name>/0`, `<name>/1`, ... in one list per name. Their order in the file is kept."""
+    arrays: dict[str, list[npt.NDArray[Any]]] = {}
+    for key, array in loaded.items():
+        if key != "numbers":
+            arrays.setdefault(key.split("/")[0], []).append(array)
+    return arrays
+
+
 def _remove_oldest(folder: str, key: str) -> None:
-    """Removes states, the oldest first, until there is room for the one of this key."""
+    """Removes the oldest states of other keys, so that there is room for the state of this key."""
     if not tf.io.gfile.isdir(folder):
         return
     names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
     others = [os.path.join(folder, name) for name in names if name != key]
     others.sort(key=lambda path: tf.io.gfile.stat(path).mtime_nsec)
-    for path in others[: max(0, len(others) - KEPT_STATES + 1)]:
+    for path in others[: max(0, len(others) - MAX_STATES + 1)]:
         tf.io.gfile.rmtree(path)

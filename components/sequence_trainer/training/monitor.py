@@ -1,4 +1,4 @@
-"""Scores epochs, so that training can tell the best one."""
+"""Defines Monitor, which computes the score of an epoch, so that training can choose the best epoch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetric
 
 
 class Monitor:
-    """Turns an epoch's metrics into one number, which is higher for a better model.
+    """Computes one number from the metrics of an epoch, which is higher for a better model.
 
     Args:
       heads: The metrics of each label's head.
-      monitor: The metric that decides; if None, the sum of those that the heads watch.
+      monitor: The name of the metric that is the score. If None, the score is the sum of one metric per head: the one
+        that the head watches.
 
     Raises:
-      TaskError: if no metric has the name, or its class does not say whether more of it is better.
+      TaskError: if no metric has this name, or if the metric's class does not say whether a higher value is better.
     """
 
     def __init__(self, heads: Iterable[HeadMetrics], monitor: str | None) -> None:
@@ -28,9 +29,9 @@ class Monitor:
             self._signs = {monitor: _sign(_look_up_direction(heads, monitor))}
 
     def score(self, metrics: Mapping[str, float]) -> float:
-        """Adds up the monitored metrics, those that are better when low with a minus.
+        """Returns the sum of the monitored metrics. Metrics for which a lower value is better are subtracted.
 
-        NaN becomes minus infinity: worse than any number.
+        If the sum is NaN, the score is minus infinity, which is worse than any number.
         """
         score = sum(sign * metrics[name] for name, sign in self._signs.items())
         return -math.inf if math.isnan(score) else score
@@ -41,7 +42,11 @@ def _sign(more_is_better: bool) -> int:
 
 
 def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:
-    """Returns whether more of a metric is better."""
+    """Returns whether a higher value of a metric is better.
+
+    Raises:
+      TaskError: as Monitor raises it.
+    """
     names = ["loss", *(result for head in heads for result in head.result())]
     if name not in names:
         raise TaskError(f"training.monitor is {name!r}, but the metrics are {names}")
@@ -50,7 +55,7 @@ def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:
         directions |= head.directions()
     if name not in directions:
         raise TaskError(
-            f"training.monitor is {name!r}, but the class of that metric does not say whether more of it is better: "
-            "give it an attribute `more_is_better`"
+            f"training.monitor is {name!r}, but the class of that metric does not say whether a higher value is "
+            "better: give it an attribute `more_is_better`"
         )
     return directions[name]

@@ -1,11 +1,14 @@
-"""Writes the embeddings of a model for TensorBoard's projector."""
+"""Writes the embeddings of a model to files that the projector of TensorBoard shows."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorboard.plugins import projector
@@ -16,44 +19,59 @@ from tfx_sequence.components.sequence_trainer.task.transformed import names_of_i
 from tfx_sequence.schemas.spec import FIRST_ID
 
 MAX_ROWS = 10_000
-"""The rows of a table, padding included, that are written: the projector draws no more. The first ids are the most
-frequent values."""
+"""The maximum number of rows that are written per embedding. Row 0, which is padding, counts but is not written.
+
+The projector draws no more rows. The first ids belong to the most frequent values.
+"""
 
 
 def write_projector(
     log_dir: str, model: keras.Model, task: SequenceTask, transform_output: tft.TFTransformOutput
 ) -> None:
-    """Writes the embedding of each input, and the values that its rows stand for.
+    """Writes the embedding of each input, with one name per row.
 
     Args:
-      log_dir: The folder of the event files. It gets a configuration, and for each input a table of vectors and one of
-        values.
-      model: Its embeddings are weights whose path ends with `embed_<input>/embeddings`, as those of SequenceModel do.
-      task: What the model reads.
-      transform_output: The vocabularies; the rows of an input without one are named by their ids.
+      log_dir: The folder of the event files. A configuration file is written to it, and per input one file of vectors
+        and one file of names.
+      model: The model. The path of an embedding must end with `embed_<input>/embeddings`, as in SequenceModel.
+      task: The inputs of the model.
+      transform_output: The vocabularies. If an input has no vocabulary, its rows are named by their ids.
     """
     config = projector.ProjectorConfig()
     tf.io.gfile.makedirs(log_dir)
     for item in task.inputs:
-        path = f"{EMBEDDING_LAYER}{item.name}/embeddings"
-        table = next((weight for weight in model.weights if weight.path.endswith(path)), None)
+        table = _find_embedding(model, item.name)
         if table is None:
             continue
         rows = tf.convert_to_tensor(table).numpy()[FIRST_ID:MAX_ROWS]
-        names = _name_rows(item, len(rows), task, transform_output)
-        entry = config.embeddings.add()
-        entry.tensor_name = item.name
-        entry.tensor_path, entry.metadata_path = f"{item.name}_vectors.tsv", f"{item.name}_values.tsv"
-        with tf.io.gfile.GFile(os.path.join(log_dir, entry.tensor_path), "w") as file:
-            np.savetxt(file, rows, fmt="%.5g", delimiter="\t")
-        with tf.io.gfile.GFile(os.path.join(log_dir, entry.metadata_path), "w") as file:
-            # A line is a row: white space that would break it becomes a space, and an empty name a pair of quotes.
-            file.write("".join((" ".join(name.split()) or "''") + "\n" for name in names))
+        vectors_file, names_file = f"{item.name}_vectors.tsv", f"{item.name}_values.tsv"
+        _write_vectors(os.path.join(log_dir, vectors_file), rows)
+        _write_names(os.path.join(log_dir, names_file), _name_rows(item, len(rows), task, transform_output))
+        config.embeddings.add(tensor_name=item.name, tensor_path=vectors_file, metadata_path=names_file)
     projector.visualize_embeddings(log_dir, config)
 
 
+def _find_embedding(model: keras.Model, name: str) -> keras.Variable | None:
+    """Returns the embedding of an input; None if the input has no embedding."""
+    path = f"{EMBEDDING_LAYER}{name}/embeddings"
+    return next((weight for weight in model.weights if weight.path.endswith(path)), None)
+
+
+def _write_vectors(path: str, rows: npt.NDArray[Any]) -> None:
+    """Writes one line per row, with tabs between the numbers."""
+    with tf.io.gfile.GFile(path, "w") as file:
+        np.savetxt(file, rows, fmt="%.5g", delimiter="\t")
+
+
+def _write_names(path: str, names: Iterable[str]) -> None:
+    """Writes one line per name. White space becomes a single space, and an empty name becomes two quotes."""
+    with tf.io.gfile.GFile(path, "w") as file:
+        # A tab or a line break within a name would shift the names of the other rows.
+        file.write("".join((" ".join(name.split()) or "''") + "\n" for name in names))
+
+
 def _name_rows(item: Input, count: int, task: SequenceTask, transform_output: tft.TFTransformOutput) -> list[str]:
-    """Returns the names of the ids 1 to `count` of an input."""
+    """Returns the names of the ids 1 to `count` of an input: values of its vocabulary, or texts such as `<id 7>`."""
     values = names_of_ids(transform_output, item.name, task.columns[item.name], item.num_ids) or ()
     names = [value.decode("utf-8", "replace") for value in values[:count]]
     return names + [f"<id {number}>" for number in range(FIRST_ID + len(names), FIRST_ID + count)]

@@ -1,4 +1,7 @@
-"""What a training knows about its course: everything that its next batch depends on besides the model's variables."""
+"""Defines TrainingState: the progress, the sums and the best weights of a training, which its checkpoints contain.
+
+All other state of a training is in the variables of the model, the optimizer and the averages of the weights.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Outcome:
-    """How good the model was after an epoch.
+    """The evaluation of the model after an epoch.
 
     Attributes:
-      epoch: The epoch, from 1.
-      metrics: `loss` and the metrics of each label's head, on the eval split.
-      score: The monitored metrics as one number, higher for a better model.
+      epoch: The number of the epoch, from 1.
+      metrics: The values on the eval split by name: `loss`, and the metrics of each label's head.
+      score: The monitored metrics as one number, which is higher for a better model.
     """
 
     epoch: int
@@ -24,24 +27,24 @@ class Outcome:
     score: float
 
     def is_better_than(self, other: Outcome) -> bool:
-        """Returns whether the score is higher, or is equal with less loss.
+        """Returns whether the score is higher than the other score. If both are equal, the lower loss is better.
 
-        The loss breaks ties because an F1 may stay 0 for epochs while a model learns.
+        The loss breaks ties because an F1 may stay 0 for several epochs while a model learns.
         """
         return (self.score, -self.metrics["loss"]) > (other.score, -other.metrics["loss"])
 
 
 @dataclass
 class EpochSums:
-    """Sums over those batches of an epoch that are done.
+    """Sums over the batches of an epoch that are done.
 
     Attributes:
       batches: The number of batches.
-      loss: The sum of the updates' losses.
+      loss: The sum of the losses of the updates.
       updates: The number of updates of the weights.
-      tokens: Real steps.
-      computed: Steps with their padding.
-      seconds: How long the batches took.
+      tokens: The number of real steps.
+      computed: The number of all computed steps, which are real steps and padded steps.
+      seconds: The time that the updates took, in seconds.
     """
 
     batches: int = 0
@@ -52,7 +55,7 @@ class EpochSums:
     seconds: float = 0.0
 
     def compute_figures(self) -> dict[str, float]:
-        """Computes the mean loss, real steps a second, and the share of the computed steps that are real."""
+        """Computes the mean loss, the number of real steps per second, and the share of real steps among all steps."""
         return {
             "loss": self.loss / max(1, self.updates),
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
@@ -62,16 +65,16 @@ class EpochSums:
 
 @dataclass
 class TrainingState:
-    """How far a training is, and what it has come to.
+    """The progress of a training and its results so far.
 
     Attributes:
-      epoch: The epoch that is being trained, from 1.
-      step: Updates of the weights so far.
-      seconds: How long updates and evaluations took.
-      worse_epochs: Epochs that were not the best when they ended.
-      best: The best epoch so far; None within the first.
-      best_weights: The model's weights after the best epoch, or their averages.
-      sums: Sums over the batches of this epoch.
+      epoch: The number of the current epoch, from 1.
+      step: The number of updates of the weights so far.
+      seconds: The time that updates and evaluations took so far, in seconds.
+      worse_epochs: The number of epochs that were not the best epoch when they ended.
+      best: The best epoch so far; None until the first epoch has ended.
+      best_weights: The weights of the model after the best epoch, or their averages.
+      sums: The sums over the batches of the current epoch.
       history: The figures of each epoch that has ended.
     """
 
@@ -85,14 +88,14 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns everything but the weights as numbers, texts, and lists and dicts of them."""
+        """Returns everything except the weights as a dict that JSON can hold."""
         numbers = dataclasses.asdict(dataclasses.replace(self, best_weights=[]))
         del numbers["best_weights"]
         return numbers
 
     @classmethod
     def from_json(cls, numbers: dict[str, Any], best_weights: list[npt.NDArray[Any]]) -> TrainingState:
-        """Makes the state again from what `to_json` has returned, and the weights."""
+        """Restores a state from the weights and the result of `to_json`."""
         best = None if numbers["best"] is None else Outcome(**numbers["best"])
         sums = EpochSums(**numbers["sums"])
         return cls(**{**numbers, "best": best, "best_weights": best_weights, "sums": sums})

@@ -1,18 +1,19 @@
-"""Updates a model's weights: from one batch, from several that are added up, or from one batch on each device.
+"""Updates the weights of a model: from one batch, from the sum of several batches, or from one batch per device.
 
-However many batches an update is made of, and however many windows a batch is cut into, it is the update of one large
-batch. A head's loss is a sum and a normaliser, and these are added up over all parts before the one division::
+An update is the same as that of one large batch, whether it is made from several batches or from windows of a batch.
+The loss of a head consists of a total and a normaliser. Both are summed over all parts before the total is divided::
 
     loss of a head  =  sum of its totals  /  sum of its normalisers         over batches, windows and devices
 
-The mean of the parts' means would be another number, in which a step of a short part weighs more.
+The mean of the means of the parts would be another number. A step of a short part would have a greater weight in it.
 """
 
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import tensorflow as tf
@@ -20,6 +21,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 from tfx_sequence.components.sequence_trainer.training.batch_parts import (
     BatchParts,
@@ -33,11 +35,11 @@ Gradients = list[tf.Tensor]
 
 
 class StepResult(NamedTuple):
-    """What an update came to.
+    """The result of an update.
 
     Attributes:
       loss: The loss before the update.
-      is_finite: Whether the loss and the gradient are finite.
+      is_finite: Whether the loss and the gradient are finite. With a loss scale, only the loss counts.
     """
 
     loss: float
@@ -45,21 +47,26 @@ class StepResult(NamedTuple):
 
 
 def make_training_step(
-    model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+    model: LabelModel,
+    optimizer: keras.optimizers.Optimizer,
+    averages: WeightAverages,
+    config: TrainingConfig,
+    spec: BatchSpec,
 ) -> TrainingStep:
-    """Makes the training step that the settings and the `tf.distribute` strategy in scope ask for.
+    """Makes the training step for the settings and for the `tf.distribute` strategy that is in scope.
 
     Args:
-      model: A built model with `heads`, as SequenceModel has them; to be trained in windows, a SequenceModel.
-      optimizer: Built for the model's weights.
-      averages: Averages of the weights.
-      config: The settings.
-      spec: What the batches look like.
+      model: A built model with `heads`, like SequenceModel. With `config.window`, it must be a SequenceModel.
+      optimizer: The optimizer, which must be built for the model's weights.
+      averages: The moving averages of the weights.
+      config: The settings of the training.
+      spec: The shapes and dtypes of the batches.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return ReplicatedStep(model, optimizer, averages, config, spec)
     if config.window is not None:
-        windows = BatchWindows(model, spec, config.window, config.loss)
+        # Trainer has checked that the model is a SequenceModel.
+        windows = BatchWindows(cast(SequenceModel, model), spec, config.window, config.loss)
         return AccumulatedStep(model, optimizer, averages, config, windows)
     if config.accumulate > 1:
         return AccumulatedStep(model, optimizer, averages, config, WholeBatches(model, spec))
@@ -67,14 +74,19 @@ def make_training_step(
 
 
 class TrainingStep(abc.ABC):
-    """Updates the weights of a built model, and their averages, once each time it is called.
+    """Base class of the training steps. Each call updates the weights of a built model once, and their averages.
 
     Attributes:
-      batches_per_update: How many batches an update takes.
+      batches_per_update: The number of batches that one update uses.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, batches_per_update: int
+        self,
+        model: LabelModel,
+        optimizer: keras.optimizers.Optimizer,
+        averages: WeightAverages,
+        config: TrainingConfig,
+        batches_per_update: int,
     ) -> None:
         self.batches_per_update = batches_per_update
         self._model = model
@@ -88,17 +100,17 @@ class TrainingStep(abc.ABC):
         """Makes one update.
 
         Args:
-          batches: At least one, and at most `batches_per_update`.
+          batches: One to `batches_per_update` batches.
         """
         loss, norm = self._update(batches)
-        # A loss scale that is too large gives infinite gradients now and then, and its optimizer passes over them: only
-        # the loss tells whether something is wrong.
+        # A loss scale that is too large produces infinite gradients from time to time. Its optimizer skips these
+        # updates, so an infinite gradient is not an error then, but a loss that is not finite is.
         numbers = [loss] if self._scales_loss else [loss, norm]
         return StepResult(float(loss), bool(tf.reduce_all(tf.math.is_finite(numbers))))
 
     @abc.abstractmethod
     def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes one update. Returns the loss and the norm of the gradient, scalars."""
+        """Makes one update. Returns two scalars: the loss, and the global norm of the gradient."""
 
     def _compute_losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
         """Computes the loss of each head."""
@@ -106,7 +118,10 @@ class TrainingStep(abc.ABC):
         return [head.loss(outputs[name], batch, self._config.loss, training=True) for name, head in heads]
 
     def _compute_gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> Gradients:
-        """Computes the gradient of each weight, dense: rows of a table that several steps read are added up."""
+        """Computes the dense gradient of each weight.
+
+        If several steps read the same row of an embedding, their gradients are summed.
+        """
         gradients = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
@@ -114,17 +129,18 @@ class TrainingStep(abc.ABC):
         """Clips the gradients, and updates the weights and their averages.
 
         Args:
-          gradients: The gradient of each weight, times the loss scale if the optimizer has one.
-          replicas: How many replicas apply these same gradients together.
+          gradients: The gradient of each weight, multiplied by the loss scale if the optimizer has one.
+          replicas: The number of replicas that apply the same gradients together.
 
         Returns:
-          The global norm of the gradients, before it was clipped and without the loss scale.
+          The global norm of the gradients before clipping, without the loss scale.
         """
         scale = self._optimizer.scale_loss(tf.ones([]))
         if self._scales_loss:
             gradients = [gradient / scale for gradient in gradients]
         gradients, norm = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        # The optimizer divides by the loss scale itself, and adds up what the replicas apply: both are undone before.
+        # The optimizer itself divides by the loss scale, and sums the gradients of all replicas. The factor compensates
+        # for both.
         if self._scales_loss or replicas > 1:
             gradients = [gradient * (scale / replicas) for gradient in gradients]
         self._optimizer.apply(gradients)
@@ -136,15 +152,20 @@ class SingleStep(TrainingStep):
     """Makes an update from one whole batch.
 
     Args:
-      model: The model.
-      optimizer: Built for the model's weights.
-      averages: Averages of the weights.
-      config: The settings.
-      spec: What the batches look like.
+      model: The built model.
+      optimizer: The optimizer, which must be built for the model's weights.
+      averages: The moving averages of the weights.
+      config: The settings of the training.
+      spec: The shapes and dtypes of the batches.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+        self,
+        model: LabelModel,
+        optimizer: keras.optimizers.Optimizer,
+        averages: WeightAverages,
+        config: TrainingConfig,
+        spec: BatchSpec,
     ) -> None:
         super().__init__(model, optimizer, averages, config, batches_per_update=1)
         self._update_traced = _trace(self._update_from_batch, [spec])
@@ -161,23 +182,29 @@ class SingleStep(TrainingStep):
 
 
 class AccumulatedStep(TrainingStep):
-    """Makes an update from several batches, or from windows of batches, one after another on one device.
+    """Makes an update from several batches, or from windows of batches, which one device processes one by one.
 
-    The normalisers are known only after the last part, so gradients of totals are added up, for each head by itself::
+    The normalisers are not known before the last part. So the gradients of the totals are summed, separately for each
+    head, and divided at the end::
 
-        head 1: sums of gradients G1, total T1, normaliser N1        loss     = T1 / N1 + T2 / N2
-        head 2: sums of gradients G2, total T2, normaliser N2        gradient = G1 / N1 + G2 / N2
+        head 1: sum of gradients G1, total T1, normaliser N1        loss     = T1 / N1 + T2 / N2
+        head 2: sum of gradients G2, total T2, normaliser N2        gradient = G1 / N1 + G2 / N2
 
     Args:
-      model: The model.
-      optimizer: Built for the model's weights.
-      averages: Averages of the weights.
-      config: The settings.
-      parts: Cuts batches into parts.
+      model: The built model.
+      optimizer: The optimizer, which must be built for the model's weights.
+      averages: The moving averages of the weights.
+      config: The settings of the training.
+      parts: Cuts the batches into parts.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, parts: BatchParts
+        self,
+        model: LabelModel,
+        optimizer: keras.optimizers.Optimizer,
+        averages: WeightAverages,
+        config: TrainingConfig,
+        parts: BatchParts,
     ) -> None:
         super().__init__(model, optimizer, averages, config, batches_per_update=config.accumulate)
         self._parts = parts
@@ -192,8 +219,8 @@ class AccumulatedStep(TrainingStep):
         return self._apply_sums_traced()
 
     def _add_part(self, part: Batch, states: Nest = None) -> Nest:
-        """Adds the gradients, totals and normalisers of a part to the sums. Returns the states after it."""
-        # The tape begins with the part, so gradients stop there.
+        """Adds the gradients, totals and normalisers of a part to the sums. Returns the states after the part."""
+        # The tape starts with this part, so no gradient flows into the parts before it.
         with tf.GradientTape(persistent=len(self._model.heads) > 1) as tape:
             outputs, states = self._parts.run_model(part, states)
             losses = self._compute_losses(outputs, part)
@@ -205,33 +232,45 @@ class AccumulatedStep(TrainingStep):
         return states
 
     def _apply_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Divides the sums, updates the weights, and sets the sums back to 0."""
+        """Divides the sums by the normalisers, updates the weights, and sets the sums to 0."""
         losses = [LossParts(*tf.unstack(sums)) for sums in tf.unstack(self._loss_sums)]
-        # 1 / normaliser, or 1 where a loss is divided by nothing.
+        # A factor is 1 / normaliser, or 1 if the normaliser is 0.
         factors = [LossParts(tf.ones([]), loss.normaliser).value for loss in losses]
         gradients = []
+        # One gradient per weight: the weighted sum of the gradients of all heads.
         for sums_of_heads in zip(*self._gradient_sums, strict=True):
-            gradients.append(tf.add_n([factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]))
+            terms = [factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]
+            gradients.append(tf.add_n(terms))
         loss = tf.add_n([loss.value for loss in losses])
         norm = self._apply(gradients)
-        for variable in [self._loss_sums, *(variable for sums in self._gradient_sums for variable in sums)]:
-            variable.assign(tf.zeros_like(variable))
+        self._reset_sums()
         return loss, norm
+
+    def _reset_sums(self) -> None:
+        for variable in [self._loss_sums, *itertools.chain.from_iterable(self._gradient_sums)]:
+            variable.assign(tf.zeros_like(variable))
 
 
 class ReplicatedStep(TrainingStep):
-    """Makes an update from one batch on each device of the strategy in whose scope it is made.
+    """Makes an update from one batch per device of a `tf.distribute` strategy.
+
+    The step and the model must be made in the scope of the strategy.
 
     Args:
-      model: The model, made in that scope.
-      optimizer: Built for the model's weights.
-      averages: Averages of the weights.
-      config: The settings.
-      spec: What the batches look like.
+      model: The built model.
+      optimizer: The optimizer, which must be built for the model's weights.
+      averages: The moving averages of the weights.
+      config: The settings of the training.
+      spec: The shapes and dtypes of the batches.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, averages: WeightAverages, config: TrainingConfig, spec: BatchSpec
+        self,
+        model: LabelModel,
+        optimizer: keras.optimizers.Optimizer,
+        averages: WeightAverages,
+        config: TrainingConfig,
+        spec: BatchSpec,
     ) -> None:
         self._strategy = tf.distribute.get_strategy()
         replicas = self._strategy.num_replicas_in_sync
@@ -240,8 +279,8 @@ class ReplicatedStep(TrainingStep):
         self._update_traced = _trace(self._update_on_replicas, signature)
 
     def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
-        # The last update of an epoch may have fewer batches than there are replicas. The others then get a batch too,
-        # for all must take part, but with a weight of 0.
+        # The last update of an epoch may have fewer batches than there are replicas. All replicas must take part, so
+        # each of the others receives the first batch with a weight of 0.
         missing = self.batches_per_update - len(batches)
         weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
         return self._update_traced([*batches, *[batches[0]] * missing], weights)
@@ -254,13 +293,15 @@ class ReplicatedStep(TrainingStep):
 
     def _update_on_replica(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        # Each replica is traced by itself, so its number is a constant.
+        # Each replica is traced separately, so its number is a constant.
         replica = int(tf.get_static_value(context.replica_id_in_sync_group))
         batch, weight = batches[replica], weights[replica]
         with tf.GradientTape() as tape:
             parts = self._compute_losses(self._model(batch, training=True), batch)
-            normalisers = tf.unstack(context.all_reduce("SUM", weight * tf.stack([part.normaliser for part in parts])))
-            shares = [LossParts(weight * part.total, whole) for part, whole in zip(parts, normalisers, strict=True)]
+            own_normalisers = weight * tf.stack([part.normaliser for part in parts])
+            normalisers = tf.unstack(context.all_reduce("SUM", own_normalisers))
+            # This replica's share of the loss of each head. The sum of all shares is the loss of one large batch.
+            shares = [LossParts(weight * part.total, n) for part, n in zip(parts, normalisers, strict=True)]
             loss = tf.add_n([share.value for share in shares])
             scaled = self._optimizer.scale_loss(loss)
         gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
@@ -268,7 +309,7 @@ class ReplicatedStep(TrainingStep):
 
 
 def _trace(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
-    """Turns a function into a graph now, so that the first step's time does not include tracing."""
+    """Traces a function immediately, so that the time of the first update does not include tracing."""
     graph = tf.function(function, input_signature=signature)
     graph.get_concrete_function()
     return graph

@@ -1,13 +1,11 @@
-"""Trains a model on batches of like length, with a masked loss and early stopping on a masked metric.
+"""Defines Trainer, which trains a model with a masked loss, and stops early by a masked metric.
 
-Everything that the next update depends on is saved now and then: weights, the optimizer's variables, the states of the
-random generators, the batches that are done. A training that is killed and started again goes on from there, and comes
-to the same weights as one that was not.
+Everything that the next update depends on is saved from time to time: the weights, the optimizer's variables, the
+states of the random generators, and the number of batches that are done. If a training is killed and started again, it
+continues from the saved state, and results in the same weights as a training that was not killed.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,12 +13,12 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.checks import window_problems
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint, PeriodicCheckpoint
 from tfx_sequence.components.sequence_trainer.training.model_metrics import ModelMetrics
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
-from tfx_sequence.components.sequence_trainer.training.optimizer import count_steps, make_optimizer
+from tfx_sequence.components.sequence_trainer.training.optimizer import count_updates, make_optimizer
 from tfx_sequence.components.sequence_trainer.training.state import Outcome, TrainingState
 from tfx_sequence.components.sequence_trainer.training.step import make_training_step
 from tfx_sequence.components.sequence_trainer.training.training_loop import TrainingLoop
@@ -29,22 +27,29 @@ from tfx_sequence.components.sequence_trainer.training.weight_averages import We
 
 
 class Trainer:
-    """Trains one model on one task, on the devices of the `tf.distribute` strategy in whose scope it is used.
+    """Trains one model on one task.
+
+    If it is used in the scope of a `tf.distribute` strategy, it trains on all devices of the strategy.
 
     Args:
-      model: Maps a batch to outputs, and has `heads`, as SequenceModel does.
-      task: What the batches hold.
-      config: How to train.
-      log_dir: The folder of TensorBoard's event files.
-      checkpoint: Where training is saved, and goes on from; it is not saved if None.
+      model: The model to train. It maps a batch to outputs and has `heads`, like SequenceModel.
+      task: The inputs and labels of the batches.
+      config: The settings of the training.
+      log_dir: The folder for the event files of TensorBoard.
+      checkpoint: Saves the state of the training and restores it. If None, the state is not saved.
 
     Raises:
-      TaskError: if `config.monitor` is no metric of the model, or the model cannot be trained in windows, as
-        `config.window` wants.
+      TaskError: if `config.monitor` is not a metric of the model, or if `config.window` is set and the model cannot be
+        trained in windows.
     """
 
     def __init__(
-        self, model: Any, task: SequenceTask, config: TrainingConfig, log_dir: str, checkpoint: Checkpoint | None = None
+        self,
+        model: LabelModel,
+        task: SequenceTask,
+        config: TrainingConfig,
+        log_dir: str,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         if config.window is not None:
             _check_windows(model, task)
@@ -59,72 +64,82 @@ class Trainer:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """The figures of each epoch so far."""
+        """The figures of each epoch that has ended."""
         return self._state.history
 
     def fit(self, train: SequenceBatches, evaluation: SequenceBatches) -> Outcome:
-        """Trains until the epochs, steps or minutes are over, or patience is, and leaves the best weights in the model.
+        """Trains until a limit of the settings is reached, then sets the weights of the best epoch in the model.
+
+        The limits are `epochs`, `max_steps`, `max_minutes` and `patience`.
 
         Args:
           train: The batches to train on.
-          evaluation: The batches that decide which epoch is best.
+          evaluation: The batches whose metrics decide which epoch is best.
+
+        Returns:
+          The best epoch.
 
         Raises:
-          TaskError: if the loss is not finite, or the schedule needs a number of steps that is not known.
+          TaskError: if the loss or its gradient is not finite, or if the learning rate's schedule needs the number of
+            updates and this number is not known.
         """
+        build(self._model, train)
+        loop = self._make_loop(train, evaluation)
+        with loop.report:
+            # The epochs of a run that was killed are written again, so that TensorBoard shows all epochs.
+            for figures in self._state.history:
+                loop.report.write_scalars(figures)
+            best = loop.run()
+        self._model.set_weights(self._state.best_weights)
+        return best
+
+    def _make_loop(self, train: SequenceBatches, evaluation: SequenceBatches) -> TrainingLoop:
+        """Makes the objects that the loop needs, and restores the saved state of the training."""
         model, config = self._model, self._config
         spec = train.epoch(0).element_spec
-        build(model, train)
         optimizer = make_optimizer(config, model)
         averages = WeightAverages(model.trainable_variables, config.average)
         step = make_training_step(model, optimizer, averages, config, spec)
-        metrics = ModelMetrics(model, self._head_metrics, config.loss, spec)
-        total_steps = count_steps(config, train.size(), step.batches_per_update)
-        # The states of random generators are among the model's variables.
+        total_updates = count_updates(config, train.size(), step.batches_per_update)
+        # The model's variables include the states of its random generators.
         variables = [*model.variables, *optimizer.variables, *averages.variables]
-        saver = PeriodicCheckpoint(self._checkpoint, variables, config.checkpoint_seconds)
-        self._state = saver.restore() or self._state
-        with TrainingReport(config, self._log_dir) as report:
-            # TensorBoard shows the epochs of the run that was killed too.
-            for figures in self._state.history:
-                report.write_scalars(figures)
-            loop = TrainingLoop(
-                model=model,
-                config=config,
-                train=train,
-                evaluation=evaluation,
-                sequence=next(name for name, column in self._task.columns.items() if not column.context),
-                optimizer=optimizer,
-                averages=averages,
-                step=step,
-                metrics=metrics,
-                monitor=self._monitor,
-                total_steps=total_steps,
-                checkpoint=self._checkpoint,
-                saver=saver,
-                report=report,
-                state=self._state,
-            )
-            best = loop.run()
-        model.set_weights(self._state.best_weights)
-        return best
+        periodic_checkpoint = PeriodicCheckpoint(self._checkpoint, variables, config.checkpoint_seconds)
+        self._state = periodic_checkpoint.restore() or self._state
+        return TrainingLoop(
+            model=model,
+            config=config,
+            train=train,
+            evaluation=evaluation,
+            sequence_feature=next(name for name, column in self._task.columns.items() if not column.context),
+            optimizer=optimizer,
+            averages=averages,
+            step=step,
+            metrics=ModelMetrics(model, self._head_metrics, config.loss, spec),
+            monitor=self._monitor,
+            total_updates=total_updates,
+            bad_batch_checkpoint=self._checkpoint,
+            periodic_checkpoint=periodic_checkpoint,
+            report=TrainingReport(config, self._log_dir),
+            state=self._state,
+        )
 
     def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
-        """Returns the masked loss and metrics over all real steps (and records) of the batches, dropout off.
+        """Computes the masked loss and metrics over all real steps of the batches, without dropout.
+
+        Metrics of labels of whole records are computed over all records.
 
         Args:
-          batches: As `SequenceBatches.epoch` returns them.
+          batches: Batches as `SequenceBatches.epoch` returns them.
+
+        Returns:
+          The values by name: `loss`, and the metrics of each label.
         """
         metrics = ModelMetrics(self._model, self._head_metrics, self._config.loss, batches.element_spec)
         return metrics.compute(batches)
 
 
-def _check_windows(model: Any, task: SequenceTask) -> None:
-    """Checks that a model can be trained in windows.
-
-    Raises:
-      TaskError: if it cannot.
-    """
+def _check_windows(model: LabelModel, task: SequenceTask) -> None:
+    """Raises a TaskError if the model cannot be trained in windows."""
     if not isinstance(model, SequenceModel):
         raise TaskError(
             f"training.window: needs a SequenceModel, which carries its states on, not {type(model).__name__}"

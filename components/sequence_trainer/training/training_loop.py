@@ -1,4 +1,4 @@
-"""Runs the epochs of a training whose parts are all made: updates, evaluations, and the choice of the best epoch."""
+"""Defines TrainingLoop, which trains and evaluates a model epoch by epoch, and keeps the weights of the best epoch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+import keras
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.describe import describe_batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint, PeriodicCheckpoint
 from tfx_sequence.components.sequence_trainer.training.model_metrics import ModelMetrics
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
@@ -28,44 +28,45 @@ from tfx_sequence.schemas.contract import LENGTHS
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingLoop:
-    """The parts of a training, and the loop over its epochs.
+    """The loop over the epochs of one training, with all objects that it uses.
 
     Attributes:
-      model: The model, built.
-      config: The settings.
+      model: The built model.
+      config: The settings of the training.
       train: The batches to train on.
-      evaluation: The batches that decide which epoch is best.
-      sequence: The name of a feature of steps, whose padded shape tells how many steps a batch has.
-      optimizer: The optimizer, whose learning rate is set before each update.
-      averages: Averages of the weights, which are evaluated in their place.
-      step: Makes the updates.
+      evaluation: The batches whose metrics decide which epoch is best.
+      sequence_feature: The name of a feature with one value per step. Its padded shape determines the number of steps
+        of a batch.
+      optimizer: The optimizer. Its learning rate is set before each update.
+      averages: The moving averages of the weights, which are evaluated in place of the weights.
+      step: Updates the weights.
       metrics: Evaluates the model.
-      monitor: Scores an epoch.
-      total_steps: The number of updates in all, if it is known.
-      checkpoint: Where a bad batch is written to, if training is saved.
-      saver: Saves training now and then.
-      report: Reports how training goes.
-      state: How far training is; it changes as training goes on.
+      monitor: Computes the score of an epoch.
+      total_updates: The number of updates of the whole training; None if it is not known.
+      bad_batch_checkpoint: Writes the records of a batch whose loss is not finite. If None, they are not written.
+      periodic_checkpoint: Saves the state of the training from time to time.
+      report: Logs the progress of the training.
+      state: The state of the training, which is updated after each update of the weights and after each epoch.
     """
 
-    model: Any
+    model: LabelModel
     config: TrainingConfig
     train: SequenceBatches
     evaluation: SequenceBatches
-    sequence: str
-    optimizer: Any
+    sequence_feature: str
+    optimizer: keras.optimizers.Optimizer
     averages: WeightAverages
     step: TrainingStep
     metrics: ModelMetrics
     monitor: Monitor
-    total_steps: int | None
-    checkpoint: Checkpoint | None
-    saver: PeriodicCheckpoint
+    total_updates: int | None
+    bad_batch_checkpoint: Checkpoint | None
+    periodic_checkpoint: PeriodicCheckpoint
     report: TrainingReport
     state: TrainingState
 
     def run(self) -> Outcome:
-        """Trains until the epochs, steps or minutes are over, or patience is.
+        """Trains until one of the limits `epochs`, `max_steps`, `max_minutes` and `patience` is reached.
 
         Returns:
           The best epoch, whose weights are `state.best_weights`.
@@ -73,31 +74,35 @@ class TrainingLoop:
         Raises:
           TaskError: if the loss or its gradient is not finite.
         """
-        while (best := self.state.best) is None or not self._is_over(best):
+        best = self.state.best
+        while best is None or not self._is_over(best):
             self._train_epoch()
-            self._end_epoch()
+            best = self._end_epoch()
         return best
 
     def _is_over(self, best: Outcome) -> bool:
+        """Returns whether the training is finished."""
         if self.state.sums.batches:
-            return False  # Training was killed within an epoch, which must be evaluated.
+            return False  # The run was killed within this epoch, which must be finished and evaluated.
         epochs_since_best = self.state.epoch - 1 - best.epoch
         is_patience_over = epochs_since_best >= self.config.patience
         return is_patience_over or self.state.epoch > self.config.epochs or self._is_limit_reached()
 
     def _is_limit_reached(self) -> bool:
-        steps, minutes = self.config.max_steps, self.config.max_minutes
-        if steps is not None and self.state.step >= steps:
+        """Returns whether `max_steps` or `max_minutes` is reached."""
+        max_steps, max_minutes = self.config.max_steps, self.config.max_minutes
+        if max_steps is not None and self.state.step >= max_steps:
             return True
-        return minutes is not None and self.state.seconds >= 60 * minutes
+        return max_minutes is not None and self.state.seconds >= 60 * max_minutes
 
     def _train_epoch(self) -> None:
-        """Trains on the batches of the epoch that are left, until a limit is reached."""
+        """Trains on the remaining batches of the epoch, until a limit is reached."""
         state = self.state
-        size = self.train.size(state.epoch)
+        num_batches = self.train.size(state.epoch)
+        # If a run was killed within this epoch, its first batches are done.
         batches = self.train.epoch(state.epoch, start=state.sums.batches)
         start = time.monotonic()
-        for group in _group(batches, self.step.batches_per_update):
+        for group in _group_batches(batches, self.step.batches_per_update):
             if self._is_limit_reached():
                 break
             self._update(group)
@@ -105,65 +110,75 @@ class TrainingLoop:
             state.sums.seconds += now - start
             state.seconds += now - start
             start = now
-            self.report.report_batch(state, size)
-            self.saver.save_if_due(state)
+            self.report.report_batch(state, num_batches)
+            self.periodic_checkpoint.save_if_due(state)
 
     def _update(self, group: list[Batch]) -> None:
-        """Makes one update, and adds its batches to the sums of the epoch."""
+        """Updates the weights once, and adds the batches of the update to the sums of the epoch."""
         self.optimizer.learning_rate = self._compute_learning_rate()
-        loss, is_finite = self.step(group)
-        if not is_finite:
-            raise TaskError(self._explain_not_finite(loss, len(group)))
-        sums = self.state.sums
+        result = self.step(group)
+        if not result.is_finite:
+            raise TaskError(self._report_loss_not_finite(result.loss, len(group)))
         self.state.step += 1
+        sums = self.state.sums
         sums.batches += len(group)
         sums.updates += 1
-        sums.loss += loss
+        sums.loss += result.loss
         for batch in group:
+            batch_size, padded_length = batch[self.sequence_feature].shape[:2]
             sums.tokens += int(batch[LENGTHS].numpy().sum())
-            sums.computed += int(np.prod(batch[self.sequence].shape[:2]))
+            sums.computed += batch_size * padded_length
 
     def _compute_learning_rate(self) -> float:
-        return compute_learning_rate(self.config, self.state.step, self.total_steps, self.state.worse_epochs)
+        """Computes the learning rate of the next update."""
+        return compute_learning_rate(self.config, self.state.step, self.total_updates, self.state.worse_epochs)
 
-    def _explain_not_finite(self, loss: float, batches: int) -> str:
-        """Writes the records of the last batches to a file, if training is saved. Returns the error's message."""
-        epoch, first = self.state.epoch, self.state.sums.batches
+    def _report_loss_not_finite(self, loss: float, num_batches: int) -> str:
+        """Writes a file with the records of the last batches, if there is a checkpoint. Returns the error message."""
+        epoch, first_batch = self.state.epoch, self.state.sums.batches
         message = (
-            f"the loss or its gradient is not finite (the loss is {loss}) in epoch {epoch}, batch {first}: either the "
-            "inputs hold values that are not finite, or the steps are too large; try a smaller learning_rate (it is "
-            f"{self.config.learning_rate}) or clip_norm (it is {self.config.clip_norm})"
+            f"the loss or its gradient is not finite (the loss is {loss}) in epoch {epoch}, batch {first_batch}: "
+            "either the inputs hold values that are not finite, or the updates are too large; try a smaller "
+            f"learning_rate (it is {self.config.learning_rate}) or clip_norm (it is {self.config.clip_norm})"
         )
-        if self.checkpoint is None:
+        if self.bad_batch_checkpoint is None:
             return message
         records = []
-        for index in range(first, first + batches):
+        for index in range(first_batch, first_batch + num_batches):
             records += describe_batch(self.train, epoch, index)
-        path = self.checkpoint.write_bad_batch({"epoch": epoch, "batch": first, "loss": str(loss), "records": records})
+        contents = {"epoch": epoch, "batch": first_batch, "loss": str(loss), "records": records}
+        path = self.bad_batch_checkpoint.write_bad_batch(contents)
         return f"{message}. The batch's records are listed in {path}"
 
-    def _end_epoch(self) -> None:
-        """Evaluates the model, remembers it if it is the best one, and goes on to the next epoch."""
+    def _end_epoch(self) -> Outcome:
+        """Evaluates the model, keeps its weights if they are the best, and moves the state to the next epoch.
+
+        Returns:
+          The best epoch so far.
+        """
         state, start = self.state, time.monotonic()
         with self.averages.swap_in():
             metrics = self.metrics.compute(self.evaluation.epoch())
             weights = self.model.get_weights()
         outcome = Outcome(state.epoch, metrics, self.monitor.score(metrics))
-        if state.best is None or outcome.is_better_than(state.best):
-            state.best, state.best_weights = outcome, weights
+        best = state.best
+        if best is None or outcome.is_better_than(best):
+            best = state.best = outcome
+            state.best_weights = weights
         else:
             state.worse_epochs += 1
-        rate = self._compute_learning_rate()
-        figures = self.report.report_epoch(state, state.best, metrics, rate, self.model.trainable_variables)
+        learning_rate = self._compute_learning_rate()
+        figures = self.report.report_epoch(state, best, metrics, learning_rate, self.model.trainable_variables)
         state.history.append(figures)
         state.epoch += 1
         state.sums = EpochSums()
         state.seconds += time.monotonic() - start
-        self.saver.save_if_due(state)
+        self.periodic_checkpoint.save_if_due(state)
+        return best
 
 
-def _group(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yields lists of `size` batches; the last one may be shorter."""
+def _group_batches(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Yields lists of `size` batches. The last list of an epoch may be shorter."""
     iterator = iter(batches)
     while group := list(itertools.islice(iterator, size)):
         yield group

@@ -1,4 +1,4 @@
-"""Reports how a training goes: as log records for whoever listens, and as TensorBoard's event files."""
+"""Reports the progress of a training to a logger and to the event files of TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
@@ -15,23 +15,28 @@ from tfx_sequence.components.sequence_trainer.training.state import Outcome, Tra
 from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
 
 progress = logging.getLogger(PROGRESS_LOGGER)
-"""The logger of a training's progress.
+"""The logger for the progress of a training.
 
-The attribute `progress` of its records holds figures: of each epoch that has ended, and now and then of a part of an
-epoch, with `batch` and, if their number is known, `batches`. One record, of a warm start, is text alone.
+It logs one record at the end of each epoch, and from time to time one record within an epoch. The attribute `progress`
+of a record holds its figures. A record within an epoch also has the figure `batch` and, if the number of batches is
+known, `batches`. The record about a warm start has a message, but no figures.
 """
 
-SECONDS_BETWEEN_REPORTS = 2.0
-"""The least time between two reports within an epoch: often enough to watch, and too seldom to fill a log file."""
+MIN_SECONDS_BETWEEN_REPORTS = 2.0
+"""The minimum time between two reports within an epoch. It is short enough to watch, and keeps log files small."""
 
 Figures = Mapping[str, float]
+"""The name and value of each figure."""
+
+_EPOCH_NUMBERS = ("epoch", "epochs")
+"""Figures that TensorBoard does not show as curves. The first is the position of all others on the horizontal axis."""
 
 
 class TrainingReport:
-    """The report of one training. A context manager, which closes the event files.
+    """Reports the progress of one training. It is a context manager, which closes the event files at the end.
 
     Args:
-      config: The settings.
+      config: The settings of the training.
       log_dir: Event files are written to `<log_dir>/tensorboard/train` and `<log_dir>/tensorboard/eval`.
     """
 
@@ -53,13 +58,13 @@ class TrainingReport:
             writer.close()
 
     def report_batch(self, state: TrainingState, batches: int | None) -> None:
-        """Logs how far the epoch is, unless that was logged lately.
+        """Logs the progress within the epoch, unless it was logged less than `MIN_SECONDS_BETWEEN_REPORTS` ago.
 
         Args:
-          state: The state after the batch.
-          batches: The number of batches of the epoch, if it is known.
+          state: The state after the update of the weights.
+          batches: The number of batches of the epoch; None if it is not known.
         """
-        if time.monotonic() - self._reported_at < SECONDS_BETWEEN_REPORTS:
+        if time.monotonic() - self._reported_at < MIN_SECONDS_BETWEEN_REPORTS:
             return
         self._reported_at = time.monotonic()
         figures: dict[str, float] = self._epoch_numbers(state) | {"batch": state.sums.batches}
@@ -72,16 +77,21 @@ class TrainingReport:
         _log(figures)
 
     def report_epoch(
-        self, state: TrainingState, best: Outcome, metrics: Figures, learning_rate: float, weights: Iterable[Any]
+        self,
+        state: TrainingState,
+        best: Outcome,
+        metrics: Figures,
+        learning_rate: float,
+        weights: Iterable[keras.Variable],
     ) -> dict[str, float]:
-        """Logs an epoch that has ended, and writes its figures and weights to TensorBoard.
+        """Logs the figures of an epoch that has ended, and writes its figures and weights to the event files.
 
         Args:
-          state: The state after the epoch's last batch.
-          best: The best epoch, this one included.
+          state: The state after the last update of the epoch.
+          best: The best epoch so far, which may be this epoch.
           metrics: The metrics on the eval split.
-          learning_rate: The learning rate at the end of the epoch.
-          weights: The trainable weights.
+          learning_rate: The learning rate of the next update.
+          weights: The trainable weights of the model.
 
         Returns:
           The figures of the epoch.
@@ -94,7 +104,7 @@ class TrainingReport:
             for weight in weights:
                 tf.summary.histogram(weight.path, tf.convert_to_tensor(weight))
         logged = {**figures, "best_epoch": best.epoch}
-        # The next epoch is taken to have as many batches as this one had.
+        # The estimate assumes that the next epochs have as many batches as this epoch.
         seconds_left = self._estimate_seconds_left(state, state.sums.batches)
         if seconds_left is not None:
             logged["seconds_left"] = seconds_left
@@ -103,22 +113,26 @@ class TrainingReport:
         return figures
 
     def write_scalars(self, figures: Figures) -> None:
-        """Writes the figures of an epoch to TensorBoard."""
+        """Writes the figures of an epoch to the event files."""
         for name, value in figures.items():
-            if name not in ("epoch", "epochs"):
+            if name not in _EPOCH_NUMBERS:
                 writer = self._writers["eval" if name.startswith("eval_") else "train"]
                 with writer.as_default(step=int(figures["epoch"])):
                     tf.summary.scalar(name.removeprefix("eval_"), value)
 
     def _epoch_numbers(self, state: TrainingState) -> dict[str, float]:
+        """Returns the number of the current epoch, and the maximum number of epochs."""
         return {"epoch": state.epoch, "epochs": self._config.epochs}
 
     def _estimate_seconds_left(self, state: TrainingState, batches: int | None) -> float | None:
-        """Estimates how long training goes on if patience does not end it; None if too little is known.
+        """Estimates the remaining time of the training in seconds, if it does not stop early.
 
         Args:
-          state: The state within the epoch.
-          batches: The number of batches of an epoch.
+          state: The current state.
+          batches: The number of batches of an epoch; None if it is not known.
+
+        Returns:
+          The seconds; None if the number of batches is not known, or no batch of this epoch is done.
         """
         sums = state.sums
         if batches is None or not sums.batches:
@@ -134,6 +148,7 @@ class TrainingReport:
 
 
 def _log(figures: Figures) -> None:
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in ("epoch", "epochs"))
+    """Logs a line with the figures, and attaches them to the record."""
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in _EPOCH_NUMBERS)
     epoch, epochs = figures["epoch"], figures["epochs"]
     progress.info("epoch %d of %d: %s", epoch, epochs, shown, extra={PROGRESS_ATTRIBUTE: figures})

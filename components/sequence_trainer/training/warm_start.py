@@ -1,15 +1,16 @@
-"""Starts a training from the weights of a model that was exported before, though its vocabularies may have changed.
+"""Starts a training from the weights of an exported model, whose vocabularies may differ from those of the new model.
 
-Along an axis that is indexed by values, such as the rows of an embedding, weights are moved by value, whatever the ids
-of the values have become::
+If an axis of a weight is indexed by values, such as the rows of an embedding, each row moves with its value. The ids of
+the values may have changed::
 
     id   exported model    new model     takes the row
     1    the               the           1
-    2    cat               mat           4, for the exported model took "mat" for an unseen value
+    2    cat               mat           4, because "mat" was an unseen value for the exported model
     3    sat               cat           2
     4    [OOV]             [OOV]         4
 
-What is gone, here "sat", is dropped. The optimizer and the schedule of the learning rate start anew.
+Rows of values that the new model does not have, here "sat", are dropped. The optimizer and the schedule of the learning
+rate start from the beginning.
 """
 
 from __future__ import annotations
@@ -33,35 +34,37 @@ from tfx_sequence.components.sequence_trainer.training.weight_index import (
 )
 from tfx_sequence.schemas.vocabulary import OOV
 
-_MAX_LISTED = 8  # More names would make the line of the log unreadable.
+_MAX_LISTED = 8
+"""The maximum number of weights that the log line names, so that it stays readable."""
 
 
 class _MismatchError(Exception):
-    """A weight that cannot be taken. The message says why, to stand behind the weight's name."""
+    """Raised for a weight that cannot be taken. The message says why, and is shown after the name of the weight."""
 
 
 def list_weight_files(directory: str) -> list[str]:
-    """Returns the files of a SavedModel that its weights depend on."""
+    """Returns the paths of the files of a SavedModel that hold its weights and their index."""
     variables = tf.io.gfile.glob(os.path.join(directory, "variables", "*"))
     index = tf.io.gfile.glob(os.path.join(directory, WEIGHTS_FILE))
     return sorted([*variables, *index])
 
 
 def take_exported_weights(directory: str, model: keras.Model, values: AxisValues) -> str:
-    """Gives a model the weights of an exported one, as far as they fit.
+    """Sets the weights of a model to those of an exported model, as far as they fit.
 
-    A weight is taken if the exported model has one of its name, and each axis either is as long there or is indexed by
-    values of the same feature, by which it is then moved. A new value of an input gets what unseen values had; a new
-    value of a label keeps its start. Weights that are indexed by values and not trained, such as frozen pretrained
-    vectors, stay.
+    A weight is taken if the exported model has a weight of the same name, and if each axis fits. An axis fits if both
+    have the same size, or if both are indexed by the values of the same feature. In the second case the weight is moved
+    by value. A new value of an input starts with the weights of unseen values. A new value of a label keeps its
+    initial weights. Weights that are indexed by values and are not trained, such as frozen pretrained vectors, are not
+    changed.
 
     Args:
-      directory: The SavedModel, as SequenceTrainer exports it.
-      model: The model, built.
-      values: The values of its vocabularies, as `read_axis_values` returns them.
+      directory: The folder of the SavedModel, which SequenceTrainer exported.
+      model: The built model.
+      values: The values that index the axes of the model, as `read_axis_values` returns them.
 
     Returns:
-      One line: what was taken, in part, and not.
+      One line that says which weights were taken, which were taken in part, and which were not taken.
     """
     try:
         exported = ExportedWeights(directory)
@@ -86,40 +89,52 @@ def take_exported_weights(directory: str, model: keras.Model, values: AxisValues
 
 
 def _compute_start(weight: NamedWeight, values: AxisValues, exported: ExportedWeights) -> npt.NDArray[Any]:
-    """Returns the weight with everything that it can take from the exported one.
+    """Returns the start value of a weight: its own initial value, with everything that the exported weight provides.
 
     Raises:
-      _MismatchError: if it can take nothing.
+      _MismatchError: if the exported model provides nothing for this weight.
     """
-    if any(weight.axes) and not weight.variable.trainable:
-        raise _MismatchError("is not trained")
-    found = exported.get(weight.name)
-    if found is None:
-        raise _MismatchError("is not there")
-    old_axes, old = found
-    if weight.axes != old_axes:
-        raise _MismatchError(f"is of {_join_features(old_axes)} there, of {_join_features(weight.axes)} here")
     start: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
-    if any(start.shape[axis] != old.shape[axis] for axis, feature in enumerate(weight.axes) if feature is None):
-        raise _MismatchError(f"has the shape {list(old.shape)} there, {list(start.shape)} here")
-    # Only an embedding, a table with a row for each value, has learnt anything of unseen values.
+    old = _find_exported_weight(weight, exported)
+    # Only an embedding, which has one row per value, has learnt weights for unseen values.
     is_embedding = len(weight.axes) == 2 and weight.axes[0] is not None and weight.axes[1] is None
     targets: list[Sequence[int]] = []
     sources: list[Sequence[int]] = []
     for feature, size in zip(weight.axes, start.shape, strict=True):
-        if feature is None:
-            targets.append(range(size))
-            sources.append(range(size))
-        else:
+        target: Sequence[int] = range(size)
+        source: Sequence[int] = range(size)
+        if feature is not None:
             target, source = _match_values(values[feature], exported.values[feature], is_embedding)
-            targets.append(target)
-            sources.append(source)
+        targets.append(target)
+        sources.append(source)
     start[np.ix_(*targets)] = old[np.ix_(*sources)]
     return start
 
 
+def _find_exported_weight(weight: NamedWeight, exported: ExportedWeights) -> npt.NDArray[Any]:
+    """Returns the exported weight of the same name.
+
+    Raises:
+      _MismatchError: if the weight is to keep its start value, or if there is no exported weight that fits.
+    """
+    if any(weight.axes) and not weight.variable.trainable:
+        raise _MismatchError("is not trained")
+    exported_weight = exported.get(weight.name)
+    if exported_weight is None:
+        raise _MismatchError("is not in the exported model")
+    old_axes, old = exported_weight
+    if weight.axes != old_axes:
+        raise _MismatchError(
+            f"is indexed by {_join_features(old_axes)} in the exported model, by {_join_features(weight.axes)} here"
+        )
+    shape = weight.variable.shape
+    if any(shape[axis] != old.shape[axis] for axis, feature in enumerate(weight.axes) if feature is None):
+        raise _MismatchError(f"has the shape {list(old.shape)} in the exported model, {list(shape)} here")
+    return old
+
+
 def _match_values(new: Sequence[str], old: Sequence[str], take_unseen: bool) -> tuple[Sequence[int], Sequence[int]]:
-    """Matches the indices of an axis with those of the exported one, by their values.
+    """Matches the indices of an axis with the indices of the exported axis, by their values.
 
     ::
 
@@ -128,11 +143,11 @@ def _match_values(new: Sequence[str], old: Sequence[str], take_unseen: bool) -> 
 
     Args:
       new: The values of the axis.
-      old: The values of the exported one.
-      take_unseen: Whether new values are matched with what unseen values had.
+      old: The values of the exported axis.
+      take_unseen: Whether new values are matched with the index of unseen values. Otherwise they are left out.
 
     Returns:
-      Indices of the axis, and for each the index of the exported one.
+      The matched indices of the axis, and for each of them the index of the exported axis.
     """
     old_indices = {value: index for index, value in enumerate(old)}
     fallback = old_indices.get(OOV) if take_unseen else None
@@ -142,7 +157,7 @@ def _match_values(new: Sequence[str], old: Sequence[str], take_unseen: bool) -> 
 
 
 def _describe_new_values(weight: NamedWeight, values: AxisValues, old_values: AxisValues) -> Iterator[str]:
-    """Yields a text for each feature of the weight that has values which the exported model does not have."""
+    """Yields one text per feature of the weight, if the feature has values that the exported model does not have."""
     for feature in dict.fromkeys(feature for feature in weight.axes if feature is not None):
         known = len(set(values[feature]).intersection(old_values[feature]))
         if known < len(values[feature]):
@@ -150,9 +165,11 @@ def _describe_new_values(weight: NamedWeight, values: AxisValues, old_values: Ax
 
 
 def _join_features(axes: Axes) -> str:
+    """Returns the names of the features of the axes, each once, or `no values`."""
     return " and ".join(dict.fromkeys(feature for feature in axes if feature is not None)) or "no values"
 
 
 def _join_names(names: list[str]) -> str:
+    """Joins the first names, and adds the number of the others."""
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
     return ", ".join(names[:_MAX_LISTED]) + more

@@ -1,33 +1,35 @@
-"""Keeps a moving average of the weights, which is often a better model than the last weights."""
+"""Defines WeightAverages, the moving averages of a model's weights, which are often better than the last weights."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+import keras
 import tensorflow as tf
 
 
 class WeightAverages:
-    """Averages of weights over the updates of a training.
+    """The moving averages of weights over the updates of a training.
 
     ::
 
-        d       = min(decay, (1 + t) / (10 + t))        t: updates so far; the untrained weights at the start fade fast
+        d       = min(decay, (1 + t) / (10 + t))        t: the number of updates so far
         average = d * average + (1 - d) * weight
+
+    The decay is smaller during the first updates, so that the untrained weights soon have little influence.
 
     Source: Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging".
 
     Args:
-      weights: The weights; the averages start at their values.
-      decay: How much of an average is kept at each update. With 0 there are no averages.
+      weights: The weights. The averages start with their values.
+      decay: The share of an average that is kept at each update. If it is 0, there are no averages.
 
     Attributes:
-      variables: One average for each weight, and the number of updates.
+      variables: One average per weight, and the number of updates.
     """
 
-    def __init__(self, weights: Sequence[Any], decay: float) -> None:
+    def __init__(self, weights: Sequence[keras.Variable], decay: float) -> None:
         self._weights = list(weights) if decay else []
         self._decay = decay
         self._averages = [_make_variable(weight) for weight in self._weights]
@@ -35,17 +37,17 @@ class WeightAverages:
         self.variables = [*self._averages, self._updates]
 
     def update(self) -> None:
-        """Moves each average towards its weight, after an update of the weights. Works in `tf.function`."""
+        """Moves each average towards its weight, after an update of the weights. It works in `tf.function`."""
         decay = tf.minimum(self._decay, (1 + self._updates) / (10 + self._updates))
         for average, weight in zip(self._averages, self._weights, strict=True):
             value = tf.convert_to_tensor(weight)
-            # average - (1 - d) * (average - weight), which is the formula above.
+            # average - (1 - d) * (average - weight) equals the formula of the class.
             average.assign_sub((1 - tf.cast(decay, value.dtype)) * (average - value))
         self._updates.assign_add(1.0)
 
     @contextlib.contextmanager
     def swap_in(self) -> Iterator[None]:
-        """Gives the weights the values of their averages until the block ends."""
+        """Replaces the weights by their averages within the block, and restores the weights at its end."""
         values = [tf.identity(tf.convert_to_tensor(weight)) for weight in self._weights]
         for weight, average in zip(self._weights, self._averages, strict=True):
             weight.assign(average)
@@ -56,6 +58,6 @@ class WeightAverages:
                 weight.assign(value)
 
 
-def _make_variable(value: Any) -> tf.Variable:
-    """Makes a variable that every replica sets to the same value, so that one of them may do it."""
+def _make_variable(value: keras.Variable | float) -> tf.Variable:
+    """Makes a variable for which the value of the first replica is used, because all replicas set the same value."""
     return tf.Variable(value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)

@@ -1,13 +1,14 @@
-"""Names the weights of a model, and says which values index their axes, so that a later training can take them.
+"""Writes and reads the index of an exported model's weights, from which a later training can start.
 
-An exported model keeps this index in `assets.extra/weights.json`. Entry i of `weights` is variable i of the SavedModel,
-null if that is no weight, such as the state of a random generator::
+The index is in the file `assets.extra/weights.json` of the SavedModel. It contains the name of each weight and the
+values that index its axes. Entry i of `weights` describes variable i of the SavedModel. The entry is null if the
+variable is not a weight, such as the state of a random generator::
 
     {"weights": [null, {"name": "inputs/embed_words/embeddings", "axes": ["words", null]}, ...],
      "values": {"words": ["[PAD]", "=the", "=cat", "[OOV]"], "tags": ["=N", "=V"]}}
 
-An axis with the name of a feature has one index for each value of the feature, here the rows of an embedding and the
-columns of a softmax::
+An axis with the name of a feature has one index per value of the feature. Here these axes are the rows of an embedding
+and the columns of a softmax::
 
     embed_words/embeddings      ["words", null]         logits/kernel       [null, "tags"]
 
@@ -45,24 +46,24 @@ from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.vocabulary import OOV, vocabulary_of
 
 WEIGHTS_FILE = os.path.join("assets.extra", "weights.json")
-"""The path within a SavedModel."""
+"""The path of the index within a SavedModel."""
 
 AxisValues = Mapping[str, Sequence[str]]
-"""Feature to the value at each index of an axis of it.
+"""The name of each feature, with the values that index its axes, in the order of their indices.
 
-A value is an entry of the vocabulary behind `=`. `[PAD]`, `[OOV]` and other symbols stand as they are, so they differ
-from an entry of the same text.
+An entry of the vocabulary has the prefix `=`. Symbols such as `[PAD]` and `[OOV]` have no prefix, so they differ from
+entries with the same text.
 """
 
 
 @dataclass(frozen=True)
 class NamedWeight:
-    """A weight of a model.
+    """A weight of a model, with its name and its axes.
 
     Attributes:
-      name: Its path within the model, without the numbers by which Keras counts the layers of a process.
-      axes: The features whose values index its axes.
-      variable: The weight.
+      name: The path of the weight within the model, without the numbers with which Keras counts its layers.
+      axes: For each axis, the feature whose values index it, or None.
+      variable: The weight itself.
     """
 
     name: str
@@ -71,32 +72,31 @@ class NamedWeight:
 
 
 def name_weights(model: keras.Model, values: AxisValues) -> Iterator[NamedWeight]:
-    """Names the weights of a built model, in its own order.
+    """Names the weights of a built model, in the order of `model.weights`.
 
-    Weights that would have one name, as those of layers of one kind have, are counted: `kernel`, `kernel#2`, ...
+    Weights of layers of the same kind can have the same path. They are numbered: `kernel`, `kernel#2`, ...
 
     Args:
-      model: The model, with `heads`.
-      values: As `read_axis_values` returns them. An axis of another feature is None: that has no vocabulary.
+      model: The model, which has `heads`.
+      values: The values of each feature, as `read_axis_values` returns them. A feature that is not in it has no
+        vocabulary, so its axes become None.
     """
     labels = {id(weight): label for label, head in model.heads.items() for weight in head.weights}
     declared_axes = {id(weight): axes for weight, axes in collect_value_axes(model)}
-    uses: Counter[str] = Counter()
+    name_counts: Counter[str] = Counter()
     for weight in model.weights:
-        name = _stable_name(weight.path, model.name, labels.get(id(weight)))
-        uses[name] += 1
+        name = _make_stable_name(weight.path, model.name, labels.get(id(weight)))
+        name_counts[name] += 1
+        unique_name = name if name_counts[name] == 1 else f"{name}#{name_counts[name]}"
         axes = declared_axes.get(id(weight), (None,) * len(weight.shape))
-        yield NamedWeight(
-            name if uses[name] == 1 else f"{name}#{uses[name]}",
-            tuple(feature if feature in values else None for feature in axes),
-            weight,
-        )
+        known_axes = tuple(feature if feature in values else None for feature in axes)
+        yield NamedWeight(unique_name, known_axes, weight)
 
 
 def read_axis_values(task: SequenceTask, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
-    """Reads the values that index the axes of each input and each label that has a vocabulary.
+    """Reads the values that index the axes of inputs and labels. Features without a vocabulary are left out.
 
-    An input has an index for padding, 0, and one for each id. A label has no padding: class 0 is its id 1.
+    Index 0 of an input is padding, and its other indices are ids. A label has no padding, so its index 0 is id 1.
     """
     axis_values: dict[str, list[str]] = {}
     for item in task.inputs:
@@ -113,11 +113,11 @@ def read_axis_values(task: SequenceTask, transform_output: tft.TFTransformOutput
 
 
 def write_weight_index(directory: str, model: keras.Model, values: AxisValues) -> None:
-    """Writes the index of a model into the SavedModel that ServingModel made of it."""
+    """Writes the index of a model into the SavedModel that ServingModel has exported from the model."""
     entries = {
         id(weight.variable): {"name": weight.name, "axes": weight.axes} for weight in name_weights(model, values)
     }
-    # ServingModel saves the variables of the model in this order.
+    # The variables in the order in which ServingModel saves them. Variables that are not weights have no entry.
     weights = [entries.get(id(variable)) for variable in model.variables]
     path = os.path.join(directory, WEIGHTS_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
@@ -126,66 +126,66 @@ def write_weight_index(directory: str, model: keras.Model, values: AxisValues) -
 
 
 class ExportedWeights:
-    """The weights of a SavedModel that has an index.
+    """Reads the weights of a SavedModel that has an index.
 
     Args:
-      directory: The SavedModel.
+      directory: The folder of the SavedModel.
 
     Attributes:
-      values: The values that index the axes of the weights.
+      values: The values that index the axes of the weights, by feature.
 
     Raises:
-      FileNotFoundError: if it has no index.
+      FileNotFoundError: if the SavedModel has no index.
     """
 
     def __init__(self, directory: str) -> None:
         path = os.path.join(directory, WEIGHTS_FILE)
         if not tf.io.gfile.exists(path):
-            raise FileNotFoundError(f"there is no {WEIGHTS_FILE}, as SequenceTrainer writes it")
+            raise FileNotFoundError(f"there is no {WEIGHTS_FILE}, which SequenceTrainer writes")
         with tf.io.gfile.GFile(path, "rb") as file:
             index: dict[str, Any] = json.loads(file.read())
         self.values: AxisValues = index["values"]
-        self._places: dict[str, tuple[int, Axes]] = {}
+        self._entries: dict[str, tuple[int, Axes]] = {}
         for number, weight in enumerate(index["weights"]):
             if weight is not None:
-                self._places[weight["name"]] = number, tuple(weight["axes"])
+                self._entries[weight["name"]] = number, tuple(weight["axes"])
         self._variables = tf.train.load_checkpoint(os.path.join(directory, "variables", "variables"))
 
     def get(self, name: str) -> tuple[Axes, npt.NDArray[Any]] | None:
-        """Returns the axes of a weight and the weight itself; None if there is none of this name."""
-        if name not in self._places:
+        """Returns the axes of a weight and the weight itself; None if no weight has this name."""
+        if name not in self._entries:
             return None
-        number, axes = self._places[name]
-        # `_weights` is the attribute in which ServingModel keeps the variables.
+        number, axes = self._entries[name]
+        # ServingModel keeps the variables in its attribute `_weights`.
         return axes, self._variables.get_tensor(f"_weights/{number}/.ATTRIBUTES/VARIABLE_VALUE")
 
 
-def _stable_name(path: str, model: str, label: str | None) -> str:
+def _make_stable_name(path: str, model: str, label: str | None) -> str:
     """Returns the path of a weight within its model, without the numbers of layers.
 
     Args:
-      path: As Keras gives it, such as `sequence_model_3/recurrent/dynamic_rnn_3/lstm_cell_9/kernel`.
+      path: The path in Keras, such as `sequence_model_3/recurrent/dynamic_rnn_3/lstm_cell_9/kernel`.
       model: The name of the model.
-      label: The label whose head has the weight, if one has.
+      label: The label whose head has the weight; None for a weight that does not belong to a head.
     """
-    within = path.removeprefix(f"{model}/")
-    name = "/".join(map(_remove_number, within.split("/")))
+    path_in_model = path.removeprefix(f"{model}/")
+    name = "/".join(map(_remove_number, path_in_model.split("/")))
     head = f"{HEAD_LAYER}{label}"
-    # What a head's constructor builds, such as a CRF, does not know the model and the head in its path.
-    if label is None or within != path or name.startswith(f"{head}/"):
+    # A layer that is built in the constructor of a head, such as a CRF, has neither the model nor the head in its path.
+    if label is None or path_in_model != path or name.startswith(f"{head}/"):
         return name
     return f"{head}/{name}"
 
 
 def _remove_number(layer: str) -> str:
-    """Turns `lstm_cell_3` into `lstm_cell`."""
+    """Turns `lstm_cell_3` into `lstm_cell`. The name of a feature may end with a number, so it is not changed."""
     return layer if is_named_for_feature(layer) else re.sub(r"_\d+$", "", layer)
 
 
 def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: Column, count: int) -> list[str] | None:
-    """Reads what the ids 1 to `count` of a feature stand for; None if it has no vocabulary."""
+    """Reads the values of the ids 1 to `count` of a feature; None if the feature has no vocabulary."""
     if column.ids is not None:
-        # A vocabulary of stock's: each line is a value, and what is left are buckets of unseen values.
+        # In a vocabulary of the stock Transform each line is a value. The other ids are buckets for unseen values.
         if transform_output.vocabulary_file_by_name(feature) is None:
             return None
         entries = _mark_entries(transform_output.vocabulary_by_name(feature))
@@ -196,9 +196,10 @@ def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: 
     values = [*vocabulary.symbols, *_mark_entries(vocabulary.entries)]
     if not vocabulary.closed:
         values.append(OOV)
-    # An id that the vocabulary does not reach is known by its number.
+    # Ids beyond the end of the vocabulary are named by their numbers.
     return [*values, *(f"#{number}" for number in range(FIRST_ID + len(values), FIRST_ID + count))]
 
 
 def _mark_entries(entries: Sequence[bytes]) -> list[str]:
+    """Decodes the entries of a vocabulary, and adds the prefix `=`."""
     return [f"={entry.decode(errors='surrogateescape')}" for entry in entries]

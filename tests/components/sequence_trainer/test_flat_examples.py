@@ -125,7 +125,7 @@ def test_flat_form_gives_the_batches_of_sequence_examples(make_job: Callable[[st
 
 
 def test_ids_are_those_of_a_plain_vocabulary(make_job: Callable[[str], Job]) -> None:
-    batches = list(make_job("stock").eval_batches().epoch(0))
+    batches = list(make_job("stock").make_eval_batches().epoch(0))
     # By falling frequency, then by value from the end: cat, runs, dog; tags N, V.
     rows = [batch["words"].numpy().tolist() for batch in batches]
     assert rows == [[[2, 2, 2, 2, 2]], [[3, 4, 4]]]
@@ -137,7 +137,7 @@ def test_ids_are_those_of_a_plain_vocabulary(make_job: Callable[[str], Job]) -> 
 def test_projector_names_the_rows_of_each_form(make_job: Callable[[str], Job], way: str, tmp_path: Path) -> None:
     job = make_job(way)
     model = job.make_model()
-    build(model, job.train_batches())
+    build(model, job.make_train_batches())
     write_projector(str(tmp_path), model, job.task, job.transform_output)
     assert (tmp_path / "words_values.tsv").read_text() == "cat\nruns\ndog\n[OOV]\n"
 
@@ -145,7 +145,7 @@ def test_projector_names_the_rows_of_each_form(make_job: Callable[[str], Job], w
 def test_served_flat_records_get_the_answers_of_the_batches(make_job: Callable[[str], Job], tmp_path: Path) -> None:
     job, records = make_job("stock"), RECORDS["eval"]
     model = job.make_model()
-    longer, shorter = job.eval_batches().epoch(0)
+    longer, shorter = job.make_eval_batches().epoch(0)
     expected = []
     for batch in (shorter, longer):
         outputs = model(batch, training=False)
@@ -205,7 +205,7 @@ def test_a_label_that_a_flat_record_lacks_is_named(
 ) -> None:
     job = make_job("stock")
     model = job.make_model()
-    build(model, job.train_batches())
+    build(model, job.make_train_batches())
     ServingModel(model, job.task, job.transform_output).save(str(tmp_path))
     served = tf.saved_model.load(str(tmp_path)).signatures
     records = [{name: record[name] for name in ("words", "intent", "vector")} for record in RECORDS["eval"]]

@@ -30,16 +30,16 @@ def job(tmp_path: Path) -> Job:
 
 
 def test_tuned_replaces_the_settings_that_are_named(job: Job) -> None:
-    tuned = job.tuned({"model.units": 9, "training.learning_rate": 0.5, "other": 1})
+    tuned = job.replace_settings({"model.units": 9, "training.learning_rate": 0.5, "other": 1})
     assert (tuned.model.units, tuned.model.embedding_dim) == (9, MODEL.embedding_dim)
     assert (tuned.training.learning_rate, tuned.training.epochs) == (0.5, 1)
     with pytest.raises(ValueError, match="unit"):
-        job.tuned({"model.unit": 9})
+        job.replace_settings({"model.unit": 9})
 
 
 def test_checkpoint_is_found_again_in_another_folder_of_the_same_bytes_only(job: Job, tmp_path: Path) -> None:
     def key(other: Job) -> str:
-        return os.path.basename(other.checkpoint(str(tmp_path / "state")).directory)
+        return os.path.basename(other.make_checkpoint(str(tmp_path / "state")).directory)
 
     (path,) = job.train_files
     (tmp_path / "again").mkdir()
@@ -51,9 +51,9 @@ def test_checkpoint_is_found_again_in_another_folder_of_the_same_bytes_only(job:
     (tmp_path / "base" / "variables" / "variables.index").write_bytes(b"of a model")
     others = [
         dataclasses.replace(job, train_files=(str(copy),)),
-        job.tuned({"training.seed": 2}),
+        job.replace_settings({"training.seed": 2}),
         dataclasses.replace(job, base_model=str(tmp_path / "base")),
-        job.tuned({"model.units": 2}),
+        job.replace_settings({"model.units": 2}),
         dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.zeros([6, 2], "float32")})),
         dataclasses.replace(job, task=dataclasses.replace(TASK, embeddings={"tokens": np.ones([6, 2], "float32")})),
     ]
@@ -72,22 +72,22 @@ def test_fingerprint_counts_the_files_in_their_order(tmp_path: Path) -> None:
 
 
 def test_make_model_calls_the_function_that_is_named(job: Job) -> None:
-    model = job.tuned({"training.model_fn": "support.own_models:small_model"}).make_model()
+    model = job.replace_settings({"training.model_fn": "support.own_models:small_model"}).make_model()
     assert type(model).__name__ == "SequenceModel"
     with pytest.raises(TaskError, match=r"for each of the labels \['tags', 'intent'\], but has None"):
-        job.tuned({"training.model_fn": "support.own_models:headless"}).make_model()
+        job.replace_settings({"training.model_fn": "support.own_models:headless"}).make_model()
     for name in ("support.own_models:nothing", "no_such_module:make"):
-        other = job.tuned({"training.model_fn": name})
+        other = job.replace_settings({"training.model_fn": name})
         message = (
-            rf"training\.model_fn = '{name}' cannot be imported: .*{name.split(':')[0]}.* Expected is `module:function`"
+            rf"training\.model_fn = '{name}' cannot be imported: .*{name.split(':')[0]}.* It must be `module:function`"
         )
-        for use in (other.make_model, lambda other=other: other.checkpoint("state")):
+        for use in (other.make_model, lambda other=other: other.make_checkpoint("state")):
             with pytest.raises(TaskError, match=message):
                 use()
 
 
 def test_make_model_leaves_the_precision_of_others_alone(job: Job) -> None:
-    model = job.tuned({"training.precision": "mixed_bfloat16"}).make_model()
+    model = job.replace_settings({"training.precision": "mixed_bfloat16"}).make_model()
     assert model.compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
 
@@ -106,7 +106,7 @@ def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: 
     best = result.tuner.get_best_hyperparameters()[0]
     assert best.get("training.learning_rate") == 0.02
     # What the stock Tuner writes, and SequenceTrainer reads.
-    assert job.tuned(best.get_config()["values"]).training.learning_rate == 0.02
+    assert job.replace_settings(best.get_config()["values"]).training.learning_rate == 0.02
     assert len(result.tuner.oracle.get_best_trials(5)) == 2
 
 

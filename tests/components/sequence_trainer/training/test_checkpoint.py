@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfx_sequence.components.sequence_trainer.training.checkpoint import KEPT_STATES, Checkpoint
+from tfx_sequence.components.sequence_trainer.training.checkpoint import MAX_STATES, Checkpoint
 
 
 def test_saved_state_gives_back_what_was_saved(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_saved_state_is_none_when_it_cannot_be_read(tmp_path: Path, caplog: pyte
 
 
 def test_saved_states_of_other_trainings_are_bounded(tmp_path: Path) -> None:
-    for number in range(KEPT_STATES + 3):
+    for number in range(MAX_STATES + 3):
         Checkpoint(str(tmp_path), f"key{number}").save({}, {"variables": [np.zeros(1)]})
         os.utime(tmp_path / f"key{number}", (number, number))
-    kept = {f"key{number}" for number in range(3, KEPT_STATES + 3)}
+    kept = {f"key{number}" for number in range(3, MAX_STATES + 3)}
     assert {path.name for path in tmp_path.iterdir()} == kept

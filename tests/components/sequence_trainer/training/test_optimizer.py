@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.training.optimizer import (
     compute_learning_rate,
-    count_steps,
+    count_updates,
     make_optimizer,
 )
 
@@ -59,7 +59,7 @@ def test_weight_decay_spares_vectors() -> None:
         ({}, None, None),
     ],
 )
-def test_count_steps_rounds_each_epoch_up_and_keeps_to_the_limit(
+def test_count_updates_rounds_each_epoch_up_and_keeps_to_the_limit(
     settings: dict[str, Any], batches: int | None, expected: int | None
 ) -> None:
-    assert count_steps(TrainingConfig(**settings), batches, batches_per_step=4) == expected
+    assert count_updates(TrainingConfig(**settings), batches, batches_per_update=4) == expected

@@ -86,7 +86,7 @@ def test_training_starts_anew_when_the_state_is_of_another_model(
     saved.save({}, {"variables": [np.zeros(3)]})
     _, trainer = new_trainer(str(tmp_path), saved, epochs=1)
     trainer.fit(batches(), batches(seed=None))
-    assert "is of another model; training starts anew" in caplog.text
+    assert "belongs to another model; training starts from the beginning" in caplog.text
 
 
 def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(

@@ -19,7 +19,7 @@ from tfx_sequence.schemas.contract import PROGRESS_LOGGER
 def test_training_stops_at_max_steps_and_tells_how_it_goes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_report, "SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr(training_report, "MIN_SECONDS_BETWEEN_REPORTS", 0.0)
     model, trainer = new_trainer(str(tmp_path), epochs=9, max_steps=14, accumulate=1, monitor="tags_accuracy")
     with caplog.at_level(logging.INFO, logger=PROGRESS_LOGGER):
         outcome = trainer.fit(batches(), batches(seed=None))

@@ -139,7 +139,7 @@ def test_take_exported_weights_says_what_does_not_fit_and_leaves_it(exported: st
     changed = [not np.array_equal(weight.numpy(), before) for weight, before in zip(model.weights, start, strict=True)]
     assert sum(changed) == 6
     assert line.startswith(f"6 of {len(start)} weights are taken from {exported}; not taken: ")
-    assert "lstm_cell/kernel (has the shape [5, 24] there, [5, 20] here)" in line
+    assert "lstm_cell/kernel (has the shape [5, 24] in the exported model, [5, 20] here)" in line
     assert line.endswith("more")
 
 
@@ -148,8 +148,8 @@ def test_take_exported_weights_says_what_is_of_other_values_or_not_there(exporte
     model = built(OLD, CONFIG.model_copy(update={"layers": 3}))
     line = take_exported_weights(exported, model, values)
     assert line.startswith("13 of 17 weights are taken")
-    assert "inputs/embed_tokens/embeddings (is of tokens there, of no values here)" in line
-    assert "recurrent/dynamic_rnn/lstm_cell/kernel#3 (is not there)" in line
+    assert "inputs/embed_tokens/embeddings (is indexed by tokens in the exported model, by no values here)" in line
+    assert "recurrent/dynamic_rnn/lstm_cell/kernel#3 (is not in the exported model)" in line
 
 
 def test_take_exported_weights_leaves_vectors_that_are_not_trained(exported: str) -> None:
