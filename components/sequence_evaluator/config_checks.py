@@ -15,17 +15,20 @@ def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[t
     """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why."""
     owners = {figure: metric.name for metric in list_metrics(spec) for figure in metric.accumulator.names}
     for name in names:
-        if problem := _find_class_problem(name):
+        problem = _find_class_problem(name)
+        if problem:
             yield name, problem
             continue
         metrics = [metric for metric in list_metrics(spec, further=[name]) if metric.name == name]
         if not metrics:
             kind = METRICS.load(name).label_kind
             yield name, f"the metric {name!r} is for labels that are {kind}, and there is no such label"
-        for figure in [figure for metric in metrics for figure in metric.accumulator.names]:
+        figures = [figure for metric in metrics for figure in metric.accumulator.names]
+        for figure in figures:
             # The result of an evaluation is a dict of figure name to value, so one of the two figures would be lost.
             if figure in owners:
-                yield name, f"the metric {name!r} gives {figure!r}, which the metric {owners[figure]!r} gives already"
+                owner = owners[figure]
+                yield name, f"the metric {name!r} has the figure {figure!r}, which the metric {owner!r} has already"
             owners[figure] = name
 
 
@@ -51,7 +54,7 @@ def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]
 def _find_class_problem(name: str) -> str | None:
     """Returns what is wrong with the class that a name of a metric refers to, or None if nothing is wrong."""
     if name in METRICS.rows and METRICS.rows[name].by_default:
-        return f"the metric {name!r} is computed in any case, and need not be named"
+        return f"the metric {name!r} is always computed, and need not be named"
     try:
         accumulator = METRICS.load(name)
     except UnknownMemberError as error:

@@ -102,13 +102,18 @@ class _CheckFile(beam.DoFn):
                 position += len(records)
                 findings.append(checked.findings)
                 for key, record in checked.keys:
-                    part = zlib.crc32(key.encode()) % _NUM_PARTS
-                    keys_by_part.setdefault(part, []).append((key, record))
+                    keys_by_part.setdefault(_choose_part(key), []).append((key, record))
         except BadRecordError as error:
+            # The rest of the file cannot be read. It counts as one finding.
             findings.append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
         yield file.split, FindingCounts.sum(findings)
         for part, keys in keys_by_part.items():
             yield beam.pvalue.TaggedOutput(_KEYS, (part, _FileKeys(file, keys)))
+
+
+def _choose_part(key: str) -> int:
+    # Unlike `hash`, a checksum is the same in every process.
+    return zlib.crc32(key.encode()) % _NUM_PARTS
 
 
 class _FileKeys(NamedTuple):

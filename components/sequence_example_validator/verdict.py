@@ -31,11 +31,7 @@ def describe_failures(anomalies: Mapping[str, Anomalies], fail_on: FailOn) -> li
         return []
     lines = []
     for split, anomalies_of_split in anomalies.items():
-        by_key = sorted(anomalies_of_split.anomaly_info.items())
-        named = [(_name_place(key, info), info) for key, info in by_key]
-        if anomalies_of_split.HasField("dataset_anomaly_info"):
-            named.append(("the dataset", anomalies_of_split.dataset_anomaly_info))
-        for place, info in named:
+        for place, info in _list_places(anomalies_of_split):
             # The number of ERROR is greater than that of WARNING. An anomaly without a severity counts as an error.
             if info.severity >= LEVELS[fail_on] or info.severity == AnomalyInfo.UNKNOWN:
                 lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
@@ -54,9 +50,18 @@ def write_message(failures: Sequence[str], folder: str) -> str:
     more = f"\n  ... and {num_hidden} more" if num_hidden > 0 else ""
     count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
     return (
-        f"the examples do not keep their schema ({count}):\n{shown}{more}\n"
-        f"All of them are in {folder}. Fix the data, curate the schema, or set fail_on = 'never' to go on anyway"
+        f"the examples do not match their schema ({count}):\n{shown}{more}\n"
+        f"All anomalies are in {folder}. Fix the data, edit the schema, or set fail_on = 'never' to continue anyway"
     )
+
+
+def _list_places(anomalies: Anomalies) -> list[tuple[str, AnomalyInfo]]:
+    """Returns pairs of the name of a place and the anomaly in this place. The anomaly of the whole dataset is last."""
+    by_key = sorted(anomalies.anomaly_info.items())
+    places = [(_name_place(key, info), info) for key, info in by_key]
+    if anomalies.HasField("dataset_anomaly_info"):
+        places.append(("the dataset", anomalies.dataset_anomaly_info))
+    return places
 
 
 def _name_place(key: str, info: AnomalyInfo) -> str:

@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# The public names stand in `__init__.pyi`. Importing one of them imports what it needs, and no more.
+# The public names are listed in `__init__.pyi`. Importing a name imports only the modules that this name needs.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The metrics of the Evaluator against scikit-learn, seqeval and NumPy, over records with any padding."""
+"""Compares the Evaluator's metrics with scikit-learn, seqeval and NumPy, for records with different padding."""
 
 from __future__ import annotations
 

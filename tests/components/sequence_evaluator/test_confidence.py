@@ -1,4 +1,4 @@
-"""Confidence intervals: TFMA's own, over our combiners."""
+"""Tests the confidence intervals that TFMA computes with the combiners of this package."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_confidence_intervals_are_as_wide_as_the_binomial_distribution_says(meth
         accuracy = values.pop("tags_accuracy")
         assert accuracy.unsampled_value == pytest.approx(hits, abs=1e-12)
         error = np.sqrt(SHARE * (1 - SHARE) / (RECORDS * STEPS))
-        # Of 20 samples, the standard deviation is known to a sixth.
+        # The standard deviation of 20 samples has a relative error of about 1/6.
         assert accuracy.sample_standard_deviation == pytest.approx(error, rel=0.6)
-        # How many there were is not a guess.
+        # Counts have no intervals.
         assert (values.pop("example_count"), values.pop("tags_count")) == (RECORDS, RECORDS * STEPS)
         assert {"tags_perplexity", "tags_span_f1", "tags_f1/B-PER", "pitch_rmse"} <= values.keys()
         assert all(value.sample_standard_deviation >= 0 for value in values.values())

@@ -1,4 +1,4 @@
-"""What is wrong with the further metrics that an evaluation names. Thresholds and slices: see test_eval_config."""
+"""Tests the checks of additional metrics. The checks of thresholds and slices are tested in `test_eval_config.py`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OWN = "support.own_metrics:"
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("accuracy", "the metric 'accuracy' is computed in any case, and need not be named"),
+        ("accuracy", "the metric 'accuracy' is always computed, and need not be named"),
         ("wholes", "the metric is 'wholes', expected one of accuracy, .*, or a class as 'module:Class'"),
         ("no_such_module:X", "the metric is 'no_such_module:X', but its class cannot be imported: No module .*"),
         (f"{OWN}Missing", ".* but its class cannot be imported: .* has no attribute 'Missing'"),
         (f"{OWN}not_a_metric", f"the metric is '{OWN}not_a_metric', expected a subclass of MetricAccumulator"),
         (f"{OWN}SpansOnly", f"the metric '{OWN}SpansOnly' is for labels that are spans, and there is no such label"),
-        (f"{OWN}SameFigures", ".* gives 'tags_accuracy', which the metric 'accuracy' gives already"),
+        (f"{OWN}SameFigures", ".* has the figure 'tags_accuracy', which the metric 'accuracy' has already"),
     ],
 )
 def test_metric_that_cannot_be_used_is_named(name: str, problem: str) -> None:
@@ -39,6 +39,6 @@ def test_metric_that_is_named_twice_is_named_once_for_each_figure() -> None:
     name = f"{OWN}WholeRecords"
     assert list(find_metric_problems(SPEC, [name])) == []
     assert list(find_metric_problems(SPEC, [name, name])) == [
-        (name, f"the metric {name!r} gives {figure!r}, which the metric {name!r} gives already")
+        (name, f"the metric {name!r} has the figure {figure!r}, which the metric {name!r} has already")
         for figure in ("tags_whole", "tags_broken")
     ]

@@ -1,4 +1,4 @@
-"""The EvalConfig of a spec: metrics, thresholds and slices, as TFMA reads them."""
+"""Tests that TFMA reads the metrics, thresholds and slices in the EvalConfig of a spec."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_eval_config_measures_each_label_by_its_kind() -> None:
         "pitch": True,
     }
     assert ours[-1].kwargs["width"] == 2
-    # What blesses a model if nothing else is asked.
+    # Without this threshold, no model would be blessed.
     (threshold,) = read_thresholds(config).items()
     assert (threshold[0], threshold[1].lower_bound.value) == ("example_count", 1)
     (model,) = config.model_specs
@@ -133,7 +133,7 @@ def test_confidence_intervals_are_left_out_unless_wanted() -> None:
     options = make_eval_config(SPEC, confidence_intervals=True).options
     assert options.compute_confidence_intervals.value
     assert options.confidence_intervals.method == config_pb2.ConfidenceIntervalOptions.JACKKNIFE
-    # TFMA gives none for what the metric is named after, if the metric says so.
+    # TFMA computes no interval for the figure with the metric's name if the metric disallows it.
     without = {
         key.name
         for key in metric_specs.metric_keys_to_skip_for_confidence_intervals(
@@ -174,7 +174,7 @@ def test_changed_code_of_a_further_metric_is_another_config(tmp_path: Path, monk
 
 
 def test_further_metric_that_cannot_be_used_is_refused() -> None:
-    with pytest.raises(ValueError, match="the metric 'accuracy' is computed in any case"):
+    with pytest.raises(ValueError, match="the metric 'accuracy' is always computed"):
         make_eval_config(SPEC, metrics=["accuracy"])
     with pytest.raises(TypeError, match="`metrics` is 'whole', of the type str, expected a list of names"):
         make_eval_config(SPEC, metrics="whole")

@@ -1,4 +1,4 @@
-"""The table of metrics: what each row promises, and which labels each metric is computed for."""
+"""Tests the rows in the table of metrics, and the selection of metrics for labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics as the stock Evaluator runs them: computations of TFMA, by model, added up and merged."""
+"""Tests the metrics as TFMA computations, as the stock Evaluator runs them."""
 
 from __future__ import annotations
 

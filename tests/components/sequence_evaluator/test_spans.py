@@ -1,4 +1,4 @@
-"""Spans of one sequence, against seqeval's."""
+"""Compares the spans of a sequence with those that seqeval finds."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_label_seen_only_in_test_fails_after_everything_is_written(case):
     message = r"\(1 anomaly\):\n  - split 'test', feature 'tags': Examples contain values missing from the schema: Z "
     with pytest.raises(ExamplesInvalidError, match=message) as caught:
         case.run({"test": UNSEEN, "train": CLEAN})
-    assert f"All of them are in {case.anomalies.uri}." in str(caught.value)
+    assert f"All anomalies are in {case.anomalies.uri}." in str(caught.value)
     assert list(case.written("test").anomaly_info) == ["##SEQUENCE##.tags"]
     assert not case.written("train").anomaly_info
     assert case.anomalies.get_json_value_custom_property("blessed") == {"test": 0, "train": 1}

@@ -1,6 +1,6 @@
-"""Each kind of defect, put into the treebank: what stock ExampleValidator says of it, and what ours says.
+"""Tests what stock ExampleValidator and SequenceExampleValidator find for each kind of defect in the treebank.
 
-The table in docs/validation.md is made here. After a change that is meant:
+This file also writes the table in docs/validation.md. After an intended change, run:
 
     python tests/components/sequence_example_validator/test_defects.py
 """
@@ -119,7 +119,7 @@ def fill(feature: tf.train.Feature, values: Any) -> None:
         kinds[type(value)].value.append(value.encode() if isinstance(value, str) else value)
 
 
-# The records that defects are put into: sentences with a run of two nouns among them.
+# The records to which defects are added. Some of the sentences have two successive nouns.
 BASE = [enriched(*sentence) for sentence in itertools.islice(sentences(), 150) if 3 <= len(sentence[1]) <= 30]
 CULPRIT = next(i for i, (_, lists) in enumerate(BASE) if {"B-NP", "I-NP"} <= set(lists["phrase"]))
 
@@ -339,7 +339,7 @@ def changed_since(schema: schema_pb2.Schema) -> Iterator[tuple[str, Outcome]]:
     short = [(record[0], {name: values[:3] for name, values in record[1].items()}) for record in BASE]
     for what, records in (("labels", labels), ("lengths", short)):
         now = statistics(records)
-        # Stock ExampleValidator takes no other statistics, so it has nothing to compare with.
+        # Stock ExampleValidator has no input for other statistics to compare with.
         stock = tfdv.validate_statistics(now, schema)
         yield (
             f"{what} that drift from the span before",
@@ -353,7 +353,7 @@ def changed_since(schema: schema_pb2.Schema) -> Iterator[tuple[str, Outcome]]:
 
 def outcome(records: list[Any], findings: FindingCounts, schema: schema_pb2.Schema) -> Outcome:
     stock = stock_says(records, schema)
-    # Where StatisticsGen fails the pipeline ends; what the record checks say is what they say of the files alone.
+    # If StatisticsGen fails, the pipeline ends. The findings of the record checks are then those for the files alone.
     seen = BASE if isinstance(stock, str) else records
     return Outcome(stock, validate_split(SplitStatistics(statistics(seen)), schema, findings, {}))
 

@@ -1,4 +1,4 @@
-"""Record rules of installed packages: they are found by workers, become anomalies, and are given severities."""
+"""Tests that workers find the record rules of installed packages, and that these rules have severities."""
 
 import apache_beam as beam
 import pytest

@@ -50,6 +50,6 @@ def test_damaged_byte_never_changes_a_record(write, compression):
         except BadRecordError:
             assert read == whole[: len(read)], position
         else:
-            # Some bits of a gzip stream mean nothing.
+            # Some bits of a gzip stream have no meaning, so changing them does no damage.
             assert compression
             assert read == whole, position

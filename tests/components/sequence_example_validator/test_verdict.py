@@ -53,9 +53,9 @@ def test_anomalies_are_described_by_split_feature_and_what_is_wrong():
 
 def test_message_says_all_that_a_person_needs():
     assert write_message(["split 'test', feature 'tags': it is off"], "out/anomalies") == (
-        "the examples do not keep their schema (1 anomaly):\n"
+        "the examples do not match their schema (1 anomaly):\n"
         "  - split 'test', feature 'tags': it is off\n"
-        "All of them are in out/anomalies. Fix the data, curate the schema, or set fail_on = 'never' to go on "
+        "All anomalies are in out/anomalies. Fix the data, edit the schema, or set fail_on = 'never' to continue "
         "anyway"
     )
 
@@ -63,4 +63,4 @@ def test_message_says_all_that_a_person_needs():
 def test_message_shows_twenty_of_many():
     text = write_message([f"line {number}" for number in range(25)], "out")
     assert "(25 anomalies):\n  - line 0\n" in text
-    assert "\n  - line 19\n  ... and 5 more\nAll of them" in text
+    assert "\n  - line 19\n  ... and 5 more\nAll anomalies are" in text

@@ -1,4 +1,4 @@
-"""Records of no step must not make statistics, and so schemas, depend on how Beam happens to batch them."""
+"""Tests that records without steps do not make statistics and schemas depend on the batches that Beam makes."""
 
 import apache_beam as beam
 import pytest

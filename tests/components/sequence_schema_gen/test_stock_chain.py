@@ -34,7 +34,7 @@ def record(name, tags):
 
 RECORDS = {
     "train": [record("1", ["X", "Y"]), record("2", ["X"]), record("3", ["Y", "X", "X"])],
-    # A label that is nowhere in train.
+    # This label does not occur in train.
     "test": [record("4", ["Z", "X"]), record("1", ["X"])],
 }
 
@@ -53,7 +53,7 @@ def run(folder, schema_gen, *later):
     )
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
     schema = schema_gen(statistics=statistics.outputs["statistics"])
-    # Any function of the inputs will do; this one gives them back.
+    # Any `preprocessing_fn` can be used here. This one returns its inputs.
     transform = tfx.components.Transform(
         examples=examples.outputs["examples"], schema=schema.outputs["schema"], preprocessing_fn="copy.copy"
     )
@@ -97,10 +97,10 @@ def test_stock_transform_runs_and_validator_stops_the_pipeline_when_schema_gen_i
     assert parsed["lpc"].to_list() == [[[0.0, 2.0], [1.0, 2.0]]]
     assert parsed["parts"].to_list() == [[[], [b"p"]]]
     assert parsed["id"].numpy().tolist() == [b"4"]
-    # TFX removes the outputs of what failed; the findings are kept, where the message says.
-    kept = re.search(r"All of them are in (\S+)\. ", str(caught.value))[1]
+    # TFX removes the outputs of a failed component. The message names the folder that still contains the findings.
+    kept = re.search(r"All anomalies are in (\S+)\. ", str(caught.value))[1]
     anomalies = {split: tfdv.load_anomalies_text(f"{kept}/{split}.pbtxt").anomaly_info for split in RECORDS}
     assert set(anomalies["test"]) == {"##SEQUENCE##.tags", "id"}
-    # What only the records show: a key of train comes again in test.
+    # Only the records show that a key of train occurs again in test.
     assert list(anomalies["train"]) == ["id"]
     assert "1 of 3 records: '1', record 0 of " in anomalies["train"]["id"].description

@@ -176,7 +176,7 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
             '[evaluation]\nmetrics = ["accuracy", "support.own_metrics:WholeRecords"]',
             [
                 'evaluation.metrics = ["accuracy", "support.own_metrics:WholeRecords"]: the metric '
-                "'accuracy' is computed in any case, and need not be named"
+                "'accuracy' is always computed, and need not be named"
             ],
         ),
         (

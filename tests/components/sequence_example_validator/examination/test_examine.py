@@ -59,17 +59,17 @@ def test_clean_data_is_described(write):
     train, test = report.splits["train"], report.splits["test"]
     assert (train.records, train.steps, test.records, test.steps) == (3, 5, 2, 5)
     assert train.lengths == {"min": 1, "5%": 1, "median": 1, "95%": 3, "max": 3}
-    # One batch of three records, padded to three steps each.
+    # All three records are in one batch, so each is padded to three steps.
     assert train.histogram == ((1, 1, 2), (2, 2, 0), (3, 3, 1))
     assert train.padding["by_length"] == pytest.approx(1 - 5 / 9)
     assert 0 < train.padding["random"] < 1 - 5 / 9 + 0.01
     assert train.values["tags"].top == {"X": 4, "Y": 1}
     assert (train.values["tokens"].distinct, train.values["tokens"].unseen) == (3, None)
-    # Of the five tokens of test train has never seen d, e and e.
+    # Three of the five tokens of test (d, e and e) do not occur in train.
     assert test.values["tokens"].unseen == pytest.approx(3 / 5)
     assert test.values["tokens"].unseen_top == {"e": 2, "d": 1}
     assert test.values["tags"].unseen == 0
-    # The third record of train holds what the second does, and so does the last of test.
+    # The third record of train and the last record of test are equal to the second record of train.
     assert (train.repeated, train.in_train) == (pytest.approx(1 / 3), None)
     assert (test.repeated, test.in_train) == (0, pytest.approx(1 / 2))
     assert DataReport.model_validate_json(report.model_dump_json()) == report
@@ -129,7 +129,7 @@ def test_numbers_are_those_that_numpy_computes(write):
         assert (numbers.min, numbers.max) == (present.min(), present.max())
         assert numbers.mean == pytest.approx(present.mean())
         assert numbers.deviation == pytest.approx(present.std())
-        # TFDV takes one of the two in the middle where there is no single one, and may be a number beside it.
+        # For an even number of values TFDV returns one of the two middle values. It may be off by one position.
         order = np.sort(present)
         middle = len(order) // 2
         assert order[middle - 2] <= numbers.median <= order[middle + 1]
@@ -219,7 +219,7 @@ def test_distance_from_the_baseline_is_measured_where_nothing_judges_it(write):
     usual = compute_statistics(write("before", *TRAIN)["before"], make_schema())
     short = write("train", *((str(i), "a", "Y") for i in range(4)))
     report = examine(short, make_schema(), baseline={"train": usual})
-    # Of the tokens before 3 of 5 were a; of the tags 1 of 5 was Y; 2 of 3 records had one step.
+    # In the baseline 3 of 5 tokens are a, 1 of 5 tags is Y, and 2 of 3 records have one step.
     assert report.splits["train"].distances == pytest.approx(
         {"tokens": 0.4, "tags": 0.8, "id": 1 / 3, "##SEQUENCE##": 1 / 3}, abs=0.12
     )
