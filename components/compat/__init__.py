@@ -1,18 +1,19 @@
-"""The only place that knows the private parts of TFX and its libraries, and where TFX 1.16 and 1.21 differ.
+"""Wraps the private parts of TFX and its libraries, and hides the differences between TFX 1.16 and 1.21.
 
-Each module wraps one stock part in names that say what we use it for:
+No other package uses private names of these libraries, except `tfx_sequence.schemas`, which has its own `compat`. The
+word "stock" means the code of TFX itself. Each module wraps one stock part:
 
-    transform        stock Transform: hooks in place of the private methods that it has
+    transform        stock Transform: public hooks instead of its private methods
     record_batches   tfx_bsl and Beam: files of SequenceExamples as Arrow batches
     statistics       TFDV: statistics without Beam
-    artifacts        TFX: what stock components write on artifacts, and how they read it
+    artifacts        TFX: the properties that stock components write on artifacts, and the functions that read them
     tuning           Keras Tuner: the base class of tuners
     local_runner     TFX: a LocalDagRunner that reports each component
 
-`private_names` lists every private name that they use. `tests/conformance/test_compat.py` holds each TFX line to that
-list, so a new release fails there, by name. What `tfx_sequence.schemas` needs stands in its own `compat`.
+`private_names` lists every private name that these modules use. `tests/conformance/test_compat.py` checks the list on
+each TFX line. If a new release changes a name, this test fails.
 
-This module imports nothing heavy; the others import their stock part, and are imported by what needs that part anyway.
+This module imports no large library. Each of the other modules imports the library that it wraps.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ _replacing = threading.RLock()
 
 @contextlib.contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Gives an attribute of a stock module or class another value until the block ends.
+    """Replaces an attribute of a stock module or class inside the `with` block.
 
-    This is for stock code without a hook. One thread at a time may be inside; others wait, so that no thread sees
-    another one's value or leaves it behind.
+    It is used for stock code that has no hook. Only one thread at a time can be in such a block. Other threads wait.
+    Otherwise a thread could see the value of another thread, or restore it at the end.
+
+    Args:
+      owner: The module or class.
+      name: The name of the attribute.
+      value: The value inside the block.
     """
     with _replacing:
         before = getattr(owner, name)

@@ -1,4 +1,4 @@
-"""What stock components write on artifacts for the components after them. TFX documents none of these functions."""
+"""Exports the functions and names with which stock components mark and read artifacts. TFX does not document them."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ __all__ = [
 
 
 def load_statistics(artifact: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Reads the statistics of one split, whatever version of StatisticsGen wrote them."""
+    """Reads the statistics of one split, as written by any version of StatisticsGen."""
     return stats_artifact_utils.load_statistics(artifact, split).proto()

@@ -1,9 +1,9 @@
-"""The private and undocumented names of stock packages that `compat` uses, with the signatures that it relies on."""
+"""Lists the private and undocumented names of stock packages that `compat` uses, with their expected signatures."""
 
 from __future__ import annotations
 
 PRIVATE_NAMES: dict[str, str] = {
-    # Stock Transform names its processor in its module; ours takes that place. See `compat.transform`.
+    # Stock Transform finds its processor by its name in the module, where `compat.transform` replaces it.
     "tfx.components.transform.executor:Executor.Do": "(self, input_dict, output_dict, exec_properties)",
     "tfx.components.transform.executor:Executor._GetPreprocessingFn": "(self, inputs, unused_outputs)",
     "tfx.components.transform.executor:TransformProcessor": "()",
@@ -14,17 +14,17 @@ PRIVATE_NAMES: dict[str, str] = {
     "tfx.components.transform.executor:TransformProcessor._GenerateAndMaybeValidateStats": (
         "(stats_output_loc, stats_options, enable_validation)"
     ),
-    # The keys of the inputs and outputs that stock's executor hands to its processor.
+    # The keys of the inputs and outputs that the stock executor passes to its processor.
     "tfx.components.transform.labels:CUSTOM_CONFIG": "",
     "tfx.components.transform.labels:FORMAT_TFRECORD": "",
     "tfx.components.transform.labels:POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL": "",
     "tfx.components.transform.labels:SCHEMA_PATH_LABEL": "",
     "tfx.components.transform.labels:TRANSFORM_METADATA_OUTPUT_PATH_LABEL": "",
     "tfx.components.util.value_utils:GetSoleValue": "(inputs, label, strict=True)",
-    # TFT 1.16 copies parts of Beam's graph by it, which fails with newer Beam.
+    # TFT 1.16 uses it to copy parts of Beam's graph. It fails with newer versions of Beam.
     "tensorflow_transform.beam.deep_copy:deep_copy": "(pcollection)",
-    # A reader of SequenceExamples that Transform may project; the public class has no other way. See
-    # `compat.record_batches`.
+    # A reader of SequenceExamples that keeps its class if Transform selects some of its tensors. The public class has
+    # no public method for it. See `compat.record_batches`.
     "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord._ProjectImpl": "(self, tensor_names)",
     "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord._ProjectTfmdSchema": "(self, tensor_names)",
     "tfx_bsl.tfxio.telemetry:ProfileRecordBatches": (
@@ -32,7 +32,7 @@ PRIVATE_NAMES: dict[str, str] = {
     ),
     "tfx_bsl.arrow.table_util:MergeRecordBatches": "(record_batches)",
     "apache_beam.io.concat_source:ConcatSource": "(sources)",
-    # TFDV's statistics without a Beam pipeline, also of files that are damaged. See `compat.statistics`.
+    # TFDV's statistics without a Beam pipeline. See `compat.statistics`.
     "tensorflow_data_validation.statistics.stats_impl:get_generators": "(options, in_memory=False)",
     "tensorflow_data_validation.statistics.stats_impl:generate_partial_statistics_in_memory": (
         "(record_batch, options, stats_generators)"
@@ -41,7 +41,7 @@ PRIVATE_NAMES: dict[str, str] = {
     "tensorflow_data_validation.constants:NON_UTF8_PLACEHOLDER": "",
     "tensorflow_data_validation.constants:LARGE_BYTES_PLACEHOLDER": "",
     "tfx.components.statistics_gen.stats_artifact_utils:load_statistics": "(stats_artifact, split)",
-    # How stock components mark and find what is in an artifact. See `compat.artifacts`.
+    # The marks on artifacts, such as the format of examples. See `compat.artifacts`.
     "tfx.components.util.examples_utils:get_payload_format": "(examples)",
     "tfx.components.util.examples_utils:set_payload_format": "(examples, payload_format)",
     "tfx.components.util.examples_utils:set_file_format": "(examples, file_format)",
@@ -56,22 +56,22 @@ PRIVATE_NAMES: dict[str, str] = {
     "tfx.orchestration.local.local_dag_runner:LocalDagRunner.run_with_ir": "(self, pipeline, run_options=None)",
     "tfx.orchestration.portable.runtime_parameter_utils:substitute_runtime_parameter": ("(msg, parameter_bindings)"),
     "tfx.dsl.compiler.constants:PIPELINE_RUN_ID_PARAMETER_NAME": "",
-    # What TFX's base class of Beam executors offers to its subclasses.
+    # Methods of TFX's base class of Beam executors that are meant for its subclasses.
     "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._log_startup": (
         "(self, inputs, outputs, exec_properties)"
     ),
     "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._make_beam_pipeline": "(self)",
-    # Its documentation page is all that makes it public. See `compat.tuning`.
+    # It has a page in the documentation of Keras Tuner, but no public import path. See `compat.tuning`.
     "keras_tuner.engine.base_tuner:BaseTuner.run_trial": "(self, trial, *fit_args, **fit_kwargs)",
 }
-"""`module:name` to its signature without annotations, as `inspect.signature` writes it; empty for what has none."""
+"""`module:name` to the signature without annotations, as `inspect.signature` writes it. Empty for names without one."""
 
 INSTANCE_ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    # The files, and two names for Beam's counters, which the public class keeps to itself.
+    # The patterns of the files and two names for Beam's metrics. The public class has no public attributes for them.
     "tfx_bsl.tfxio.tf_sequence_example_record:TFSequenceExampleRecord": (
         "_file_pattern",
         "_logical_format",
         "_physical_format",
     ),
 }
-"""`module:class` to the private attributes of its instances."""
+"""`module:class` to the private attributes of its instances that `compat` uses."""

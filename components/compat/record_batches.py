@@ -1,4 +1,4 @@
-"""Files of SequenceExamples as Arrow RecordBatches, by means of tfx_bsl and Beam."""
+"""Wraps the parts of tfx_bsl and Beam that read files of SequenceExamples as Arrow RecordBatches."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ __all__ = ["SequenceExampleBatchReader", "concatenate_sources", "merge_record_ba
 
 
 class SequenceExampleBatchReader(TFSequenceExampleRecord):
-    """Stock's reader of SequenceExamples, open to subclasses that read in another way and take its place."""
+    """The stock reader of SequenceExamples, extended so that subclasses can read in another way."""
 
     @property
     def file_patterns(self) -> list[str]:
-        """The patterns of the files."""
+        """The patterns of the files' paths."""
         return list(self._file_pattern)
 
     def count_batches(self) -> beam.PTransform:
-        """Makes the transform that passes RecordBatches on and counts them in stock's Beam metrics."""
+        """Makes the Beam transform that returns RecordBatches unchanged and counts them in the stock Beam metrics."""
         return telemetry.ProfileRecordBatches(self.telemetry_descriptors, self._logical_format, self._physical_format)
 
     def _ProjectImpl(self, tensor_names: list[str]) -> SequenceExampleBatchReader:
-        # Stock's own makes a stock reader, and what a subclass does differently would be lost.
+        # TFT calls this to read only some tensors. The stock method would return a stock reader instead of a reader of
+        # the subclass.
         schema = self._ProjectTfmdSchema(tensor_names)
         return type(self)(self._file_pattern, self.telemetry_descriptors, schema=schema)
 
 
 def concatenate_sources(sources: Sequence[Any]) -> Any:
-    """Makes one Beam source of several. Beam has no documented class for it, only Flatten, which reads them apart."""
+    """Makes one Beam source from several. The documented way, Flatten, would keep the sources separate."""
     return ConcatSource(sources)

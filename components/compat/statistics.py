@@ -1,4 +1,4 @@
-"""TFDV's statistics, computed without Beam, and the words that it has in them."""
+"""Computes TFDV's statistics without Beam, and names the special values in these statistics."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 UNLISTED_VALUES = frozenset({constants.NON_UTF8_PLACEHOLDER, constants.LARGE_BYTES_PLACEHOLDER})
-"""What TFDV writes instead of values that are not UTF-8, or longer than it keeps."""
+"""The texts that TFDV writes instead of values that are not UTF-8 or are too long."""
 
-# TFDV has no class for this error. The first text is of one batch with two types, the second of two batches.
+# TFDV has no class for this error, so it is recognised by its message. The first text is used if one batch has two
+# types, and the second text if two batches have different types.
 _TYPE_DISAGREEMENT = ("incompatible type", "the type of feature")
 
 
 class BatchStatistics:
-    """Statistics that grow by one RecordBatch at a time, equal to those that TFDV computes under Beam.
+    """Computes statistics from one RecordBatch after another. The result is the same as with TFDV under Beam.
 
-    Beam takes seconds to start, however few records there are. TFDV's generators are made for merging and need no Beam.
+    Beam needs seconds to start, even for a few records. TFDV's generators can merge their results without Beam.
+
+    Args:
+      options: The options of TFDV's statistics.
     """
 
     def __init__(self, options: tfdv.StatsOptions) -> None:
@@ -29,22 +33,23 @@ class BatchStatistics:
         self._accumulators: list[Any] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Counts a batch.
+        """Adds a batch to the statistics.
 
         Raises:
-          RuntimeError, TypeError: where `is_type_disagreement` holds, if a feature has another type than before.
+          RuntimeError, TypeError: if a feature has another type than before. See `is_type_disagreement`.
         """
-        accumulators = stats_impl.generate_partial_statistics_in_memory(batch, self._options, self._generators)
-        if self._accumulators:
-            pairs = zip(self._accumulators, accumulators, strict=True)
-            accumulators = [
-                generator.merge_accumulators(pair) for generator, pair in zip(self._generators, pairs, strict=True)
-            ]
-        self._accumulators = accumulators
+        new = stats_impl.generate_partial_statistics_in_memory(batch, self._options, self._generators)
+        if not self._accumulators:
+            self._accumulators = new
+            return
+        self._accumulators = [
+            generator.merge_accumulators(pair)
+            for generator, *pair in zip(self._generators, self._accumulators, new, strict=True)
+        ]
 
     def extract(self) -> statistics_pb2.DatasetFeatureStatisticsList:
         """Returns the statistics of all batches."""
-        if not self._accumulators:  # As StatisticsGen has it for a split without records.
+        if not self._accumulators:  # StatisticsGen returns the same for a split without records.
             return statistics_pb2.DatasetFeatureStatisticsList(datasets=[statistics_pb2.DatasetFeatureStatistics()])
         return stats_impl.extract_statistics_output(self._accumulators, self._generators)
 

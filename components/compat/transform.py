@@ -1,4 +1,4 @@
-"""Stock Transform, with hooks in place of the private methods that have to be overridden to extend it."""
+"""Extends stock Transform by public hooks, which replace the private methods that a subclass would have to override."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ class TransformExecutor(stock.Executor):
     """Stock Transform's executor, with a hook for the `custom_config` of a preprocessing_fn."""
 
     def extend_custom_config(self, config: dict[str, Any], schema_path: str) -> dict[str, Any]:
-        """Returns the `custom_config` that a preprocessing_fn gets, from the one that the component was given."""
+        """Returns the `custom_config` that the preprocessing_fn receives.
+
+        Args:
+          config: The `custom_config` of the component.
+          schema_path: The path of the raw schema.
+        """
         return config
 
     def _GetPreprocessingFn(self, inputs: Mapping[str, Any], unused_outputs: Mapping[str, Any]) -> Callable[..., Any]:
         config = json.loads(value_utils.GetSoleValue(inputs, labels.CUSTOM_CONFIG, strict=False) or "null") or {}
         config = self.extend_custom_config(config, find_schema(inputs))
+        # The stock method binds the `custom_config` of its inputs to the user's function.
         preprocessing_fn: Callable[..., Any] = super()._GetPreprocessingFn(
             {**inputs, labels.CUSTOM_CONFIG: json.dumps(config)}, unused_outputs
         )
@@ -36,9 +42,9 @@ class TransformExecutor(stock.Executor):
 
 
 class TransformProcessor(stock.TransformProcessor):
-    """Stock Transform's work between reading and writing, with hooks for the form of its data.
+    """Stock Transform's processor, with hooks for the format of its data.
 
-    The hooks do what stock does; a subclass overrides them.
+    By default, each hook does the same as stock Transform. Subclasses override the hooks.
     """
 
     def read_schema(self, path: str) -> schema_pb2.Schema:
@@ -46,30 +52,30 @@ class TransformProcessor(stock.TransformProcessor):
         return super()._GetSchema(path)
 
     def make_reader(self, stock_reader: Any, file_pattern: str, schema: schema_pb2.Schema) -> tfxio.TFXIO:
-        """Makes what reads the raw examples of one dataset.
+        """Makes the reader of the raw examples of one dataset.
 
         Args:
-          stock_reader: The reader that stock would use.
-          file_pattern: The files.
-          schema: What `read_schema` returned.
+          stock_reader: The reader that stock Transform would use.
+          file_pattern: The pattern of the files' paths.
+          schema: The schema that `read_schema` returned.
         """
         return stock_reader
 
     def make_writer(self, schema: schema_pb2.Schema, path_prefix: str) -> beam.PTransform:
-        """Makes the transform that writes pairs of a transformed RecordBatch and what was passed through.
+        """Makes the Beam transform that writes pairs of a transformed RecordBatch and the features passed through.
 
         Args:
           schema: The transformed schema as TFT infers it.
-          path_prefix: What the paths of the files begin with.
+          path_prefix: The beginning of the paths of all files.
         """
         return super()._EncodeAndWrite(schema, labels.FORMAT_TFRECORD, path_prefix)
 
     def written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
-        """Returns the schema of what is written, from the transformed schema as TFT infers it."""
+        """Returns the schema of the written files, from the transformed schema as TFT infers it."""
         return schema
 
     def to_written_form(self, schema: schema_pb2.Schema) -> beam.PTransform | None:
-        """Makes the transform that gives RecordBatches the columns of `written_schema`; None if they have them."""
+        """Makes the Beam transform that gives RecordBatches the columns of `written_schema`; None if none is needed."""
         return None
 
     def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
@@ -86,14 +92,15 @@ class TransformProcessor(stock.TransformProcessor):
     def _GenerateAndMaybeValidateStats(
         self, stats_output_loc: Any, stats_options: Any, enable_validation: bool
     ) -> beam.PTransform:
-        make_statistics = super()._GenerateAndMaybeValidateStats
-        # Stock validates the transformed data and no other, so this flag is how the two are told apart.
+        # Stock Transform calls this for the raw and for the transformed data. It validates only the transformed data.
         is_transformed = enable_validation
         to_written_form = None
         if is_transformed:
             to_written_form = self.to_written_form(stats_options.schema)
             stats_options.schema = self.written_schema(stats_options.schema)
-        statistics = make_statistics(stats_output_loc, stats_options=stats_options, enable_validation=enable_validation)
+        statistics = super()._GenerateAndMaybeValidateStats(
+            stats_output_loc, stats_options=stats_options, enable_validation=enable_validation
+        )
         return statistics if to_written_form is None else to_written_form | statistics
 
 
@@ -108,28 +115,30 @@ def find_transform_graph(outputs: Mapping[str, Any]) -> str:
 
 
 def find_transformed_schema(outputs: Mapping[str, Any]) -> str | None:
-    """Returns the folder of the schema beside the statistics; None if no statistics are taken."""
+    """Returns the folder of the schema beside the statistics; None if no statistics are computed."""
     folder = value_utils.GetSoleValue(outputs, labels.POST_TRANSFORM_OUTPUT_SCHEMA_PATH_LABEL, strict=False)
     return str(folder) if folder else None
 
 
 def replaced_processor(processor: type[TransformProcessor]) -> contextlib.AbstractContextManager[None]:
-    """Has stock's executor work with another processor until the block ends.
+    """Makes the stock executor use another processor inside the `with` block.
 
-    `Executor.Do` makes a `TransformProcessor` by its name in stock's module; there is no other place to hand one in.
+    `Executor.Do` finds the class `TransformProcessor` by its name in the stock module. It has no parameter for it.
     """
     return replaced(stock, "TransformProcessor", processor)
 
 
 @contextlib.contextmanager
 def data_kept_between_phases() -> Iterator[None]:
-    """Has TFT 1.16 keep its data in Beam between two phases of analysis, in place of reading it anew.
+    """Makes TFT 1.16 keep its data in Beam between two phases of analysis instead of reading the data again.
 
-    To read it anew, TFT copies parts of Beam's graph, by a constructor that takes more arguments since Beam 2.63; TFT
-    1.21 passes them. In 1.16 whatever needs two phases (a mean, then the deviation of what it fills) would fail.
+    To read the data again, TFT copies parts of Beam's graph. Since Beam 2.63, the constructor that TFT uses for this
+    needs more arguments. TFT 1.21 passes them, but TFT 1.16 does not. So with TFT 1.16, an analysis of two phases would
+    fail, for example the deviation of numbers whose gaps are filled with a mean.
     """
     if not tft.__version__.startswith("1.16."):
         yield
         return
+    # The function returns the collection itself instead of a copy.
     with replaced(deep_copy, "deep_copy", lambda collection: collection):
         yield

@@ -16,7 +16,7 @@ with other settings, and then add outputs. It can also call the functions in `gr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -30,10 +30,11 @@ from tfx_sequence.schemas.contract import SEQUENCE_SPEC, TRANSFORM_SETTINGS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
-Tensors = Mapping[str, Any]
+Tensor: TypeAlias = tf.Tensor | tf.RaggedTensor
+Tensors: TypeAlias = Mapping[str, Tensor]
 
 
-def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Any]:
+def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> dict[str, Tensor]:
     """Transforms all features as the arguments of SequenceTransform require.
 
     Args:
@@ -62,7 +63,7 @@ def preprocess(
     vocabularies: Mapping[str, VocabularyConfig] | None = None,
     numbers: Mapping[str, NumberConfig] | None = None,
     max_steps: int | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Tensor]:
     """Transforms every feature of the spec, as the table in the docstring of this module shows.
 
     Args:
@@ -98,7 +99,7 @@ def _check_settings(
         raise ValueError(f"the transform settings of {where}: {problem.message}")
 
 
-def _shape_values(x: Any, name: str, feature: Feature, max_steps: int | None) -> Any:
+def _shape_values(x: Tensor, name: str, feature: Feature, max_steps: int | None) -> Tensor:
     """Converts a feature to `[B]` (context), `[B, (T)]`, `[B, (T), D]` (vectors) or `[B, (T), (V)]` (nested)."""
     if feature.context:
         return x

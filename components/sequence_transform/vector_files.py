@@ -58,7 +58,7 @@ def read_vectors(path: str, words: Collection[bytes]) -> Iterator[Entry]:
     with tf.io.gfile.GFile(path, "rb") as file:
         is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         file.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=file, mode="rb") if is_gzip else file
+        stream: ByteStream = gzip.GzipFile(fileobj=file, mode="rb") if is_gzip else file
         try:
             yield from parse_vectors(stream, path, words)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

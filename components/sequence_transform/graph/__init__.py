@@ -1,1 +1,1 @@
-"""The ops and vocabularies of which a transform graph is made."""
+"""Functions that add ops, vocabularies and checks to a transform graph."""

@@ -1,9 +1,9 @@
-"""Checks inside a transform graph, which fail with a message of our own.
+"""Provides checks for a transform graph that fail with a given message.
 
-`tf.debugging.Assert` is of no use in a preprocessing_fn. It has a side effect, so TFT runs it in every analysis phase,
-also before the vocabularies that it looks at are written, and in every serving graph, also for labels that no request
-has. A check must be an op without side effects that fails when its value is used. `StringToNumber` is such an op: it
-gives 0 for "0", and for any other text an error that quotes the text.
+`tf.debugging.Assert` cannot be used in a preprocessing_fn, because it has a side effect. For this reason TFT runs it in
+every analysis phase, even before the vocabularies that it needs are written. TFT also runs it in every serving graph,
+even for labels, which no request has. A check must therefore be an op that has no side effects and fails when its value
+is used. `StringToNumber` is such an op: it returns 0 for "0", and for any other text it fails and quotes the text.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import tensorflow as tf
 
 
 def zero_if(condition: tf.Tensor, message: tf.Tensor | str) -> tf.Tensor:
-    """Returns an int64 0, to be added to what must not be used unless `condition` holds.
+    """Returns an int64 0 if `condition` is true, and fails otherwise. Add the 0 to a value that needs the check.
 
     Args:
-      condition: bool, scalar.
-      message: The text of the error if it does not hold: string, scalar.
+      condition: The condition to check, a scalar bool.
+      message: The text of the error, a scalar string.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run with a condition that is false; its message quotes `message`.
+      tf.errors.InvalidArgumentError: when the graph runs and the condition is false. The error quotes `message`.
     """
     return tf.strings.to_number(tf.where(condition, tf.constant("0"), message), tf.int64)

@@ -1,12 +1,12 @@
-"""Number features in the graph: missing numbers filled in, then scaled or put into buckets.
+"""Transforms number features in the graph: replaces missing numbers, then scales numbers or puts them into buckets.
 
-Means, ranges and boundaries come from the analysed data. Padding does not exist yet, so only real steps count.
+Means, ranges and boundaries are computed from the analysed data, which has no padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -17,23 +17,24 @@ from tfx_sequence.components.sequence_transform.graph.vocabulary import with_dom
 from tfx_sequence.schemas.spec import FIRST_ID, SequenceSpec
 
 _BUCKET_ERROR = 0.01
-"""The size of a bucket may be off by this share of a bucket, as in `tft.bucketize`."""
+"""The maximum error of the size of a bucket, as a share of that size. It is the value of `tft.bucketize`."""
 
 _Numbers: TypeAlias = tf.Tensor | tf.RaggedTensor
 
 
 def transform_numbers(
-    inputs: Mapping[str, Any], spec: SequenceSpec, numbers: Mapping[str, NumberConfig]
+    inputs: Mapping[str, _Numbers], spec: SequenceSpec, numbers: Mapping[str, NumberConfig]
 ) -> dict[str, _Numbers]:
-    """Transforms the number features that have settings or may be missing, and no others.
+    """Transforms the number inputs that have settings or may be missing.
 
     Args:
       inputs: Feature name to `[B]`, `[B, (T)]`, or vectors, `[B, D]` or `[B, (T), D]`.
       spec: The raw features.
-      numbers: Number feature to its settings.
+      numbers: Name of a number feature to its settings.
 
     Returns:
-      Name to float32 of the shape of the feature; for buckets int64 ids from 1; and the indicators.
+      Output name to a tensor of the shape of the feature: int64 ids from 1 for buckets, float32 for all other outputs,
+      which include the indicators.
     """
     may_be_missing = [name for name, feature in spec.with_role("input").items() if feature.missing]
     settings = dict.fromkeys(may_be_missing, NumberConfig(fill="mean")) | dict(numbers)
@@ -52,24 +53,24 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
     """Replaces each NaN by a number.
 
     Args:
-      x: float32 `[B]`, `[B, (T)]`, or vectors, `[B, D]` or `[B, (T), D]`; each number of a vector by itself.
-      fill: The number; or `mean`, that of the analysed numbers, or 0 if there are none; or `last`, for sequences: the
-        last number before the NaN in its sequence, or the mean if there is none.
-      name: The feature, which names what TFT computes of it.
+      x: float32 `[B]`, `[B, (T)]`, or vectors `[B, D]` or `[B, (T), D]`. Each number of a vector is filled separately.
+      fill: A number, `mean` or `last`. `mean` is the mean of the analysed numbers, or 0 if all are missing. `last` is
+        the last number before the NaN in its sequence, or the mean if there is no such number.
+      name: The name of the feature. TFT uses it to name the mean.
 
     Returns:
       float32 of the shape of `x`, without NaN.
     """
     held = hold_last(x) if fill == "last" else x
     values, raw_values = _flat_values(held), _flat_values(x)
-    # The mean is that of the numbers in the data, also where the last number stands for missing ones.
+    # The mean is computed before missing numbers are replaced by the last number, which would count some numbers twice.
     number = tft.mean(raw_values, reduce_instance_dims=False, name=f"{name}_mean") if isinstance(fill, str) else fill
     values = tf.where(tf.math.is_nan(values), tf.cast(number, values.dtype), values)
     return _with_flat_values(x, values)
 
 
 def bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
-    """Maps numbers `[N]` to the ids, from 1, of buckets that the analysed numbers fill equally."""
+    """Maps numbers `[N]` to ids of buckets, from 1. Each bucket has about the same share of the analysed numbers."""
     boundaries = tft.quantiles(x, num_buckets, epsilon=_BUCKET_ERROR / num_buckets, name=name)
     ids = tft.apply_buckets(x, boundaries) + FIRST_ID
     return with_domain(ids, FIRST_ID + num_buckets)

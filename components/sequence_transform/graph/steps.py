@@ -1,13 +1,13 @@
-"""Ops on the steps of sequences: cut, shift, add one at an end, join several into one.
+"""Changes the steps of sequences in a graph: cuts, shifts, adds and joins steps, and fills missing numbers.
 
 ids                        [[3, 4, 5], []]
 truncate(ids, 2)           [[3, 4], []]
 next_steps(ids, 2)         [[4, 5, 2], []]           the targets of a language model
-previous_steps(ids, 1)     [[1, 3, 4], []]           the targets of one that reads backwards
+previous_steps(ids, 1)     [[1, 3, 4], []]           the targets of a language model that reads backwards
 with_first(ids, 1)         [[1, 3, 4, 5], [1]]
 with_last(ids, 2)          [[3, 4, 5, 2], [2]]
 window(ids, 2)             [[[3, 4], [4, 5]], []]    frames of several steps
-hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   the last number before a missing one stands for it
+hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   the last number replaces missing numbers after it
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ import tensorflow as tf
 
 
 def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
-    """Keeps the first `max_steps` steps of each sequence: `[B, (T), ...]` of any type."""
+    """Keeps the first `max_steps` steps of each sequence `[B, (T), ...]`, of any type."""
     lengths = tf.minimum(x.row_lengths(), max_steps)
     positions = tf.ragged.range(x.row_starts(), x.row_starts() + lengths)
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions.values), positions.row_splits, validate=False)
 
 
 def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
-    """Makes a step of each window of `size` steps: a record stays one record, with other steps.
+    """Replaces the steps of each record by windows of `size` steps. Each window becomes one step.
 
-    A record of T steps gets T' = floor((T - size) / stride) + 1 steps, and none if T < size. No window is padded, so
-    the steps after the last full window are dropped. All sequence features of a record must get as many steps; the
-    labels of the windows' last steps are `window(labels, size, stride)[:, :, -1]`.
+    A record of T steps gets T' = floor((T - size) / stride) + 1 windows, or no windows if T < size. Windows are not
+    padded, so steps after the last full window are dropped. All sequence features of a record must have the same number
+    of windows. `window(labels, size, stride)[:, :, -1]` returns the label of the last step of each window.
 
-    Numbers become vectors. Ids lose their domain, see `with_domain`, and are then nested: several in a step.
+    Numbers become vectors. Ids become nested (several ids in a step) and lose their domain, which `with_domain` sets
+    again.
 
     Args:
       x: `[B, (T)]` or `[B, (T), D]`, of any type.
-      size: Steps in a window.
-      stride: Steps from the start of a window to the start of the next.
+      size: The number of steps in a window.
+      stride: The number of steps from the start of one window to the start of the next window.
 
     Returns:
       `[B, (T'), size]` or `[B, (T'), size, D]`.
@@ -52,59 +53,66 @@ def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
 
 
 def next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
-    """Replaces each step by the step after it, and the last step by `last`: ids `[B, (T)]`."""
+    """Replaces each step of ids `[B, (T)]` by the next step, and the last step by `last`."""
     limits = tf.boolean_mask(x.row_limits(), x.row_lengths() > 0)
     return _shift_steps(x, -1, limits - 1, last)
 
 
 def previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
-    """Replaces each step by the step before it, and the first step by `first`: ids `[B, (T)]`."""
+    """Replaces each step of ids `[B, (T)]` by the previous step, and the first step by `first`."""
     starts = tf.boolean_mask(x.row_starts(), x.row_lengths() > 0)
     return _shift_steps(x, 1, starts, first)
 
 
 def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
-    """Adds a step of one value in front of each sequence: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    """Adds a step with the id `first` in front of each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
     return tf.concat([_one_step_each(x, first), x], axis=1)
 
 
 def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
-    """Adds a step of one value behind each sequence: ids `[B, (T)]` or `[B, (T), (V)]`."""
+    """Adds a step with the id `last` behind each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
     return tf.concat([x, _one_step_each(x, last)], axis=1)
 
 
 def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Replaces each NaN by the last number before it in its sequence; it stays where there is none.
+    """Replaces each NaN by the last number before it in its sequence. A NaN without such a number is not changed.
 
         x                            [[5, nan, nan], [nan, 7]]
         position in the column         0    1    2      3   4
-        start of its sequence          0    0    0      3   3
-        position of the last number    0    0    0      0   4     for the fourth it is before the start: it stays NaN
+        start of the sequence          0    0    0      3   3
+        position of the last number    0    0    0      0   4
+
+    At position 3, the last number is before the start of the sequence, so the NaN is not changed.
 
     Args:
-      x: float `[B, (T)]`, or vectors, `[B, (T), D]`; each number of a vector by itself.
+      x: float `[B, (T)]`, or vectors `[B, (T), D]`. Each number of a vector is filled separately.
+
+    Returns:
+      A tensor of the shape and type of `x`.
     """
     columns = tf.transpose(tf.reshape(x.flat_values, [tf.size(x.value_rowids()), -1]))
-    # The D columns one after another, so that what stands before a number came before it in time.
+    # The D columns are put one after another, so that each number follows the number of the step before it.
     line = tf.reshape(columns, [-1])
     width, num_steps = tf.unstack(tf.shape(columns, tf.int64))
     starts = tf.range(width)[:, tf.newaxis] * num_steps + tf.gather(x.row_starts(), x.value_rowids())
     is_number = ~tf.math.is_nan(line)
-    # The position of the n-th number, n from 1; -1 stands for "none yet".
+    # Entry n is the position of the n-th number, counted from 1. Entry 0 is -1, for a NaN before all numbers.
     number_positions = tf.concat([[-1], tf.where(is_number)[:, 0]], 0)
     last_positions = tf.gather(number_positions, tf.cumsum(tf.cast(is_number, tf.int64)))
-    own_positions = tf.range(width * num_steps)
-    positions = tf.where(last_positions < tf.reshape(starts, [-1]), own_positions, last_positions)
+    unchanged_positions = tf.range(width * num_steps)
+    positions = tf.where(last_positions < tf.reshape(starts, [-1]), unchanged_positions, last_positions)
     held = tf.transpose(tf.reshape(tf.gather(line, positions), tf.shape(columns)))
     return x.with_flat_values(tf.reshape(held, tf.shape(x.flat_values)))
 
 
 def _shift_steps(x: tf.RaggedTensor, shift: int, positions: tf.Tensor, value: int) -> tf.RaggedTensor:
-    """Moves all steps on by `shift`, across the borders of sequences, then puts `value` at the border `positions`.
+    """Shifts the steps of all sequences together by `shift`, then writes `value` at `positions`.
 
-    values              [3, 4, 5 | 6, 7]
-    rolled by -1        [4, 5, 6 | 7, 3]
-    2 at the last ones  [4, 5, 2 | 7, 2]
+    The shift moves a step across each border of two sequences. `positions` are the positions of these steps:
+
+    values                   [3, 4, 5 | 6, 7]
+    rolled by -1             [4, 5, 6 | 7, 3]
+    2 at positions 2 and 4   [4, 5, 2 | 7, 2]
     """
     rolled = tf.roll(x.values, shift, axis=0)
     values = tf.fill(tf.shape(positions), tf.cast(value, rolled.dtype))
@@ -112,9 +120,9 @@ def _shift_steps(x: tf.RaggedTensor, shift: int, positions: tf.Tensor, value: in
 
 
 def _one_step_each(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
-    """Makes a tensor of the rank of `x` with one step of one value in each sequence."""
-    count = x.nrows()
-    column = tf.fill([count], tf.cast(value, x.dtype))
+    """Returns a tensor of the rank of `x` in which every sequence is one step with the single value `value`."""
+    num_rows = x.nrows()
+    column = tf.fill([num_rows], tf.cast(value, x.dtype))
     for _ in range(x.ragged_rank):
-        column = tf.RaggedTensor.from_row_splits(column, tf.range(count + 1), validate=False)
+        column = tf.RaggedTensor.from_row_splits(column, tf.range(num_rows + 1), validate=False)
     return column

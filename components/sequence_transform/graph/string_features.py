@@ -1,16 +1,18 @@
-"""String features in the graph: the strings derived from each value, and their ids in a vocabulary.
+"""Maps string features to ids, together with their affixes and characters.
 
-One vocabulary may serve several features (`share`), and several strings may be derived from one value:
+Several features can use one vocabulary (`share`), and several strings can be derived from one value. Here `lowercase`
+and `affixes = [2]` are set for `words`, and `share = "words"` is set for the label `lemmas`:
 
     words       "The"  "cats"     words          ids of "the"  "cats"     in the vocabulary `words`
+                                  words_prefix2  ids of "th"   "ca"       in the vocabulary `words_prefix2`
                                   words_suffix2  ids of "he"   "ts"       in the vocabulary `words_suffix2`
-    lemmas      "the"  "cat"      lemmas         ids of "the"  "cat"      in the vocabulary `words`, if it shares that
+    lemmas      "the"  "cat"      lemmas         ids of "the"  "cat"      in the vocabulary `words`
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -30,42 +32,43 @@ from tfx_sequence.components.sequence_transform.graph.vocabulary import (
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
 
-_Strings: TypeAlias = Any  # A string tensor `[B]`, or a ragged one `[B, (T)]` or, nested, `[B, (T), (V)]`.
+_Strings: TypeAlias = tf.Tensor | tf.RaggedTensor
+"""Strings `[B]` (context), `[B, (T)]` or `[B, (T), (V)]` (nested)."""
+
 _Ids: TypeAlias = tf.Tensor | tf.RaggedTensor
+
+_FOR_DERIVED_STRINGS = frozenset({"min_count", "max_size", "hash_buckets", "begin", "end"})
+"""Settings that also apply to affixes and characters. Others, such as `file`, apply only to whole values."""
 
 
 def transform_strings(
     inputs: Mapping[str, _Strings], spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig]
 ) -> dict[str, _Ids]:
-    """Maps every string feature that has a vocabulary to ids, with the further outputs that its settings ask for.
+    """Maps every string input and label to ids, and adds the outputs that the settings request.
 
     Args:
       inputs: Feature name to strings, `[B]`, `[B, (T)]` or `[B, (T), (V)]`.
       spec: The raw features.
-      vocabularies: String feature to the settings of its vocabulary.
+      vocabularies: Name of a string feature to the settings of its vocabulary.
 
     Returns:
-      Output name to int64 ids in the shape of the strings, and `[B, (T), (C)]` for characters.
+      Output name to int64 ids. Their shape is that of the strings, or `[B, (T), (C)]` for characters.
     """
     outputs: dict[str, _Ids] = {}
     for owner, members in _group_by_vocabulary(spec, vocabularies).items():
         settings = vocabularies.get(owner, VocabularyConfig())
         is_closed = spec.features[owner].role == "label"
         derived = {name: _derive_strings(inputs[name], settings, spec.features[name].role) for name in members}
-        for suffix_of_name in derived[owner]:
-            strings = {
-                name + suffix_of_name: parts[suffix_of_name]
-                for name, parts in derived.items()
-                if suffix_of_name in parts
-            }
-            # An empty suffix stands for the values themselves.
-            own_settings = _settings_of_derived(settings) if suffix_of_name else settings
-            outputs.update(_look_up(strings, owner + suffix_of_name, own_settings, is_closed))
+        for ending in derived[owner]:
+            # A label has no derived strings, only its values, which have the ending "".
+            strings = {name + ending: parts[ending] for name, parts in derived.items() if ending in parts}
+            vocabulary_settings = _select_for_derived(settings) if ending else settings
+            outputs.update(_look_up(strings, owner + ending, vocabulary_settings, is_closed))
     return outputs
 
 
 def _group_by_vocabulary(spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, list[str]]:
-    """Returns the features that use each vocabulary, by the feature that owns it, which is among them."""
+    """Returns the owner of each vocabulary to all features that use the vocabulary, including the owner."""
     groups: dict[str, list[str]] = {}
     for name, feature in spec.features.items():
         if has_vocabulary(feature):
@@ -74,7 +77,7 @@ def _group_by_vocabulary(spec: SequenceSpec, vocabularies: Mapping[str, Vocabula
 
 
 def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[str, _Strings]:
-    """Returns the strings to look up, by the suffix of the output's name: "" for the values themselves."""
+    """Returns the ending of an output's name to the strings that are looked up for it; "" for the values themselves."""
     values = _flat_values(x)
     if settings.normalize is not None:
         values = normalize(values, settings.normalize)
@@ -83,7 +86,8 @@ def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[
     if settings.fold_digits:
         values = fold_digits(values)
     parts = {"": values}
-    if role == "input":  # Affixes of a label that shares the settings would be inputs that give the label away.
+    # A label can share the settings of an input, but the affixes of the label would be inputs that reveal the label.
+    if role == "input":
         for length in settings.affixes:
             parts[f"_prefix{length}"] = prefix(values, length)
             parts[f"_suffix{length}"] = suffix(values, length)
@@ -92,46 +96,57 @@ def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[
     return {part: _with_flat_values(x, strings) for part, strings in parts.items()}
 
 
-def _settings_of_derived(settings: VocabularyConfig) -> VocabularyConfig:
-    """Returns the settings for derived strings; others, such as a given file, are for the values themselves."""
-    kept = {"min_count", "max_size", "hash_buckets", "begin", "end"} & settings.model_fields_set
-    return VocabularyConfig(**{name: getattr(settings, name) for name in kept})
+def _select_for_derived(settings: VocabularyConfig) -> VocabularyConfig:
+    """Returns only the settings that also apply to derived strings."""
+    # Unset fields must remain unset, because a check refuses some fields if they are set.
+    return VocabularyConfig.model_validate(settings.model_dump(include=set(_FOR_DERIVED_STRINGS), exclude_unset=True))
 
 
 def _look_up(
     strings: Mapping[str, _Strings], vocabulary: str, settings: VocabularyConfig, is_closed: bool
 ) -> dict[str, _Ids]:
-    """Maps strings to ids of one vocabulary, then adds the steps and targets that the settings ask for.
+    """Maps strings to the ids of one vocabulary, then adds the steps and targets that the settings request.
 
     Args:
-      strings: Output name to strings; one of the names is that of the vocabulary.
+      strings: Output name to strings. One of the names is the name of the vocabulary.
       vocabulary: The name of the vocabulary.
-      settings: Its settings.
-      is_closed: Whether a value without an entry ends the run.
+      settings: The settings of the vocabulary.
+      is_closed: Whether a value that is not in the vocabulary is an error.
+
+    Returns:
+      Output name to int64 ids in the shape of the strings, with their domain in the transformed schema.
     """
-    values = {name: _flat_values(x) for name, x in strings.items()}
-    size: int | tf.Tensor
-    if settings.hash_buckets is None:
-        file = _make_vocabulary(tf.concat([*values.values()], axis=0), vocabulary, settings)
-        # One look-up each: a serving graph has the inputs, and not a label that shares their vocabulary.
-        found = {name: ids_and_size(each, file, name=name, closed=is_closed) for name, each in values.items()}
-        ids = {name: each for name, (each, _) in found.items()}
-        size = found[vocabulary][1]
-    else:
-        ids = {name: hash_ids(each, settings.hash_buckets) for name, each in values.items()}
-        size = hash_size(settings.hash_buckets)
+    ids, size = _find_ids(strings, vocabulary, settings, is_closed)
     outputs: dict[str, _Ids] = {}
     for name, x in strings.items():
-        is_ragged = isinstance(x, tf.RaggedTensor)
-        outputs[name] = _add_steps(x.with_flat_values(ids[name]), settings) if is_ragged else ids[name]
+        if isinstance(x, tf.RaggedTensor):
+            outputs[name] = _add_steps(x.with_flat_values(ids[name]), settings)
+        else:  # A context feature has no steps.
+            outputs[name] = ids[name]
     if settings.next is not None:
         outputs[settings.next] = next_steps(outputs[vocabulary], symbol_id(END, settings.symbols))
     if settings.previous is not None:
         outputs[settings.previous] = previous_steps(outputs[vocabulary], symbol_id(BEGIN, settings.symbols))
     if settings.hash_buckets is None:
         share_vocabulary(vocabulary, [name for name in outputs if name != vocabulary], settings.file)
-    # Last, as added steps and targets are made of ids and lose their domain.
+    # The domain is set last, because adding steps and making targets loses it.
     return {name: _with_flat_values(x, with_domain(_flat_values(x), size)) for name, x in outputs.items()}
+
+
+def _find_ids(
+    strings: Mapping[str, _Strings], vocabulary: str, settings: VocabularyConfig, is_closed: bool
+) -> tuple[dict[str, tf.Tensor], int | tf.Tensor]:
+    """Returns output name to flat ids, and the number of ids, including padding. For the arguments, see `_look_up`."""
+    values = {name: _flat_values(x) for name, x in strings.items()}
+    if settings.hash_buckets is not None:
+        ids = {name: hash_ids(flat, settings.hash_buckets) for name, flat in values.items()}
+        return ids, hash_size(settings.hash_buckets)
+    file = _make_vocabulary(tf.concat([*values.values()], axis=0), vocabulary, settings)
+    # Each feature is looked up separately, because a serving graph has no label, although the label may share the
+    # vocabulary of an input.
+    found = {name: ids_and_size(flat, file, name=name, closed=is_closed) for name, flat in values.items()}
+    _, size = found[vocabulary]
+    return {name: flat_ids for name, (flat_ids, _) in found.items()}, size
 
 
 def _make_vocabulary(values: tf.Tensor, name: str, settings: VocabularyConfig) -> tf.Tensor:
@@ -155,9 +170,9 @@ def _add_steps(x: tf.RaggedTensor, settings: VocabularyConfig) -> tf.RaggedTenso
     return x
 
 
-def _flat_values(x: Any) -> tf.Tensor:
+def _flat_values(x: _Strings | _Ids) -> tf.Tensor:
     return x.flat_values if isinstance(x, tf.RaggedTensor) else x
 
 
-def _with_flat_values(x: Any, values: tf.Tensor) -> Any:
+def _with_flat_values(x: _Strings | _Ids, values: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
     return x.with_flat_values(values) if isinstance(x, tf.RaggedTensor) else values

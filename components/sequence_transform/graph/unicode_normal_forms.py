@@ -1,16 +1,18 @@
-"""Unicode normalisation as graph ops. TensorFlow has none, and the op of TensorFlow Text is not in every server.
+"""Converts strings to a Unicode normal form (NFC or NFKC) with graph ops.
 
-The algorithm is that of the standard, on the code points of all strings at once. For NFC, and the two strings "q" with
-a dot above (U+0307) and then a dot below (U+0323), and U+1E0B (d with a dot above) with a dot below::
+TensorFlow has no op for this, and the op of TensorFlow Text is not in every serving binary. The algorithm is the one of
+the standard and works on the code points of all strings at once. An example for NFC has two strings: "q" with a dot
+above (U+0307) and a dot below (U+0323), and "d with a dot above" (U+1E0B) with a dot below::
 
     string     0      0      0        1      1
     points     q      0307   0323     1E0B   0323
-    decompose  q      0307   0323     d      0307   0323    each code point becomes those that it stands for
-    order      q      0323   0307     d      0323   0307    the marks of a base by their class; equal ones stay in order
-    compose    q      0323   0307     1E0D   0307           a mark that is not blocked joins its base, if there is a
-                                                            composite of the two: d and 0323 are 1E0D
+    decompose  q      0307   0323     d      0307   0323    1E0B is replaced by its decomposition, d and 0307
+    order      q      0323   0307     d      0323   0307    the marks after a base are sorted by combining class
+    compose    q      0323   0307     1E0D   0307           d and 0323 have the composite 1E0D, q and 0323 have none
 
-The tables are those of the Python that makes the graph, and are in the graph: serving needs no others.
+A mark with the same class as the mark before it keeps its place, and cannot be composed with the base.
+
+The tables come from the Python program that makes the graph and are stored in the graph. Serving needs no other tables.
 
 Source: Unicode Standard Annex #15, "Unicode Normalization Forms"; for Hangul, The Unicode Standard, section 3.12.
 """
@@ -30,29 +32,30 @@ Form = Literal["NFC", "NFKC"]
 _Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _CODE_POINT_BITS = 21
-"""Every code point is below 2**21, so two of them fit into one int64 key."""
+"""The number of bits of a code point. Two code points fit into one int64, which is the key of a pair."""
 
 _MAX_CLASSES = 256
-"""Combining classes are from 0 to 254, so a base's number and a class fit into one key to sort by."""
+"""The number of combining classes, 0 to 254, rounded up. Marks are sorted by base number * _MAX_CLASSES + class."""
 
-# Hangul syllables have composites by arithmetic: a leading consonant and a vowel make an open syllable, and that and a
-# trailing consonant make a closed one. The first trail code point stands for "no trailing consonant".
+# The composites of Hangul are computed and not looked up. A leading consonant and a vowel make an open syllable. An
+# open syllable and a trailing consonant make a closed syllable. The first trail code point means "no trailing
+# consonant".
 _LEADS, _VOWELS, _TRAILS, _SYLLABLES = 0x1100, 0x1161, 0x11A7, 0xAC00
 _NUM_LEADS, _NUM_VOWELS, _NUM_TRAILS = 19, 21, 28
 _NUM_SYLLABLES = _NUM_LEADS * _NUM_VOWELS * _NUM_TRAILS
 
 
 class _Tables(NamedTuple):
-    """The tables of one normal form. Code points and pairs are sorted, for binary search.
+    """The tables of one normal form. `changing`, `marks` and `pairs` are sorted, for binary search.
 
     Attributes:
       changing: The code points that decompose, `[K]`.
-      parts: The code points that they decompose into, end to end, `[P]`.
-      starts: The position of the first part of each, and at last the number of all parts, `[K + 1]`.
+      parts: The decompositions of all code points in `changing`, one after another, `[P]`.
+      starts: The position in `parts` of each decomposition, followed by the length of `parts`, `[K + 1]`.
       marks: The code points that have a combining class, `[M]`.
-      classes: Their classes, `[M]`.
-      pairs: A first and a second code point, in one number each, `[C]`.
-      composites: The code point that each pair composes to, `[C]`.
+      classes: The combining classes of `marks`, `[M]`.
+      pairs: Pairs of code points that compose, each pair as one number, `[C]`.
+      composites: The composite of each pair, `[C]`.
     """
 
     changing: _Ints
@@ -65,11 +68,12 @@ class _Tables(NamedTuple):
 
 
 def normalize(x: tf.Tensor, form: Form) -> tf.Tensor:
-    """Brings strings `[N]` into a normal form, as `unicodedata.normalize` does.
+    """Converts strings `[N]` to a normal form, as `unicodedata.normalize` does.
 
-    Bytes that are not UTF-8 become U+FFFD; so do noncharacters such as U+FDD0 with older versions of TensorFlow.
+    Bytes that are not UTF-8 become U+FFFD. With older versions of TensorFlow, noncharacters such as U+FDD0 become
+    U+FFFD as well.
     """
-    # Most strings are ASCII, which every form leaves as it is.
+    # Most strings are ASCII, which no form changes. Only the other strings are converted.
     positions = tf.where(tf.logical_not(tf.strings.regex_full_match(x, "[[:ascii:]]*")))
     tables = _make_tables(form)
     decoded = tf.strings.unicode_decode(tf.gather_nd(x, positions), "UTF-8")
@@ -82,25 +86,22 @@ def normalize(x: tf.Tensor, form: Form) -> tf.Tensor:
 
 @functools.cache
 def _make_tables(form: Form) -> _Tables:
-    every_char = [chr(point) for point in range(sys.maxunicode + 1)]
+    """Makes the tables of a form from those of Python."""
     decomposed_form: Literal["NFD", "NFKD"] = "NFD" if form == "NFC" else "NFKD"
     changing: dict[int, str] = {}
     marks: dict[int, int] = {}
     pairs: dict[int, int] = {}
-    for char in every_char:
-        decomposition = unicodedata.decomposition(char)
-        if decomposition:
-            parts = unicodedata.normalize(decomposed_form, char)
-            if parts != char:
-                changing[ord(char)] = parts
+    for char in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.combining(char):
             marks[ord(char)] = unicodedata.combining(char)
-        halves = decomposition.split()
-        # `<compat> 0020 0308` is a decomposition that no pair composes to. A composite that NFC does not keep is one
-        # that the standard excludes.
-        is_pair = len(halves) == 2 and "<" not in halves[0]
-        if is_pair and unicodedata.normalize("NFC", char) == char:
-            pairs[int(halves[0], 16) << _CODE_POINT_BITS | int(halves[1], 16)] = ord(char)
+        if not unicodedata.decomposition(char):
+            continue
+        parts = unicodedata.normalize(decomposed_form, char)
+        if parts != char:
+            changing[ord(char)] = parts
+        pair = _find_pair(char)
+        if pair is not None:
+            pairs[pair] = ord(char)
     return _Tables(
         changing=np.array([*changing], np.int64),
         parts=np.array([ord(part) for parts in changing.values() for part in parts], np.int64),
@@ -112,42 +113,69 @@ def _make_tables(form: Form) -> _Tables:
     )
 
 
+def _find_pair(char: str) -> int | None:
+    """Returns the key of the pair of code points that compose to `char`; None if no pair does."""
+    halves = unicodedata.decomposition(char).split()
+    # In a decomposition such as `<font> 0041`, the first part is a tag, and the character has no pair.
+    is_pair = len(halves) == 2 and "<" not in halves[0]
+    # The standard excludes some composites. NFC decomposes them.
+    if not is_pair or unicodedata.normalize("NFC", char) != char:
+        return None
+    return int(halves[0], 16) << _CODE_POINT_BITS | int(halves[1], 16)
+
+
 def _find_in(keys: _Ints, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the position of each value in the sorted keys, and whether it is there."""
+    """Returns the position of each value in the sorted keys, and whether the keys contain the value.
+
+    The position is only meaningful if the keys contain the value.
+    """
     positions = tf.minimum(tf.searchsorted(keys, x, out_type=tf.int64), len(keys) - 1)
     return positions, tf.equal(tf.gather(keys, positions), x)
 
 
 def _find_classes(points: tf.Tensor, tables: _Tables) -> tf.Tensor:
-    """Returns the combining class of each code point; 0 for a base."""
+    """Returns the combining class of each code point, which is 0 for a base."""
     positions, is_mark = _find_in(tables.marks, points)
     return tf.where(is_mark, tf.gather(tables.classes, positions), 0)
 
 
 def _decompose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Tensor, tf.Tensor]:
+    """Replaces code points by their decompositions.
+
+    Args:
+      points: The code points of all strings, one string after another, int64 `[P]`.
+      rows: The number of the string of each code point, int64 `[P]`.
+      tables: The tables of the normal form.
+
+    Returns:
+      The new code points and their rows, int64 `[Q]`.
+    """
     positions, is_changing = _find_in(tables.changing, points)
-    # One list to gather from: all parts, and behind them the points themselves, for those that do not change.
+    # All results are gathered from one list: the parts of decompositions, followed by the points, for those that do not
+    # change.
     values = tf.concat([tables.parts, points], axis=0)
-    own_positions = len(tables.parts) + tf.range(tf.size(points, out_type=tf.int64))
-    starts = tf.where(is_changing, tf.gather(tables.starts, positions), own_positions)
-    limits = tf.where(is_changing, tf.gather(tables.starts, positions + 1), own_positions + 1)
-    picked = tf.ragged.range(starts, limits)
-    return tf.gather(values, picked.values), tf.gather(rows, picked.value_rowids())
+    unchanged_positions = len(tables.parts) + tf.range(tf.size(points, out_type=tf.int64))
+    starts = tf.where(is_changing, tf.gather(tables.starts, positions), unchanged_positions)
+    limits = tf.where(is_changing, tf.gather(tables.starts, positions + 1), unchanged_positions + 1)
+    sources = tf.ragged.range(starts, limits)
+    return tf.gather(values, sources.values), tf.gather(rows, sources.value_rowids())
 
 
 def _order_marks(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tf.Tensor:
+    """Sorts the marks after each base by their combining class, and keeps the order of marks of one class."""
     classes = _find_classes(points, tables)
     base_numbers = tf.cumsum(tf.cast(tf.equal(classes, 0), tf.int64))
-    # Marks that begin a string have no base before them, so the string counts too, or they would move to another one.
+    # Marks at the start of a string have no base. Without the number of the string in the key, they would be sorted
+    # together with the marks of the string before.
     base_numbers += rows * (tf.size(points, out_type=tf.int64) + 1)
     return tf.gather(points, tf.argsort(base_numbers * _MAX_CLASSES + classes, stable=True))
 
 
 def _compose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Tensor, tf.Tensor]:
-    """Composes pairs from left to right: in each round the first pair that is left in every string.
+    """Composes pairs from left to right. Each round composes the first pair that is left in every string.
 
-    round 1     d  0323  0307     a  0301     the first pair of each string: d 0323, a 0301
-    round 2     1E0D     0307     00E1        positions up to a composed mark are passed, and not tried again
+    round 1     d  0323  0307     a  0301     the first pair of each string is composed: d 0323, a 0301
+    round 2     1E0D     0307     00E1        positions up to a composed mark are not tried again
     """
 
     def compose_first_pairs(
@@ -155,12 +183,7 @@ def _compose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Te
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         bases, composites = _find_composites(points, rows, tables)
         candidates = tf.where(tf.logical_and(composites >= 0, tf.logical_not(is_passed)))[:, 0]
-        rows_of_candidates = tf.gather(rows, candidates)
-        is_new_row = rows_of_candidates[1:] > rows_of_candidates[:-1]
-        # The slice is for no candidates at all, of which there is no first one either.
-        is_first = tf.concat([tf.ones([1], tf.bool), is_new_row], axis=0)[: tf.size(candidates)]
-        marks = tf.boolean_mask(candidates, is_first)
-        rows_of_marks = tf.boolean_mask(rows_of_candidates, is_first)
+        marks, rows_of_marks = _select_first_per_row(candidates, tf.gather(rows, candidates))
         # The composite replaces the base, and the mark is dropped.
         points = tf.tensor_scatter_nd_update(
             points, tf.gather(bases, marks)[:, tf.newaxis], tf.gather(composites, marks)
@@ -186,16 +209,24 @@ def _compose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Te
     return points, rows
 
 
+def _select_first_per_row(positions: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first position in each row, and the row. Positions are sorted by row."""
+    is_new_row = rows[1:] > rows[:-1]
+    # The slice makes the mask empty if there are no positions.
+    is_first = tf.concat([tf.ones([1], tf.bool), is_new_row], axis=0)[: tf.size(positions)]
+    return tf.boolean_mask(positions, is_first), tf.boolean_mask(rows, is_first)
+
+
 def _find_composites(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns for each point the position of its base, and the code point that the two compose to, or -1."""
+    """Returns the position of the base before each code point, and the composite of the two, or -1 if there is none."""
     classes = _find_classes(points, tables)
     is_base = tf.cast(tf.equal(classes, 0), tf.int64)
     positions = tf.range(tf.size(points, out_type=tf.int64))
     bases_before = tf.cumsum(is_base, exclusive=True)
-    # The 0 in front stands for "no base before", which `has_base` then takes out.
+    # A code point without a base before it gets the position 0, and `has_base` is False for it.
     bases = tf.gather(tf.concat([[0], tf.where(is_base > 0)[:, 0]], axis=0), bases_before)
     has_base = tf.logical_and(bases_before > 0, tf.equal(tf.gather(rows, bases), rows))
-    # Between a base and its mark stand only marks of lower classes, or nothing: otherwise the mark is blocked.
+    # A mark is blocked unless it follows its base directly or all marks between them have lower classes.
     previous_classes = tf.concat([[0], classes[:-1]], axis=0)[: tf.size(points)]
     is_free = tf.logical_or(tf.equal(bases, positions - 1), previous_classes < classes)
     base_points = tf.gather(points, bases)
@@ -206,15 +237,16 @@ def _find_composites(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tup
 
 
 def _compose_hangul(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """Returns the Hangul syllable of each two code points, or -1."""
+    """Returns the Hangul syllable that two code points make, or -1 if they make none."""
     lead, vowel, trail, syllable = first - _LEADS, second - _VOWELS, second - _TRAILS, first - _SYLLABLES
     open_syllable = _SYLLABLES + (lead * _NUM_VOWELS + vowel) * _NUM_TRAILS
     is_open = _is_within(lead, 0, _NUM_LEADS) & _is_within(vowel, 0, _NUM_VOWELS)
     closes = _is_within(syllable, 0, _NUM_SYLLABLES) & _is_within(trail, 1, _NUM_TRAILS)
-    # Only an open syllable takes a trailing consonant: one of every `_NUM_TRAILS`.
+    # A trailing consonant can follow only an open syllable, which is one of every `_NUM_TRAILS` syllables.
     closes &= tf.equal(tf.math.floormod(syllable, _NUM_TRAILS), 0)
     return tf.where(is_open, open_syllable, tf.where(closes, first + trail, -1))
 
 
 def _is_within(x: tf.Tensor, low: int, end: int) -> tf.Tensor:
+    """Whether `low <= x < end`."""
     return tf.logical_and(x >= low, x < end)

@@ -1,8 +1,10 @@
-"""Vocabularies inside a transform graph, which map strings to ids from 1. Their files: `schemas.vocabulary`.
+"""Makes vocabularies in a transform graph and maps strings to their ids, which start at 1.
 
-`tft.compute_and_apply_vocabulary` starts at 0, which is padding too, and adding 1 to its ids loses their domain, from
-which the size of an embedding is read. Here the domain is kept: `num_buckets_for_transformed_feature` is the
-embedding's input dimension.
+The ids of `tft.compute_and_apply_vocabulary` start at 0, which is also the id of padding. Adding 1 to its ids loses
+their domain, which determines the size of an embedding. The functions here keep the domain, so that
+`num_buckets_for_transformed_feature` returns the input dimension of the embedding.
+
+The module `schemas.vocabulary` describes the files of vocabularies.
 """
 
 from __future__ import annotations
@@ -28,12 +30,13 @@ from tfx_sequence.schemas.vocabulary import (
 )
 
 _EagerTensor = type(tf.constant(0))
+"""The type of tensors that have a value now. TensorFlow does not export it."""
 
-_MOST_SHOWN = 10
-"""Unseen labels in an error message: enough to see what they are, on one line."""
+_MAX_SHOWN_LABELS = 10
+"""The maximum number of unseen labels in an error message. Ten labels usually fit on one line."""
 
 _PLAIN = "[^" + "".join(re.escape(value) for value, _ in ESCAPES) + "]+"
-"""Matches values that need no escape."""
+"""A pattern that matches values without characters that must be escaped."""
 
 
 def compute_and_apply_ids(
@@ -45,15 +48,16 @@ def compute_and_apply_ids(
     max_size: int | None = None,
     symbols: Sequence[Symbol] = (),
 ) -> tf.Tensor:
-    """Makes a vocabulary of the analysed data, and maps strings to its ids, from 1. For a `preprocessing_fn`.
+    """Makes a vocabulary from the analysed data, and maps strings to its ids, from 1. Call it in a `preprocessing_fn`.
 
     Args:
-      x: Strings, `[N]`; of a ragged tensor the `flat_values`.
-      vocab_filename: The vocabulary's name.
-      closed: True for labels: the graph fails on a value that is not in the vocabulary.
-      min_count: The least number of times that an entry is seen.
-      max_size: The largest number of entries.
-      symbols: See `make_vocabulary`.
+      x: Strings, `[N]`. For a ragged tensor, pass its `flat_values`.
+      vocab_filename: The name of the vocabulary.
+      closed: Whether a value that is not in the vocabulary makes the graph fail, as for labels. If False, such values
+        get the last id.
+      min_count: The minimum number of times that a value must occur to be an entry.
+      max_size: The maximum number of entries. No limit if None.
+      symbols: The symbols that get the first ids.
 
     Returns:
       int64 ids, `[N]`, with their domain in the transformed schema.
@@ -71,16 +75,16 @@ def make_vocabulary(
     symbols: Sequence[Symbol] = (),
     frequencies: bool = False,
 ) -> tf.Tensor:
-    """Makes a vocabulary of strings `[N]`, for `apply_ids`; of several features if they are concatenated.
+    """Makes a vocabulary for `apply_ids` from the analysed strings. Concatenate the strings of several features.
 
     Args:
-      x: The strings.
-      vocab_filename: The vocabulary's name.
-      min_count: The least number of times that an entry is seen.
-      max_size: The largest number of entries.
-      symbols: Symbols that get the first ids.
-      frequencies: Whether to write also the vocabulary `frequencies_name(vocab_filename)`, whose lines are a count, a
-        space and the entry. The values are then counted twice.
+      x: Strings, `[N]`.
+      vocab_filename: The name of the vocabulary.
+      min_count: The minimum number of times that a value must occur to be an entry.
+      max_size: The maximum number of entries. No limit if None.
+      symbols: The symbols that get the first ids.
+      frequencies: Whether to write a second vocabulary, `frequencies_name(vocab_filename)`. Each of its lines is a
+        count, a space and an entry. The values are counted a second time for it.
 
     Returns:
       The deferred name of the vocabulary file, as `tft.vocabulary` returns it.
@@ -95,30 +99,30 @@ def make_vocabulary(
 
 
 def frequencies_name(vocab_filename: str) -> str:
-    """Returns the name of the vocabulary with counts."""
+    """Returns the name of the vocabulary whose lines begin with counts."""
     return f"{vocab_filename}_frequencies"
 
 
 def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol] = ()) -> tf.Tensor:
-    """Adds a finished vocabulary to the graph, for `apply_ids`: a copy of the file, under the file's own name.
+    """Adds a finished vocabulary to the graph, for `apply_ids`. TFT copies the file and keeps its name.
 
     Args:
-      path: A text file of one value a line, in the order of the ids, as in `schemas.vocabulary`.
-      vocab_filename: The name by which `TFTransformOutput.vocabulary_by_name` finds it.
-      symbols: The symbols that must be its first lines.
+      path: The path of a text file with one value per line, in the order of the ids. See `schemas.vocabulary`.
+      vocab_filename: The name of the vocabulary in `TFTransformOutput.vocabulary_by_name`.
+      symbols: The symbols that must be in the first lines of the file.
 
     Returns:
       The path, as a tensor of TFT's outermost graph.
 
     Raises:
-      VocabularyError: if it is not the file of a vocabulary, or has other symbols.
+      VocabularyError: if the file does not hold a vocabulary, or holds other symbols.
     """
     with tf.io.gfile.GFile(path, "rb") as file:
-        found = Vocabulary.from_file(file.read(), path).symbols
-    if found != tuple(symbols):
+        symbols_in_file = Vocabulary.from_file(file.read(), path).symbols
+    if symbols_in_file != tuple(symbols):
         raise VocabularyError(
             f"{path}: the settings need the symbols {_list_symbols(symbols)} in its first lines; it has "
-            f"{_list_symbols(found)}"
+            f"{_list_symbols(symbols_in_file)}"
         )
     tft.annotate_asset(vocab_filename, os.path.basename(path))
     _mark_one_based(os.path.basename(path))
@@ -131,12 +135,12 @@ def _list_symbols(symbols: Sequence[Symbol]) -> str:
 
 
 def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None = None) -> None:
-    """Gives a vocabulary more names by which `TFTransformOutput.vocabulary_by_name` finds it.
+    """Adds names under which `TFTransformOutput.vocabulary_by_name` finds a vocabulary.
 
     Args:
-      vocab_filename: The vocabulary's name.
-      names: Its further names.
-      path: The file, if `given_vocabulary` added the vocabulary.
+      vocab_filename: The name of the vocabulary.
+      names: The names to add.
+      path: The path of the file, if `given_vocabulary` added the vocabulary, otherwise None.
     """
     asset = _asset_name(vocab_filename) if path is None else os.path.basename(path)
     for name in names:
@@ -144,33 +148,41 @@ def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None
 
 
 def _asset_name(vocab_filename: str) -> str:
-    """Returns the name of the asset that TFT writes, which `tft.vocabulary` does not tell."""
+    """Returns the name of the file that TFT writes. `tft.vocabulary` changes characters in the same way."""
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "_", vocab_filename))
 
 
 def _mark_one_based(asset: str) -> None:
-    """Marks a vocabulary whose ids start at 1, as TFT writes the same domain for ids that start at 0."""
+    """Marks the ids of a vocabulary as starting at 1. TFT writes the same domain if they start at 0."""
     tft.annotate_asset(one_based_key(asset), asset)
 
 
 def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
-    """Maps strings to ids from 1 to `num_buckets` by their hash (FarmHash's 64-bit fingerprint), without a vocabulary.
+    """Maps strings to ids from 1 to `num_buckets` by their hash, the 64-bit fingerprint of FarmHash.
 
-    Different strings may share an id. The domain has one more id, the last, that no string gets: it stands for unseen
-    values where a model needs one, as in word dropout.
+    No vocabulary is made, and different strings may have the same id. The domain has one more id, the last one, which
+    no string has. It represents unseen values in a model that needs such an id, for example for word dropout.
+
+    Args:
+      x: Strings, `[N]`.
+      num_buckets: The number of different ids.
+
+    Returns:
+      int64 ids, `[N]`, with their domain in the transformed schema.
     """
     ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
     return with_domain(ids, hash_size(num_buckets))
 
 
 def hash_size(num_buckets: int) -> int:
-    """Returns the number of ids of `hash_ids`, padding and the unused last one included."""
+    """Returns the number of ids in the domain of `hash_ids`, including padding and the unused last id."""
     return FIRST_ID + num_buckets + 1
 
 
 def with_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:
-    """Writes the number of ids, padding included, as the domain of int64 ids in the transformed schema."""
-    # Nothing is looked up here. TFT writes the domain of whatever a `lookup_fn` returns, and of nothing else.
+    """Returns int64 ids with a domain in the transformed schema. `num_ids` is the number of ids, including padding."""
+    # This look-up returns the ids unchanged. It is needed because TFT writes a domain only for the result of a
+    # `lookup_fn`.
     return tft.apply_vocabulary(
         ids, tf.constant(""), default_value=PAD_ID, lookup_fn=lambda x, _: (tf.identity(x), tf.cast(num_ids, tf.int64))
     )
@@ -181,54 +193,62 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 
     Args:
       x: Strings, `[N]`.
-      file: The vocabulary, as `make_vocabulary` or `given_vocabulary` returns it.
-      name: The feature, for messages.
-      closed: See `compute_and_apply_ids`.
+      file: The result of `make_vocabulary` or `given_vocabulary`.
+      name: The name of the feature, for error messages.
+      closed: Whether a value that is not in the vocabulary makes the graph fail. If False, such values get the last id.
 
     Returns:
       int64 ids, `[N]`, with their domain in the transformed schema.
 
     Raises:
-      tf.errors.InvalidArgumentError: when run, closed, on a value that is not an entry.
+      tf.errors.InvalidArgumentError: when the graph runs on a value that is not in a closed vocabulary.
     """
     return ids_and_size(x, file, name=name, closed=closed)[0]
 
 
 def ids_and_size(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the ids of `apply_ids` and their number, padding included, which `with_domain` takes."""
-    sizes = []
+    """Returns the ids of `apply_ids`, and the number of ids for `with_domain`, including padding."""
+    # TFT returns only the ids that `look_up` returns, so `look_up` also puts the number of ids into this list.
+    num_ids = []
 
     def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The table is made once, outside the traced function, unless the file is not written yet. It has the
-        # number of a line, from 0, and -1 for a value that a closed vocabulary does not have: padding, less one.
+        # If the path has a value, the file exists, and the table can be made once, outside the traced function.
         lift = tf.inside_function() and isinstance(path, _EagerTensor)
         with tf.init_scope() if lift else contextlib.nullcontext():
-            lines = tf.lookup.TextFileInitializer(
-                path,
-                key_dtype=tf.string,
-                key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
-                value_dtype=tf.int64,
-                value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
-            )
-            table = (
-                tf.lookup.StaticHashTable(lines, default_value=PAD_ID - FIRST_ID)
-                if closed
-                else tf.lookup.StaticVocabularyTable(lines, num_oov_buckets=1)
-            )
+            table = _make_table(path, closed)
             size = table.size()
         ids = table.lookup(values) + FIRST_ID
         if closed:
             ids = _refuse_unseen(values, ids, name)
-        sizes.append(size + FIRST_ID)
-        return ids, sizes[0]
+        num_ids.append(size + FIRST_ID)
+        return ids, num_ids[0]
 
-    # `default_value` is unused with a `lookup_fn`, but the domain's lower end is read from it.
-    return tft.apply_vocabulary(_escape(x), file, default_value=PAD_ID, lookup_fn=look_up), sizes[0]
+    # With a `lookup_fn`, TFT uses `default_value` only as the lower end of the domain.
+    return tft.apply_vocabulary(_escape(x), file, default_value=PAD_ID, lookup_fn=look_up), num_ids[0]
+
+
+def _make_table(path: tf.Tensor, closed: bool) -> tf.lookup.StaticHashTable | tf.lookup.StaticVocabularyTable:
+    """Makes a table from the lines of a file to their numbers, from 0.
+
+    For a value that is not in the file, the table of a closed vocabulary returns -1, which becomes the id of padding
+    when 1 is added. Other tables return the number of lines, which becomes the last id.
+    """
+    lines = tf.lookup.TextFileInitializer(
+        path,
+        key_dtype=tf.string,
+        key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+        value_dtype=tf.int64,
+        value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    if closed:
+        return tf.lookup.StaticHashTable(lines, default_value=PAD_ID - FIRST_ID)
+    return tf.lookup.StaticVocabularyTable(lines, num_oov_buckets=1)
 
 
 def _escape(x: tf.Tensor) -> tf.Tensor:
-    """Writes strings as the lines of a vocabulary's file have them."""
-    # Few values need it, if any. To match each once costs a quarter of the three replacements for all.
+    """Escapes strings as in the lines of a vocabulary file."""
+    # Few values have characters to escape. Finding these values first takes a quarter of the time of making the three
+    # replacements in all values.
     positions = tf.where(tf.logical_not(tf.strings.regex_full_match(x, _PLAIN)))
     special = tf.gather_nd(x, positions)
     for value, escaped in ESCAPES:
@@ -237,9 +257,9 @@ def _escape(x: tf.Tensor) -> tf.Tensor:
 
 
 def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:
-    """Returns the ids, in a graph that fails if a value of a label has none, and names such values."""
+    """Returns the ids, and makes the graph fail with a list of values if the label has values without an id."""
     unseen = tf.unique(tf.boolean_mask(values, tf.equal(ids, PAD_ID)))[0]
-    shown = tf.strings.reduce_join(unseen[:_MOST_SHOWN], separator=", ")
+    shown = tf.strings.reduce_join(unseen[:_MAX_SHOWN_LABELS], separator=", ")
     message = tf.strings.join(
         [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown]
     )

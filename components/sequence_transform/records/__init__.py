@@ -1,1 +1,1 @@
-"""SequenceExamples on their way into and out of Transform, a batch at a time."""
+"""Reads, converts and writes the SequenceExamples of Transform, many records at a time."""

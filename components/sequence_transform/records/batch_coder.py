@@ -1,8 +1,8 @@
-"""A Beam coder that compresses RecordBatches, so that Beam keeps them in less memory between two stages.
+"""Defines a Beam coder that compresses RecordBatches, so that they need less memory between two stages.
 
-Beam's own runner holds in memory, as bytes, what passes from one stage to the next: for example the transformed data
-until its statistics are taken. TFDV's coder writes plain Arrow. Offsets, small ids and repeated words take a fifth to a
-tenth of that when compressed, at no measurable cost in time.
+Beam's runner keeps data in memory, as bytes, while it passes from one stage to the next. For example, it keeps the
+transformed data until the statistics are computed. TFDV's coder writes Arrow data without compression. Compressed
+offsets, small ids and repeated words need a fifth to a tenth of that memory, and no measurable time.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.coders.typecoders import registry as coders
 
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # Beam decides how many threads there are.
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # Beam sets the number of threads.
 
 
 class CompressedBatchCoder(beam.coders.Coder):
-    """A RecordBatch as a stream of compressed Arrow IPC.
+    """Encodes a RecordBatch as a compressed stream of Arrow IPC.
 
-    A pipeline carries its coders with it, so a worker needs nothing but this module, like the rest of the package.
-    This coder reads what TFDV's writes, and the other way round.
+    A pipeline sends its coders to the workers, which only have to be able to import this package. This coder can decode
+    the bytes that TFDV's coder encodes, and TFDV's coder can decode the bytes that this coder encodes.
     """
 
     def encode(self, value: pa.RecordBatch) -> bytes:
-        """Writes the batch as bytes."""
+        """Returns the batch as bytes."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, value.schema, options=_OPTIONS) as writer:
             writer.write_batch(value)
         return sink.getvalue().to_pybytes()
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
-        """Reads the batch that `encode` wrote."""
+        """Returns the batch from the bytes that `encode` returned."""
         return pa.ipc.open_stream(encoded).read_next_batch()
 
     def estimate_size(self, value: pa.RecordBatch) -> int:
-        """Returns the bytes of the batch in memory: Beam asks often, and would encode the batch to know."""
+        """Returns the size of the batch in memory, in bytes. Otherwise Beam would encode the batch to find it."""
         return int(value.nbytes)
 
     def to_type_hint(self) -> type[pa.RecordBatch]:
-        """Returns the type that this coder is for."""
+        """Returns the type that this coder encodes."""
         return pa.RecordBatch
 
 
 @contextlib.contextmanager
 def compressed_batches() -> Iterator[None]:
-    """Has pipelines that are built until the block ends compress their RecordBatches."""
+    """Makes pipelines that are built inside the `with` block compress their RecordBatches."""
     before = type(coders.get_coder(pa.RecordBatch))
     coders.register_coder(pa.RecordBatch, CompressedBatchCoder)
     try:

@@ -1,10 +1,11 @@
-"""Gives transformed RecordBatches the columns that stock Transform writes as tf.Examples.
+"""Converts transformed RecordBatches to the columns that stock Transform writes as tf.Examples.
 
     ids     [[3, 4], []]        ->  ids$ragged_values      [[3, 4], []]
     chars   [[[5], [6, 7]], []] ->  chars$ragged_values    [[5, 6, 7], []]
                                     chars$row_lengths_1    [[1, 2], []]
 
-Stock itself takes the statistics of the columns on the left, against the schema of those on the right.
+Stock Transform computes its statistics from the columns on the left, but compares them with the schema of the columns
+on the right.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tfx_sequence.components.sequence_transform.records.record_batch import find
 
 
 def to_flat(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
-    """Returns the batch with the columns of `schema`, the transformed schema as TFT infers it."""
+    """Returns the batch with the columns of `schema`, which is the transformed schema as TFT infers it."""
     representations = schema.tensor_representation_group[""].tensor_representation
     columns: dict[str, pa.Array] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -29,7 +30,7 @@ def to_flat(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
 
 
 def _flatten_column(column: pa.Array, ragged: schema_pb2.TensorRepresentation.RaggedTensor) -> dict[str, pa.Array]:
-    """Returns the column of values of a ragged tensor, and one of row lengths for each inner ragged dimension."""
+    """Returns the column of flat values of a ragged tensor, and a column of row lengths per inner ragged dimension."""
     columns = {}
     values, offsets = column.flatten(), find_offsets(column)
     for partition in ragged.partition:

@@ -1,8 +1,9 @@
 """Reads TFRecord files of SequenceExamples into RecordBatches, many records at a time.
 
-Stock's reader passes every record alone through half a dozen of Beam's steps before it is put into a batch with others,
-which takes longer for small records than all the rest of reading. Here the records of a file come in batches from the
-start. Files are found, divided among workers and opened as `beam.io.ReadFromTFRecord` does it.
+The stock reader passes each record separately through about six Beam steps before it puts records into batches. For
+small records, these steps take longer than the rest of reading. The reader in this module makes batches as soon as it
+reads a file. Like `beam.io.ReadFromTFRecord`, it finds files by a pattern, divides files among workers and opens them
+on any file system of Beam.
 """
 
 from __future__ import annotations
@@ -27,33 +28,35 @@ from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject,
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
-MOST_RECORDS = 1000
-"""Records in a batch, as many as tfx_bsl puts there."""
+MAX_RECORDS = 1000
+"""The maximum number of records in a batch, as in tfx_bsl."""
 
-MOST_BYTES = 8 << 20
-"""A batch ends with the record that brings it here, so that batches of long sequences take no more memory than others.
+MAX_BYTES = 8 << 20
+"""A batch ends with the record with which it reaches this number of bytes, so that long sequences need no more memory.
 
-1,000 records of the usual length are far below it.
+1,000 records of usual length have far fewer bytes.
 """
 
 _BUFFER_BYTES = 1 << 20
 
 
 class SequenceRecord(SequenceExampleBatchReader):
-    """A reader of SequenceExamples from TFRecord files, in batches and with all 64 bits of integers.
+    """Reads SequenceExamples from TFRecord files in batches, and keeps all 64 bits of integers.
 
-    This holds for `BeamSource`, all that Transform reads by; the methods for single records are stock's. Of stock's
-    Beam metrics those of RecordBatches are kept, and those of single records are not: nothing looks at one.
+    Only `BeamSource`, the method that Transform uses, differs from the stock reader. The methods for single records are
+    unchanged. `BeamSource` reports the stock Beam metrics of RecordBatches, but not those of single records, because it
+    does not look at single records.
     """
 
     def BeamSource(self, batch_size: int | None = None) -> beam.PTransform:
-        """Makes the transform that reads the RecordBatches of all files.
+        """Makes the Beam transform that reads the RecordBatches of all files.
 
         Args:
-          batch_size: The number of records in a batch; if None, up to `MOST_RECORDS` records or `MOST_BYTES` bytes.
+          batch_size: The number of records in a batch. If None, a batch ends at `MAX_RECORDS` records or `MAX_BYTES`
+            bytes.
         """
-        limits = (MOST_RECORDS, MOST_BYTES) if batch_size is None else (batch_size, None)
-        # One source for all patterns, as Beam's own runner would keep in memory all that goes into a Flatten.
+        limits = (MAX_RECORDS, MAX_BYTES) if batch_size is None else (batch_size, None)
+        # All patterns are joined into one source, because Beam's runner would keep all inputs of a Flatten in memory.
         source = concatenate_sources([BatchSource(pattern, *limits) for pattern in self.file_patterns])
         return (
             beam.io.Read(source).with_output_types(list[bytes])
@@ -63,29 +66,31 @@ class SequenceRecord(SequenceExampleBatchReader):
 
 
 class BatchSource(filebasedsource.FileBasedSource):
-    """A Beam source of TFRecord files whose elements are lists of records.
+    """A Beam source that reads TFRecord files and whose elements are lists of records.
 
     Args:
-      file_pattern: The files.
-      most_records: See `in_batches`.
-      most_bytes: See `in_batches`.
+      file_pattern: The pattern of the files' paths.
+      max_records: See `make_batches`.
+      max_bytes: See `make_batches`.
     """
 
-    def __init__(self, file_pattern: str, most_records: int, most_bytes: int | None) -> None:
+    def __init__(self, file_pattern: str, max_records: int, max_bytes: int | None) -> None:
         super().__init__(file_pattern, splittable=False)
-        self._limits = most_records, most_bytes
+        self._max_records = max_records
+        self._max_bytes = max_bytes
 
     def read_records(self, file_name: str, range_tracker: RangeTracker) -> Iterator[list[bytes]]:
-        """Yields the records of a file."""
-        range_tracker.try_claim(range_tracker.start_position())  # This claims all of the file: it is not splittable.
-        return in_batches(read_file(file_name), *self._limits)
+        """Yields the records of a file in batches."""
+        # Beam requires a claim before reading. As the file is not splittable, this claims the whole file.
+        range_tracker.try_claim(range_tracker.start_position())
+        return make_batches(read_file(file_name), self._max_records, self._max_bytes)
 
 
 class _Decode(beam.DoFn):
     """Decodes lists of SequenceExamples.
 
     Args:
-      schema: A serialized schema: a message cannot be pickled everywhere.
+      schema: A serialized Schema. A Schema message cannot be pickled in all environments.
     """
 
     def __init__(self, schema: bytes) -> None:
@@ -101,14 +106,23 @@ class _Decode(beam.DoFn):
         yield restore_integers(self._decoder.DecodeBatch(records), records, self._integers)
 
 
-def in_batches(records: Iterable[bytes], most_records: int, most_bytes: int | None) -> Iterator[list[bytes]]:
-    """Yields the records in order, in lists that end with the record that reaches a limit, or with the last one."""
+def make_batches(records: Iterable[bytes], max_records: int, max_bytes: int | None) -> Iterator[list[bytes]]:
+    """Divides records into lists and keeps their order.
+
+    Args:
+      records: Serialized records.
+      max_records: A list ends when it has this number of records.
+      max_bytes: A list also ends when its records have this number of bytes or more. No limit if None.
+
+    Yields:
+      Lists of records, never empty.
+    """
     batch: list[bytes] = []
     size = 0
     for record in records:
         batch.append(record)
         size += len(record)
-        if len(batch) == most_records or (most_bytes is not None and size >= most_bytes):
+        if len(batch) == max_records or (max_bytes is not None and size >= max_bytes):
             yield batch
             batch, size = [], 0
     if batch:
@@ -116,13 +130,15 @@ def in_batches(records: Iterable[bytes], most_records: int, most_bytes: int | No
 
 
 def read_file(path: str) -> Iterator[bytes]:
-    """Yields the records of a TFRecord file on any file system that Beam knows, compressed as its name says.
+    """Yields the records of a TFRecord file on any file system of Beam.
+
+    The ending of the path determines the compression, as in Beam.
 
     Raises:
-      BadRecordError: if the file is cut off or damaged, after the records before the damage.
+      BadRecordError: if the file is cut off or damaged. The records before the damage are yielded first.
     """
     compression = CompressionTypes.detect_compression_type(path)
-    # Beam's own decompression of gzip takes a file that was cut off for one that ends there, and is slower.
+    # Gzip is not decompressed by Beam, which is slower and does not notice that a file is cut off.
     is_gzip = compression == CompressionTypes.GZIP
     opened_as = CompressionTypes.UNCOMPRESSED if is_gzip else compression
     with FileSystems.open(path, compression_type=opened_as) as file:

@@ -1,12 +1,13 @@
-"""Converts transformed RecordBatches to SequenceExamples: to their Arrow form and to their bytes.
+"""Converts transformed RecordBatches to SequenceExamples, as Arrow columns and as bytes.
 
-Transform hands over one list column for each tensor, whether ragged or dense; `SequenceLayout` says which is which.
-Ragged tensors become feature lists, one step for each element of their first ragged dimension. Dense tensors become
-context. Two records, with a dense tensor and two ragged ones, of which the second is two numbers wide:
+Transform produces one list column per tensor, for dense and ragged tensors alike. A `SequenceLayout` says which columns
+are ragged. Ragged tensors become feature lists with one step per element of their first ragged dimension. Dense tensors
+become context features. This example has two records with a dense tensor, `age`, and two ragged tensors, `ids` and
+`xy`, where `xy` has two numbers per step:
 
     column             age [[31], [47]]    ids [[3, 4], [5]]           xy [[.1, .2, .3, .4], [.5, .6]]
     as steps                               ids [[[3], [4]], [[5]]]     xy [[[.1, .2], [.3, .4]], [[.5, .6]]]
-    SequenceExample    context.age         feature_lists.ids, a Feature for each inner list; xy in the same way
+    SequenceExample    context.age         feature_lists.ids, one Feature per inner list; the same for xy
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class SequenceLayout:
     """The place of each column of a transformed RecordBatch in a SequenceExample.
 
     Attributes:
-      context: Names of the dense tensors, in order.
-      sequence: Names of the ragged tensors, in order, each with the number of values that make a step of a flat column
-        (the product of the tensor's uniform inner dimensions, 1 if it has none).
+      context: The names of the dense tensors, sorted.
+      sequence: The names of the ragged tensors, sorted, to the number of values in a step of a flat column. This is the
+        product of the uniform inner dimensions of the tensor, or 1 if the tensor has no uniform inner dimensions.
     """
 
     context: tuple[str, ...]
@@ -41,7 +42,7 @@ class SequenceLayout:
 
 
 def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
-    """Returns the batch as TFXIO would read it from SequenceExamples: one struct column for all feature lists."""
+    """Returns the batch as TFXIO would read it from SequenceExamples, with one struct column for all feature lists."""
     names = list(layout.context)
     columns = [_find_column(batch, name) for name in layout.context]
     if layout.sequence:
@@ -55,7 +56,7 @@ def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
 def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
     """Yields the rows of the batch as serialized SequenceExamples.
 
-    The bytes are deterministic: keys stand in order, and every feature list is there, also an empty one.
+    The bytes are deterministic. Keys are sorted, and empty feature lists are written as well.
     """
     context = []
     for name in sorted(layout.context):
@@ -70,13 +71,14 @@ def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
 
 
 def find_offsets(column: pa.Array) -> _Offsets:
-    """Returns the position of each list of a column in its flattened values, and at last the number of those."""
+    """Returns the position of each list of a column in its flattened values, followed by the number of values."""
     offsets: _Offsets = np.asarray(column.offsets, np.int64)
-    # The column may be a slice, whose offsets count from the beginning of the whole.
+    # If the column is a slice of a longer column, its offsets start at a number greater than 0.
     return offsets - offsets[0]
 
 
 def _encode_entries(name: str, values: list[bytes]) -> list[bytes]:
+    """Returns the bytes of a map entry with the key `name` for each value."""
     key = wire.entry_key(name)
     return [wire.entry(key, value) for value in values]
 
@@ -86,21 +88,21 @@ def _find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
 
 
 def _to_steps(column: pa.Array, width: int) -> pa.Array:
-    """Returns a column of lists of steps, each a list of values; every `width` values of a flat column are a step."""
+    """Returns a column of lists of steps, which are lists of values. In a flat column, `width` values are one step."""
     values = column.flatten()
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        return column
+        return column  # The values are divided into steps already.
     steps = pa.LargeListArray.from_arrays(np.arange(0, len(values) + 1, width), values)
     return pa.LargeListArray.from_arrays(find_offsets(column) // width, steps)
 
 
 def _encode_features(column: pa.Array) -> list[bytes]:
-    """Returns a Feature for each row."""
+    """Returns one serialized Feature per row."""
     return _encode_lists(column.flatten(), find_offsets(column))
 
 
 def _encode_feature_lists(column: pa.Array, width: int) -> list[bytes]:
-    """Returns a FeatureList for each row."""
+    """Returns one serialized FeatureList per row."""
     steps = _to_steps(column, width)
     data, step_offsets = _encode_steps(steps.flatten())
     row_offsets = step_offsets[find_offsets(steps)]
@@ -108,11 +110,12 @@ def _encode_feature_lists(column: pa.Array, width: int) -> list[bytes]:
 
 
 def _encode_steps(steps: pa.Array) -> packing.Steps:
-    """Returns the bytes of steps, which are lists of values; the common kinds without a Python loop."""
+    """Serializes steps, which are lists of values. There are fast ways for single integers and equally many floats."""
     values, offsets = steps.flatten(), find_offsets(steps)
     counts = np.diff(offsets)
     width = int(counts[0]) if len(counts) else 0
-    if width and (counts == width).all():
+    has_fixed_width = width > 0 and bool((counts == width).all())
+    if has_fixed_width:
         if pa.types.is_floating(values.type):
             return packing.pack_floats(np.asarray(values), width)
         if pa.types.is_integer(values.type) and width == 1:
@@ -121,11 +124,11 @@ def _encode_steps(steps: pa.Array) -> packing.Steps:
 
 
 def _encode_lists(values: pa.Array, offsets: _Offsets) -> list[bytes]:
-    """Returns a Feature of the values between each two offsets."""
+    """Returns one serialized Feature per list of values. `offsets` are the limits of the lists."""
     bounds = itertools.pairwise(offsets.tolist())
     if pa.types.is_floating(values.type):
         data = np.asarray(values, "<f4").tobytes()
-        return [wire.float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # 4 bytes a float32.
+        return [wire.float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # A float32 has 4 bytes.
     encode_feature = wire.int64s_feature if pa.types.is_integer(values.type) else wire.bytes_list_feature
-    plain = values.to_pylist()
-    return [encode_feature(plain[start:end]) for start, end in bounds]
+    python_values = values.to_pylist()
+    return [encode_feature(python_values[start:end]) for start, end in bounds]

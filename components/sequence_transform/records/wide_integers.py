@@ -1,8 +1,8 @@
 """Restores the upper 32 bits of integers, which tfx_bsl's decoder of SequenceExamples drops.
 
-The decoder keeps the lower 32 bits of integers in feature lists, so that a time in milliseconds, or a large number that
-stands for a name, silently becomes another number. TensorFlow's parser keeps all bits, at serving too: without this, a
-model would be trained on other values than it is served with.
+The decoder keeps only the lower 32 bits of integers in feature lists. A time in milliseconds or a large number used as
+a key becomes another number, without an error. TensorFlow's parser, which is also used in serving, keeps all bits.
+Without this module, the values in training would differ from the values in serving.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 
 
 def find_integers(schema: schema_pb2.Schema) -> list[str]:
-    """Returns the names of the integer features among the sequence features of a schema."""
+    """Returns the names of the sequence features of a schema that are integers."""
     return [proto.name for proto in find_sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
 
 
 def restore_integers(batch: pa.RecordBatch, records: list[bytes], names: list[str]) -> pa.RecordBatch:
-    """Returns the batch with the integers of the records.
+    """Returns the batch with all 64 bits of its integers.
 
     Args:
-      batch: The records as tfx_bsl decoded them.
-      records: Serialized SequenceExamples.
-      names: The sequence features that are integers.
+      batch: The RecordBatch that tfx_bsl decoded from the records.
+      records: The same records as serialized SequenceExamples.
+      names: The names of the sequence features that are integers.
     """
     if not names:
         return batch
@@ -37,8 +37,8 @@ def restore_integers(batch: pa.RecordBatch, records: list[bytes], names: list[st
     position = batch.schema.get_field_index(SEQUENCE)
     struct = batch.column(position)
     children = []
-    for number, field in enumerate(struct.type):
-        child = struct.field(number)
+    for child_position, field in enumerate(struct.type):
+        child = struct.field(child_position)
         if field.name in parsed:
             child = _replace_values(child, parsed[field.name].flat_values.numpy())
         children.append(child)
@@ -48,14 +48,15 @@ def restore_integers(batch: pa.RecordBatch, records: list[bytes], names: list[st
 
 
 def _replace_values(array: pa.Array, values: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
-    """Returns (nested) lists of the same lengths with other values."""
+    """Returns (nested) lists with the lengths of `array` and the given flat values."""
     if not pa.types.is_large_list(array.type):
         return pa.array(values, array.type)
     return _replace_children(array, [_replace_values(array.values, values)])
 
 
 def _replace_children(array: pa.Array, children: list[pa.Array]) -> pa.Array:
-    # A struct's own buffer is its validity; a list has its offsets too. The others are those of the children.
+    """Returns a copy of a struct array or a list array with other children."""
+    # The first buffer holds validity. A list has a second buffer for its offsets. All other buffers belong to children.
     num_buffers = 1 if pa.types.is_struct(array.type) else 2
     buffers = array.buffers()[:num_buffers]
     replaced = pa.Array.from_buffers(array.type, len(array), buffers, array.null_count, array.offset, children)

@@ -1,4 +1,4 @@
-"""Writes transformed RecordBatches as TFRecord files of SequenceExamples, a whole batch at a time."""
+"""Writes transformed RecordBatches as TFRecord files of SequenceExamples, one batch at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tfx_sequence.schemas.records.tfrecords import frame
 
 
 class WriteSequenceExamples(beam.PTransform):
-    """Writes the files that `beam.io.WriteToTFRecord` would write of the batches' records, without handling each alone.
+    """Writes the same files as `beam.io.WriteToTFRecord`, but handles whole batches instead of single records.
 
     Args:
       layout: The place of each column in a SequenceExample.
-      path_prefix: What the paths of the files begin with.
+      path_prefix: The beginning of the paths of all files.
     """
 
     def __init__(self, layout: SequenceLayout, path_prefix: str) -> None:
@@ -26,7 +26,7 @@ class WriteSequenceExamples(beam.PTransform):
         self._path_prefix = path_prefix
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
-        """Writes the batches; returns the paths of the files."""
+        """Writes the batches and returns the paths of the files."""
         sink = _FramedSink(self._path_prefix, beam.coders.BytesCoder(), file_name_suffix=".gz")
         return (
             batches | "Encode" >> beam.Map(encode_framed, self._layout).with_output_types(bytes) | beam.io.Write(sink)
@@ -34,12 +34,12 @@ class WriteSequenceExamples(beam.PTransform):
 
 
 def encode_framed(batch: pa.RecordBatch, layout: SequenceLayout) -> bytes:
-    """Returns the rows of the batch as they stand in a TFRecord file."""
+    """Returns the bytes of a TFRecord file with the rows of the batch."""
     return b"".join(map(frame, encode(batch, layout)))
 
 
 class _FramedSink(filebasedsink.FileBasedSink):
-    """Files of bytes that are already framed as TFRecords."""
+    """A Beam sink for bytes that are already framed as TFRecords."""
 
     def write_encoded_record(self, file_handle: BinaryIO, encoded_value: bytes) -> None:
         file_handle.write(encoded_value)

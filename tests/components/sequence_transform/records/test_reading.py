@@ -19,7 +19,7 @@ from tfx_sequence.components.sequence_transform.records import reading
 from tfx_sequence.components.sequence_transform.records.reading import (
     BatchSource,
     SequenceRecord,
-    in_batches,
+    make_batches,
     read_file,
 )
 from tfx_sequence.schemas.records.examples import Encoder
@@ -94,18 +94,17 @@ def test_a_pattern_without_files_is_an_error(tmp_path):
 
 
 @given(st.lists(st.binary(max_size=9), max_size=20), st.integers(1, 5), st.none() | st.integers(1, 20))
-def test_batches_hold_every_record_and_end_at_a_limit(records, most_records, most_bytes):
-    batches = list(in_batches(records, most_records, most_bytes))
+def test_batches_hold_every_record_and_end_at_a_limit(records, max_records, max_bytes):
+    batches = list(make_batches(records, max_records, max_bytes))
     assert [record for batch in batches for record in batch] == records
     full = [
-        len(batch) == most_records or (most_bytes is not None and sum(map(len, batch)) >= most_bytes)
-        for batch in batches
+        len(batch) == max_records or (max_bytes is not None and sum(map(len, batch)) >= max_bytes) for batch in batches
     ]
     assert all(full[:-1])
     assert all(batches)
     for batch in batches:
-        assert len(batch) <= most_records
-        assert most_bytes is None or sum(map(len, batch[:-1])) < most_bytes
+        assert len(batch) <= max_records
+        assert max_bytes is None or sum(map(len, batch[:-1])) < max_bytes
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.bz2", "a"])
@@ -154,7 +153,7 @@ def test_a_damaged_file_ends_the_run(tmp_path):
 
 
 def test_batches_end_by_size_when_sequences_are_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "MOST_BYTES", 5000)
+    monkeypatch.setattr(reading, "MAX_BYTES", 5000)
     encoder = Encoder(SPEC)
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
         for length in (1, 1000, 1, 1):
