@@ -114,7 +114,7 @@ def test_flat_form_gives_the_batches_of_sequence_examples(make_job: Callable[[st
     job, expected = make_job(way), make_job("sequences")
     assert job.task.inputs == expected.task.inputs
     assert job.task.labels == expected.task.labels
-    for split in ("train_batches", "eval_batches"):
+    for split in ("make_train_batches", "make_eval_batches"):
         batches, theirs = (list(getattr(each, split)().epoch(0)) for each in (job, expected))
         assert len(batches) == len(theirs)
         for batch, other in zip(batches, theirs, strict=True):
