@@ -1,11 +1,12 @@
 """The table of formats: facts that are known before a reader is imported."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from support.paths import ROOT
 
-from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.readers.table import (
     READERS,
     SEQUENCE_EXAMPLE,
@@ -35,10 +36,11 @@ def test_no_suffix_tells_two_formats():
     assert SEQUENCE_EXAMPLE in READERS.rows
 
 
-def test_formats_are_listed_by_name_and_in_the_words_of_the_setting():
+def test_formats_are_listed_by_name_and_in_the_page_of_the_setting():
     assert list(READERS.rows) == sorted(READERS.rows)
-    listed = ReadConfig.__doc__.partition("format: ")[2].partition("options:")[0]
-    assert [name for name in READERS.rows if f"`{name}`" not in listed] == []
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^\| `format` \| (.*?) or text \| ", page, re.MULTILINE)
+    assert re.findall(r'`"(\w+)"`', listed) == list(READERS.rows)
 
 
 def test_find_row_supposes_nothing_of_a_format_that_is_not_of_this_package():
