@@ -257,7 +257,7 @@ def _as_steps(
     if (labels.shape.rank == 1) != (lengths is None):
         raise ValueError(
             "labels [B, T], one per step, need `lengths`; labels [B], one per sequence, need `lengths=None`. Given are "
-            f"labels of shape {labels.shape} and {'`lengths=None`' if lengths is None else 'lengths'}."
+            f"labels of shape {labels.shape} and {'no lengths' if lengths is None else 'some lengths'}."
         )
     if lengths is None:
         return labels[:, None], outputs[:, None], tf.ones_like(labels)
