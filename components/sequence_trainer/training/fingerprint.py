@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -48,7 +49,7 @@ def _look_up_version(distribution: str) -> str:
         return "of a source tree that is not installed"
 
 
-def _add_value(digest: hashlib._Hash, value: object) -> None:
+def _add_value(digest: Any, value: object) -> None:
     """Adds a value to the digest, with all items of mappings and all fields of dataclasses."""
     if isinstance(value, np.ndarray):
         digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
