@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from tfx_sequence.components.sequence_trainer.families import CELLS, DEFAULT_HEADS, HEADS
-from tfx_sequence.schemas.families import UnknownMemberError
+from tfx_sequence.schemas.families import Family, UnknownMemberError
 from tfx_sequence.schemas.spec import Frozen
 
 _Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -20,37 +21,28 @@ _Count = Annotated[int, pydantic.Field(ge=1)]
 _CountIfRequired = Annotated[_Count | None, pydantic.Field(validate_default=True)]
 
 
-def _check_cell_name(name: str) -> str:
-    """Checks that there is a cell of this name."""
-    try:
-        CELLS.row(name)
-    except UnknownMemberError as error:
-        raise ValueError(f"is {error}") from error
-    return name
+def _make_name_check(family: Family[Any]) -> Callable[[str], str]:
+    """Makes the validator of a name in a family, such as `CELLS`."""
+
+    def check_name(name: str) -> str:
+        try:
+            family.row(name)
+        except UnknownMemberError as error:
+            raise ValueError(f"is {error}") from error
+        return name
+
+    return check_name
 
 
-CellName = Annotated[
-    str,
-    pydantic.AfterValidator(_check_cell_name),
-    pydantic.WithJsonSchema({"anyOf": [{"enum": list(CELLS.rows)}, {"type": "string"}]}),
-]
+def _list_names(family: Family[Any]) -> pydantic.WithJsonSchema:
+    """Lists the names of a family's own members in the JSON schema, which also allows other names."""
+    return pydantic.WithJsonSchema({"anyOf": [{"enum": list(family.rows)}, {"type": "string"}]})
+
+
+CellName = Annotated[str, pydantic.AfterValidator(_make_name_check(CELLS)), _list_names(CELLS)]
 """The name of a cell in `CELLS`, or `module:Class`."""
 
-
-def _check_head_name(name: str) -> str:
-    """Checks that there is a head of this name."""
-    try:
-        HEADS.row(name)
-    except UnknownMemberError as error:
-        raise ValueError(f"is {error}") from error
-    return name
-
-
-HeadName = Annotated[
-    str,
-    pydantic.AfterValidator(_check_head_name),
-    pydantic.WithJsonSchema({"anyOf": [{"enum": list(HEADS.rows)}, {"type": "string"}]}),
-]
+HeadName = Annotated[str, pydantic.AfterValidator(_make_name_check(HEADS)), _list_names(HEADS)]
 """The name of a head in `HEADS`, or `module:Class`."""
 
 _CELL_KEYS = tuple({key: None for row in CELLS.rows.values() for key in row.arguments})
