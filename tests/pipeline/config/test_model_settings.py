@@ -16,7 +16,7 @@ from tfx_sequence.pipeline.config.toml_file import load_config
         ('[model]\ncell = "gru"\npeepholes = true\n', 'model.peepholes = true: goes with cell = "lstm"'),
         ('[model.heads.tags]\nkind = "crf"\n', "model.heads.tags: no label is called 'tags'; the labels are upos"),
         ('[model.heads.upos]\nkind = "regression"\n', 'model.heads.upos.kind: "regression" is for numbers'),
-        ('[model.heads.upos]\npooling = "mean"\n', "model.heads.upos.pooling: is for a label a record"),
+        ('[model.heads.upos]\npooling = "mean"\n', "model.heads.upos.pooling: is for one label per record"),
         (
             '[model.heads.next]\nkind = "language_model"\n[transform.tokens]\nnext = "next"\n',
             'model.heads.next.kind: "language_model" needs bidirectional = false',
