@@ -4,7 +4,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --upgrade --all-extras --no-annotate 
 # A file's tests share what is slow to make, so a process takes whole files, in the order that tests/conftest.py gives.
 IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test test-fast lint constraints
+.PHONY: help setup run test test-examples test-fast lint constraints
 .DEFAULT_GOAL := help
 
 help: ## Say what there is.
@@ -18,8 +18,11 @@ $(READY): pyproject.toml .python-version .ci/setup $(wildcard constraints/*.txt)
 run: $(READY) ## Run the part-of-speech pipeline, from a treebank to a served model.
 	.venv/bin/tfx-sequence run examples/pos_tagging/pipeline.toml
 
-test: $(READY) ## Run every test.
-	.venv/bin/pytest $(IN_PARALLEL)
+test: $(READY) ## Run the tests of the code.
+	.venv/bin/pytest -m "not example" $(IN_PARALLEL)
+
+test-examples: $(READY) ## Run what README, docs and examples/ show, as whole pipelines.
+	.venv/bin/pytest -m example $(IN_PARALLEL)
 
 test-fast: $(READY) ## Run the tests that take seconds.
 	.venv/bin/pytest -m "not slow" $(IN_PARALLEL)

@@ -21,7 +21,7 @@ from tfx_sequence.pipeline.runs import runner
 from tfx_sequence.pipeline.runs.display import make_display
 from tfx_sequence.pipeline.runs.run_summary import RunReport
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.example]
 
 FEWER = {"train": 60, "eval": 20, "test": 20}
 SMALL: dict[str, dict[str, Any]] = {

@@ -27,7 +27,7 @@ from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import to_schema
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.example]
 
 SPEC = SequenceSpec(features={"words": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")})
 WORDS = {"cat": "N", "dog": "N", "runs": "V", "<pad>": "V"}

@@ -26,6 +26,7 @@ def _blocks(readme: str, language: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.example
 def test_plug_in_lines_run_in_a_stock_pipeline(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, told = _blocks((root / "README.md").read_text(encoding="utf-8"), "python")
     monkeypatch.chdir(tmp_path)

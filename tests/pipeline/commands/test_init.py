@@ -47,6 +47,7 @@ def test_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.slow
+@pytest.mark.example
 def test_project_runs_and_its_own_tests_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
