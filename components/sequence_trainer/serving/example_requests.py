@@ -13,6 +13,7 @@ from tfx_sequence.components.sequence_trainer.serving.needed_features import (
     TransformGraph,
     select_needed_features,
 )
+from tfx_sequence.components.sequence_trainer.serving.padded_requests import assert_padded
 from tfx_sequence.schemas.contract import LENGTHS
 
 _ParsingConfig: TypeAlias = tf.io.FixedLenFeature | tf.io.VarLenFeature | tf.io.RaggedFeature
@@ -70,12 +71,17 @@ class ExampleRequests:
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Removes the padding from raw features `[B, T]`, using their `lengths`. Context features are not changed."""
+        """Removes the padding from raw features `[B, T]`, using their `lengths`. Context features are not changed.
+
+        Raises:
+          tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.
+        """
+        checked = assert_padded(features, self.padded_specs())
         raw: RawFeatures = {}
         for name, feature in self._inputs.items():
-            value = features[name]
+            value = checked[name]
             if _is_sequence(feature):
-                value = tf.RaggedTensor.from_tensor(value, features[LENGTHS], row_splits_dtype=tf.int64)
+                value = tf.RaggedTensor.from_tensor(value, checked[LENGTHS], row_splits_dtype=tf.int64)
             if isinstance(feature, tf.io.VarLenFeature):
                 value = value.to_sparse()
             raw[name] = value

@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.ids import from_one
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor
-from tfx_sequence.schemas.contract import LENGTHS
 
 _NamedLengths = tuple[str, tf.Tensor]
 """The name of a sequence, and the number of its steps in each record, `[B]`."""
@@ -28,8 +27,8 @@ def convert_to_columns(transformed: Mapping[str, AnyTensor], columns: Mapping[st
       columns, `[B, (T), (V)]`.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the graph runs on records that lack a sequence, such as a label, or whose
-        sequences have unequal lengths.
+      tf.errors.InvalidArgumentError: when the graph runs on records that lack a sequence, such as a label, whose
+        sequences have unequal lengths, or that have a step with a wrong number of values.
     """
     converted: dict[str, AnyTensor] = {}
     for name, column in columns.items():
@@ -39,7 +38,7 @@ def convert_to_columns(transformed: Mapping[str, AnyTensor], columns: Mapping[st
     return assert_equal_lengths(converted)
 
 
-def assert_equal_lengths(features: Mapping[str, AnyTensor], lengths: tf.Tensor | None = None) -> dict[str, AnyTensor]:
+def assert_equal_lengths(features: Mapping[str, AnyTensor]) -> dict[str, AnyTensor]:
     """Adds operations to the graph that fail if sequences have unequal lengths, and returns the same features.
 
     Without this check, a sequence that is too short, such as a missing label, would be padded. The padding would then
@@ -47,15 +46,11 @@ def assert_equal_lengths(features: Mapping[str, AnyTensor], lengths: tf.Tensor |
 
     Args:
       features: The name and tensor of each feature. Ragged tensors are sequences.
-      lengths: The number of steps that each sequence must have, `[B]`. If None, all sequences must have as many steps
-        as the first sequence.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the graph runs on sequences with other lengths.
+      tf.errors.InvalidArgumentError: when the graph runs on sequences of unequal lengths.
     """
     named_lengths = [(name, x.row_lengths()) for name, x in features.items() if isinstance(x, tf.RaggedTensor)]
-    if lengths is not None:
-        named_lengths = [(LENGTHS, lengths), *named_lengths]
     checks = [_assert_same_lengths(other, named_lengths[0]) for other in named_lengths[1:]]
     # In eager mode the checks have run already, and each result is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
@@ -86,7 +81,22 @@ def _convert_steps(name: str, value: tf.RaggedTensor | tf.SparseTensor, column: 
     has_ragged_steps = ragged.ragged_rank > 1
     if column.nested:
         return ragged if has_ragged_steps else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
-    values = tf.reshape(ragged.flat_values, [-1] if column.width is None else [-1, column.width])
-    # A step with a wrong number of values would shift all steps after it. Only validation finds this error. If the
-    # steps are not ragged, all have the same number of values, so validation would only cost time.
-    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=has_ragged_steps)
+    flat_values = ragged.flat_values
+    # If the steps are not ragged, all have the same number of values, so a check would only cost time.
+    if has_ragged_steps:
+        flat_values = _assert_values_per_step(name, ragged, column.width or 1)
+    values = tf.reshape(flat_values, [-1] if column.width is None else [-1, column.width])
+    return tf.RaggedTensor.from_row_splits(values, ragged.row_splits, validate=False)
+
+
+def _assert_values_per_step(name: str, steps: tf.RaggedTensor, width: int) -> tf.Tensor:
+    """Adds an operation that fails if a step does not have `width` values, and returns the flat values of the steps.
+
+    A step with a wrong number of values would shift the values of all steps after it.
+    """
+    check = tf.raw_ops.Assert(
+        condition=tf.reduce_all(tf.equal(steps.values.row_lengths(), width)),
+        data=[f"the sequence `{name}` has a step that does not have {width} value(s)"],
+    )
+    with tf.control_dependencies([] if check is None else [check]):  # In eager mode the check has run already.
+        return tf.identity(steps.flat_values)

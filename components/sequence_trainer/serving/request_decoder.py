@@ -29,7 +29,11 @@ class RequestDecoder(Protocol):
         """Returns the specs of the tensors that `decode_padded` takes; empty if requests cannot be padded sequences."""
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Removes the padding from the tensors of `padded_specs`. Returns the same features as `decode_inputs`."""
+        """Removes the padding from the tensors of `padded_specs`. Returns the same features as `decode_inputs`.
+
+        Raises:
+          tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.
+        """
 
     def make_example(self, length: int) -> bytes:
         """Makes a serialized record for warm-up requests. It has `length` steps, whose values are all empty or 0."""

@@ -14,6 +14,7 @@ from tfx_sequence.components.sequence_trainer.serving.needed_features import (
     TransformGraph,
     select_needed_features,
 )
+from tfx_sequence.components.sequence_trainer.serving.padded_requests import assert_counts, assert_padded
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -76,17 +77,18 @@ class SequenceRequests:
         """Removes the padding from the tensors of `padded_specs`, using their `lengths`.
 
         Raises:
-          tf.errors.InvalidArgumentError: when the graph runs on a sequence that is shorter than `lengths` says.
+          tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.
         """
+        checked = assert_padded(features, self.padded_specs())
         raw: RawFeatures = {}
         for name, feature in self._inputs.items():
             if feature.context:
-                raw[name] = features[name]
+                raw[name] = checked[name]
             elif feature.nested:
-                raw[name] = _unpad_nested(features[name], features[counts_key(name)], features[LENGTHS])
+                raw[name] = _unpad_nested(checked[name], counts_key(name), checked)
             else:
-                raw[name] = _unpad_steps(features[name], features[LENGTHS])
-        return assert_equal_lengths(raw, features[LENGTHS])
+                raw[name] = _unpad_steps(checked[name], checked[LENGTHS])
+        return raw
 
     def make_example(self, length: int) -> bytes:
         """Makes a serialized record of `length` steps, whose values are all empty or 0."""
@@ -129,17 +131,19 @@ def _unpad_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     return ragged.with_values(steps)
 
 
-def _unpad_nested(padded: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+def _unpad_nested(padded: tf.Tensor, counts_name: str, features: Mapping[str, tf.Tensor]) -> tf.RaggedTensor:
     """Converts `[B, T, V]` to `[B, (T), (V)]`.
 
     Args:
       padded: The padded values, `[B, T, V]`.
-      counts: The number of values of each step, `[B, T]`.
-      lengths: The number of steps of each record, `[B]`.
+      counts_name: The name of the tensor that holds the number of values of each step, `[B, T]`.
+      features: The tensors of the request, with these counts and the number of steps of each record, `lengths`.
     """
+    counts, lengths = features[counts_name], features[LENGTHS]
     steps = tf.RaggedTensor.from_tensor(padded, lengths=lengths, row_splits_dtype=tf.int64)
     step_counts = tf.RaggedTensor.from_tensor(counts, lengths=lengths, row_splits_dtype=tf.int64).values
-    return steps.with_values(tf.RaggedTensor.from_tensor(steps.values, lengths=step_counts, row_splits_dtype=tf.int64))
+    checked = assert_counts(counts_name, step_counts, tf.shape(padded, tf.int64)[2])
+    return steps.with_values(tf.RaggedTensor.from_tensor(steps.values, lengths=checked, row_splits_dtype=tf.int64))
 
 
 def _make_value(feature: Feature, length: int) -> Any:

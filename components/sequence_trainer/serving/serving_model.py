@@ -25,6 +25,7 @@ no `L_score`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
@@ -136,6 +137,7 @@ class ServingModel(tf.Module):
     def _answer_raw(self, raw: RawFeatures) -> dict[str, tf.Tensor]:
         """Transforms raw features, runs the model, and returns its answers."""
         batch = self._make_batch(self._transform(raw), [item.name for item in self._task.inputs])
+        batch = {name: _replace_infinite(value) for name, value in batch.items()}
         return self._answer_outputs(self._run_model(batch), batch[LENGTHS])
 
     def _answer_outputs(self, outputs: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -181,6 +183,16 @@ def _pad(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
     # If all sequences are empty, one padded step is added, as in `nested_batch`.
     missing = tf.maximum(1 - tf.shape(padded)[1], 0)
     return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])
+
+
+def _replace_infinite(value: tf.Tensor) -> tf.Tensor:
+    """Replaces infinite numbers by NaN. Other tensors are returned unchanged.
+
+    The cells squash an infinite number to 1 or -1. The answer would look like a certain one.
+    """
+    return (
+        tf.where(tf.math.is_inf(value), tf.constant(math.nan, value.dtype), value) if value.dtype.is_floating else value
+    )
 
 
 def _flatten_steps(value: tf.Tensor) -> tf.Tensor:

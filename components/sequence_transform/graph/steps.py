@@ -89,7 +89,15 @@ def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
 
     Returns:
       A tensor of the shape and type of `x`.
+
+    Raises:
+      ValueError: if the number of values in a step is ragged, `[B, (T), (V)]`.
     """
+    if x.ragged_rank > 1:
+        raise ValueError(
+            "`x` must have the shape [B, (T)] or [B, (T), D], but its steps are ragged; "
+            "convert it with `one_value_a_step` first"
+        )
     columns = tf.transpose(tf.reshape(x.flat_values, [tf.size(x.value_rowids()), -1]))
     # The D columns are put one after another, so that each number follows the number of the step before it.
     line = tf.reshape(columns, [-1])

@@ -42,11 +42,15 @@ class SequenceLayout:
 
 
 def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
-    """Returns the batch as TFXIO would read it from SequenceExamples, with one struct column for all feature lists."""
+    """Returns the batch as TFXIO would read it from SequenceExamples, with one struct column for all feature lists.
+
+    Raises:
+      ValueError: if a column is missing, or a record of a flat column does not have whole steps.
+    """
     names = list(layout.context)
-    columns = [_find_column(batch, name) for name in layout.context]
+    columns = [find_column(batch, name) for name in layout.context]
     if layout.sequence:
-        lists = [_to_steps(_find_column(batch, name), width) for name, width in layout.sequence.items()]
+        lists = [_read_steps(batch, name, width) for name, width in layout.sequence.items()]
         struct = pa.StructArray.from_arrays(lists, names=list(layout.sequence))
         names.append(SEQUENCE)
         columns.append(pa.LargeListArray.from_arrays(np.arange(batch.num_rows + 1), struct))
@@ -57,17 +61,34 @@ def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
     """Yields the rows of the batch as serialized SequenceExamples.
 
     The bytes are deterministic. Keys are sorted, and empty feature lists are written as well.
+
+    Raises:
+      ValueError: if a column is missing, or a record of a flat column does not have whole steps.
     """
     context = []
     for name in sorted(layout.context):
-        context.append(_encode_entries(name, _encode_features(_find_column(batch, name))))
+        context.append(_encode_entries(name, _encode_features(find_column(batch, name))))
     lists = []
     for name, width in sorted(layout.sequence.items()):
-        lists.append(_encode_entries(name, _encode_feature_lists(_find_column(batch, name), width)))
+        lists.append(_encode_entries(name, _encode_feature_lists(_read_steps(batch, name, width))))
     for row in range(batch.num_rows):
         context_entries = b"".join(entries[row] for entries in context)
         list_entries = b"".join(entries[row] for entries in lists)
         yield wire.sequence_example(context_entries, list_entries)
+
+
+def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Returns the column with a name.
+
+    Raises:
+      ValueError: if the batch has no such column, or more than one.
+    """
+    index = batch.schema.get_field_index(name)
+    if index < 0:  # As a position, -1 would be the last column.
+        raise ValueError(
+            f"the transformed data must have one column {name!r}, but its columns are {', '.join(batch.schema.names)}"
+        )
+    return batch.column(index)
 
 
 def find_offsets(column: pa.Array) -> _Offsets:
@@ -83,17 +104,27 @@ def _encode_entries(name: str, values: list[bytes]) -> list[bytes]:
     return [wire.entry(key, value) for value in values]
 
 
-def _find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    return batch.column(batch.schema.get_field_index(name))
+def _read_steps(batch: pa.RecordBatch, name: str, width: int) -> pa.Array:
+    """Reads a sequence as a column of lists of steps, which are lists of values.
 
-
-def _to_steps(column: pa.Array, width: int) -> pa.Array:
-    """Returns a column of lists of steps, which are lists of values. In a flat column, `width` values are one step."""
-    values = column.flatten()
+    Raises:
+      ValueError: if the column is missing, or if a record of a flat column, in which `width` values are one step, does
+        not have whole steps.
+    """
+    column = find_column(batch, name)
+    values, offsets = column.flatten(), find_offsets(column)
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         return column  # The values are divided into steps already.
+    # Otherwise a step would be made of the last values of one record and the first values of the next.
+    is_cut = offsets % width != 0
+    if is_cut.any():
+        row = int(is_cut.argmax()) - 1
+        count = offsets[row + 1] - offsets[row]
+        raise ValueError(
+            f"the transformed column {name!r} has {count} values in record {row} of its batch, but a step has {width}"
+        )
     steps = pa.LargeListArray.from_arrays(np.arange(0, len(values) + 1, width), values)
-    return pa.LargeListArray.from_arrays(find_offsets(column) // width, steps)
+    return pa.LargeListArray.from_arrays(offsets // width, steps)
 
 
 def _encode_features(column: pa.Array) -> list[bytes]:
@@ -101,9 +132,8 @@ def _encode_features(column: pa.Array) -> list[bytes]:
     return _encode_lists(column.flatten(), find_offsets(column))
 
 
-def _encode_feature_lists(column: pa.Array, width: int) -> list[bytes]:
-    """Returns one serialized FeatureList per row."""
-    steps = _to_steps(column, width)
+def _encode_feature_lists(steps: pa.Array) -> list[bytes]:
+    """Returns one serialized FeatureList per row of a column of lists of steps."""
     data, step_offsets = _encode_steps(steps.flatten())
     row_offsets = step_offsets[find_offsets(steps)]
     return [data[start:end] for start, end in itertools.pairwise(row_offsets.tolist())]

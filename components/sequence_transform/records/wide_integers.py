@@ -30,11 +30,12 @@ def restore_integers(batch: pa.RecordBatch, records: list[bytes], names: list[st
       records: The same records as serialized SequenceExamples.
       names: The names of the sequence features that are integers.
     """
-    if not names:
+    position = batch.schema.get_field_index(SEQUENCE)
+    # If no record has feature lists, the batch has no column for them, and no integers in it.
+    if not names or position < 0:
         return batch
     features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
     _, parsed, _ = tf.io.parse_sequence_example(records, sequence_features=features)
-    position = batch.schema.get_field_index(SEQUENCE)
     struct = batch.column(position)
     children = []
     for child_position, field in enumerate(struct.type):

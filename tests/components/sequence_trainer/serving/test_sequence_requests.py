@@ -92,7 +92,7 @@ def test_sequences_that_do_not_go_together_are_refused_by_name(in_graph: bool) -
     good = _padded([_record([("a", ["b"], [0.0, 0.0])] * 2, "t"), _record([("a", ["b"], [0.0, 0.0])], "t")])
     decode_padded(good)
     for name in ("words", "shape"):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` does not have as many steps as `lengths`"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` has the shape"):
             decode_padded({**good, name: good[name][:, :1]})
     other = SequenceSpec(features={**SPEC.features, "words": Feature(kind="token", context=True)}, min_length=0)
     few = tf.train.SequenceExample.FromString(encode(other, {**_record([("a", [], [1.0, 2.0])], "t"), "words": "x"}))

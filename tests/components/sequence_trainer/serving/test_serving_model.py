@@ -153,3 +153,42 @@ def test_served_sequences_get_the_answers_of_examples_however_far_they_are_padde
     for name in ("tags_id", "intent_id"):
         np.testing.assert_array_equal(again[name], answers[name])
     np.testing.assert_allclose(again["price"], answers["price"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=str)
+def test_number_that_is_not_finite_is_answered_by_nan_and_changes_no_other_record(number: float) -> None:
+    labels = [Label(name, per_step=True, classes=(b"a", b"b")) for name in ("tag", "crf")]
+    labels += [Label(name, per_step=False, classes=(b"a", b"b")) for name in ("last", "mean", "max", "attention")]
+    labels += [Label("price", per_step=True), Label("total", per_step=False)]
+    features = {"x": Feature(kind="float")}
+    for label in labels:
+        kind = "categorical" if label.classes else "float"
+        features[label.name] = Feature(kind=kind, role="label", context=not label.per_step)
+    numbers = SequenceTask(
+        raw=SequenceSpec(features=features),
+        inputs=(Input("x", num_ids=None, width=1, context=False),),
+        labels=tuple(labels),
+        columns={"x": Column("float32")},
+    )
+    heads = {"crf": {"kind": "crf"}, **{name: {"pooling": name} for name in ("last", "mean", "max", "attention")}}
+    model = SequenceModel(numbers, ModelConfig.model_validate({"units": 4, "heads": heads}), seed=1)
+    model({"x": tf.zeros([1, 1]), "lengths": tf.constant([1], tf.int64)})
+    output = SimpleNamespace(transform_features_layer=_Steps)
+    serve = ServingModel(model, numbers, output).answer_sequences  # type: ignore[arg-type]
+
+    lengths = tf.constant([3, 2], tf.int64)
+    answers = serve({"x": tf.constant([[1.0, number, 2.0], [1.0, 2.0, 0.0]]), "lengths": lengths})
+    alone = serve({"x": tf.constant([[1.0, 2.0]]), "lengths": lengths[1:]})
+    for name in ("tag_score", "crf_score", "price"):
+        assert np.isnan(answers[name][0]).all(), name
+        np.testing.assert_allclose(answers[name][1, :2], alone[name][0], rtol=1e-5)
+    for name in ("last_score", "mean_score", "max_score", "attention_score", "total"):
+        assert np.isnan(answers[name][0]), name
+        np.testing.assert_allclose(answers[name][1], alone[name][0], rtol=1e-5)
+
+
+class _Steps(tf.Module):
+    """In place of a transform graph that leaves numbers as they are."""
+
+    def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
+        return {name: value.with_values(value.values.flat_values) for name, value in raw.items()}

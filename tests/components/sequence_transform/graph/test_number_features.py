@@ -167,6 +167,13 @@ def test_hold_last_never_crosses_from_one_sequence_to_the_next(rows):
             np.testing.assert_equal(got, last)
 
 
+def test_hold_last_refuses_steps_that_are_not_yet_of_one_width():
+    x = tf.ragged.constant([[[1.0], [2.0, NAN, 4.0]]], dtype=tf.float32)
+    for change in (hold_last, lambda x: fill_missing(x, "last", "x")):
+        with pytest.raises(ValueError, match="its steps are ragged; convert it with `one_value_a_step` first"):
+            change(x)
+
+
 def test_fill_missing_needs_no_analysis_when_given_a_number():
     x = tf.ragged.constant([[1.0, NAN], [], [NAN]], dtype=tf.float32)
     assert fill_missing(x, 7, "x").to_list() == [[1.0, 7.0], [], [7.0]]
