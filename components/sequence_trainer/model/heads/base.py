@@ -22,7 +22,7 @@ import abc
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -33,6 +33,12 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, 
 from tfx_sequence.components.sequence_trainer.model.value_axes import HEAD_LAYER, WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import LENGTHS, WINDOW_SHARE
+
+Outputs: TypeAlias = Any
+"""The outputs of a head: a tensor such as logits, or a nest of tensors such as a NamedTuple.
+
+The first axes of each tensor are `[B, T]`, or `[B]` if there is one label per record.
+"""
 
 
 class Encoded(NamedTuple):
@@ -96,7 +102,7 @@ class HeadMetrics(abc.ABC):
         self.watched = f"{label.name}_{watched}"
 
     @abc.abstractmethod
-    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
+    def update(self, outputs: Outputs, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it. This works inside a `tf.function`."""
 
     def result(self) -> dict[str, float]:
@@ -159,22 +165,24 @@ class Head(keras.layers.Layer, abc.ABC):
         self._record_weight = context.record_weight
 
     @abc.abstractmethod
-    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+    def call(self, encoded: Encoded, training: bool = False) -> Outputs:
         """Computes the outputs for the label, such as logits.
+
+        They can be any nest of tensors, as `loss`, `predict` and the metrics of the head need them.
 
         Args:
           encoded: The outputs of the recurrent layers.
           training: Whether the outputs are for `training_loss`. They may then differ from the outputs for `predict`.
 
         Returns:
-          `[B, T, C]`, or `[B, C]` if there is one label per record.
+          `[B, T, ...]`, or `[B, ...]` if there is one label per record.
         """
 
     @abc.abstractmethod
-    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+    def raw_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the loss without the weight of the label."""
 
-    def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+    def training_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the loss that training minimises, without the weight of the label.
 
         This is `raw_loss`, unless a head replaces it by a loss that is faster to compute.
@@ -182,7 +190,7 @@ class Head(keras.layers.Layer, abc.ABC):
         return self.raw_loss(outputs, batch, reduction)
 
     @abc.abstractmethod
-    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    def predict(self, outputs: Outputs, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Turns outputs into answers, which are the values that a served model returns.
 
         Args:
@@ -210,7 +218,7 @@ class Head(keras.layers.Layer, abc.ABC):
             (weight, tuple(name if size == num_values else None for size in weight.shape)) for weight in self.weights
         ]
 
-    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
+    def cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor | None:
         """Computes the negative log probability of all labels of each record, without weights or smoothing.
 
         Returns:
@@ -218,7 +226,7 @@ class Head(keras.layers.Layer, abc.ABC):
         """
         return None
 
-    def loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
+    def loss(self, outputs: Outputs, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
         """Computes the loss of the label, multiplied by the weight of the label.
 
         Args:

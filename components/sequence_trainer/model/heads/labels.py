@@ -6,6 +6,8 @@ the values of all steps of a sequence together.
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -18,10 +20,15 @@ from tfx_sequence.components.sequence_trainer.losses.sampled import sampled_sequ
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
-    classification_loss,
     full_precision,
-    sequence_loss,
+    reduce_sequences,
     step_losses,
+)
+from tfx_sequence.components.sequence_trainer.losses.softmax_summary import (
+    OutputLayer,
+    SoftmaxSummary,
+    summarize_softmax,
+    summary_step_losses,
 )
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
 from tfx_sequence.components.sequence_trainer.model.heads.base import (
@@ -30,6 +37,7 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import (
     Head,
     HeadContext,
     HeadMetrics,
+    Outputs,
 )
 from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes, dense_axes
@@ -37,11 +45,21 @@ from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import ID_SUFFIX, LENGTHS, SCORE_SUFFIX
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 
+MAX_KEPT_CLASSES = 512
+"""The maximum number of values for which evaluation and serving keep the logits.
+
+The logits of a step are then at most as wide as the gates of an LSTM with the default 128 units, so they do not
+determine how much memory is needed.
+"""
+
 
 class SoftmaxHead(Head):
     """Predicts the value of each step, or of the record, by a softmax over all values of the label.
 
     If the softmax is sampled, training compares the right value with a random sample of the others, which is faster.
+
+    If the label has more than `MAX_KEPT_CLASSES` values, evaluation and serving compute the logits of a few steps at a
+    time, and keep a SoftmaxSummary of them.
 
     Args:
       label: The label.
@@ -63,13 +81,18 @@ class SoftmaxHead(Head):
         seed = context.draw_seed()
         self._sampling_seeds = keras.random.SeedGenerator(seed) if config.sampled else None
 
-    def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
+    def call(self, encoded: Encoded, training: bool = False) -> Outputs:
         """Computes logits, `[B, T, C]` or `[B, C]`.
 
-        In training with a sampled softmax, it returns `hidden` instead, because only some logits will be needed.
+        In training with a sampled softmax, it returns `hidden` instead, because only some logits will be needed. If the
+        label has many values, it returns a SoftmaxSummary in evaluation and serving.
         """
         hidden = self.hidden(encoded)
-        return hidden if training and self._sampling_seeds else self.logits(hidden)
+        if training:
+            return hidden if self._sampling_seeds else self.logits(hidden)
+        if len(self.label.classes) > MAX_KEPT_CLASSES:
+            return summarize_softmax(hidden, self.output_layer())
+        return self.logits(hidden)
 
     def hidden(self, encoded: Encoded) -> tf.Tensor:
         """Computes the inputs of the softmax layer, `[B, T, D]` or `[B, D]`."""
@@ -87,27 +110,15 @@ class SoftmaxHead(Head):
         """Returns the weights of the softmax layer: one row per value `[C, D]`, and the bias `[C]`."""
         return tf.transpose(self._dense.kernel), tf.convert_to_tensor(self._dense.bias)
 
-    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+    def output_layer(self) -> OutputLayer:
+        """Returns the weights of the softmax layer in full precision, as this layer computes with them."""
+        return OutputLayer(self._read_weight(self._dense.kernel), self._read_weight(self._dense.bias))
+
+    def raw_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the cross entropy."""
-        labels = batch[self.label.name]
-        if self.label.per_step:
-            return sequence_loss(
-                outputs,
-                labels,
-                batch[LENGTHS],
-                reduction=reduction,
-                class_weights=self._class_weights,
-                label_smoothing=self.config.label_smoothing,
-                sequence_weights=self.record_weights(batch),
-            )
-        return classification_loss(
-            outputs,
-            labels,
-            reduction=reduction,
-            class_weights=self._class_weights,
-            label_smoothing=self.config.label_smoothing,
-            sequence_weights=self.record_weights(batch),
-        )
+        outputs, labels, lengths = self._as_steps(outputs, batch)
+        losses = self._step_losses(outputs, labels, lengths, self._class_weights, self.config.label_smoothing)
+        return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, self.record_weights(batch))
 
     def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the cross entropy. With a sampled softmax, it is computed over the sampled values only."""
@@ -127,27 +138,52 @@ class SoftmaxHead(Head):
             sequence_weights=self.record_weights(batch),
         )
 
-    def cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """Computes the cross entropy of each record, summed over its steps, float64 `[B]`."""
-        losses = step_losses(*self._as_steps(outputs, batch))
-        return tf.reduce_sum(tf.cast(losses, tf.float64), 1)
+    def step_cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
+        """Computes the cross entropy of each step, without weights or smoothing: `[B, T]`, 0 at padded steps.
 
-    def _as_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        T is 1 if there is one label per record.
+        """
+        return self._step_losses(*self._as_steps(outputs, batch))
+
+    def cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
+        """Computes the cross entropy of each record, summed over its steps, float64 `[B]`."""
+        return tf.reduce_sum(tf.cast(self.step_cross_entropy(outputs, batch), tf.float64), 1)
+
+    def _step_losses(
+        self,
+        outputs: Outputs,
+        labels: tf.Tensor,
+        lengths: tf.Tensor,
+        class_weights: tf.Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> tf.Tensor:
+        """Computes the cross entropy of each step, `[B, T]`, from logits or from a summary of them."""
+        if isinstance(outputs, SoftmaxSummary):
+            compute_losses = functools.partial(summary_step_losses, outputs, self.output_layer())
+        else:
+            compute_losses = functools.partial(step_losses, outputs)
+        return compute_losses(labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
+
+    def _as_steps(self, outputs: Outputs, batch: Batch) -> tuple[Outputs, tf.Tensor, tf.Tensor]:
         """Returns outputs `[B, T, ...]`, labels `[B, T]` and lengths `[B]`; T is 1 if there is one label per record."""
         labels = batch[self.label.name]
         if self.label.per_step:
             return outputs, labels, batch[LENGTHS]
-        return outputs[:, None], labels[:, None], tf.ones_like(labels)
+        outputs = tf.nest.map_structure(lambda value: value[:, None], outputs)
+        return outputs, labels[:, None], tf.ones_like(labels)
 
-    def predict(self, outputs: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _read_weight(self, weight: tf.Tensor | keras.Variable) -> tf.Tensor:
+        """Returns a weight as the layer uses it. With mixed precision it is rounded, within `call` and outside."""
+        return full_precision(tf.cast(weight, self.compute_dtype))
+
+    def predict(self, outputs: Outputs, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the most probable values of a label L.
 
         Returns:
           `L`, the values, strings; `L_id`, their ids from 1, int64; and `L_score`, their probabilities, float32.
         """
-        probabilities = tf.nn.softmax(full_precision(outputs))
-        ids = tf.argmax(probabilities, axis=-1) + FIRST_ID
-        scores = tf.reduce_max(probabilities, axis=-1)
+        best_class, scores = _choose_best(outputs)
+        ids = best_class + FIRST_ID
         if self.label.per_step:
             real = step_mask(lengths, tf.shape(ids)[1])
             ids = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype))
@@ -242,6 +278,14 @@ class LabelMetrics(HeadMetrics):
         predictions = self._head.predict(outputs, batch[LENGTHS])[f"{self.label.name}{ID_SUFFIX}"]
         for metric in self.metrics.values():
             metric.update_state(batch[self.label.name], predictions, self.lengths(batch))
+
+
+def _choose_best(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the most probable class of each step or record, int64, and its probability, from logits or a summary."""
+    if isinstance(outputs, SoftmaxSummary):
+        return outputs.best_class, outputs.best_probability
+    probabilities = tf.nn.softmax(full_precision(outputs))
+    return tf.argmax(probabilities, axis=-1), tf.reduce_max(probabilities, axis=-1)
 
 
 def _as_text(label: Label) -> list[str]:

@@ -8,11 +8,19 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.losses.softmax_summary import OutputLayer
 from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, CrossEntropy, Perplexity
-from tfx_sequence.components.sequence_trainer.model.heads.base import NO_CONTEXT, Encoded, HeadContext, HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.base import (
+    NO_CONTEXT,
+    Encoded,
+    HeadContext,
+    HeadMetrics,
+    Outputs,
+)
 from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
+from tfx_sequence.schemas.contract import ID_SUFFIX, LENGTHS
 from tfx_sequence.schemas.spec import FIRST_ID
 
 
@@ -66,6 +74,13 @@ class LanguageModelHead(SoftmaxHead):
         rows = tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:]
         return rows, tf.convert_to_tensor(self._bias)
 
+    def output_layer(self) -> OutputLayer:
+        """Returns the weights of the softmax layer in full precision, as this layer computes with them."""
+        if self._tied is None:
+            return super().output_layer()
+        rows, bias = self.table()
+        return OutputLayer(self._read_weight(rows), self._read_weight(bias), has_rows=True)
+
     def value_axes(self) -> list[WeightAxes]:
         """Returns the weights of the softmax layer. A tied table is left out, because it belongs to the input."""
         if self._tied is None:
@@ -74,30 +89,31 @@ class LanguageModelHead(SoftmaxHead):
 
     def new_metrics(self) -> HeadMetrics:
         """Returns perplexity, cross entropy in nats, and accuracy. The model with the lowest cross entropy is best."""
-        return LanguageModelMetrics(self.label)
+        return LanguageModelMetrics(self)
 
 
 class LanguageModelMetrics(HeadMetrics):
     """Measures the predicted distribution of the next step.
 
     Args:
-      label: The label, which is the next step at each step.
+      head: The head.
     """
 
     more_is_better = False
 
-    def __init__(self, label: Label) -> None:
+    def __init__(self, head: LanguageModelHead) -> None:
         metrics = {"perplexity": Perplexity(), "cross_entropy": CrossEntropy(), "accuracy": Accuracy()}
-        super().__init__(label, metrics, watched="cross_entropy")
+        super().__init__(head.label, metrics, watched="cross_entropy")
+        self._head = head
 
-    def update(self, outputs: tf.Tensor, batch: Batch) -> None:
-        """Adds a batch and the logits of the head for it."""
-        labels = batch[self.label.name]
-        lengths = self.lengths(batch)
+    def update(self, outputs: Outputs, batch: Batch) -> None:
+        """Adds a batch and the outputs of the head for it."""
+        lengths = batch[LENGTHS]
+        losses = self._head.step_cross_entropy(outputs, batch)
         for name in ("perplexity", "cross_entropy"):
-            self.metrics[name].update_state(labels, outputs, lengths)
-        predictions = tf.argmax(outputs, -1) + FIRST_ID
-        self.metrics["accuracy"].update_state(labels, predictions, lengths)
+            self.metrics[name].add_steps(losses, lengths)
+        predictions = self._head.predict(outputs, lengths)[f"{self.label.name}{ID_SUFFIX}"]
+        self.metrics["accuracy"].update_state(batch[self.label.name], predictions, lengths)
 
 
 def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) -> keras.layers.Embedding:

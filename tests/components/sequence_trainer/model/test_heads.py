@@ -14,7 +14,9 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import HEADS
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
+from tfx_sequence.components.sequence_trainer.losses.softmax_summary import SoftmaxSummary
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
+from tfx_sequence.components.sequence_trainer.model.heads import labels as softmax_head
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
 from tfx_sequence.components.sequence_trainer.model.heads.language_model import LanguageModelHead
@@ -140,6 +142,67 @@ def test_softmax_head_answers_with_the_likeliest_value_and_its_probability() -> 
             assert float(answers["tags_score"][row, step]) == pytest.approx(
                 probabilities[row, step, best] if step < length else 0, rel=1e-5
             )
+
+
+@pytest.mark.parametrize("kind", ["softmax", "intent", "language", "tied"])
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.2}])
+def test_head_of_many_values_has_the_loss_the_metrics_and_the_answers_of_all_logits(
+    kind: str, settings: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = _head(kind, **settings)
+    layer(_encoded())
+    _randomise(layer)
+    found = []
+    for kept in (512, 0):
+        monkeypatch.setattr(softmax_head, "MAX_KEPT_CLASSES", kept)
+        outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+        assert isinstance(outputs, SoftmaxSummary) == (kept == 0)
+        metrics.update(outputs, batch)
+        numbers = [float(layer.loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")]
+        numbers += [*layer.cross_entropy(outputs, batch).numpy(), *metrics.result().values()]
+        found.append((numbers, layer.predict(outputs, batch["lengths"])))
+    (expected_numbers, expected_answers), (numbers, answers) = found
+    assert numbers == pytest.approx(expected_numbers, rel=1e-6, abs=1e-6)
+    for name, value in expected_answers.items():
+        if value.dtype == tf.float32:
+            np.testing.assert_allclose(answers[name], value, rtol=1e-6, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(answers[name], value)
+
+
+def test_class_weights_count_for_a_label_of_many_values_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = SoftmaxHead(TAGS, HeadConfig(class_weights={"O": 3, "I-A": 0.5}))
+    expected = float(layer.loss(layer(_encoded()), _batch(), "sum").value)
+    monkeypatch.setattr(softmax_head, "MAX_KEPT_CLASSES", 0)
+    assert float(layer.loss(layer(_encoded()), _batch(), "sum").value) == pytest.approx(expected, rel=1e-6)
+
+
+def test_evaluation_of_many_values_never_holds_the_logits_of_all_steps() -> None:
+    values = 1000
+    label = Label("next", per_step=True, classes=tuple(b"%d" % value for value in range(values)))
+    layer = LanguageModelHead(label, HeadConfig(kind="language_model", label_smoothing=0.1))
+    metrics = layer.new_metrics()
+    layer(_encoded())
+
+    def evaluate(encoded: Encoded, labels: tf.Tensor) -> list[tf.Tensor]:
+        outputs, batch = layer(encoded), {"next": labels, "lengths": encoded.lengths}
+        metrics.update(outputs, batch)
+        answers = layer.predict(outputs, encoded.lengths)
+        return [layer.loss(outputs, batch, "sum").value, layer.cross_entropy(outputs, batch), *answers.values()]
+
+    specs = [
+        Encoded(
+            tf.TensorSpec([None, None, 4], tf.float32),
+            tf.TensorSpec([None, 4], tf.float32),
+            tf.TensorSpec([None], tf.int64),
+        ),
+        tf.TensorSpec([None, None], tf.int64),
+    ]
+    graph = tf.function(evaluate).get_concrete_function(*specs).graph
+    tensors = [tensor for operation in graph.get_operations() for tensor in operation.outputs]
+    # The loop over chunks is one operation here. Its body is a graph of its own.
+    assert [tensor for tensor in tensors if tensor.shape.rank == 3 and tensor.shape[-1] == values] == []
+    assert [tensor for tensor in tensors if tensor.shape.rank == 2 and tensor.shape.as_list() == [None, values]] == []
 
 
 @pytest.mark.parametrize("kind", ["softmax", "intent", "language", "tied"])
