@@ -35,7 +35,10 @@ TASK = SequenceTask(
             "intent": Feature(kind="categorical", role="label", context=True),
         }
     ),
-    inputs=(Input("tokens", num_ids=6, width=1, context=False), Input("pitch", num_ids=None, width=1, context=False)),
+    inputs=(
+        Input("tokens", num_ids=6, width=1, context=False, oov_ids=range(5, 6)),
+        Input("pitch", num_ids=None, width=1, context=False),
+    ),
     labels=(
         Label("tags", per_step=True, classes=(b"A", b"B", b"C", b"D")),
         Label("intent", per_step=False, classes=(b"x", b"y")),

@@ -192,8 +192,9 @@ class ModelConfig(Frozen):
       state_dropout: The share of the state that is dropped between steps. The same units are dropped at all steps. This
         is slow, because the cell runs step by step.
       zoneout: The share of the units of each state that keep their value from the previous step. This is slow too.
-      word_dropout: The share of the input ids that training replaces by the out-of-vocabulary id, so that its embedding
-        is trained (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods").
+      word_dropout: The share of the input ids that training replaces by the id of unseen values, so that its embedding
+        is trained (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods"). Inputs without such an id
+        are left alone: numbers and their buckets, hashed values, and the values of a nested feature.
       heads: Maps labels to the settings of their heads. Other labels have the default head.
     """
 

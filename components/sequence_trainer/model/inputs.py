@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 
 import keras
@@ -27,6 +28,8 @@ from tfx_sequence.components.sequence_trainer.model.value_axes import (
 from tfx_sequence.components.sequence_trainer.task.task import Input, SequenceTask
 from tfx_sequence.schemas.contract import LENGTHS
 
+_logger = logging.getLogger(__name__)
+
 
 class InputEncoder(keras.layers.Layer):
     """Encodes all inputs of a task as one vector per step.
@@ -42,6 +45,7 @@ class InputEncoder(keras.layers.Layer):
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
         super().__init__(name="inputs")
+        _check_word_dropout(task, config)
         self._task_inputs = task.inputs
         self._word_dropout = config.word_dropout
         self._word_dropout_seeds = keras.random.SeedGenerator(seeds.getrandbits(31))
@@ -87,11 +91,31 @@ class InputEncoder(keras.layers.Layer):
         return vectors[..., tf.newaxis] if vectors.shape.rank == rank_of_single_numbers else vectors
 
     def _drop_words(self, item: Input, ids: tf.Tensor) -> tf.Tensor:
-        """Replaces a random share of the ids, `word_dropout`, by the out-of-vocabulary id."""
-        if not self._word_dropout:
+        """Replaces a random share of the ids, `word_dropout`, by ids of unseen values.
+
+        An input without such ids is returned unchanged. Each of its ids means a value, so another id would be wrong.
+        """
+        rate, oov_ids = self._word_dropout, item.oov_ids
+        if not rate or not oov_ids:
             return ids
-        drop = keras.random.uniform(tf.shape(ids), seed=self._word_dropout_seeds) < self._word_dropout
-        return tf.where(drop, tf.cast(item.oov_id, ids.dtype), ids)
+        draws = keras.random.uniform(tf.shape(ids), seed=self._word_dropout_seeds)
+        # Draws below the rate are uniform as well, so they also choose one of several ids of unseen values.
+        chosen = oov_ids.start + tf.cast(draws / rate * len(oov_ids), ids.dtype)
+        return tf.where(draws < rate, chosen, ids)
+
+
+def _check_word_dropout(task: SequenceTask, config: ModelConfig) -> None:
+    """Logs a warning if word dropout was set, but no input has an id of unseen values."""
+    # The default is silent, because it is not a wish of the user.
+    is_set = config.word_dropout not in (0, ModelConfig.model_fields["word_dropout"].default)
+    if is_set and not any(item.oov_ids and not item.nested for item in task.inputs):
+        names = ", ".join(item.name for item in task.inputs)
+        _logger.warning(
+            "model.word_dropout = %s has no effect: no input is known to have an id of unseen values; the inputs are "
+            "%s. If one of them has a vocabulary, name the vocabulary after the input",
+            config.word_dropout,
+            names,
+        )
 
 
 def _make_embedding(feature: str, num_ids: int, task: SequenceTask, config: ModelConfig) -> keras.layers.Embedding:

@@ -30,11 +30,13 @@ class Input:
 
     Attributes:
       name: The name of the transformed feature.
-      num_ids: The number of ids, including the padding id and the out-of-vocabulary id. This is the input dimension of
-        the embedding. None for numbers, which have no embedding.
+      num_ids: The number of ids, including the ids of padding and of unseen values. This is the input dimension of the
+        embedding. None for numbers, which have no embedding.
       width: The number of numbers per step; 1 for ids.
       context: Whether the feature has one value per record. The model then reads this value at every step.
       nested: Whether a step may have any number of ids, such as the characters of a token.
+      oov_ids: The ids of values that are not in the vocabulary. Empty if there are none, as for the buckets of numbers,
+        or if it is not known which ids these are.
     """
 
     name: str
@@ -42,11 +44,7 @@ class Input:
     width: int
     context: bool
     nested: bool = False
-
-    @property
-    def oov_id(self) -> int | None:
-        """The id of unseen values, which is the last id. None for numbers."""
-        return None if self.num_ids is None else self.num_ids - 1
+    oov_ids: range = range(0)
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ class SequenceTask:
 def _make_input(name: str, feature: Transformed) -> Input:
     column = feature.column
     width = 1 if column.nested else column.width or 1
-    return Input(name, feature.num_ids, width, column.context, column.nested)
+    return Input(name, feature.num_ids, width, column.context, column.nested, feature.oov_ids)
 
 
 def _make_label(
@@ -198,8 +196,9 @@ def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...
 def _find_weight(features: Mapping[str, Transformed]) -> str | None:
     """Returns the name of the feature that is the weight of a record; None if there is none."""
     weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
-    for name, (_, column, num_ids) in weights.items():
-        is_one_number = column.dtype in ("float32", "int64") and num_ids is None and column.width is None
+    for name, feature in weights.items():
+        column = feature.column
+        is_one_number = column.dtype in ("float32", "int64") and feature.num_ids is None and column.width is None
         if not column.context or not is_one_number or len(weights) > 1:
             raise TaskError(
                 f"the feature {name!r} has the role 'weight', which only one feature may have, with one number per "

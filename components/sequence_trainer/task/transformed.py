@@ -34,11 +34,14 @@ class Transformed(NamedTuple):
       column: How the feature is stored.
       num_ids: The number of ids in batches, including the ids of padding and of unseen values. None if the feature does
         not consist of ids.
+      oov_ids: The ids in batches of values that are not in the vocabulary. Empty if there are none, or if it is not
+        known which ids these are.
     """
 
     role: str
     column: Column
     num_ids: int | None = None
+    oov_ids: range = range(0)
 
 
 def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> dict[str, Transformed]:
@@ -60,7 +63,8 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
     found = _read_sequence_features(schema) if _is_sequence(schema) else _read_flat_features(transform_output, labels)
     for name, proto, feature in found:
         chosen = feature._replace(role=_choose_role(name, feature.role, labels))
-        features[name] = _with_ids(chosen, proto, _starts_at_one(transform_output, name))
+        starts_at_one = _starts_at_one(transform_output, name)
+        features[name] = _with_ids(chosen, proto, starts_at_one, _count_lines(transform_output, name))
     for label in labels:
         if label not in features:
             raise TaskError(f"`labels` names {label!r}, but the transformed features are {', '.join(features)}")
@@ -110,23 +114,50 @@ def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     return bool(path and transform_output.vocabulary_file_by_name(one_based_key(os.path.basename(path))))
 
 
-def _with_ids(feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bool) -> Transformed:
-    """Adds the number of ids of a feature and how they are stored, which the domain in its schema determines.
+def _count_lines(transform_output: tft.TFTransformOutput, name: str) -> int | None:
+    """Returns the number of lines of the vocabulary of a feature; None if the feature has no vocabulary."""
+    if transform_output.vocabulary_file_by_name(name) is None:
+        return None
+    return len(transform_output.vocabulary_by_name(name))
+
+
+def _with_ids(
+    feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bool, num_lines: int | None
+) -> Transformed:
+    """Adds the ids of a feature and how they are stored, which its domain and its vocabulary determine.
 
     The ids of TFX's own vocabularies start at 0, and -1 is an unseen value. The ids of batches start at 1::
 
         stored      -1   0   1   2
         in batches   4   1   2   3     0 is padding, and labels have no unseen value
+
+    A domain alone does not say whether it has ids of unseen values. The buckets of numbers have a domain too.
+
+    Args:
+      feature: The feature.
+      proto: The schema of the feature.
+      starts_at_one: Whether the stored ids start at 1.
+      num_lines: The number of lines of the vocabulary of the feature; None if it has no vocabulary.
     """
     domain = proto.int_domain
     if proto.type != schema_pb2.INT or not domain.is_categorical:
         return feature
     if starts_at_one and domain.min >= 0:
-        return feature._replace(num_ids=domain.max + 1)
+        num_ids = domain.max + 1
+        # Our vocabularies have at most one id of unseen values. Ids behind it were added by the user.
+        oov_ids = _find_oov_ids(num_ids, num_lines)[:1]
+        return feature._replace(num_ids=num_ids, oov_ids=oov_ids)
     known = FIRST_ID + domain.max + 1
     if domain.min >= 0 or feature.role == "label":
-        return feature._replace(num_ids=known, column=feature.column._replace(ids=FromZero(unseen=None)))
-    return feature._replace(num_ids=known + 1, column=feature.column._replace(ids=FromZero(unseen=known)))
+        column = feature.column._replace(ids=FromZero(unseen=None))
+        return feature._replace(num_ids=known, column=column, oov_ids=_find_oov_ids(known, num_lines))
+    column = feature.column._replace(ids=FromZero(unseen=known))
+    return feature._replace(num_ids=known + 1, column=column, oov_ids=range(known, known + 1))
+
+
+def _find_oov_ids(num_ids: int, num_lines: int | None) -> range:
+    """Returns the ids behind those of the lines of a vocabulary, which are the ids of unseen values."""
+    return range(0) if num_lines is None else range(FIRST_ID + num_lines, num_ids)
 
 
 def _read_sequence_features(schema: schema_pb2.Schema) -> Iterator[tuple[str, schema_pb2.Feature, Transformed]]:

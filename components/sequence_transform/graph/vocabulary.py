@@ -160,8 +160,8 @@ def _mark_one_based(asset: str) -> None:
 def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
     """Maps strings to ids from 1 to `num_buckets` by their hash, the 64-bit fingerprint of FarmHash.
 
-    No vocabulary is made, and different strings may have the same id. The domain has one more id, the last one, which
-    no string has. It represents unseen values in a model that needs such an id, for example for word dropout.
+    No vocabulary is made, and different strings may have the same id. There is no id for unseen values, because every
+    string has an id.
 
     Args:
       x: Strings, `[N]`.
@@ -175,8 +175,8 @@ def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
 
 
 def hash_size(num_buckets: int) -> int:
-    """Returns the number of ids in the domain of `hash_ids`, including padding and the unused last id."""
-    return FIRST_ID + num_buckets + 1
+    """Returns the number of ids in the domain of `hash_ids`, including padding."""
+    return FIRST_ID + num_buckets
 
 
 def with_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.utils import io_utils
 
+from tfx_sequence.components.sequence_trainer import SequenceTask
 from tfx_sequence.components.sequence_transform import (
     NumberConfig,
     VocabularyConfig,
@@ -161,7 +162,16 @@ def test_given_vocabulary_of_a_label_is_closed(run):
 def test_hashed_ids_are_those_of_farmhash(run, split):
     expected = [farmhash.fingerprint64(value) % 7 + 1 for value in column(split, "hashed")]
     assert transformed(run, split, "hashed") == expected
-    assert run.graph.num_buckets_for_transformed_feature("hashed") == 9
+    assert run.graph.num_buckets_for_transformed_feature("hashed") == 8
+
+
+def test_the_trainer_knows_the_ids_of_unseen_values(run):
+    inputs = {item.name: item for item in SequenceTask.load(run.graph).inputs}
+    found = {name: [*item.oov_ids] for name, item in inputs.items() if item.num_ids is not None}
+    # A vocabulary is followed by one id of unseen values. Hashes and buckets have an id for every value.
+    expected = {name: [1 + len(run.graph.vocabulary_by_name(name))] for name in found.keys() - {"hashed", "rank"}}
+    assert found == {**expected, "hashed": [], "rank": []}
+    assert {"words", "words_suffix1", "target", "spelled_characters"} <= expected.keys()
 
 
 def test_characters_are_several_ids_in_a_step(run):

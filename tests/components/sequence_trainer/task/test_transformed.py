@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,19 +16,22 @@ from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
 from tfx_sequence.components.sequence_trainer.task.transformed import Transformed, read_transformed
+from tfx_sequence.schemas.vocabulary import one_based_key
 
 IDS = "int_domain { min: 0 max: 5 is_categorical: true }"
 
 
-def output(transformed: str, raw: str = "") -> Any:
+def output(transformed: str, raw: str = "", vocabularies: Mapping[str, list[bytes]] | None = None) -> Any:
     """As much of a TFTransformOutput as is read."""
+    files = vocabularies or {}
     schemas = [text_format.Parse(text, schema_pb2.Schema()) for text in (transformed, raw)]
     return SimpleNamespace(
         transformed_metadata=SimpleNamespace(schema=schemas[0]),
         raw_metadata=SimpleNamespace(schema=schemas[1]),
         transformed_feature_spec=lambda: schema_utils.schema_as_feature_spec(schemas[0]).feature_spec,
         raw_feature_spec=lambda: schema_utils.schema_as_feature_spec(schemas[1]).feature_spec,
-        vocabulary_file_by_name=lambda name: None,
+        vocabulary_file_by_name=lambda name: f"assets/{name}" if name in files else None,
+        vocabulary_by_name=lambda name: files[name],
     )
 
 
@@ -56,7 +60,7 @@ def test_stock_forms_become_columns() -> None:
     assert features == {
         "age": Transformed("input", Column("float32", context=True, keys=("age",))),
         "count": Transformed("input", Column("int64", context=True, keys=("count",))),
-        "rare": Transformed("input", Column("int64", keys=("rare",), ids=FromZero(unseen=3)), 4),
+        "rare": Transformed("input", Column("int64", keys=("rare",), ids=FromZero(unseen=3)), 4, range(3, 4)),
         "tags": Transformed("label", Column("int64", keys=("tags",), ids=FromZero(unseen=None)), 3),
         "words": Transformed("input", Column("int64", keys=("words",), ids=FromZero(unseen=None)), 7),
         "letters": Transformed(
@@ -109,3 +113,32 @@ def test_a_form_that_no_model_reads_is_refused(schema: str, message: str) -> Non
 def test_raw_integers_are_numbers() -> None:
     graph = output('feature { name: "x" type: INT }', 'feature { name: "x" type: INT }')
     assert read_transformed(graph)["x"].num_ids is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "lines", "starts_at_one", "oov_ids"),
+    [
+        # Ours, with the vocabulary a, b, c: the ids 1, 2, 3, and 4 if it is open.
+        ((0, 4), 3, True, [4]),
+        ((0, 3), 3, True, []),
+        # Stock: one bucket of unseen values, three of them, none but -1, and a vocabulary of another name.
+        ((0, 3), 3, False, [4]),
+        ((0, 5), 3, False, [4, 5, 6]),
+        ((-1, 2), 3, False, [4]),
+        ((-1, 2), None, False, [4]),
+        # tft.bucketize with five buckets.
+        ((0, 4), None, False, []),
+    ],
+)
+def test_oov_ids_are_those_behind_the_vocabulary(
+    domain: tuple[int, int], lines: int | None, starts_at_one: bool, oov_ids: list[int]
+) -> None:
+    low, high = domain
+    files = {} if lines is None else {"x": [b"a", b"b", b"c"][:lines]}
+    if starts_at_one:
+        files[one_based_key("x")] = files["x"]
+    graph = output(
+        f'feature {{ name: "x" type: INT int_domain {{ min: {low} max: {high} is_categorical: true }} }}',
+        vocabularies=files,
+    )
+    assert list(read_transformed(graph)["x"].oov_ids) == oov_ids
