@@ -67,6 +67,16 @@ def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
     return matrix
 
 
+def find_own_vectors(matrix: Matrix) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Returns which ids of an open vocabulary have a vector of their own, bool `[num_ids]`.
+
+    Args:
+      matrix: The vectors as `load_embeddings` returns them. The last row, of unseen values, is the mean of the vectors
+        that were found, and so is the row of a value without a vector.
+    """
+    return np.any(matrix != matrix[-1], axis=1)
+
+
 def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
     """Loads the coverage of each feature that has pretrained vectors.
 

@@ -42,7 +42,8 @@ def run_fn(fn_args: FnArgs) -> None:
         if job.base_model is not None:
             # Only a built model has weights that can be replaced.
             build(model, train)
-            progress.info("Warm start: %s", take_exported_weights(job.base_model, model, values))
+            line = take_exported_weights(job.base_model, model, values, job.task.embeddings)
+            progress.info("Warm start: %s", line)
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, checkpoint)
         trainer.fit(train, job.make_eval_batches())
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)

@@ -9,14 +9,14 @@ the values may have changed::
     3    sat               cat           2
     4    [OOV]             [OOV]         4
 
-Rows of values that the new model does not have, here "sat", are dropped. The optimizer and the schedule of the learning
-rate start from the beginning.
+Rows of values that the new model does not have, here "sat", are dropped. If "mat" has a pretrained vector, it starts
+with this vector. The optimizer and the schedule of the learning rate start from the beginning.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -32,6 +32,7 @@ from tfx_sequence.components.sequence_trainer.training.weight_index import (
     NamedWeight,
     name_weights,
 )
+from tfx_sequence.schemas.embeddings import Matrix, find_own_vectors
 from tfx_sequence.schemas.vocabulary import OOV
 
 _MAX_LISTED = 8
@@ -49,19 +50,22 @@ def list_weight_files(directory: str) -> list[str]:
     return sorted([*variables, *index])
 
 
-def take_exported_weights(directory: str, model: keras.Model, values: AxisValues) -> str:
+def take_exported_weights(
+    directory: str, model: keras.Model, values: AxisValues, vectors: Mapping[str, Matrix] | None = None
+) -> str:
     """Sets the weights of a model to those of an exported model, as far as they fit.
 
     A weight is taken if the exported model has a weight of the same name, and if each axis fits. An axis fits if both
     have the same size, or if both are indexed by the values of the same feature. In the second case the weight is moved
-    by value. A new value of an input starts with the weights of unseen values. A new value of a label keeps its
-    initial weights. Weights that are indexed by values and are not trained, such as frozen pretrained vectors, are not
-    changed.
+    by value. A new value of an input starts with the weights of unseen values, unless it has a pretrained vector, which
+    it keeps. A new value of a label keeps its initial weights. Weights that are indexed by values and are not trained,
+    such as frozen pretrained vectors, are not changed.
 
     Args:
       directory: The folder of the SavedModel, which SequenceTrainer exported.
       model: The built model.
       values: The values that index the axes of the model, as `read_axis_values` returns them.
+      vectors: Maps the names of inputs to pretrained vectors of their ids, as `SequenceTask.embeddings` does.
 
     Returns:
       One line that says which weights were taken, which were taken in part, and which were not taken.
@@ -75,7 +79,7 @@ def take_exported_weights(directory: str, model: keras.Model, values: AxisValues
     not_taken: list[str] = []
     for weight in weights:
         try:
-            weight.variable.assign(_compute_start(weight, values, exported))
+            weight.variable.assign(_compute_start(weight, values, exported, vectors or {}))
         except _MismatchError as reason:
             not_taken.append(f"{weight.name} ({reason})")
         else:
@@ -88,7 +92,9 @@ def take_exported_weights(directory: str, model: keras.Model, values: AxisValues
     return "; ".join(parts)
 
 
-def _compute_start(weight: NamedWeight, values: AxisValues, exported: ExportedWeights) -> npt.NDArray[Any]:
+def _compute_start(
+    weight: NamedWeight, values: AxisValues, exported: ExportedWeights, vectors: Mapping[str, Matrix]
+) -> npt.NDArray[Any]:
     """Returns the start value of a weight: its own initial value, with everything that the exported weight provides.
 
     Raises:
@@ -96,19 +102,35 @@ def _compute_start(weight: NamedWeight, values: AxisValues, exported: ExportedWe
     """
     start: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
     old = _find_exported_weight(weight, exported)
-    # Only an embedding, which has one row per value, has learnt weights for unseen values.
-    is_embedding = len(weight.axes) == 2 and weight.axes[0] is not None and weight.axes[1] is None
+    take_unseen = _find_rows_without_vector(weight, start, vectors)
     targets: list[Sequence[int]] = []
     sources: list[Sequence[int]] = []
     for feature, size in zip(weight.axes, start.shape, strict=True):
         target: Sequence[int] = range(size)
         source: Sequence[int] = range(size)
         if feature is not None:
-            target, source = _match_values(values[feature], exported.values[feature], is_embedding)
+            target, source = _match_values(values[feature], exported.values[feature], take_unseen)
         targets.append(target)
         sources.append(source)
     start[np.ix_(*targets)] = old[np.ix_(*sources)]
     return start
+
+
+def _find_rows_without_vector(
+    weight: NamedWeight, start: npt.NDArray[Any], vectors: Mapping[str, Matrix]
+) -> Collection[int]:
+    """Returns the rows of an embedding that start with the weights of unseen values if their value is new.
+
+    These are all rows, or all rows without a vector of their own if the embedding starts with pretrained vectors.
+    """
+    feature, *others = weight.axes
+    # Only an embedding, which has one row per value, has learnt weights for unseen values.
+    if feature is None or others != [None]:
+        return ()
+    pretrained = vectors.get(feature)
+    if pretrained is None or not np.array_equal(start, pretrained):
+        return range(len(start))
+    return np.flatnonzero(~find_own_vectors(pretrained)).tolist()
 
 
 def _find_exported_weight(weight: NamedWeight, exported: ExportedWeights) -> npt.NDArray[Any]:
@@ -133,27 +155,36 @@ def _find_exported_weight(weight: NamedWeight, exported: ExportedWeights) -> npt
     return old
 
 
-def _match_values(new: Sequence[str], old: Sequence[str], take_unseen: bool) -> tuple[Sequence[int], Sequence[int]]:
+def _match_values(
+    new: Sequence[str], old: Sequence[str], take_unseen: Collection[int]
+) -> tuple[Sequence[int], Sequence[int]]:
     """Matches the indices of an axis with the indices of the exported axis, by their values.
 
     ::
 
         old  [PAD] =a =b [OOV]      new  [PAD] =c =b [OOV]      (0 2 3), (0 2 3)
-                                    with `take_unseen`          (0 1 2 3), (0 3 2 3)
+                                    with `take_unseen` = [1]    (0 1 2 3), (0 3 2 3)
 
     Args:
       new: The values of the axis.
       old: The values of the exported axis.
-      take_unseen: Whether new values are matched with the index of unseen values. Otherwise they are left out.
+      take_unseen: The indices whose values are matched with the index of unseen values if they are new. Other new
+        values are left out.
 
     Returns:
       The matched indices of the axis, and for each of them the index of the exported axis.
     """
     old_indices = {value: index for index, value in enumerate(old)}
-    fallback = old_indices.get(OOV) if take_unseen else None
-    matches = {index: old_indices.get(value, fallback) for index, value in enumerate(new)}
-    matched = {index: old_index for index, old_index in matches.items() if old_index is not None}
-    return list(matched), list(matched.values())
+    unseen = old_indices.get(OOV)
+    rows_that_take_unseen = frozenset(take_unseen)
+    matches: dict[int, int] = {}
+    for index, value in enumerate(new):
+        old_index = old_indices.get(value)
+        if old_index is None and index in rows_that_take_unseen:
+            old_index = unseen
+        if old_index is not None:
+            matches[index] = old_index
+    return list(matches), list(matches.values())
 
 
 def _describe_new_values(weight: NamedWeight, values: AxisValues, old_values: AxisValues) -> Iterator[str]:

@@ -161,6 +161,27 @@ def test_take_exported_weights_leaves_vectors_that_are_not_trained(exported: str
     np.testing.assert_array_equal(weights(model, OLD)["embed_tokens/embeddings"], start)
 
 
+@pytest.mark.parametrize("uses_vectors", [True, False])
+def test_take_exported_weights_keeps_the_pretrained_vectors_of_new_values(
+    old: keras.Model, exported: str, uses_vectors: bool
+) -> None:
+    # Of the new values "=new" has a vector, and "=[OOV]" has none: its row is the mean, as that of unseen values is.
+    vectors = np.random.default_rng(0).normal(size=[len(NEW["tokens"]), 4]).astype("float32")
+    vectors[NEW["tokens"].index("=[OOV]")] = vectors[-1]
+    model = SequenceModel(dataclasses.replace(task_of(NEW), embeddings={"tokens": vectors}), CONFIG)
+    build(model, batches())
+    if not uses_vectors:  # As the embedding of a model of one's own may do.
+        (table,) = [weight for weight in model.weights if weight.path.endswith("embed_tokens/embeddings")]
+        table.assign(np.full(table.shape, 7.0))
+    take_exported_weights(exported, model, NEW, {"tokens": vectors})
+    rows = dict(zip(OLD["tokens"], weights(old, OLD)["embed_tokens/embeddings"], strict=True))
+    expected = {value: rows.get(value, rows["[OOV]"]) for value in NEW["tokens"]}
+    if uses_vectors:
+        expected["=new"] = vectors[NEW["tokens"].index("=new")]
+    found = weights(model, NEW)["embed_tokens/embeddings"]
+    np.testing.assert_array_equal(found, list(expected.values()))
+
+
 def test_take_exported_weights_takes_nothing_when_the_model_has_no_index(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     model = built(OLD)
