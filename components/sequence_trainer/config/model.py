@@ -108,8 +108,10 @@ class HeadConfig(Frozen):
         `language_model`.
       sampled: The average number of wrong values that are sampled for each batch in training, instead of all of them.
         This saves time if a label has very many values (Jean et al. 2015, "On Using Very Large Target Vocabulary for
-        Neural Machine Translation"). By default, and always in evaluation and serving, all values are used. For
-        `softmax` and `language_model`, without `label_smoothing` and `class_weights`.
+        Neural Machine Translation"). Values with lower ids are sampled more often, as ids fall with frequency; a
+        vocabulary from a `file` should have this order. Unseen values are sampled always. By default, and always in
+        evaluation and serving, all values are used. For `softmax` and `language_model`, without `label_smoothing` and
+        `class_weights`.
     """
 
     kind: HeadName | None = None

@@ -37,6 +37,7 @@ def sampled_sequence_loss(
     *,
     num_sampled: int,
     seed: tf.Tensor | Sequence[int],
+    num_always: int = 0,
     reduction: Reduction = "sequence_mean",
     sequence_weights: tf.Tensor | None = None,
 ) -> LossParts:
@@ -45,12 +46,17 @@ def sampled_sequence_loss(
     The loss compares the label with a random sample of the classes, not with all classes::
 
         sample     = each class c with probability q[c], independently; one sample for all steps of the batch
+                     q[c] is 1 for the last `num_always` classes
         score[c]   = hidden . embeddings[c] + biases[c] - log q[c]
         loss       = log(sum of exp(score) over the label and the sample) - score[label]
 
     Subtracting log q corrects for how often each class is sampled. Averaged over samples, this loss has its minimum at
     the same probabilities as `sequence_loss`. Its value is different, so use `sequence_loss` for evaluation. With
     `num_sampled` = C both losses are equal.
+
+    The gradient of a class is noisy if the class is sampled much more rarely than it is a label. The classes must be in
+    the order of falling frequency. The class of unseen values, which is the last one but can be the most frequent one,
+    must be sampled always.
 
     Source: Jean et al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation".
 
@@ -60,19 +66,21 @@ def sampled_sequence_loss(
       lengths: The number of real steps of each sequence, integers `[B]`. A length cannot be more than T.
       embeddings: One row per class, `[C, D]`. Of an input's embedding table, pass all rows but row 0, which is padding.
       biases: `[C]`.
-      num_sampled: The average number of classes that are sampled, 1 to C.
+      num_sampled: The average number of classes that are sampled, 1 to C - `num_always`.
       seed: The seed of the sample, two integers `[2]`. Equal seeds result in equal samples.
+      num_always: The number of last classes that are sampled always, beside `num_sampled` others.
       reduction: How the losses of the steps are combined into one number.
       sequence_weights: The weight of each sequence, `[B]`.
 
     Raises:
-      ValueError: if `num_sampled` is not in 1..C.
+      ValueError: if `num_sampled` is not in 1..C - `num_always`.
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
     """
     mask = step_mask(lengths, tf.shape(hidden)[1])
     hidden = zero_padding(full_precision(hidden), mask)
     embeddings, biases = full_precision(embeddings), full_precision(biases)
-    chances = draw_chances(int(embeddings.shape[0]), num_sampled)
+    ranked_chances = draw_chances(int(embeddings.shape[0]) - num_always, num_sampled)
+    chances = np.append(ranked_chances, np.ones(num_always, np.float32))
     sample = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
     offsets = biases - tf.constant(np.log(chances), biases.dtype)
 

@@ -60,6 +60,7 @@ class Label:
       width: The number of numbers in the label. None for a single number, which has no axis of its own.
       same_ids: The names of the inputs with one id per step that have the vocabulary of the label. A value has the same
         id in the label and in these inputs.
+      oov_ids: The ids of unseen values, which are the last ids. Empty if an unseen value is an error.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Label:
     spans: SpanScheme | None = None
     width: int | None = None
     same_ids: tuple[str, ...] = ()
+    oov_ids: range = range(0)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def _make_label(
         if item.num_ids == feature.num_ids and not (item.context or item.nested) and vocabularies[item.name] == classes
     )
     spans = raw.features[name].spans if name in raw.features else None
-    return Label(name, not column.context, classes, spans, same_ids=same_ids)
+    return Label(name, not column.context, classes, spans, same_ids=same_ids, oov_ids=feature.oov_ids)
 
 
 def _check_roles(features: Mapping[str, Transformed]) -> None:

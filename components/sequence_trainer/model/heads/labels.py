@@ -57,6 +57,7 @@ class SoftmaxHead(Head):
     """Predicts the value of each step, or of the record, by a softmax over all values of the label.
 
     If the softmax is sampled, training compares the right value with a random sample of the others, which is faster.
+    Unseen values are always in the sample: their id is the last one, but they may be more frequent than any value.
 
     If the label has more than `MAX_KEPT_CLASSES` values, evaluation and serving compute the logits of a few steps at a
     time, and keep a SoftmaxSummary of them.
@@ -133,6 +134,7 @@ class SoftmaxHead(Head):
             rows,
             biases,
             num_sampled=self.config.sampled,
+            num_always=len(self.label.oov_ids),
             seed=tf.cast(self._sampling_seeds.next(), tf.int32),
             reduction=reduction,
             sequence_weights=self.record_weights(batch),
@@ -294,10 +296,11 @@ def _as_text(label: Label) -> list[str]:
 
 
 def _check_sampled(label: Label, config: HeadConfig) -> None:
-    """Checks that fewer values are sampled than the label has."""
-    if config.sampled is not None and config.sampled >= len(label.classes):
+    """Checks that fewer values are sampled than the label has, without unseen values, which are always sampled."""
+    num_values = len(label.classes) - len(label.oov_ids)
+    if config.sampled is not None and config.sampled >= num_values:
         raise TaskError(
-            f"model.heads.{label.name}.sampled: must be less than {len(label.classes)}, the number of the label's "
+            f"model.heads.{label.name}.sampled: must be less than {num_values}, the number of the label's "
             f"values, but is {config.sampled}; leave it out to use all values"
         )
 

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,12 +75,13 @@ def test_loss_is_that_of_the_softmax_when_all_classes_are_drawn(vocabulary: Arra
     np.testing.assert_allclose(loss, whole, rtol=1e-10)
 
 
-def test_loss_is_least_on_average_for_the_true_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("num_always", [0, 1])
+def test_loss_is_least_on_average_for_the_true_probabilities(monkeypatch: pytest.MonkeyPatch, num_always: int) -> None:
     # All labels, weighted by the softmax of the logits, over all draws, weighted by their chance: the slope is 0, as
     # that of the whole softmax is.
     logits = np.array([1.0, -0.5, 0.3, -2.0])
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    chances = draw_chances(4, 2).astype(np.float64)
+    chances = np.append(draw_chances(4 - num_always, 2), np.ones(num_always)).astype(np.float64)
     given = tf.constant(np.tile(logits, [4, 1, 1]))
     slope = np.zeros(4)
     for draw in itertools.product([False, True], repeat=4):
@@ -89,10 +91,38 @@ def test_loss_is_least_on_average_for_the_true_probabilities(monkeypatch: pytest
             tape.watch(given)
             loss = sampled_sequence_loss(
                 given, [[1], [2], [3], [4]], [1] * 4, np.eye(4), np.zeros(4), num_sampled=2, seed=SEED,
-                reduction="sum", sequence_weights=probabilities,
+                num_always=num_always, reduction="sum", sequence_weights=probabilities,
             ).value  # fmt: skip
         slope += np.prod(np.where(draw, chances, 1 - chances)) * tape.gradient(loss, given).numpy().sum((0, 1))
     np.testing.assert_allclose(slope, 0, atol=1e-7)
+
+
+def test_a_frequent_last_class_is_learnt_as_by_the_whole_softmax() -> None:
+    # Zipf's law, and behind it unseen values with 8 % of all labels, which their rank makes the rarest class.
+    classes, steps, batch = 1000, 600, 256
+    zipf = 1 / np.arange(1, classes)
+    probabilities = np.append(0.92 * zipf / zipf.sum(), 0.08)
+    labels = np.random.default_rng(0).choice(classes, size=[steps, 1, batch], p=probabilities) + 1
+    hidden, no_table = tf.zeros([1, batch, 1]), tf.zeros([classes, 1])
+    biases = tf.Variable(tf.zeros([classes]))
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build([biases])
+
+    @tf.function
+    def update(batch_labels: tf.Tensor, seed: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            loss = sampled_sequence_loss(
+                hidden, batch_labels, [batch], no_table, biases, num_sampled=20, seed=seed, num_always=1
+            ).value
+        optimizer.apply([tf.convert_to_tensor(tape.gradient(loss, biases))], [biases])
+
+    learnt = []
+    for number in range(steps):
+        update(tf.constant(labels[number]), tf.constant([0, number]))
+        learnt.append(float(tf.nn.softmax(biases)[-1]))
+    # The mean over the last updates, which removes the noise of single batches. The cross entropy of a softmax with
+    # free biases is least at the frequencies of the labels.
+    assert np.mean(learnt[-150:]) == pytest.approx(np.mean(labels == classes), rel=0.1)
 
 
 def test_equal_seeds_draw_equal_classes(vocabulary: Arrays) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 
@@ -231,10 +232,26 @@ def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
     assert len(set(found[0])) > 1
 
 
+def test_sampled_head_always_samples_unseen_values() -> None:
+    label = dataclasses.replace(NEXT, oov_ids=range(4, 5))
+    context = HeadContext(seeds=random.Random(7))
+    layer = LanguageModelHead(label, HeadConfig(kind="language_model", sampled=1), context)
+    layer(_encoded(), training=True)
+    # Only unseen values have a high score, so the loss of a step is at least that score if they are in its sample.
+    layer.set_weights([np.zeros([4, 4]), np.array([0.0, 0, 0, 50])])
+    batch = {**_batch(), "next": tf.constant([[1, 2, 2], [0, 0, 0], [3, 3, 0]], tf.int64)}
+    for _ in range(10):
+        loss = layer.loss(layer(_encoded(), training=True), batch, "token_mean", training=True)
+        assert float(loss.value) > 40
+
+
 def test_sampled_head_names_the_key_when_there_are_not_more_values() -> None:
     message = r"^model\.heads\.tags\.sampled: must be less than 3, the number of the label's values, but is 3"
     with pytest.raises(TaskError, match=message):
         SoftmaxHead(TAGS, HeadConfig(sampled=3))
+    # Unseen values are sampled in any case.
+    with pytest.raises(TaskError, match=r"sampled: must be less than 3, .* but is 3"):
+        SoftmaxHead(dataclasses.replace(NEXT, oov_ids=range(4, 5)), HeadConfig(sampled=3))
 
 
 def test_crf_head_answers_with_the_best_allowed_sequence_and_marginal_probabilities() -> None:
