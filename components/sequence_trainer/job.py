@@ -27,6 +27,7 @@ from tfx_sequence.components.sequence_trainer.model.model import LabelModel, Seq
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
+from tfx_sequence.components.sequence_trainer.task.transformed import read_transformed
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.components.sequence_trainer.training.warm_start import list_weight_files
@@ -143,6 +144,10 @@ class Job:
         base_files = list_weight_files(self.base_model) if self.base_model else []
         files = [*self.train_files, *self.eval_files, *base_files]
         return Checkpoint(folder, compute_fingerprint(files, (self.model, self.training, self.task, sources)))
+
+    def check_vocabularies(self) -> None:
+        """Raises a TaskError if a vocabulary file was cut or changed since the job was read, before it is exported."""
+        read_transformed(self.transform_output, [label.name for label in self.task.labels])
 
     def _check_heads(self, model: LabelModel) -> None:
         """Raises a TaskError if the user's model does not have one head per label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
@@ -25,11 +27,16 @@ from tfx_sequence.components.sequence_transform.records.flat_batch import to_fla
 from tfx_sequence.components.sequence_transform.records.reading import SequenceRecord
 from tfx_sequence.components.sequence_transform.records.record_batch import to_struct
 from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
-from tfx_sequence.components.sequence_transform.transformed_schema import add_roles, find_layout, to_sequence_schema
+from tfx_sequence.components.sequence_transform.transformed_schema import (
+    add_roles,
+    find_layout,
+    note_vocabularies,
+    to_sequence_schema,
+)
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema, to_schema
-from tfx_sequence.schemas.tfmd.feature import SchemaError
+from tfx_sequence.schemas.tfmd.feature import FileSize, SchemaError
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, parse_schema
 
 
@@ -85,7 +92,9 @@ class SequenceTransformProcessor(transform.TransformProcessor):
         super().Transform(inputs, outputs, status_file)
         graph = transform.find_transform_graph(outputs)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)
-        schema = self.written_schema(_read_schema(path))
+        flat_schema = _read_schema(path)
+        note_vocabularies(flat_schema, functools.partial(_measure_vocabulary, tft.TFTransformOutput(graph)))
+        schema = self.written_schema(flat_schema)
         io_utils.write_pbtxt_file(path, schema)
         # Stock Transform wrote this copy before the analysis, so the copy does not have the numbers of ids.
         folder = transform.find_transformed_schema(outputs)
@@ -137,6 +146,14 @@ def _set_payload_formats(transformed: list[types.Artifact], settings: Settings) 
     written_format = example_gen_pb2.FORMAT_TF_EXAMPLE if is_flat else example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
     for artifact in transformed:
         artifacts.set_payload_format(artifact, written_format)
+
+
+def _measure_vocabulary(graph: tft.TFTransformOutput, name: str) -> FileSize | None:
+    """Returns the size of the vocabulary file of a transformed feature; None if the feature has no vocabulary."""
+    path = graph.vocabulary_file_by_name(name)
+    if path is None:
+        return None
+    return FileSize(len(graph.vocabulary_by_name(name)), tf.io.gfile.stat(path).length)
 
 
 def _read_settings(custom_config: str | None) -> Settings:

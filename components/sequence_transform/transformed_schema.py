@@ -11,6 +11,7 @@ stock Transform reports the anomaly "New column" for every ragged output.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
@@ -18,7 +19,7 @@ from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG
-from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, make_role_tag
+from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, FileSize, make_role_tag, note_vocabulary_size
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
@@ -42,6 +43,26 @@ def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
         proto.name for proto in schema.feature if proto.name not in representations and proto.name not in ragged_sources
     )
     return SequenceLayout(tuple(sorted(context)), sequence)
+
+
+def note_vocabularies(schema: schema_pb2.Schema, measure: Callable[[str], FileSize | None]) -> None:
+    """Writes the sizes of vocabulary files to the features of ids in a flat transformed schema.
+
+    Args:
+      schema: The transformed schema as TFT infers it.
+      measure: Returns the size of the vocabulary file of a tensor; None if the tensor has no vocabulary.
+    """
+    layout = find_layout(schema)
+    representations = schema.tensor_representation_group[""].tensor_representation
+    tensor_of_column = {name: name for name in layout.context}
+    for name in layout.sequence:
+        tensor_of_column[representations[name].ragged_tensor.feature_path.step[0]] = name
+    for proto in schema.feature:
+        if proto.name not in tensor_of_column or not proto.int_domain.is_categorical:
+            continue
+        size = measure(tensor_of_column[proto.name])
+        if size is not None:
+            note_vocabulary_size(proto, size)
 
 
 def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:

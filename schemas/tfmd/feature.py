@@ -4,13 +4,17 @@ The type, the presence, and the comparators for drift and skew are written to th
 fields for kind, role, nested, missing, spans and source. These are written as annotation tags, which TFX ignores::
 
     annotation { tag: "kind:categorical" tag: "role:label" tag: "spans:BIO" }
+
+The transform adds the size of a feature's vocabulary file as a tag too, so that a file that was cut is noticed::
+
+    annotation { tag: "vocabulary:120 lines, 1033 bytes" }
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import pydantic
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -21,6 +25,7 @@ _KIND_PREFIX = "kind:"
 _ROLE_PREFIX = "role:"
 _SOURCE_PREFIX = "source:"
 _SPANS_PREFIX = "spans:"
+_VOCABULARY_PREFIX = "vocabulary:"
 _INFINITY_NORM = "infinity_norm"
 _DIVERGENCE = "jensen_shannon_divergence"
 
@@ -31,6 +36,18 @@ _MISSING_TAG = "missing"
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """Maps the type of a feature in a spec to its type in a schema."""
+
+
+class FileSize(NamedTuple):
+    """The size of a vocabulary file.
+
+    Attributes:
+      lines: The number of lines.
+      num_bytes: The number of bytes.
+    """
+
+    lines: int
+    num_bytes: int
 
 
 class SchemaError(ValueError):
@@ -163,6 +180,17 @@ def find_role(proto: schema_pb2.Feature) -> str | None:
 def find_span_scheme(proto: schema_pb2.Feature) -> str | None:
     """Finds the scheme of spans in the tags of a feature, or returns None."""
     return _find_tag(proto, _SPANS_PREFIX)
+
+
+def note_vocabulary_size(proto: schema_pb2.Feature, size: FileSize) -> None:
+    """Writes the size of a feature's vocabulary file to `proto`."""
+    proto.annotation.tag.append(f"{_VOCABULARY_PREFIX}{size.lines} lines, {size.num_bytes} bytes")
+
+
+def find_vocabulary_size(proto: schema_pb2.Feature) -> FileSize | None:
+    """Finds the size of the feature's vocabulary file in its tags, or returns None."""
+    tag = _find_tag(proto, _VOCABULARY_PREFIX)
+    return None if tag is None else FileSize(*map(int, re.findall(r"\d+", tag)))
 
 
 def read_length_bounds(proto: schema_pb2.Feature) -> tuple[int, int | None]:

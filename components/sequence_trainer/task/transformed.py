@@ -19,6 +19,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.task.vocabulary_files import count_lines
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema
 from tfx_sequence.schemas.tfmd.feature import find_role
@@ -55,7 +56,8 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
       A mapping of names to features. Context features come first, then sequence features, then nested features.
 
     Raises:
-      TaskError: if a name in `labels` is not a transformed feature, or a model cannot read the form of a feature.
+      TaskError: if a name in `labels` is not a transformed feature, a model cannot read the form of a feature, or the
+        file of its vocabulary is not the one that the transform wrote.
       SchemaError: if the schema of SequenceExamples was not written by SequenceTransform.
     """
     schema = transform_output.transformed_metadata.schema
@@ -63,8 +65,11 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
     found = _read_sequence_features(schema) if _is_sequence(schema) else _read_flat_features(transform_output, labels)
     for name, proto, feature in found:
         chosen = feature._replace(role=_choose_role(name, feature.role, labels))
-        starts_at_one = _starts_at_one(transform_output, name)
-        features[name] = _with_ids(chosen, proto, starts_at_one, _count_lines(transform_output, name))
+        if proto.type == schema_pb2.INT and proto.int_domain.is_categorical:
+            starts_at_one = _starts_at_one(transform_output, name)
+            num_lines = count_lines(transform_output, name, proto, starts_at_one)
+            chosen = _with_ids(chosen, proto.int_domain, starts_at_one, num_lines)
+        features[name] = chosen
     for label in labels:
         if label not in features:
             raise TaskError(f"`labels` names {label!r}, but the transformed features are {', '.join(features)}")
@@ -114,15 +119,8 @@ def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     return bool(path and transform_output.vocabulary_file_by_name(one_based_key(os.path.basename(path))))
 
 
-def _count_lines(transform_output: tft.TFTransformOutput, name: str) -> int | None:
-    """Returns the number of lines of the vocabulary of a feature; None if the feature has no vocabulary."""
-    if transform_output.vocabulary_file_by_name(name) is None:
-        return None
-    return len(transform_output.vocabulary_by_name(name))
-
-
 def _with_ids(
-    feature: Transformed, proto: schema_pb2.Feature, starts_at_one: bool, num_lines: int | None
+    feature: Transformed, domain: schema_pb2.IntDomain, starts_at_one: bool, num_lines: int | None
 ) -> Transformed:
     """Adds the ids of a feature and how they are stored, which its domain and its vocabulary determine.
 
@@ -135,13 +133,10 @@ def _with_ids(
 
     Args:
       feature: The feature.
-      proto: The schema of the feature.
+      domain: The domain of the stored ids.
       starts_at_one: Whether the stored ids start at 1.
       num_lines: The number of lines of the vocabulary of the feature; None if it has no vocabulary.
     """
-    domain = proto.int_domain
-    if proto.type != schema_pb2.INT or not domain.is_categorical:
-        return feature
     if starts_at_one and domain.min >= 0:
         num_ids = domain.max + 1
         # Our vocabularies have at most one id of unseen values. Ids behind it were added by the user.

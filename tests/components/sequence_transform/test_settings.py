@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pathlib
 import random
+import re
+import shutil
 from collections import Counter
 
 import farmhash
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.utils import io_utils
 
-from tfx_sequence.components.sequence_trainer import SequenceTask
+from tfx_sequence.components.sequence_trainer import ModelConfig, SequenceTask, TaskError, TrainingConfig
+from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_transform import (
     NumberConfig,
     VocabularyConfig,
@@ -223,3 +228,19 @@ def test_transformed_data_has_no_anomalies(run):
 
 def test_settings_that_fit_have_no_contradictions(run):
     assert list(contradictions(SPEC, run.settings["transform"], run.settings["numbers"])) == []
+
+
+@pytest.mark.parametrize("name", ["source", "words", "tags", "spelled_characters"])
+@pytest.mark.parametrize("kept", [lambda data: data[: data.rindex(b"\n", 0, -1) + 1], lambda data: data[:-1]])
+def test_trainer_notices_a_vocabulary_file_that_was_cut(run, tmp_path, name, kept):
+    folder = shutil.copytree(run.outputs["transform_graph"][0].uri, tmp_path / "graph")
+    graph = tft.TFTransformOutput(str(folder))
+    job = Job(ModelConfig(), TrainingConfig(), SequenceTask.load(graph), graph, (), ())
+    file = pathlib.Path(graph.vocabulary_file_by_name(name))
+    file.write_bytes(kept(file.read_bytes()))
+    message = f"^the vocabulary file {re.escape(str(file))} of the feature '.*' has .* expects .*: the file was cut"
+    with pytest.raises(TaskError, match=message):
+        SequenceTask.load(graph)
+    # Before the export, the files are looked at again.
+    with pytest.raises(TaskError, match=message):
+        job.check_vocabularies()
