@@ -57,7 +57,8 @@ class TrainingConfig(Frozen):
         continues from the last checkpoint.
       model_fn: A function that creates the model instead of the default one, as `module:function`. Its signature is
         `(task: SequenceTask, config: ModelConfig) -> keras.Model`.
-      seed: The seed of initial weights, shuffling and dropout. On one CPU, equal seeds result in equal models.
+      seed: The seed of initial weights, shuffling and dropout, also for a `model_fn` that gives no seed. On one CPU,
+        equal seeds result in equal models.
     """
 
     epochs: _Count = 20

@@ -64,7 +64,8 @@ class SequenceModel(keras.Model):
     Args:
       task: The task, which lists the inputs and the labels.
       config: The settings of the network.
-      seed: The seed of dropout and other noise in training. The initial weights depend on Keras' global seed instead.
+      seed: The seed of dropout and other noise in training. If None, it is drawn from Python's global generator, which
+        `keras.utils.set_random_seed` seeds. The initial weights depend on Keras' global seed in any case.
 
     Attributes:
       heads: Maps the name of each label to its head.
@@ -79,8 +80,9 @@ class SequenceModel(keras.Model):
         for problem in contradictions(task.raw, config, [label.name for label in task.labels]):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
+        # Keras draws the seeds of its own layers in the same way if none are given.
+        seeds = random.Random(random.getrandbits(31) if seed is None else seed)
         # The layers draw their seeds in this order. A different order would change the results of training.
-        seeds = random.Random(seed)
         self._inputs = InputEncoder(task, config, seeds)
         self._stack = RecurrentStack(config, seeds)
         context = HeadContext(task.weight, self._inputs.embeddings, seeds)

@@ -112,6 +112,22 @@ def test_noise_of_training_repeats_with_the_seed() -> None:
     np.testing.assert_array_equal(*outputs)
 
 
+def test_noise_of_a_model_without_a_seed_follows_the_global_seed() -> None:
+    def draw() -> list[np.ndarray]:
+        """Returns the outputs in training of two models that are made one after the other, with equal weights."""
+        keras.utils.set_random_seed(3)
+        config = ModelConfig.model_validate({**LANGUAGE, "dropout": 0.5})
+        models = [SequenceModel(TASK, config) for _ in range(2)]
+        for model in models:
+            model(_batch())
+            model.set_weights(models[0].get_weights())
+        return [model(_batch(), training=True)["next"].numpy() for model in models]
+
+    first, second = draw()
+    assert np.any(first != second)
+    np.testing.assert_array_equal(draw(), [first, second])
+
+
 def test_model_has_the_head_that_a_config_names_as_module_and_class() -> None:
     task = dataclasses.replace(TASK, labels=(Label("price", per_step=False),))
     head = {"kind": "support.own_heads:CappedErrorHead", "weight": 3, "options": {"cap": 0.5}}
