@@ -1,15 +1,17 @@
-"""A head as users write it for `kind` in `[model.heads.<label>]`."""
+"""Heads as users write them for `kind` in `[model.heads.<label>]`."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer import (
+    Encoded,
     HeadConfig,
     HeadContext,
     Label,
     LossParts,
     RegressionHead,
+    SoftmaxHead,
     regression_loss,
 )
 
@@ -25,3 +27,17 @@ class CappedErrorHead(RegressionHead):
         predictions, targets, lengths = self.as_steps(outputs, batch)
         capped = targets + tf.clip_by_value(predictions - targets, -self.cap, self.cap)
         return regression_loss(capped, targets, lengths, reduction=reduction)
+
+
+class ConstantHead(SoftmaxHead):
+    """Predicts the same probabilities for all records, whatever the inputs are."""
+
+    def __init__(self, label: Label, config: HeadConfig, context: HeadContext) -> None:
+        super().__init__(label, config, context)
+        self.constants = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="constants")
+
+    def hidden(self, encoded: Encoded) -> tf.Tensor:
+        return encoded.final
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        return 0 * hidden[:, :1] + self.constants

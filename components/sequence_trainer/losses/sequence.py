@@ -47,6 +47,17 @@ class LossParts(NamedTuple):
         """The loss, a scalar; 0 for a batch without real steps. To compute gradients, read it inside the tape."""
         return self.total / tf.where(self.normaliser > 0, self.normaliser, tf.ones_like(self.normaliser))
 
+    def divide_by(self, divisor: tf.Tensor) -> tf.Tensor:
+        """Divides the total by another number than the normaliser.
+
+        The updates of an epoch must all divide by the same number. Otherwise the records of a batch with few records
+        count more than those of a batch with many.
+
+        Args:
+          divisor: The divisor, a scalar; the normaliser is used if it is 0.
+        """
+        return LossParts(self.total, tf.where(divisor > 0, divisor, self.normaliser)).value
+
 
 def reduce_sequences(
     totals: tf.Tensor, counts: tf.Tensor, reduction: Reduction, sequence_weights: tf.Tensor | None = None

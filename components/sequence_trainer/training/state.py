@@ -40,7 +40,8 @@ class EpochSums:
 
     Attributes:
       batches: The number of batches.
-      loss: The sum of the losses of the updates.
+      totals: The sum of the totals of each head's loss; empty before the first update.
+      normalisers: The sum of the normalisers of each head's loss; empty before the first update.
       updates: The number of updates of the weights.
       tokens: The number of real steps.
       computed: The number of all computed steps, which are real steps and padded steps.
@@ -48,16 +49,29 @@ class EpochSums:
     """
 
     batches: int = 0
-    loss: float = 0.0
+    totals: list[float] = field(default_factory=list)
+    normalisers: list[float] = field(default_factory=list)
     updates: int = 0
     tokens: int = 0
     computed: int = 0
     seconds: float = 0.0
 
+    def add_losses(self, totals: list[float], normalisers: list[float]) -> None:
+        """Adds the totals and the normalisers of each head's loss in an update."""
+        self.totals = _add_each(self.totals, totals)
+        self.normalisers = _add_each(self.normalisers, normalisers)
+
+    def compute_loss(self) -> float:
+        """Computes the loss over all records of the updates. A loss that is a sum is the mean over the updates."""
+        loss = 0.0
+        for total, normaliser in zip(self.totals, self.normalisers, strict=True):
+            loss += total / (normaliser if normaliser > 0 else self.updates)
+        return loss
+
     def compute_figures(self) -> dict[str, float]:
         """Computes the mean loss, the number of real steps per second, and the share of real steps among all steps."""
         return {
-            "loss": self.loss / max(1, self.updates),
+            "loss": self.compute_loss(),
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
             "padding_efficiency": self.tokens / max(1, self.computed),
         }
@@ -99,3 +113,8 @@ class TrainingState:
         best = None if numbers["best"] is None else Outcome(**numbers["best"])
         sums = EpochSums(**numbers["sums"])
         return cls(**{**numbers, "best": best, "best_weights": best_weights, "sums": sums})
+
+
+def _add_each(sums: list[float], values: list[float]) -> list[float]:
+    """Adds values to sums one by one. Without sums, returns the values."""
+    return [first + second for first, second in zip(sums, values, strict=True)] if sums else list(values)

@@ -6,6 +6,9 @@ The loss of a head consists of a total and a normaliser. Both are summed over al
     loss of a head  =  sum of its totals  /  sum of its normalisers         over batches, windows and devices
 
 The mean of the means of the parts would be another number. A step of a short part would have a greater weight in it.
+
+For the same reason, the updates of an epoch do not divide by their own normalisers, but by the same divisors. See
+`model/loss_divisors.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
@@ -38,12 +42,16 @@ class StepResult(NamedTuple):
     """The result of an update.
 
     Attributes:
-      loss: The loss before the update.
+      loss: The loss of the batches before the update, each head's total divided by its own normaliser.
       is_finite: Whether the loss and the gradient are finite. With a loss scale, only the loss counts.
+      totals: The total of the loss of each head.
+      normalisers: The normaliser of the loss of each head.
     """
 
     loss: float
     is_finite: bool
+    totals: list[float]
+    normalisers: list[float]
 
 
 def make_training_step(
@@ -95,22 +103,35 @@ class TrainingStep(abc.ABC):
         self._config = config
         self._scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         self._variables = [variable.value for variable in model.trainable_variables]
+        self._divisors_spec = tf.TensorSpec([len(model.heads)], tf.float32)
 
-    def __call__(self, batches: Sequence[Batch]) -> StepResult:
+    def __call__(self, batches: Sequence[Batch], divisors: tf.Tensor | None = None) -> StepResult:
         """Makes one update.
 
         Args:
           batches: One to `batches_per_update` batches.
+          divisors: The divisor of the total of each head's loss, float32 `[heads]`, as LossDivisors computes it. Where
+            it is 0, and everywhere if None, the total is divided by the normaliser of the update itself.
         """
-        loss, norm = self._update(batches)
+        if divisors is None:
+            divisors = tf.zeros([len(self._model.heads)])
+        losses, norm = self._update(batches, divisors)
+        totals, normalisers = losses.numpy().astype(np.float64).T
+        # If a normaliser is 0, the total is not divided.
+        loss = float(np.sum(totals / np.where(normalisers > 0, normalisers, 1)))
         # A loss scale that is too large produces infinite gradients from time to time. Its optimizer skips these
         # updates, so an infinite gradient is not an error then, but a loss that is not finite is.
-        numbers = [loss] if self._scales_loss else [loss, norm]
-        return StepResult(float(loss), bool(tf.reduce_all(tf.math.is_finite(numbers))))
+        numbers = [loss] if self._scales_loss else [loss, float(norm)]
+        return StepResult(loss, bool(np.all(np.isfinite(numbers))), totals.tolist(), normalisers.tolist())
 
     @abc.abstractmethod
-    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes one update. Returns two scalars: the loss, and the global norm of the gradient."""
+    def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Makes one update.
+
+        Returns:
+          The total and the normaliser of each head's loss, float32 `[heads, 2]`, and the global norm of the gradient, a
+          scalar.
+        """
 
     def _compute_losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
         """Computes the loss of each head."""
@@ -168,27 +189,28 @@ class SingleStep(TrainingStep):
         spec: BatchSpec,
     ) -> None:
         super().__init__(model, optimizer, averages, config, batches_per_update=1)
-        self._update_traced = _trace(self._update_from_batch, [spec])
+        self._update_traced = _trace(self._update_from_batch, [spec, self._divisors_spec])
 
-    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._update_traced(batches[0])
+    def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._update_traced(batches[0], divisors)
 
-    def _update_from_batch(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+    def _update_from_batch(self, batch: Batch, divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            parts = self._compute_losses(self._model(batch, training=True), batch)
-            loss = tf.add_n([part.value for part in parts])
-            scaled = self._optimizer.scale_loss(loss)
-        return loss, self._apply(self._compute_gradients(tape, scaled))
+            losses = self._compute_losses(self._model(batch, training=True), batch)
+            shares = [loss.divide_by(divisor) for loss, divisor in zip(losses, tf.unstack(divisors), strict=True)]
+            scaled = self._optimizer.scale_loss(tf.add_n(shares))
+        return tf.stack(losses), self._apply(self._compute_gradients(tape, scaled))
 
 
 class AccumulatedStep(TrainingStep):
     """Makes an update from several batches, or from windows of batches, which one device processes one by one.
 
-    The normalisers are not known before the last part. So the gradients of the totals are summed, separately for each
-    head, and divided at the end::
+    The gradients of the totals are summed, separately for each head, and divided at the end::
 
-        head 1: sum of gradients G1, total T1, normaliser N1        loss     = T1 / N1 + T2 / N2
-        head 2: sum of gradients G2, total T2, normaliser N2        gradient = G1 / N1 + G2 / N2
+        head 1: sum of gradients G1, total T1, divisor D1        objective = T1 / D1 + T2 / D2
+        head 2: sum of gradients G2, total T2, divisor D2        gradient  = G1 / D1 + G2 / D2
+
+    The divisor may be the normaliser of the update, which is not known before the last part.
 
     Args:
       model: The built model.
@@ -211,12 +233,12 @@ class AccumulatedStep(TrainingStep):
         self._gradient_sums = [[tf.Variable(tf.zeros_like(v)) for v in self._variables] for _ in model.heads]
         self._loss_sums = tf.Variable(tf.zeros([len(model.heads), 2]))  # The total and the normaliser of each head.
         self._add_traced = _trace(self._add_part, parts.signature)
-        self._apply_sums_traced = _trace(self._apply_sums, [])
+        self._apply_sums_traced = _trace(self._apply_sums, [self._divisors_spec])
 
-    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for batch in batches:
             self._parts.add_parts(batch, self._add_traced)
-        return self._apply_sums_traced()
+        return self._apply_sums_traced(divisors)
 
     def _add_part(self, part: Batch, states: Nest = None) -> Nest:
         """Adds the gradients, totals and normalisers of a part to the sums. Returns the states after the part."""
@@ -228,23 +250,24 @@ class AccumulatedStep(TrainingStep):
         for sums, total in zip(self._gradient_sums, scaled_totals, strict=True):
             for variable, gradient in zip(sums, self._compute_gradients(tape, total), strict=True):
                 variable.assign_add(gradient)
-        self._loss_sums.assign_add(tf.convert_to_tensor(losses))
+        self._loss_sums.assign_add(tf.stack(losses))
         return states
 
-    def _apply_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Divides the sums by the normalisers, updates the weights, and sets the sums to 0."""
-        losses = [LossParts(*tf.unstack(sums)) for sums in tf.unstack(self._loss_sums)]
-        # A factor is 1 / normaliser, or 1 if the normaliser is 0.
-        factors = [LossParts(tf.ones([]), loss.normaliser).value for loss in losses]
+    def _apply_sums(self, divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Divides the sums by the divisors, updates the weights, and sets the sums to 0."""
+        losses = tf.convert_to_tensor(self._loss_sums)  # A copy, because the sums are set to 0 below.
+        _, normalisers = tf.unstack(losses, axis=1)
+        factors = []
+        for normaliser, divisor in zip(tf.unstack(normalisers), tf.unstack(divisors), strict=True):
+            factors.append(LossParts(tf.ones([]), normaliser).divide_by(divisor))
         gradients = []
         # One gradient per weight: the weighted sum of the gradients of all heads.
         for sums_of_heads in zip(*self._gradient_sums, strict=True):
             terms = [factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]
             gradients.append(tf.add_n(terms))
-        loss = tf.add_n([loss.value for loss in losses])
         norm = self._apply(gradients)
         self._reset_sums()
-        return loss, norm
+        return losses, norm
 
     def _reset_sums(self) -> None:
         for variable in [self._loss_sums, *itertools.chain.from_iterable(self._gradient_sums)]:
@@ -275,37 +298,42 @@ class ReplicatedStep(TrainingStep):
         self._strategy = tf.distribute.get_strategy()
         replicas = self._strategy.num_replicas_in_sync
         super().__init__(model, optimizer, averages, config, batches_per_update=replicas)
-        signature = [[spec] * replicas, tf.TensorSpec([replicas], tf.float32)]
+        signature = [[spec] * replicas, tf.TensorSpec([replicas], tf.float32), self._divisors_spec]
         self._update_traced = _trace(self._update_on_replicas, signature)
 
-    def _update(self, batches: Sequence[Batch]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The last update of an epoch may have fewer batches than there are replicas. All replicas must take part, so
         # each of the others receives the first batch with a weight of 0.
         missing = self.batches_per_update - len(batches)
         weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
-        return self._update_traced([*batches, *[batches[0]] * missing], weights)
+        return self._update_traced([*batches, *[batches[0]] * missing], weights, divisors)
 
-    def _update_on_replicas(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        results = self._strategy.run(self._update_on_replica, args=(batches, weights))
+    def _update_on_replicas(
+        self, batches: list[Batch], weights: tf.Tensor, divisors: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        results = self._strategy.run(self._update_on_replica, args=(batches, weights, divisors))
         # All replicas return the same numbers.
-        loss, norm = (self._strategy.experimental_local_results(result)[0] for result in results)
-        return loss, norm
+        losses, norm = (self._strategy.experimental_local_results(result)[0] for result in results)
+        return losses, norm
 
-    def _update_on_replica(self, batches: list[Batch], weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _update_on_replica(
+        self, batches: list[Batch], weights: tf.Tensor, divisors: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
         # Each replica is traced separately, so its number is a constant.
         replica = int(tf.get_static_value(context.replica_id_in_sync_group))
         batch, weight = batches[replica], weights[replica]
         with tf.GradientTape() as tape:
             parts = self._compute_losses(self._model(batch, training=True), batch)
-            own_normalisers = weight * tf.stack([part.normaliser for part in parts])
-            normalisers = tf.unstack(context.all_reduce("SUM", own_normalisers))
+            losses = context.all_reduce("SUM", weight * tf.stack(parts))
+            _, normalisers = tf.unstack(losses, axis=1)
             # This replica's share of the loss of each head. The sum of all shares is the loss of one large batch.
-            shares = [LossParts(weight * part.total, n) for part, n in zip(parts, normalisers, strict=True)]
-            loss = tf.add_n([share.value for share in shares])
-            scaled = self._optimizer.scale_loss(loss)
+            shares = []
+            for part, normaliser, divisor in zip(parts, tf.unstack(normalisers), tf.unstack(divisors), strict=True):
+                shares.append(LossParts(weight * part.total, normaliser).divide_by(divisor))
+            scaled = self._optimizer.scale_loss(tf.add_n(shares))
         gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
-        return context.all_reduce("SUM", loss), self._apply(gradients, self._strategy.num_replicas_in_sync)
+        return losses, self._apply(gradients, self._strategy.num_replicas_in_sync)
 
 
 def _trace(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:

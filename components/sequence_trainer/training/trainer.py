@@ -13,6 +13,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.checks import window_problems
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.model.loss_divisors import LossDivisors
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint, PeriodicCheckpoint
@@ -100,9 +101,10 @@ class Trainer:
         optimizer = make_optimizer(config, model)
         averages = WeightAverages(model.trainable_variables, config.average)
         step = make_training_step(model, optimizer, averages, config, spec)
+        divisors = LossDivisors(model, config.loss, train, step.batches_per_update)
         total_updates = count_updates(config, train.size(), step.batches_per_update)
         # The model's variables include the states of its random generators.
-        variables = [*model.variables, *optimizer.variables, *averages.variables]
+        variables = [*model.variables, *optimizer.variables, *averages.variables, *divisors.variables]
         periodic_checkpoint = PeriodicCheckpoint(self._checkpoint, variables, config.checkpoint_seconds)
         self._state = periodic_checkpoint.restore() or self._state
         return TrainingLoop(
@@ -114,6 +116,7 @@ class Trainer:
             optimizer=optimizer,
             averages=averages,
             step=step,
+            divisors=divisors,
             metrics=ModelMetrics(model, self._head_metrics, config.loss, spec),
             monitor=self._monitor,
             total_updates=total_updates,

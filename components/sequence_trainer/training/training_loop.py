@@ -14,6 +14,7 @@ from tfx_sequence.components.sequence_trainer.batches.describe import describe_b
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.model.loss_divisors import LossDivisors
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint, PeriodicCheckpoint
 from tfx_sequence.components.sequence_trainer.training.model_metrics import ModelMetrics
@@ -40,6 +41,7 @@ class TrainingLoop:
       optimizer: The optimizer. Its learning rate is set before each update.
       averages: The moving averages of the weights, which are evaluated in place of the weights.
       step: Updates the weights.
+      divisors: Computes the divisors of the loss of an update.
       metrics: Evaluates the model.
       monitor: Computes the score of an epoch.
       total_updates: The number of updates of the whole training; None if it is not known.
@@ -57,6 +59,7 @@ class TrainingLoop:
     optimizer: keras.optimizers.Optimizer
     averages: WeightAverages
     step: TrainingStep
+    divisors: LossDivisors
     metrics: ModelMetrics
     monitor: Monitor
     total_updates: int | None
@@ -105,7 +108,7 @@ class TrainingLoop:
         for group in _group_batches(batches, self.step.batches_per_update):
             if self._is_limit_reached():
                 break
-            self._update(group)
+            self._update(group, num_batches)
             now = time.monotonic()
             state.sums.seconds += now - start
             state.seconds += now - start
@@ -113,17 +116,22 @@ class TrainingLoop:
             self.report.report_batch(state, num_batches)
             self.periodic_checkpoint.save_if_due(state)
 
-    def _update(self, group: list[Batch]) -> None:
-        """Updates the weights once, and adds the batches of the update to the sums of the epoch."""
+    def _update(self, group: list[Batch], num_batches: int | None) -> None:
+        """Updates the weights once, and adds the batches of the update to the sums of the epoch.
+
+        Args:
+          group: The batches of the update.
+          num_batches: The number of batches of the epoch; None if it is not known.
+        """
         self.optimizer.learning_rate = self._compute_learning_rate()
-        result = self.step(group)
+        result = self.step(group, self.divisors.compute(group, num_batches))
         if not result.is_finite:
             raise TaskError(self._report_loss_not_finite(result.loss, len(group)))
         self.state.step += 1
         sums = self.state.sums
         sums.batches += len(group)
         sums.updates += 1
-        sums.loss += result.loss
+        sums.add_losses(result.totals, result.normalisers)
         for batch in group:
             batch_size, padded_length = batch[self.sequence_feature].shape[:2]
             sums.tokens += int(batch[LENGTHS].numpy().sum())

@@ -1,0 +1,108 @@
+"""Defines LossDivisors, which keeps the weights of records in training independent of how they are batched.
+
+All batches have about the same number of steps. So a batch of short records has many records, and a batch of long
+records has few. If each update divided its loss by its own normaliser, then long records would count more than short
+ones. If all updates divide by the mean normaliser, each record counts the same::
+
+    reduction `sequence_mean`          100 records of 20 steps    10 records of 200 steps
+    normaliser of the update           100                        10
+    weight of a record, own divisor    1 / 100                    1 / 10
+    weight of a record, mean divisor   1 / 55                     1 / 55
+
+The mean over all updates of an epoch of `total / mean normaliser` is the loss over the whole split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.losses.sequence import Reduction
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel
+
+Floats = npt.NDArray[np.float64]
+
+
+class LossDivisors:
+    """Computes the divisors by which an update divides the total of the loss of each head.
+
+    For data in memory, a divisor is the mean normaliser of the updates of an epoch. For other data this mean is not
+    known, so a divisor is the mean normaliser of all updates of the training so far, including the current one. It
+    becomes more exact with each update.
+
+    Args:
+      model: The built model.
+      reduction: How step losses are reduced to one number.
+      train: The batches to train on.
+      batches_per_update: The number of batches that one update uses.
+
+    Attributes:
+      variables: The state of the running means, which a checkpoint must contain.
+    """
+
+    def __init__(
+        self, model: LabelModel, reduction: Reduction, train: SequenceBatches, batches_per_update: int
+    ) -> None:
+        self._model = model
+        self._reduction = reduction
+        self._train = train
+        self._batches_per_update = batches_per_update
+        self._compute_normalisers = tf.function(self._find_normalisers, input_signature=[train.epoch(0).element_spec])
+        self._epoch_sums: Floats | None = None
+        self._running_sums = tf.Variable(tf.zeros([len(model.heads)], tf.float64), trainable=False)
+        self._updates = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+        self.variables = [self._running_sums, self._updates]
+
+    def compute(self, batches: Sequence[Batch], batches_in_epoch: int | None) -> tf.Tensor:
+        """Computes the divisors of an update. Each update must call this method exactly once.
+
+        Args:
+          batches: The batches of the update.
+          batches_in_epoch: The number of batches of the epoch; None if the data is not kept in memory.
+
+        Returns:
+          The divisor of each head, float32 `[heads]`; 0 if the total of the head is not divided.
+        """
+        if batches_in_epoch is None:
+            means = self._compute_running_means(batches)
+        else:
+            # Rounded up, because the last update of an epoch may use fewer batches.
+            updates_in_epoch = -(-batches_in_epoch // self._batches_per_update)
+            means = self._sum_over_epoch() / updates_in_epoch
+        return tf.constant(means, tf.float32)
+
+    def _compute_running_means(self, batches: Sequence[Batch]) -> Floats:
+        """Adds the normalisers of an update to the running sums, and returns their means."""
+        self._running_sums.assign_add(self._sum_normalisers(batches))
+        self._updates.assign_add(1)
+        sums, updates = tf.convert_to_tensor(self._running_sums), tf.convert_to_tensor(self._updates)
+        return sums.numpy() / int(updates)
+
+    def _sum_over_epoch(self) -> Floats:
+        """Returns the sums of the normalisers of all records. They are the same in each epoch."""
+        if self._epoch_sums is None:
+            self._epoch_sums = self._sum_normalisers(self._train.epoch(0))
+        return self._epoch_sums
+
+    def _sum_normalisers(self, batches: Any) -> Floats:
+        """Adds up the normalisers of each head over batches, float64 `[heads]`."""
+        sums = np.zeros(len(self._model.heads))
+        for batch in batches:
+            sums += self._compute_normalisers(batch).numpy()
+        return sums
+
+    def _find_normalisers(self, batch: Batch) -> tf.Tensor:
+        """Returns the normalisers of a batch, float64 `[heads]`.
+
+        Normalisers depend on lengths and weights only. TensorFlow removes the rest of the network from the graph, so
+        that it does not run.
+        """
+        outputs = self._model(batch, training=False)
+        losses = [head.loss(outputs[name], batch, self._reduction) for name, head in self._model.heads.items()]
+        return tf.stack([tf.cast(loss.normaliser, tf.float64) for loss in losses])
