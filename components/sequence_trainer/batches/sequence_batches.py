@@ -50,13 +50,16 @@ _PREFETCHED = 4
 _STRING_BYTES = 24
 """The number of bytes that TensorFlow needs for each string, in addition to the characters."""
 
+_Pairs = tuple[tf.Tensor, tf.Tensor]
+"""The positions of records, int64 `[N]`, and the serialized records, string `[N]`."""
+
 
 class SequenceBatches:
     """Creates the batches of a dataset for any number of epochs.
 
     Data that fits into `memory_limit` is parsed once and kept in memory without padding. Larger data is read again in
-    each epoch, `chunk_size` records at a time. Its records are then shuffled only within about two chunks, so the
-    records in its files should be in random order.
+    each epoch, `chunk_size` records at a time. Its records are then shuffled mostly within two chunks, so the records
+    in its files should be in random order.
 
     Args:
       records: A dataset of serialized records, string scalars. It must have the same order in each iteration.
@@ -196,8 +199,8 @@ class SequenceBatches:
         size = chunk_size(self.lengths, self._batch_tokens)
         records = self._records.enumerate()
         if self._seed is not None:
-            seed = int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
-            records = records.shuffle(size, seed=seed, reshuffle_each_iteration=False)
+            seed = np.random.SeedSequence((self._seed, number)).generate_state(2).astype(np.int64)
+            records = _shuffle(records, size, seed)
         return records.batch(size).enumerate()
 
     def _stream_batches(self, number: int) -> tf.data.Dataset:
@@ -273,6 +276,43 @@ def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         name: tf.pad(values, [[0, 0], [0, missing_steps], [0, missing_values]]),
         counts_key(name): tf.pad(counts, [[0, 0], [0, missing_steps]]),
     }
+
+
+def _shuffle(records: tf.data.Dataset, size: int, seed: Ints) -> tf.data.Dataset:
+    """Shuffles records within a pool that moves over the dataset.
+
+    `Dataset.shuffle` also depends on the global seed of TensorFlow, which other code may set. This order depends on the
+    arguments only::
+
+        size 3        read        pool, permuted     kept        yielded
+                      a b c       b a c              b a c
+                      d e f       e a f c b d        e a f       c b d
+                      g           f g a e            f g a       e
+                                  g f a                          g f a
+
+    Args:
+      records: A dataset of pairs of the position of a record and the record, both scalars.
+      size: The number of records that are kept in the pool, at least 1.
+      seed: The seed, `[2]`.
+    """
+
+    def mix(pool: _Pairs, numbered_chunk: tuple[tf.Tensor, _Pairs]) -> tuple[_Pairs, _Pairs]:
+        number, chunk = numbered_chunk
+        positions, serialized = (tf.concat(parts, 0) for parts in zip(pool, chunk, strict=True))
+        chunk_seed = tf.random.experimental.stateless_fold_in(seed, number)
+        draws = tf.random.stateless_uniform(tf.shape(positions), chunk_seed, None, None, tf.int64)
+        order = tf.argsort(draws, stable=True)
+        num_kept = tf.where(tf.size(chunk[0]) > 0, size, 0)
+        kept, yielded = order[:num_kept], order[num_kept:]
+        return (
+            (tf.gather(positions, kept), tf.gather(serialized, kept)),
+            (tf.gather(positions, yielded), tf.gather(serialized, yielded)),
+        )
+
+    no_records = (tf.zeros([0], tf.int64), tf.zeros([0], tf.string))
+    # The empty chunk at the end empties the pool.
+    chunks = records.batch(size).concatenate(tf.data.Dataset.from_tensors(no_records))
+    return chunks.enumerate().scan(no_records, mix).unbatch()
 
 
 def _padding_step(values: tf.Tensor) -> tf.Tensor:

@@ -95,6 +95,14 @@ def test_epoch_is_shuffled_anew_when_its_number_or_the_seed_changes(make):
     assert {tuple(batch) for batch in orders[0]} != {tuple(batch) for batch in orders[1]}
 
 
+def test_epoch_does_not_depend_on_the_global_seed(make):
+    orders = []
+    for seed in (1, 2):
+        tf.random.set_seed(seed)
+        orders.append(_indices(_epoch(make(seed=1), 2)))
+    assert orders[0] == orders[1]
+
+
 def test_epoch_has_one_order_when_there_is_no_seed(make):
     batches = make()
     assert _indices(_epoch(batches, 0)) == _indices(_epoch(batches, 5))
