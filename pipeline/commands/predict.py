@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HELP = "ask a model about sentences or about files"
 DESCRIPTION = (
     "Ask a model about sentences: each line of the output has a token and its label, and a blank line ends a sentence. "
+    "A label of the whole sentence is in a line `# name = value` before the tokens. "
     "Or ask about files, with --input and --output. The files may have any format that this program reads. The answers "
     "are in the order of the records, and long records that the config cuts into pieces are joined again. Exit code: 0 "
     "if all records have an answer, 1 if records were rejected or the model failed, 2 if the model or the data cannot "

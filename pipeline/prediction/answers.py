@@ -39,8 +39,8 @@ def format_columns(record: AnsweredRecord) -> bytes:
     Ids and scores of labels are left out. White space within a value is written as one space, because tabs and line
     breaks separate columns and steps. A missing number is written as `_`.
     """
-    context = {name: value for name, value in record.context.items() if not _is_id_or_score(name, record.context)}
-    steps = {name: values for name, values in record.steps.items() if not _is_id_or_score(name, record.steps)}
+    context = _drop_ids_and_scores(record.context)
+    steps = _drop_ids_and_scores(record.steps)
     lines = [f"# {name} = {_format_cell(value)}" for name, value in context.items()]
     for row in zip(*steps.values(), strict=True):
         lines.append("\t".join(map(_format_cell, row)))
@@ -72,10 +72,19 @@ ANSWER_FORMATS = {
 """The name of each format to the format. The argument `--to` of the command `predict` accepts these names."""
 
 
-def _is_id_or_score(name: str, fields: Mapping[str, Any]) -> bool:
-    """Returns whether a field is the id or the score of a label: `upos_id` is one if there is a field `upos`."""
-    suffixes = [suffix for suffix in (ID_SUFFIX, SCORE_SUFFIX) if name.endswith(suffix)]
-    return any(name.removesuffix(suffix) in fields for suffix in suffixes)
+def drop_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields without the ids of labels. The field `upos_id` is one if there is a field `upos`."""
+    return _drop_endings(fields, (ID_SUFFIX,))
+
+
+def _drop_ids_and_scores(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return _drop_endings(fields, (ID_SUFFIX, SCORE_SUFFIX))
+
+
+def _drop_endings(fields: Mapping[str, Any], suffixes: Sequence[str]) -> dict[str, Any]:
+    """Returns the fields without those whose name is the name of another field and one of the suffixes."""
+    dropped = {f"{name}{suffix}" for name in fields for suffix in suffixes}
+    return {name: value for name, value in fields.items() if name not in dropped}
 
 
 def _format_cell(value: Any) -> str:

@@ -1,21 +1,21 @@
-"""Labels sentences from the command line or from standard input. The command `predict` without files does this."""
+"""Answers sentences from the command line or from standard input. The command `predict` without files does this."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, TextIO
 
+from tfx_sequence.pipeline.prediction.answer_reader import Answer
+from tfx_sequence.pipeline.prediction.answers import AnsweredRecord, drop_ids, format_columns, format_jsonl
 from tfx_sequence.pipeline.prediction.saved_model import find_model
-from tfx_sequence.pipeline.prediction.text_model import SentenceLabels, TextModel
+from tfx_sequence.pipeline.prediction.text_model import TextModel
 from tfx_sequence.pipeline.terminal.quiet import Streams
 from tfx_sequence.pipeline.terminal.session import run_in_session
-from tfx_sequence.schemas.contract import SCORE_SUFFIX
 
 CHUNK_SIZE = 4096
-"""The number of sentences that are read before the model labels them. They are enough to fill batches with sentences of
+"""The number of sentences that are read before the model answers. They are enough to fill batches with sentences of
 similar length."""
 
 MODEL_FAILED = 1
@@ -27,17 +27,18 @@ class TextError(ValueError):
 
 
 def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: int = CHUNK_SIZE) -> int:
-    """Labels sentences and writes the result to standard output.
+    """Asks a model about sentences and writes its answers to standard output.
 
     Args:
       model: The path of a SavedModel or of a serving folder.
       texts: The sentences, with white space between tokens. If there are none, each line of standard input is a
         sentence.
-      as_json: Whether to write one JSON object per sentence. If False, each line has one token and its labels.
-      chunk_size: The number of sentences that are read before the model labels them.
+      as_json: Whether to write one JSON object per sentence. If False, each line has one token and its answers, after a
+        line `# name = value` for each answer about the whole sentence.
+      chunk_size: The number of sentences that are read before the model answers.
 
     Returns:
-      The exit code: 0 if all sentences were labelled, 1 if the model failed, 2 if the model or the text cannot be used,
+      The exit code: 0 if all sentences were answered, 1 if the model failed, 2 if the model or the text cannot be used,
       130 after Ctrl-C.
     """
     is_interactive = not texts and sys.stdin.isatty()
@@ -50,19 +51,22 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
         # A person at the keyboard expects an answer after each sentence.
         size = 1 if is_interactive else chunk_size
         while chunk := list(itertools.islice(sentences, size)):
-            _write_labels(text_model, chunk, as_json, streams.out)
+            _write_answers(text_model, chunk, as_json, streams.out)
         return 0
 
     # Each JSON object on standard output is a sentence. So an error is written to standard error only.
     return run_in_session("predict", as_json=False, work=work, unexpected_code=MODEL_FAILED)
 
 
-def _write_labels(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
-    labelled = zip(sentences, model.label(sentences), strict=True)
-    if as_json:
-        out.write("".join(_format_json(model.feature, tokens, labels) for tokens, labels in labelled))
-    else:
-        out.write("".join(_format_columns(tokens, labels) for tokens, labels in labelled))
+def _write_answers(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
+    format_record = format_jsonl if as_json else format_columns
+    for tokens, answer in zip(sentences, model.answer(sentences), strict=True):
+        out.write(format_record(_merge(model.feature, tokens, answer)).decode())
+
+
+def _merge(feature: str, tokens: Sequence[str], answer: Answer) -> AnsweredRecord:
+    """Puts the tokens of a sentence and the answers about it together. Ids mean nothing to a person, so they go."""
+    return AnsweredRecord(drop_ids(answer.context), {feature: tokens, **drop_ids(answer.steps)})
 
 
 def _split_arguments(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -79,13 +83,3 @@ def _read_lines(stdin: BinaryIO) -> Iterator[list[str]]:
             yield line.decode("utf-8").split()
         except UnicodeDecodeError as error:
             raise TextError(f"standard input, line {number}: not UTF-8 text, at byte {error.start}") from None
-
-
-def _format_columns(tokens: Sequence[str], labels: SentenceLabels) -> str:
-    rows = zip(tokens, *labels.labels.values(), strict=True)
-    return "".join("\t".join(row) + "\n" for row in rows) + "\n"
-
-
-def _format_json(feature: str, tokens: Sequence[str], labels: SentenceLabels) -> str:
-    scores = {f"{name}{SCORE_SUFFIX}": values for name, values in labels.scores.items()}
-    return json.dumps({feature: tokens, **labels.labels, **scores}, ensure_ascii=False) + "\n"

@@ -45,13 +45,13 @@ def _is_saved_model(folder: pathlib.Path) -> bool:
 def group_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int]]:
     """Groups sequences of similar length into batches, so that batches have little padding.
 
-    Sequences of length 0 are left out, because the model would have no steps to label. An example with `max_steps =
-    18`::
+    A sequence of length 0 counts as one step, because a batch is padded to at least one step. An example with
+    `max_steps = 18`::
 
-        index    0 1 2 3 4          batches  [3, 0]  2 sequences of up to 3 steps
-        length   3 9 0 2 8                   [4, 1]  2 sequences of up to 9 steps
+        index    0 1 2 3 4          batches  [2, 0, 3]  3 sequences of up to 3 steps
+        length   3 9 0 3 8                   [4, 1]     2 sequences of up to 9 steps
 
-    The two batches are not joined, because 4 sequences that are padded to 9 steps would be 36 steps.
+    The two batches are not joined, because 5 sequences that are padded to 9 steps would be 45 steps.
 
     Args:
       lengths: The length of each sequence.
@@ -61,10 +61,9 @@ def group_by_length(lengths: Sequence[int], max_steps: int) -> Iterator[list[int
       The indices of the sequences of each batch, the shortest sequence first.
     """
     batch: list[int] = []
-    indices = [index for index, length in enumerate(lengths) if length]
-    for index in sorted(indices, key=lambda index: lengths[index]):
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
         # The sequences are sorted, so the new one is the longest so far. All others would be padded to its length.
-        padded_steps = (len(batch) + 1) * lengths[index]
+        padded_steps = (len(batch) + 1) * max(lengths[index], 1)
         if batch and padded_steps > max_steps:
             yield batch
             batch = []

@@ -23,6 +23,31 @@ class LengthModel(tf.Module):
         }
 
 
+class SentenceModel(tf.Module):
+    """A LengthModel that also says of the whole sentence whether its length is even, and how many bytes it has."""
+
+    def __init__(self):
+        super().__init__()
+        self._steps = LengthModel()
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, "tokens"),
+            tf.TensorSpec([None], tf.int64, "lengths"),
+        ]
+    )
+    def serve(self, tokens, lengths):
+        sizes = tf.cast(tf.strings.length(tokens), tf.float32) * tf.sequence_mask(
+            lengths, tf.shape(tokens)[1], tf.float32
+        )
+        return self._steps.serve(tokens, lengths) | {
+            "parity": tf.where(lengths % 2 == 0, "even", "odd"),
+            "parity_id": 1 + lengths % 2,
+            "parity_score": 1 / (1 + tf.cast(lengths, tf.float32)),
+            "size": tf.reduce_sum(sizes, 1),
+        }
+
+
 class RecordModel(LengthModel):
     """A LengthModel that takes serialized SequenceExamples too, and labels a record as of even or odd length."""
 

@@ -7,7 +7,7 @@ import types
 
 import pytest
 import tensorflow as tf
-from support.tiny_model import LengthModel, save
+from support.tiny_model import LengthModel, SentenceModel, save
 
 from tfx_sequence.pipeline.cli import main
 from tfx_sequence.pipeline.prediction.predict_text import predict_text
@@ -47,6 +47,29 @@ def test_predict_writes_an_object_a_sentence_when_asked_for_json(serving, capfd,
     assert json.loads(first) == {"tokens": ["çok", "a"], "upos": ["L4", "L1"], "upos_score": pytest.approx([0.2, 0.5])}
     assert "çok" in first
     assert json.loads(second) == {"tokens": [], "upos": [], "upos_score": []}
+
+
+def test_predict_writes_answers_about_the_sentence_beside_those_about_its_tokens(tmp_path, capfd):
+    model = save(SentenceModel(), tmp_path / "1")
+    assert main(["predict", model, "Bu bir", "", "çok"]) == 0
+    assert capfd.readouterr().out == (
+        "# parity = even\n# size = 5.0\nBu\tL2\nbir\tL3\n\n"
+        "# parity = even\n# size = 0.0\n\n"
+        "# parity = odd\n# size = 4.0\nçok\tL4\n\n"
+    )
+    assert main(["predict", "--json", model, "Bu bir", ""]) == 0
+    first, empty = map(json.loads, capfd.readouterr().out.splitlines())
+    assert first == {
+        "tokens": ["Bu", "bir"],
+        "upos": ["L2", "L3"],
+        "upos_score": pytest.approx([1 / 3, 1 / 4]),
+        "parity": "even",
+        "parity_score": pytest.approx(1 / 3),
+        "size": 5.0,
+    }
+    assert empty == {
+        "tokens": [], "upos": [], "upos_score": [], "parity": "even", "parity_score": 1.0, "size": 0.0
+    }  # fmt: skip
 
 
 def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin):

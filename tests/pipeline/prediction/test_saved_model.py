@@ -10,9 +10,10 @@ from tfx_sequence.pipeline.prediction.saved_model import ModelError, find_model,
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 200))
 def test_group_by_length_takes_each_sequence_once_and_keeps_the_limit(lengths, max_steps):
     groups = list(group_by_length(lengths, max_steps))
-    assert sorted(itertools.chain.from_iterable(groups)) == [i for i, length in enumerate(lengths) if length]
+    assert sorted(itertools.chain.from_iterable(groups)) == list(range(len(lengths)))
     for group in groups:
-        sizes = [lengths[i] for i in group]
+        # A batch is padded to at least one step.
+        sizes = [max(lengths[i], 1) for i in group]
         assert sizes == sorted(sizes)
         assert len(group) == 1 or len(group) * max(sizes) <= max_steps
     order = [lengths[i] for i in itertools.chain.from_iterable(groups)]

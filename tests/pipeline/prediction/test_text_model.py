@@ -28,28 +28,28 @@ def text_model(model):
     return TextModel(model)
 
 
-def test_text_model_knows_feature_and_labels_by_the_signature(text_model):
+def test_text_model_knows_its_feature_by_the_signature(text_model):
     assert text_model.feature == "tokens"
-    assert text_model.labels == ["upos"]
 
 
-def test_text_model_labels_each_token_when_lengths_differ(text_model):
-    first, empty, last = text_model.label([["a", "çok"], [], ["evlerimizde"]])
-    assert first.labels == {"upos": ["L1", "L4"]}
-    assert first.scores["upos"] == pytest.approx([1 / 2, 1 / 5])
-    assert empty.labels == {"upos": ()}
-    assert last.labels == {"upos": ["L11"]}
+def test_text_model_answers_each_token_when_lengths_differ(text_model):
+    first, empty, last = text_model.answer([["a", "çok"], [], ["evlerimizde"]])
+    assert first.steps["upos"] == ["L1", "L4"]
+    assert first.steps["upos_score"] == pytest.approx([1 / 2, 1 / 5])
+    assert empty.steps == {"upos": [], "upos_id": [], "upos_score": []}
+    assert last.steps["upos"] == ["L11"]
+    assert first.context == {}
 
 
 @pytest.mark.parametrize("sentences", [[], [[]], [[], []]])
 def test_text_model_gives_a_result_a_sentence_when_there_are_no_tokens(text_model, sentences):
-    assert len(text_model.label(sentences)) == len(sentences)
+    assert len(text_model.answer(sentences)) == len(sentences)
 
 
 def test_text_model_keeps_the_order_when_there_are_many_batches(model):
     sentences = [["x" * (1 + (i * j) % 7) for j in range((i * 13) % 11)] for i in range(200)]
-    labelled = TextModel(model, batch_tokens=50).label(sentences)
-    assert [list(each.labels["upos"]) for each in labelled] == [[f"L{len(token)}" for token in s] for s in sentences]
+    answers = TextModel(model, batch_tokens=50).answer(sentences)
+    assert [answer.steps["upos"] for answer in answers] == [[f"L{len(token)}" for token in s] for s in sentences]
 
 
 def test_text_model_says_so_when_the_signature_is_missing(tmp_path):
