@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,17 @@ import numpy as np
 from tfx_sequence.schemas.contract import ID_SUFFIX, SCORE_SUFFIX
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.tfrecords import frame
+
+
+@dataclass(frozen=True)
+class NoValue:
+    """Stands for the value of a step that has none, such as the answer about a step that the model did not read.
+
+    Attributes:
+      stand_in: A value of the type of the other steps, for formats that need a value: "", 0, NaN, or a list of NaN.
+    """
+
+    stand_in: Any
 
 
 class AnsweredRecord(NamedTuple):
@@ -27,7 +39,7 @@ class AnsweredRecord(NamedTuple):
 
 
 def format_jsonl(record: AnsweredRecord) -> bytes:
-    """Returns one line with a JSON object. JSON has no NaN, so a missing number is written as null."""
+    """Returns one line with a JSON object. A step without a value is null, and so is NaN, because JSON has no NaN."""
     fields = {name: _to_json_value(value) for name, value in {**record.context, **record.steps}.items()}
     return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
 
@@ -37,7 +49,7 @@ def format_columns(record: AnsweredRecord) -> bytes:
 
     Each value of the context is written before the steps as a comment `# name = value`. A blank line ends the record.
     Ids and scores of labels are left out. White space within a value is written as one space, because tabs and line
-    breaks separate columns and steps. A missing number is written as `_`.
+    breaks separate columns and steps. A missing number, and a step without a value, is written as `_`.
     """
     context = _drop_ids_and_scores(record.context)
     steps = _drop_ids_and_scores(record.steps)
@@ -48,8 +60,14 @@ def format_columns(record: AnsweredRecord) -> bytes:
 
 
 def format_tfrecord(record: AnsweredRecord) -> bytes:
-    """Returns the record as a serialized SequenceExample, with the length and checksums that a TFRecord file has."""
-    return frame(make_example(record.steps, record.context).SerializeToString(deterministic=True))
+    """Returns the record as a serialized SequenceExample, with the length and checksums that a TFRecord file has.
+
+    A step without a value is "", 0 or NaN.
+    """
+    steps = {name: _replace_no_values(values) for name, values in record.steps.items()}
+    # NaN is also the score of an answer about NaN, and a missing number.
+    example = make_example(steps, record.context, not_finite="keep")
+    return frame(example.SerializeToString(deterministic=True))
 
 
 class AnswerFormat(NamedTuple):
@@ -87,6 +105,12 @@ def _drop_endings(fields: Mapping[str, Any], suffixes: Sequence[str]) -> dict[st
     return {name: value for name, value in fields.items() if name not in dropped}
 
 
+def _replace_no_values(values: Sequence[Any]) -> Sequence[Any]:
+    if isinstance(values, np.ndarray):  # An array has a value in each step.
+        return values
+    return [value.stand_in if isinstance(value, NoValue) else value for value in values]
+
+
 def _format_cell(value: Any) -> str:
     """Formats a value for a column. The elements of a list are separated by commas."""
     plain = _to_json_value(value)
@@ -96,7 +120,9 @@ def _format_cell(value: Any) -> str:
 
 
 def _to_json_value(value: Any) -> Any:
-    """Converts a value of NumPy to lists, strings and numbers of Python. NaN becomes None."""
+    """Converts a value of NumPy to lists, strings and numbers of Python. NaN and NoValue become None."""
+    if isinstance(value, NoValue):
+        return None
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, (list, tuple)):

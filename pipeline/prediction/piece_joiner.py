@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tfx_sequence.pipeline.prediction.answers import AnsweredRecord
+from tfx_sequence.pipeline.prediction.answers import AnsweredRecord, NoValue
 from tfx_sequence.schemas.contract import ID_SUFFIX, OVERLAP, PARENT, PIECE, SCORE_SUFFIX
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -38,6 +38,8 @@ class PieceJoiner:
         first   a b c d          overlap 2: c from the first, d from the second
         second      c d e f
         joined  a b c d e f
+
+    If the model did not read the last steps of the first piece, the answers of the second piece are taken for them.
 
     For a label of the whole record, the answer with the highest score wins.
 
@@ -88,8 +90,10 @@ def _join_pieces(first: AnsweredRecord, second: AnsweredRecord, overlap: int) ->
     num_from_first = overlap - num_from_second
     steps = {}
     for name, values in first.steps.items():
-        end_of_first = len(values) - num_from_second
-        steps[name] = [*values[:end_of_first], *second.steps[name][num_from_first:]]
+        num_before = len(values) - overlap
+        shared = zip(values[num_before:], second.steps[name][:num_from_first], strict=False)
+        from_first = [other if isinstance(value, NoValue) else value for value, other in shared]
+        steps[name] = [*values[:num_before], *from_first, *second.steps[name][num_from_first:]]
     return AnsweredRecord(_choose_answers(first.context, second.context), steps)
 
 

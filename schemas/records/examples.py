@@ -192,7 +192,9 @@ def parse_example(data: bytes) -> tf.train.SequenceExample:
         raise bad_record(Reason.UNDECODABLE, f"{len(data)} bytes that are not a tf.train.SequenceExample") from None
 
 
-def make_example(sequence: Record, context: Record | None = None) -> tf.train.SequenceExample:
+def make_example(
+    sequence: Record, context: Record | None = None, not_finite: NotFinite = "reject"
+) -> tf.train.SequenceExample:
     """Makes a SequenceExample without a spec. The kind of each feature is inferred from its values.
 
     `make_example({"tokens": [1, 2, 3], "labels": [0, 1, 0]}, context={"length": 3})`
@@ -201,10 +203,11 @@ def make_example(sequence: Record, context: Record | None = None) -> tf.train.Se
       sequence: Feature name to one value per step: strings, integers, floats, rows of floats `[T, width]`, or lists of
         strings.
       context: Feature name to one value: a string, an integer, a float, or a list of floats.
+      not_finite: "reject" to refuse a NaN or infinite float, "keep" to write these floats unchanged.
 
     Raises:
-      BadRecordError: if a feature mixes types, if the sequence features have unequal lengths, or if a context feature
-        and a sequence feature have the same name.
+      BadRecordError: if a feature mixes types, or has a float that is refused, if the sequence features have unequal
+        lengths, or if a context feature and a sequence feature have the same name.
     """
     context = context or {}
     if duplicates := sorted(set(sequence) & set(context)):
@@ -213,7 +216,7 @@ def make_example(sequence: Record, context: Record | None = None) -> tf.train.Se
     features = {name: _infer_feature([value], context=True) for name, value in context.items()}
     features |= {name: _infer_feature(values, context=False) for name, values in sequence.items()}
     spec = SequenceSpec(features=features, min_length=0)
-    return parse_example(encode(spec, {**context, **sequence}))
+    return parse_example(Encoder(spec, not_finite).encode({**context, **sequence}))
 
 
 def _count_steps(record: Record, name: str) -> int:

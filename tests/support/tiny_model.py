@@ -4,7 +4,11 @@ import tensorflow as tf
 
 
 class LengthModel(tf.Module):
-    """Labels a token with the number of its bytes, and padding with "pad"."""
+    """Labels a token with the number of its bytes, and padding with "pad". It reads at most `max_steps` tokens."""
+
+    def __init__(self, max_steps=None):
+        super().__init__()
+        self._max_steps = max_steps
 
     @tf.function(
         input_signature=[
@@ -13,6 +17,8 @@ class LengthModel(tf.Module):
         ]
     )
     def serve(self, tokens, lengths):
+        if self._max_steps is not None:
+            tokens, lengths = tokens[:, : self._max_steps], tf.minimum(lengths, self._max_steps)
         real = tf.sequence_mask(lengths, tf.shape(tokens)[1])
         size = tf.strings.length(tokens)
         return {
@@ -67,8 +73,8 @@ class RecordModel(LengthModel):
         }
 
 
-def save_for_records(path):
-    model = RecordModel()
+def save_for_records(path, **settings):
+    model = RecordModel(**settings)
     signatures = {"serving_default": model.serve_examples, "serve_sequences": model.serve}
     tf.saved_model.save(model, str(path), signatures=signatures)
     return str(path)

@@ -19,8 +19,9 @@ The SavedModel has these signatures:
 
 The answers are `lengths`, int64 `[B]`, and three outputs for each label L. `L` is a string, `L_id` is its id from 1,
 int64, and `L_score` is the probability of the answer, float32. The shape is `[B, T]`, or `[B]` for a label of the whole
-record. At padded steps the outputs are "", 0 and 0. If a label is a number, `L` is float32, and there is no `L_id` and
-no `L_score`.
+record. `lengths` is the number of steps that the model read, which is smaller than that of the record if the transform
+cut off steps (`max_steps`). At steps that the model did not read, and at padded steps, the outputs are "", 0 and 0. If
+a label is a number, `L` is float32, and there is no `L_id` and no `L_score`.
 """
 
 from __future__ import annotations
@@ -138,7 +139,10 @@ class ServingModel(tf.Module):
         """Transforms raw features, runs the model, and returns its answers."""
         batch = self._make_batch(self._transform(raw), [item.name for item in self._task.inputs])
         batch = {name: _replace_infinite(value) for name, value in batch.items()}
-        return self._answer_outputs(self._run_model(batch), batch[LENGTHS])
+        answers = self._answer_outputs(self._run_model(batch), batch[LENGTHS])
+        # A step that the transform cut off has an answer like that of padding, so that step t has an answer t.
+        num_steps = _count_steps(raw)
+        return {name: _extend_steps(value, num_steps) for name, value in answers.items()}
 
     def _answer_outputs(self, outputs: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Converts the outputs of the heads to answers, and adds `lengths`."""
@@ -183,6 +187,28 @@ def _pad(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
     # If all sequences are empty, one padded step is added, as in `nested_batch`.
     missing = tf.maximum(1 - tf.shape(padded)[1], 0)
     return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])
+
+
+def _count_steps(raw: RawFeatures) -> tf.Tensor:
+    """Returns the largest number of steps of a raw sequence, int64; 0 if there are no raw sequences."""
+    counts = [tf.zeros([], tf.int64)]
+    for value in raw.values():
+        if isinstance(value, tf.RaggedTensor):
+            counts.append(value.bounding_shape(axis=1, out_type=tf.int64))
+        elif isinstance(value, tf.SparseTensor):
+            counts.append(value.dense_shape[1])
+    return tf.reduce_max(tf.stack(counts))
+
+
+def _extend_steps(value: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
+    """Pads answers `[B, T]` or `[B, T, W]` with "" or 0 to at least `num_steps` steps.
+
+    Answers about records, `[B]` or `[B, W]`, are returned unchanged.
+    """
+    if value.shape.rank < 2 or value.shape[1] is not None:
+        return value
+    missing = tf.maximum(num_steps - tf.shape(value, tf.int64)[1], 0)
+    return tf.pad(value, [[0, 0], [0, missing], *[[0, 0]] * (value.shape.rank - 2)])
 
 
 def _replace_infinite(value: tf.Tensor) -> tf.Tensor:

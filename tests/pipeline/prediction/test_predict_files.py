@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from support.tiny_model import LengthModel, save, save_for_records
@@ -99,6 +101,42 @@ def test_predict_writes_tfrecords_of_features_and_answers(model: str, tmp_path: 
     assert [each["parity"] for each in read] == [_answer(tokens)["parity"] for tokens in SENTENCES]
 
 
+@pytest.fixture(scope="module")
+def short_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model that reads at most 3 steps."""
+    return save_for_records(tmp_path_factory.mktemp("short") / "model", max_steps=3)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
+def test_predict_has_no_answer_about_steps_that_the_model_did_not_read(
+    short_model: str, tmp_path: Path, form: str
+) -> None:
+    data = _write(tmp_path / "a.jsonl", [["a", "bb", "ccc", "d", "ee"], ["f"]])
+    assert main(["predict", short_model, "--input", data, "--output", f"{tmp_path}/out", "--to", form]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    if form == "jsonl":
+        first, second = map(json.loads, file.read_text().splitlines())
+        assert first["upos"] == ["L1", "L2", "L3", None, None]
+        assert first["upos_id"] == [1, 2, 3, None, None]
+        assert first["upos_score"] == [0.5, pytest.approx(1 / 3), 0.25, None, None]
+        assert second["upos"] == ["L1"]
+    elif form == "columns":
+        rows = [line.split("\t") for line in file.read_text().splitlines() if "\t" in line]
+        assert rows == [["a", "L1"], ["bb", "L2"], ["ccc", "L3"], ["d", "_"], ["ee", "_"], ["f", "L1"]]
+    else:
+        kinds = {"upos": "categorical", "upos_id": "integer"}
+        spec = SequenceSpec(
+            features={
+                **{name: Feature(kind=kind) for name, kind in kinds.items()},
+                "upos_score": Feature(kind="float", missing=True),
+            }
+        )
+        first, _ = (decode(spec, record) for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+        assert first["upos"] == ["L1", "L2", "L3", "", ""]
+        assert first["upos_id"] == [1, 2, 3, 0, 0]
+        assert first["upos_score"] == pytest.approx([1 / 2, 1 / 3, 1 / 4, math.nan, math.nan], nan_ok=True)
+
+
 def test_predict_joins_pieces_without_their_overlap_when_the_config_cuts_records(model: str, tmp_path: Path) -> None:
     config = _config(
         tmp_path,
@@ -134,7 +172,33 @@ def test_predict_joins_pieces_without_their_overlap_when_the_config_cuts_records
         assert len(tokens) > 4 or line["parity"] == _answer(tokens)["parity"]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "columns"])
+def test_predict_takes_answers_from_the_next_piece_where_the_model_did_not_read_the_end_of_a_piece(
+    short_model: str, tmp_path: Path
+) -> None:
+    config = _config(
+        tmp_path,
+        """
+        max_length = 5
+        on_long = "split"
+        overlap = 3
+        """,
+        """
+        parent = { kind = "token", context = true, role = "carried", source = "@parent" }
+        piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
+        overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
+        """,
+    )
+    sentence = [f"{'y' * step}x" for step in range(8)]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": sentence}))
+    assert main(["predict", short_model, "--config", config, "--output", f"{tmp_path}/out"]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    line = json.loads(file.read_text())
+    assert line["tokens"] == sentence
+    # The last piece begins at step 4, so nobody read step 7.
+    assert line["upos"] == [*_answer(sentence)["upos"][:7], None]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
 def test_predict_writes_numbers_as_they_were_read(model: str, tmp_path: Path, form: str) -> None:
     config = _config(
         tmp_path,
@@ -149,8 +213,19 @@ def test_predict_writes_numbers_as_they_were_read(model: str, tmp_path: Path, fo
     arguments = ["--config", config, "--output", f"{tmp_path}/out", "--to", form]
     assert main(["predict", model, *arguments]) == 0
     (file,) = (tmp_path / "out").iterdir()
-    text = file.read_text()
     numbers["place"][2][1] = 16777216.0  # What float32 makes of it.
+    if form == "tfrecord":
+        (record,) = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+        features = {
+            "speed": Feature(kind="float", missing=True),
+            "place": Feature(kind="vector", width=2, missing=True),
+        }
+        read = decode(SequenceSpec(features=features), record)
+        for name, values in numbers.items():
+            expected = np.array(values, object).astype(np.float32)  # None becomes NaN.
+            np.testing.assert_array_equal(np.array(read[name], np.float32), expected)
+        return
+    text = file.read_text()
     if form == "jsonl":
         assert "NaN" not in text
         assert {name: json.loads(text)[name] for name in numbers} == numbers

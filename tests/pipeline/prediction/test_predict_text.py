@@ -72,6 +72,34 @@ def test_predict_writes_answers_about_the_sentence_beside_those_about_its_tokens
     }  # fmt: skip
 
 
+def test_predict_has_no_answer_about_tokens_that_the_model_did_not_read(tmp_path, capfd):
+    model = save(LengthModel(max_steps=2), tmp_path / "1")
+    assert main(["predict", model, "Bu bir kitap ve", "iyi"]) == 0
+    assert capfd.readouterr().out == "Bu\tL2\nbir\tL3\nkitap\t_\nve\t_\n\niyi\tL3\n\n"
+    assert main(["predict", "--json", model, "Bu bir kitap ve"]) == 0
+    assert json.loads(capfd.readouterr().out) == {
+        "tokens": ["Bu", "bir", "kitap", "ve"],
+        "upos": ["L2", "L3", None, None],
+        "upos_score": [0.33333334, 0.25, None, None],
+    }
+
+
+def test_predict_refuses_a_model_with_more_answers_than_steps(tmp_path, capfd):
+    class Doubling(LengthModel):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None], tf.string, "tokens"),
+                tf.TensorSpec([None], tf.int64, "lengths"),
+            ]
+        )
+        def serve(self, tokens, lengths):
+            return {"upos": tf.repeat(tokens, 2, axis=1), "lengths": 2 * lengths}
+
+    model = save(Doubling(), tmp_path / "1")
+    assert main(["predict", model, "a b"]) == 2
+    assert "gives 4 answers about a record of 2 steps" in capfd.readouterr().err
+
+
 def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin):
     sentences = [["x" * (1 + i % 5)] * (i % 4) for i in range(100)]
     stdin("".join(" ".join(sentence) + "\n" for sentence in sentences).encode())

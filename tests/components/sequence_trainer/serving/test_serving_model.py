@@ -155,6 +155,35 @@ def test_served_sequences_get_the_answers_of_examples_however_far_they_are_padde
     np.testing.assert_allclose(again["price"], answers["price"], rtol=1e-5, atol=1e-6)
 
 
+class _FirstTwo(_Transform):
+    """A transform that cuts off all steps after the second one, as `max_steps = 2` does."""
+
+    def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value[:, :2] if isinstance(value, tf.RaggedTensor) else value
+            for name, value in super().__call__(raw).items()
+        }
+
+
+def test_steps_that_the_transform_cuts_off_have_no_answer(model: SequenceModel, batch: dict[str, tf.Tensor]) -> None:
+    model(batch)
+    output = SimpleNamespace(transform_features_layer=_FirstTwo)
+    serving = ServingModel(model, TASK, output)  # type: ignore[arg-type]  # it needs no more of a transform graph
+    words = tf.constant([["bee", "a", "zebra", "ape"], ["ape", "", "", ""]])
+    padded = tf.function(serving.answer_sequences)({"words": words, "lengths": tf.constant([4, 1], tf.int64)})
+    short = serving.answer_sequences({"words": words[:, :2], "lengths": tf.constant([2, 1], tf.int64)})
+    assert padded["lengths"].numpy().tolist() == [2, 1]
+    for name, value in short.items():
+        if len(value.shape) > 1:
+            assert padded[name].shape == (2, 4)
+            assert not (padded[name][:, 2:].numpy().astype(bool)).any(), name
+        answers = padded[name] if len(value.shape) == 1 else padded[name][:, :2]
+        if value.dtype == tf.float32:
+            np.testing.assert_allclose(answers, value, rtol=1e-5, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(answers, value)
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=str)
 def test_number_that_is_not_finite_is_answered_by_nan_and_changes_no_other_record(number: float) -> None:
     labels = [Label(name, per_step=True, classes=(b"a", b"b")) for name in ("tag", "crf")]
