@@ -61,6 +61,11 @@ TRANSFORM_FEATURES = "transform_features"
 TRANSFORMED_LABELS = "transformed_labels"
 """Maps serialized records to transformed labels."""
 
+ADDED_STEPS = "added_steps"
+"""A function of an exported model, not a signature. It returns how many steps the transform adds in front of every
+sequence, and how many behind it, int64 `[2]`. A model has no such function if the transform makes other steps, such as
+windows."""
+
 # Sources of context features that describe pieces. A reader can cut a long record into several records, its pieces.
 
 SOURCE_SIGN = "@"

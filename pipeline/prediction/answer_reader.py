@@ -4,51 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tfx_sequence.pipeline.prediction.answers import NoValue
+from tfx_sequence.pipeline.prediction.answers import Answer, NoValue
 from tfx_sequence.pipeline.prediction.saved_model import ModelError
-from tfx_sequence.schemas.contract import LENGTHS
+from tfx_sequence.schemas.contract import ADDED_STEPS, LENGTHS
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
 """The name of each output of a signature, with its values for a batch of B records."""
-
-
-class Answer(NamedTuple):
-    """A model's answer about one record. The values are strings, numbers and lists of Python.
-
-    Attributes:
-      context: Output name to value, for the answers about the whole record.
-      steps: Output name to one value per step, for the answers about steps. A step that the model did not read has
-        `NoValue`.
-    """
-
-    context: dict[str, Any]
-    steps: dict[str, list[Any]]
 
 
 class AnswerReader:
     """Reads the outputs of one signature.
 
     Args:
-      signature: A signature of a loaded model that answers batches of records.
+      model: A loaded model.
+      signature: The signature of the model that answers batches of records.
 
     Attributes:
       names: The names of the outputs that are answers.
     """
 
-    def __init__(self, signature: Any) -> None:
+    def __init__(self, model: Any, signature: Any) -> None:
+        self._added_steps = _read_added_steps(model)
         specs = dict(signature.structured_outputs)
         self._has_lengths = specs.pop(LENGTHS, None) is not None
-        self.names = list(specs)
+        # A loaded signature has its outputs in any order.
+        self.names = sorted(specs)
         # An output with one value per step has the shape [B, None] or [B, None, width]. An output with one value per
         # record has the shape [B] or [B, width], where the width is known and so is not None.
-        self._no_values = {
-            name: _make_no_value(spec) for name, spec in specs.items() if len(spec.shape) > 1 and spec.shape[1] is None
-        }
-        self._per_record = [name for name in specs if name not in self._no_values]
+        per_step = [name for name in self.names if len(specs[name].shape) > 1 and specs[name].shape[1] is None]
+        self._no_values = {name: _make_no_value(specs[name]) for name in per_step}
+        self._per_record = [name for name in self.names if name not in per_step]
 
     def read(self, outputs: Outputs, row: int, num_steps: int) -> Answer:
         """Reads the answer in one row of a batch.
@@ -59,20 +48,40 @@ class AnswerReader:
           num_steps: The number of steps of the record.
 
         Raises:
-          ModelError: if the model gives more answers than the record has steps.
+          ModelError: if it is not known which step each answer is about.
         """
-        # The transform may have cut off steps (`max_steps`). A model of other origin need not say how many it answers.
+        # A model of other origin need not say how many steps it has answered.
         num_answers = int(outputs[LENGTHS][row]) if self._has_lengths else num_steps
-        if num_answers > num_steps:
+        num_before, num_after = self._added_steps or (0, 0)
+        num_read = num_answers - num_before - num_after
+        # The transform may have cut off steps (`max_steps`), but not all. A model of tf.Examples finds no step at all.
+        least = num_steps if self._added_steps is None else min(1, num_steps)
+        is_known = least <= num_read <= num_steps
+        if not is_known:
             raise ModelError(
                 f"the model gives {num_answers} answers about a record of {num_steps} steps, so it is not known which "
-                "step an answer belongs to; call its signature from Python"
+                "step an answer is about; call its signature from Python"
             )
         context = {name: _to_python(outputs[name][row]) for name in self._per_record}
-        steps = {}
+        before, steps, after = {}, {}, {}
+        end = num_before + num_read
         for name, no_value in self._no_values.items():
-            steps[name] = _to_python(outputs[name][row, :num_answers]) + [no_value] * (num_steps - num_answers)
-        return Answer(context, steps)
+            values = _to_python(outputs[name][row, :num_answers])
+            before[name], after[name] = values[:num_before], values[end:]
+            steps[name] = values[num_before:end] + [no_value] * (num_steps - num_read)
+        return Answer(context, steps, before, after)
+
+
+def _read_added_steps(model: Any) -> tuple[int, int] | None:
+    """Returns how many steps the transform of a model adds in front of every sequence, and how many behind it.
+
+    None if the model does not say so, because its transform makes other steps, or because it is of other origin.
+    """
+    added_steps = getattr(model, ADDED_STEPS, None)
+    if added_steps is None:
+        return None
+    before, after = added_steps().numpy().tolist()
+    return before, after
 
 
 def _make_no_value(spec: Any) -> NoValue:

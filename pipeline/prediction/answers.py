@@ -13,34 +13,101 @@ import numpy as np
 from tfx_sequence.schemas.contract import ID_SUFFIX, SCORE_SUFFIX
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.tfrecords import frame
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 
 @dataclass(frozen=True)
 class NoValue:
-    """Stands for the value of a step that has none, such as the answer about a step that the model did not read.
+    """Stands where a step has no value: an answer about a step that was not read, or a feature at an added step.
 
     Attributes:
-      stand_in: A value of the type of the other steps, for formats that need a value: "", 0, NaN, or a list of NaN.
+      stand_in: A value of the type of the other steps, for formats that need one: "", 0, NaN, or a list.
     """
 
     stand_in: Any
 
 
-class AnsweredRecord(NamedTuple):
-    """A record and a model's answers about it.
+class Answer(NamedTuple):
+    """A model's answer about one record of T steps. The values are strings, numbers and lists of Python.
 
     Attributes:
-      context: Name to value, for the context features of the record and for the answers about the whole record.
-      steps: Name to one value per step, for the sequence features and for the answers about steps.
+      context: Output name to value, for the answers about the whole record.
+      steps: Output name to T values, for the answers about steps. A step that the model did not read has `NoValue`.
+      before: Output name to the values at the steps that the transform adds in front, such as the begin of a language
+        model.
+      after: Output name to the values at the steps that the transform adds behind.
     """
 
     context: Mapping[str, Any]
     steps: Mapping[str, Sequence[Any]]
+    before: Mapping[str, Sequence[Any]]
+    after: Mapping[str, Sequence[Any]]
+
+
+class AnsweredRecord(NamedTuple):
+    """A record of T steps and a model's answers about it.
+
+    Attributes:
+      context: Name to value, for the context features of the record and for the answers about the whole record.
+      steps: Name to T values, for the sequence features and for the answers about steps.
+      before: The same names to the values at the steps that the transform adds in front. Features have `NoValue`.
+      after: The same names to the values at the steps that the transform adds behind.
+    """
+
+    context: Mapping[str, Any]
+    steps: Mapping[str, Sequence[Any]]
+    before: Mapping[str, Sequence[Any]]
+    after: Mapping[str, Sequence[Any]]
+
+    def list_all_steps(self) -> dict[str, Sequence[Any]]:
+        """Returns name to values, for the steps of the record and the steps that the transform adds around them.
+
+        ::
+
+            tokens    NoValue  a  b      An answer stands at the step after which the model gave it: this language
+            target    a        b  END    model was told nothing, then a, then b.
+        """
+        if not any(self.before.values()) and not any(self.after.values()):
+            return dict(self.steps)
+        return {name: [*self.before[name], *values, *self.after[name]] for name, values in self.steps.items()}
+
+
+def merge_answer(spec: SequenceSpec, values: Mapping[str, Any], answer: Answer) -> AnsweredRecord:
+    """Puts the features of a record and the answers about it together.
+
+    Args:
+      spec: The features of the record.
+      values: Feature name to value, or to one value per step.
+      answer: The answers about the record.
+    """
+    context = {name: values[name] for name in spec.context}
+    steps = {name: values[name] for name in spec.sequence}
+    return AnsweredRecord(
+        {**context, **answer.context},
+        {**steps, **answer.steps},
+        _add_features(spec, answer.before),
+        _add_features(spec, answer.after),
+    )
+
+
+def _add_features(spec: SequenceSpec, answers: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Returns the answers at added steps, and `NoValue` at these steps for the sequence features."""
+    num_added = max(map(len, answers.values()), default=0)
+    features = {name: [NoValue(_make_stand_in(feature))] * num_added for name, feature in spec.sequence.items()}
+    return {**features, **answers}
+
+
+def _make_stand_in(feature: Feature) -> Any:
+    """Makes a value of the type of a feature that stands for no value."""
+    if feature.nested:
+        return []
+    value = {"string": "", "int64": 0, "float32": math.nan}[feature.dtype]
+    return [value] * feature.width if feature.width else value
 
 
 def format_jsonl(record: AnsweredRecord) -> bytes:
     """Returns one line with a JSON object. A step without a value is null, and so is NaN, because JSON has no NaN."""
-    fields = {name: _to_json_value(value) for name, value in {**record.context, **record.steps}.items()}
+    fields = {name: _to_json_value(value) for name, value in {**record.context, **record.list_all_steps()}.items()}
     return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
 
 
@@ -52,7 +119,7 @@ def format_columns(record: AnsweredRecord) -> bytes:
     breaks separate columns and steps. A missing number, and a step without a value, is written as `_`.
     """
     context = _drop_ids_and_scores(record.context)
-    steps = _drop_ids_and_scores(record.steps)
+    steps = _drop_ids_and_scores(record.list_all_steps())
     lines = [f"# {name} = {_format_cell(value)}" for name, value in context.items()]
     for row in zip(*steps.values(), strict=True):
         lines.append("\t".join(map(_format_cell, row)))
@@ -64,7 +131,7 @@ def format_tfrecord(record: AnsweredRecord) -> bytes:
 
     A step without a value is "", 0 or NaN.
     """
-    steps = {name: _replace_no_values(values) for name, values in record.steps.items()}
+    steps = {name: _replace_no_values(values) for name, values in record.list_all_steps().items()}
     # NaN is also the score of an answer about NaN, and a missing number.
     example = make_example(steps, record.context, not_finite="keep")
     return frame(example.SerializeToString(deterministic=True))
@@ -90,9 +157,9 @@ ANSWER_FORMATS = {
 """The name of each format to the format. The argument `--to` of the command `predict` accepts these names."""
 
 
-def drop_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields without the ids of labels. The field `upos_id` is one if there is a field `upos`."""
-    return _drop_endings(fields, (ID_SUFFIX,))
+def drop_ids(record: AnsweredRecord) -> AnsweredRecord:
+    """Returns the record without the ids of labels. The field `upos_id` is one if there is a field `upos`."""
+    return AnsweredRecord(*(_drop_endings(fields, (ID_SUFFIX,)) for fields in record))
 
 
 def _drop_ids_and_scores(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class PieceJoiner:
         context = dict(record.context)
         position = context.pop(self._piece_name)
         overlap = context.pop(self._overlap_name)
-        return _Piece(AnsweredRecord(context, record.steps), position, overlap)
+        return _Piece(record._replace(context=context), position, overlap)
 
 
 def _join_pieces(first: AnsweredRecord, second: AnsweredRecord, overlap: int) -> AnsweredRecord:
@@ -94,7 +94,8 @@ def _join_pieces(first: AnsweredRecord, second: AnsweredRecord, overlap: int) ->
         shared = zip(values[num_before:], second.steps[name][:num_from_first], strict=False)
         from_first = [other if isinstance(value, NoValue) else value for value, other in shared]
         steps[name] = [*values[:num_before], *from_first, *second.steps[name][num_from_first:]]
-    return AnsweredRecord(_choose_answers(first.context, second.context), steps)
+    # The steps that the transform adds around each piece are only at the ends of the record.
+    return AnsweredRecord(_choose_answers(first.context, second.context), steps, first.before, second.after)
 
 
 def _choose_answers(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

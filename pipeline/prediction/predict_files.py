@@ -11,8 +11,7 @@ import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
-from tfx_sequence.pipeline.prediction.answer_reader import Answer
-from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord
+from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord, merge_answer
 from tfx_sequence.pipeline.prediction.piece_joiner import PieceJoiner
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -100,13 +99,7 @@ class _PredictFile(beam.DoFn):
             lengths = [len(values[first_sequence]) for values in decoded]
             answers = self._model.answer(records, lengths)
             for values, answer in zip(decoded, answers, strict=True):
-                yield self._merge(values, answer)
-
-    def _merge(self, values: Mapping[str, Any], answer: Answer) -> AnsweredRecord:
-        """Puts the features of a record and the answers about it together."""
-        context = {name: values[name] for name in self._spec.context} | answer.context
-        steps = {name: values[name] for name in self._spec.sequence} | answer.steps
-        return AnsweredRecord(context, steps)
+                yield merge_answer(self._spec, values, answer)
 
 
 def _read_record_lists(path: str) -> Iterator[list[bytes]]:

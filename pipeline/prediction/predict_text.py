@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, TextIO
 
-from tfx_sequence.pipeline.prediction.answer_reader import Answer
-from tfx_sequence.pipeline.prediction.answers import AnsweredRecord, drop_ids, format_columns, format_jsonl
+from tfx_sequence.pipeline.prediction.answers import drop_ids, format_columns, format_jsonl, merge_answer
 from tfx_sequence.pipeline.prediction.saved_model import find_model
 from tfx_sequence.pipeline.prediction.text_model import TextModel
 from tfx_sequence.pipeline.terminal.quiet import Streams
@@ -60,13 +59,11 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
 
 def _write_answers(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
     format_record = format_jsonl if as_json else format_columns
+    (feature,) = model.spec.features
     for tokens, answer in zip(sentences, model.answer(sentences), strict=True):
-        out.write(format_record(_merge(model.feature, tokens, answer)).decode())
-
-
-def _merge(feature: str, tokens: Sequence[str], answer: Answer) -> AnsweredRecord:
-    """Puts the tokens of a sentence and the answers about it together. Ids mean nothing to a person, so they go."""
-    return AnsweredRecord(drop_ids(answer.context), {feature: tokens, **drop_ids(answer.steps)})
+        record = merge_answer(model.spec, {feature: tokens}, answer)
+        # An id means nothing to a person.
+        out.write(format_record(drop_ids(record)).decode())
 
 
 def _split_arguments(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.pipeline.prediction.answer_reader import Answer, AnswerReader
+from tfx_sequence.pipeline.prediction.answer_reader import AnswerReader
+from tfx_sequence.pipeline.prediction.answers import Answer
 from tfx_sequence.pipeline.prediction.saved_model import BATCH_TOKENS, ModelError, find_model, group_by_length
 from tfx_sequence.schemas.contract import COUNTS_SUFFIX, LENGTHS, SERVE_SEQUENCES, SERVING_DEFAULT
 from tfx_sequence.schemas.spec import Feature, Kind, SequenceSpec
@@ -40,7 +41,7 @@ class RecordModel:
         self._signature = signatures[SERVING_DEFAULT]
         self._argument = next(iter(self._signature.structured_input_signature[1]))
         self.inputs = _read_inputs(signatures[SERVE_SEQUENCES])
-        self._reader = AnswerReader(self._signature)
+        self._reader = AnswerReader(self._model, self._signature)
 
     def answer(self, records: Sequence[bytes], lengths: Sequence[int]) -> list[Answer]:
         """Returns the model's answers about records.

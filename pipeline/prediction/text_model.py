@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tfx_sequence.pipeline.prediction.answer_reader import Answer, AnswerReader, Outputs
+from tfx_sequence.pipeline.prediction.answer_reader import AnswerReader, Outputs
+from tfx_sequence.pipeline.prediction.answers import Answer
 from tfx_sequence.pipeline.prediction.saved_model import BATCH_TOKENS, ModelError, group_by_length
 from tfx_sequence.schemas.contract import LENGTHS, SERVE_SEQUENCES
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 
 class TextModel:
@@ -21,7 +23,7 @@ class TextModel:
       batch_tokens: The maximum number of tokens in a batch, padding included.
 
     Attributes:
-      feature: The name of the input feature.
+      spec: The input feature.
 
     Raises:
       ModelError: if the model has no signature for raw tokens, has other inputs besides tokens, or gives no answers.
@@ -39,8 +41,9 @@ class TextModel:
             names = ", ".join(signatures) or "none"
             raise ModelError(f"{path}: the model has no signature {SERVE_SEQUENCES!r}, only {names}")
         self._signature = signatures[SERVE_SEQUENCES]
-        self.feature = _find_token_feature(self._signature, path)
-        self._reader = AnswerReader(self._signature)
+        self._feature = _find_token_feature(self._signature, path)
+        self.spec = SequenceSpec(features={self._feature: Feature(kind="token")}, min_length=0)
+        self._reader = AnswerReader(self._model, self._signature)
         if not self._reader.names:
             raise ModelError(f"{path}: the signature {SERVE_SEQUENCES!r} gives no answers, only {LENGTHS!r}")
 
@@ -70,7 +73,7 @@ class TextModel:
         tokens = np.full((len(sentences), max(lengths.max(), 1)), b"", object)
         for row, sentence in enumerate(sentences):
             tokens[row, : len(sentence)] = [token.encode() for token in sentence]
-        outputs = self._signature(**{self.feature: tf.constant(tokens), LENGTHS: tf.constant(lengths)})
+        outputs = self._signature(**{self._feature: tf.constant(tokens), LENGTHS: tf.constant(lengths)})
         return {name: value.numpy() for name, value in outputs.items()}
 
 

@@ -14,6 +14,7 @@ from tfx_sequence.components.sequence_evaluator.thresholds import require_accura
 from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
+from tfx_sequence.pipeline.runs.model_questions import name_question, reads_words
 from tfx_sequence.pipeline.runs.progress import format_number, format_seconds
 
 if TYPE_CHECKING:
@@ -144,10 +145,8 @@ class RunReport:
         # The command names the folder of all versions, not the folder of this version, so that it uses the newest model
         # after the next run too.
         serving = shlex.quote(shorten_path(str(Path(self.model).parent)))
-        inputs = [feature for feature in self._config.features.values() if feature.role == "input"]
-        # A model with any other inputs cannot be asked about a sentence on the command line.
-        if [(feature.kind, feature.context, feature.nested) for feature in inputs] == [("token", False, False)]:
-            return {"tag a sentence": f'tfx-sequence predict {serving} "..."'}
+        if reads_words(self._config):
+            return {name_question(self._config): f'tfx-sequence predict {serving} "..."'}
         return {"ask about files": f"tfx-sequence predict {serving} --config CONFIG --input FILE --output FOLDER"}
 
 

@@ -9,6 +9,7 @@ class LengthModel(tf.Module):
     def __init__(self, max_steps=None):
         super().__init__()
         self._max_steps = max_steps
+        self.added_steps = tf.function(lambda: tf.constant([0, 0], tf.int64), input_signature=[])
 
     @tf.function(
         input_signature=[
@@ -26,6 +27,39 @@ class LengthModel(tf.Module):
             "upos_id": tf.cast(size, tf.int64),
             "upos_score": 1 / (1 + tf.cast(size, tf.float32)),
             "lengths": lengths,
+        }
+
+
+class LanguageModel(LengthModel):
+    """Names at each step what it was told last. It is told `before` times a begin first, and `after` times an end last.
+
+    So the answers to the tokens a, b are "begin", "a", "b", "end", if there is one step of each.
+    """
+
+    def __init__(self, before=1, after=0, max_steps=None):
+        super().__init__(max_steps)
+        self._before, self._after = before, after
+        self.added_steps = tf.function(lambda: tf.constant([before, after], tf.int64), input_signature=[])
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, "tokens"),
+            tf.TensorSpec([None], tf.int64, "lengths"),
+        ]
+    )
+    def serve(self, tokens, lengths):
+        told = tf.RaggedTensor.from_tensor(tokens, lengths)
+        if self._max_steps is not None:
+            told = told[:, : self._max_steps]
+        begin = tf.RaggedTensor.from_tensor(tf.fill([told.nrows(), self._before], "begin"))
+        end = tf.RaggedTensor.from_tensor(tf.fill([told.nrows(), self._after], "end"))
+        told = tf.concat([begin, told, end], axis=1)
+        answers = told.to_tensor()
+        return {
+            "target": answers,
+            "target_id": tf.cast(tf.strings.length(answers), tf.int64),
+            "target_score": tf.cast(answers != "", tf.float32),
+            "lengths": told.row_lengths(),
         }
 
 
@@ -54,8 +88,18 @@ class SentenceModel(tf.Module):
         }
 
 
-class RecordModel(LengthModel):
-    """A LengthModel that takes serialized SequenceExamples too, and labels a record as of even or odd length."""
+class RecordModel(tf.Module):
+    """Takes serialized SequenceExamples too, and labels a record as of even or odd length.
+
+    Args:
+      steps: The model that labels the tokens.
+    """
+
+    def __init__(self, steps):
+        super().__init__()
+        self._steps = steps
+        self.added_steps = steps.added_steps
+        self.serve = steps.serve
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve_examples(self, examples):
@@ -73,8 +117,8 @@ class RecordModel(LengthModel):
         }
 
 
-def save_for_records(path, **settings):
-    model = RecordModel(**settings)
+def save_for_records(path, steps=None):
+    model = RecordModel(steps or LengthModel())
     signatures = {"serving_default": model.serve_examples, "serve_sequences": model.serve}
     tf.saved_model.save(model, str(path), signatures=signatures)
     return str(path)

@@ -26,7 +26,7 @@ def assert_padded(features: Mapping[str, tf.Tensor], specs: Mapping[str, tf.Tens
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs on tensors with another number of axes, another number of
-        records than `lengths`, less steps than the largest length, or another width than their spec, or on a negative
+        records than `lengths`, fewer steps than the largest length, or another width than their spec, or on a negative
         length.
     """
     lengths = tf.reshape(_hide_shape(features[LENGTHS]), [-1])
@@ -46,7 +46,7 @@ def assert_padded(features: Mapping[str, tf.Tensor], specs: Mapping[str, tf.Tens
 
 
 def assert_counts(name: str, counts: tf.Tensor, max_count: tf.Tensor) -> tf.Tensor:
-    """Adds an operation that fails if a step has less than 0 or more than `max_count` values, and returns the counts.
+    """Adds an operation that fails if a step has fewer than 0 or more than `max_count` values, and returns the counts.
 
     Args:
       name: The name of the tensor of counts.

@@ -20,8 +20,9 @@ The SavedModel has these signatures:
 The answers are `lengths`, int64 `[B]`, and three outputs for each label L. `L` is a string, `L_id` is its id from 1,
 int64, and `L_score` is the probability of the answer, float32. The shape is `[B, T]`, or `[B]` for a label of the whole
 record. `lengths` is the number of steps that the model read, which is smaller than that of the record if the transform
-cut off steps (`max_steps`). At steps that the model did not read, and at padded steps, the outputs are "", 0 and 0. If
-a label is a number, `L` is float32, and there is no `L_id` and no `L_score`.
+cut off steps (`max_steps`). Steps that the transform adds (`begin`, `end`) are counted, and have answers too. At steps
+that the model did not read, and at padded steps, the outputs are "", 0 and 0. If a label is a number, `L` is float32,
+and there is no `L_id` and no `L_score`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel
+from tfx_sequence.components.sequence_trainer.serving.added_steps import find_added_steps
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns
 from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor, RawFeatures, TransformGraph
@@ -44,6 +46,7 @@ from tfx_sequence.components.sequence_trainer.serving.signatures import RequestK
 from tfx_sequence.components.sequence_trainer.serving.warmup import write_warmup
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.schemas.contract import (
+    ADDED_STEPS,
     CROSS_ENTROPY_SUFFIX,
     EXAMPLES_INPUT,
     LABEL_SUFFIX,
@@ -78,6 +81,12 @@ class ServingModel(tf.Module):
         # The layer must be an attribute, so that its vocabularies are saved and their files become assets.
         self._graph: TransformGraph = transform_output.transform_features_layer()
         self._requests = _make_decoder(task, self._graph)
+        added_steps = find_added_steps(self._transform_inputs, self._requests.make_example)
+        self._num_added = None if added_steps is None else sum(added_steps)
+        if added_steps is not None:
+            # An attribute that is a function without arguments is saved, and can be called on the loaded model.
+            function = tf.function(lambda: tf.constant(added_steps, tf.int64), input_signature=[])
+            setattr(self, ADDED_STEPS, function)
 
     def save(self, directory: str) -> None:
         """Writes the SavedModel, with warm-up requests for TensorFlow Serving."""
@@ -140,8 +149,10 @@ class ServingModel(tf.Module):
         batch = self._make_batch(self._transform(raw), [item.name for item in self._task.inputs])
         batch = {name: _replace_infinite(value) for name, value in batch.items()}
         answers = self._answer_outputs(self._run_model(batch), batch[LENGTHS])
-        # A step that the transform cut off has an answer like that of padding, so that step t has an answer t.
-        num_steps = _count_steps(raw)
+        if self._num_added is None:
+            return answers
+        # Steps that the transform cut off get answers like those of padding, so that all steps have answers.
+        num_steps = _count_steps(raw) + self._num_added
         return {name: _extend_steps(value, num_steps) for name, value in answers.items()}
 
     def _answer_outputs(self, outputs: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -150,6 +161,12 @@ class ServingModel(tf.Module):
         for name, predict in self._predict.items():
             answers |= predict(outputs[name], lengths)
         return answers
+
+    def _transform_inputs(self, examples: tf.Tensor) -> dict[str, AnyTensor]:
+        """Transforms the inputs of the model in serialized records `[B]`, without padding."""
+        transformed = self._transform(self._requests.decode_inputs(examples))
+        # A label that is made from inputs, such as the next step, is in `transformed` too.
+        return {item.name: transformed[item.name] for item in self._task.inputs}
 
     def _transform(self, raw: RawFeatures) -> dict[str, AnyTensor]:
         """Returns the columns that the graph makes from the raw features, without padding."""

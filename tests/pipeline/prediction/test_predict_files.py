@@ -11,13 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.tiny_model import LengthModel, save, save_for_records
+from support.tiny_model import LanguageModel, LengthModel, save, save_for_records
 
 from tfx_sequence.pipeline.cli import main
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SENTENCES = [["x" * (1 + i % 7)] * (i % 5 + (i % 50 == 0)) for i in range(1, 300)]
+
+PIECES = """
+parent = { kind = "token", context = true, role = "carried", source = "@parent" }
+piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
+overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
+"""
+"""The features by which the pieces of a record are joined, for a config."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +111,7 @@ def test_predict_writes_tfrecords_of_features_and_answers(model: str, tmp_path: 
 @pytest.fixture(scope="module")
 def short_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model that reads at most 3 steps."""
-    return save_for_records(tmp_path_factory.mktemp("short") / "model", max_steps=3)
+    return save_for_records(tmp_path_factory.mktemp("short") / "model", LengthModel(max_steps=3))
 
 
 @pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
@@ -137,6 +144,56 @@ def test_predict_has_no_answer_about_steps_that_the_model_did_not_read(
         assert first["upos_score"] == pytest.approx([1 / 2, 1 / 3, 1 / 4, math.nan, math.nan], nan_ok=True)
 
 
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_for_records(tmp_path_factory.mktemp("language") / "model", LanguageModel(before=1, after=1))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
+def test_predict_writes_the_answers_at_added_steps_too(language_model: str, tmp_path: Path, form: str) -> None:
+    config = _config(tmp_path, "", 'size = { kind = "vector", width = 2, role = "carried" }')
+    record = {"tokens": ["a", "bb"], "size": [[1.0, 2.0], [3.0, 4.0]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    arguments = ["--config", config, "--output", f"{tmp_path}/out", "--to", form]
+    assert main(["predict", language_model, *arguments]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    if form == "jsonl":
+        answer = json.loads(file.read_text())
+        assert answer["tokens"] == [None, "a", "bb", None]
+        assert answer["size"] == [None, *record["size"], None]
+        assert answer["target"] == ["begin", "a", "bb", "end"]
+        assert answer["target_id"] == [5, 1, 2, 3]
+        assert answer["target_score"] == [1.0] * 4
+        assert answer["parity"] == "even"
+    elif form == "columns":
+        rows = [line.split("\t") for line in file.read_text().splitlines() if "\t" in line]
+        assert rows == [["_", "_", "begin"], ["a", "1.0,2.0", "a"], ["bb", "3.0,4.0", "bb"], ["_", "_", "end"]]
+    else:
+        features = {
+            "tokens": Feature(kind="token"),
+            "size": Feature(kind="vector", width=2, missing=True),
+            "target": Feature(kind="categorical"),
+        }
+        (data,) = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+        read = decode(SequenceSpec(features=features), data)
+        assert read["tokens"] == ["", "a", "bb", ""]
+        assert read["target"] == ["begin", "a", "bb", "end"]
+        np.testing.assert_array_equal(read["size"], [[np.nan] * 2, *record["size"], [np.nan] * 2])
+
+
+def test_predict_joins_pieces_with_added_steps_at_the_ends_of_the_record_alone(
+    language_model: str, tmp_path: Path
+) -> None:
+    config = _config(tmp_path, 'max_length = 4\non_long = "split"\noverlap = 2\n', PIECES)
+    sentence = [f"{'y' * step}x" for step in range(9)]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": sentence}))
+    assert main(["predict", language_model, "--config", config, "--output", f"{tmp_path}/out"]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    line = json.loads(file.read_text())
+    assert line["tokens"] == [None, *sentence, None]
+    assert line["target"] == ["begin", *sentence, "end"]
+
+
 def test_predict_joins_pieces_without_their_overlap_when_the_config_cuts_records(model: str, tmp_path: Path) -> None:
     config = _config(
         tmp_path,
@@ -145,12 +202,7 @@ def test_predict_joins_pieces_without_their_overlap_when_the_config_cuts_records
         on_long = "split"
         overlap = 3
         """,
-        """
-        name = { kind = "token", role = "key", context = true }
-        parent = { kind = "token", context = true, role = "carried", source = "@parent" }
-        piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
-        overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
-        """,
+        'name = { kind = "token", role = "key", context = true }' + PIECES,
     )
     sentences = [[f"{'y' * (step % 9)}x" for step in range(length)] for length in range(1, 40)]
     records = [{"tokens": tokens, "name": f"s{len(tokens)}"} for tokens in sentences]
@@ -182,11 +234,7 @@ def test_predict_takes_answers_from_the_next_piece_where_the_model_did_not_read_
         on_long = "split"
         overlap = 3
         """,
-        """
-        parent = { kind = "token", context = true, role = "carried", source = "@parent" }
-        piece = { kind = "integer", context = true, role = "carried", source = "@piece" }
-        overlap = { kind = "integer", context = true, role = "carried", source = "@overlap" }
-        """,
+        PIECES,
     )
     sentence = [f"{'y' * step}x" for step in range(8)]
     (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": sentence}))

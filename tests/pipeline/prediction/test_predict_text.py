@@ -7,7 +7,7 @@ import types
 
 import pytest
 import tensorflow as tf
-from support.tiny_model import LengthModel, SentenceModel, save
+from support.tiny_model import LanguageModel, LengthModel, SentenceModel, save
 
 from tfx_sequence.pipeline.cli import main
 from tfx_sequence.pipeline.prediction.predict_text import predict_text
@@ -84,20 +84,51 @@ def test_predict_has_no_answer_about_tokens_that_the_model_did_not_read(tmp_path
     }
 
 
-def test_predict_refuses_a_model_with_more_answers_than_steps(tmp_path, capfd):
-    class Doubling(LengthModel):
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None], tf.string, "tokens"),
-                tf.TensorSpec([None], tf.int64, "lengths"),
-            ]
-        )
-        def serve(self, tokens, lengths):
-            return {"upos": tf.repeat(tokens, 2, axis=1), "lengths": 2 * lengths}
+def test_predict_shows_what_a_language_model_says_before_the_first_and_after_the_last_value(tmp_path, capfd):
+    model = save(LanguageModel(), tmp_path / "1")
+    assert main(["predict", model, "Bu bir", ""]) == 0
+    assert capfd.readouterr().out == "_\tbegin\nBu\tBu\nbir\tbir\n\n_\tbegin\n\n"
+    assert main(["predict", "--json", model, "Bu bir", ""]) == 0
+    first, empty = map(json.loads, capfd.readouterr().out.splitlines())
+    assert first == {"tokens": [None, "Bu", "bir"], "target": ["begin", "Bu", "bir"], "target_score": [1.0] * 3}
+    assert empty == {"tokens": [None], "target": ["begin"], "target_score": [1.0]}
 
-    model = save(Doubling(), tmp_path / "1")
-    assert main(["predict", model, "a b"]) == 2
-    assert "gives 4 answers about a record of 2 steps" in capfd.readouterr().err
+
+def test_predict_keeps_answers_beside_their_steps_when_steps_are_added_and_cut_off(tmp_path, capfd):
+    model = save(LanguageModel(before=1, after=1, max_steps=2), tmp_path / "1")
+    assert main(["predict", model, "a bb ccc"]) == 0
+    assert capfd.readouterr().out == "_\tbegin\na\ta\nbb\tbb\nccc\t_\n_\tend\n\n"
+
+
+class OtherStepsModel(tf.Module):
+    """Answers about `factor` times as many steps as there are tokens, and does not say which these are."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self._factor = factor
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, "tokens"),
+            tf.TensorSpec([None], tf.int64, "lengths"),
+        ]
+    )
+    def serve(self, tokens, lengths):
+        counts = tf.cast(self._factor * tf.cast(lengths, tf.float32), tf.int64)
+        return {"upos": tf.repeat(tokens, 2, axis=1), "lengths": counts}
+
+
+@pytest.mark.parametrize(
+    ("make_model", "count"),
+    [(lambda: OtherStepsModel(2), 4), (lambda: OtherStepsModel(0.5), 1), (lambda: LengthModel(max_steps=0), 0)],
+    ids=["more", "fewer", "none"],
+)
+def test_predict_refuses_a_model_when_it_is_not_known_which_steps_its_answers_are_about(
+    tmp_path, capfd, make_model, count
+):
+    path = save(make_model(), tmp_path / "1")
+    assert main(["predict", path, "a b"]) == 2
+    assert f"gives {count} answers about a record of 2 steps" in capfd.readouterr().err
 
 
 def test_predict_keeps_the_order_when_the_input_is_longer_than_a_chunk(serving, capfd, stdin):

@@ -4,6 +4,7 @@ from support.tiny_model import LengthModel, save
 
 from tfx_sequence.pipeline.prediction.saved_model import ModelError
 from tfx_sequence.pipeline.prediction.text_model import TextModel
+from tfx_sequence.schemas.spec import Feature
 
 
 class VectorModel(tf.Module):
@@ -29,7 +30,7 @@ def text_model(model):
 
 
 def test_text_model_knows_its_feature_by_the_signature(text_model):
-    assert text_model.feature == "tokens"
+    assert text_model.spec.features == {"tokens": Feature(kind="token")}
 
 
 def test_text_model_answers_each_token_when_lengths_differ(text_model):

@@ -80,6 +80,50 @@ def test_report_names_files_when_the_model_reads_more_than_words(config_file, tm
     assert "--config CONFIG --input FILE --output FOLDER" in text
 
 
+TAG = '[features.upos]\nkind = "categorical"\nrole = "label"\n'
+TOPIC = '[features.topic]\nkind = "categorical"\nrole = "label"\ncontext = true\n'
+PRICE = '[features.price]\nkind = "float"\nrole = "label"\n'
+FORM = '[features.form]\nkind = "token"\n'
+
+
+def make_question(folder, text, form="jsonl", options=""):
+    """The last line of the report of a run, whose config has `text` in its tables of features."""
+    (folder / "a.txt").touch()
+    config = folder / "pipeline.toml"
+    data = f'[data]\ninput = "."\nfiles = "a.txt"\nformat = "{form}"\n{options}'
+    config.write_text(f'[pipeline]\nname = "x"\n{data}{text}')
+    pushed = {"pushed": 1, "pushed_destination": str(folder / "serving" / "7")}
+    return RunReport(load_config(config), result_of(pushed=pushed)).to_text("/log").splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "question"),
+    [
+        (TAG, "tag a sentence"),
+        (TOPIC, "classify a sentence"),
+        (PRICE, "predict numbers"),
+        (PRICE + "context = true\n", "predict numbers"),
+        ('[transform.form]\nbegin = true\nnext = "after"\n', "continue a sentence"),
+        ('[transform.form]\nend = true\nprevious = "before"\n', "precede a sentence"),
+        (TAG + TOPIC, "ask about a sentence"),
+    ],
+    ids=["step", "record", "number", "number of the record", "next", "previous", "step and record"],
+)
+def test_report_names_what_the_model_can_be_asked(tmp_path, labels, question):
+    line = make_question(tmp_path, FORM + labels)
+    assert line.startswith(f"  {question}  tfx-sequence predict ")
+    assert line.endswith(' "..."')
+
+
+@pytest.mark.parametrize(
+    ("steps", "question"), [("whitespace", "continue a sentence"), ("character", "ask about files")]
+)
+def test_report_asks_about_files_when_steps_are_not_words(tmp_path, steps, question):
+    features = FORM + 'source = "step"\n[features.after]\nkind = "categorical"\nrole = "label"\nsource = "next"\n'
+    line = make_question(tmp_path, features, "text", f'options = {{ steps = "{steps}" }}\n')
+    assert line.startswith(f"  {question}  tfx-sequence predict ")
+
+
 def test_report_writes_null_when_a_metric_is_not_a_number(config_file, tmp_path):
     (tmp_path / "metrics.json").write_text('{"accuracy": NaN, "steps": 3}')
     report = RunReport(load_config(config_file), result_of(evaluation=tmp_path))

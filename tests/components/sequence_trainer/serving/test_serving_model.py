@@ -51,7 +51,8 @@ WORDS = [["bee", "a", "zebra"], [], ["ape"]]
 
 def _ids(strings: tf.Tensor) -> tf.Tensor:
     """a to 1, b to 2, ...: of a word, its first letter."""
-    return tf.cast(tf.io.decode_raw(tf.strings.substr(strings, 0, 1), tf.uint8)[..., 0], tf.int64) - 96
+    codes = tf.strings.unicode_decode(strings, "UTF-8").to_tensor(96, shape=[None, 1])  # An empty word becomes 0.
+    return tf.cast(codes[:, 0], tf.int64) - 96
 
 
 def _class(strings: tf.Tensor, label: Label) -> tf.Tensor:
@@ -182,6 +183,44 @@ def test_steps_that_the_transform_cuts_off_have_no_answer(model: SequenceModel, 
             np.testing.assert_allclose(answers, value, rtol=1e-5, atol=1e-6)
         else:
             np.testing.assert_array_equal(answers, value)
+
+
+class _WithBegin(_Transform):
+    """A transform that adds a step with the id 9 in front, as `begin` does, and keeps two steps of a record.
+
+    The tags are made from the words, as `next` does, so at the end of a record stands something else.
+    """
+
+    def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
+        out = super().__call__(raw)
+        if "words" not in out:
+            return out
+        begins = tf.fill([out["words"].nrows(), 1], tf.constant(9, tf.int64))
+        ids = tf.concat([begins, out["words"][:, :2]], axis=1)
+        letters = ids.with_values(tf.RaggedTensor.from_tensor(ids.values[:, None], row_splits_dtype=tf.int64))
+        following = tf.concat([ids[:, 1:], tf.ones_like(ids[:, :1])], axis=1)
+        return {**out, "words": ids, "words_characters": letters, "tags": following}
+
+
+def test_answers_about_an_added_step_are_in_front_and_the_model_says_so(model: SequenceModel, tmp_path: Path) -> None:
+    output = SimpleNamespace(transform_features_layer=_WithBegin)
+    ServingModel(model, TASK, output).save(str(tmp_path))  # type: ignore[arg-type]
+    served = tf.saved_model.load(str(tmp_path))
+    assert served.added_steps().numpy().tolist() == [1, 0]
+    answers = served.signatures["serving_default"](examples=_examples())
+    assert answers["lengths"].numpy().tolist() == [3, 1, 2]
+    ids = tf.constant([[9, 2, 1], [9, 0, 0], [9, 1, 0]], tf.int64)
+    lengths = tf.constant([3, 1, 2], tf.int64)
+    counts = tf.sequence_mask(lengths, 3, tf.int64)
+    expected = model(
+        {"words": ids, "words_characters": ids[:, :, None], counts_key("words_characters"): counts, "lengths": lengths}
+    )
+    tags = model.heads["tags"].predict(expected["tags"], lengths)
+    # Of the longest record, the model has not read the last step.
+    np.testing.assert_array_equal(answers["tags_id"], np.pad(tags["tags_id"], [[0, 0], [0, 1]]))
+    np.testing.assert_allclose(
+        answers["price"][:, :3], model.heads["price"].predict(expected["price"], lengths)["price"], rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=str)

@@ -1,0 +1,64 @@
+"""Finds the steps that a transform graph adds to every sequence, such as the begin of a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor
+
+
+class AddedSteps(NamedTuple):
+    """The numbers of steps that a transform graph adds to every sequence.
+
+    Attributes:
+      before: The number of steps in front of the first step.
+      after: The number of steps behind the last step.
+    """
+
+    before: int
+    after: int
+
+
+def find_added_steps(
+    transform: Callable[[tf.Tensor], Mapping[str, AnyTensor]], make_example: Callable[[int], bytes]
+) -> AddedSteps | None:
+    """Compares the transformed steps of a record without steps with those of a record of one step.
+
+    ::
+
+        no step     [BEGIN] [END]
+        one step    [BEGIN] a [END]     They differ at position 1, so one step is before, and one is after.
+
+    This also finds the steps that a `preprocessing_fn` of the user adds.
+
+    Args:
+      transform: Transforms serialized records, string `[B]`. Sequences are ragged.
+      make_example: Makes a serialized record with a given number of steps.
+
+    Returns:
+      The added steps. None if the transform does not make one step of each raw step, such as windows, or if the graph
+      refuses a record without steps.
+    """
+    records = tf.constant([make_example(0), make_example(1)])
+    try:
+        columns = tf.function(transform)(records)
+    except tf.errors.InvalidArgumentError:  # A `preprocessing_fn` of the user may need at least one step.
+        return None
+    found = [_compare_rows(column) for column in columns.values() if isinstance(column, tf.RaggedTensor)]
+    known = [added for added in found if added is not None]
+    # A number in an added step can equal the number of the real step, which then seems to be one position later.
+    return min(known) if len(known) == len(found) else None
+
+
+def _compare_rows(column: tf.RaggedTensor) -> AddedSteps | None:
+    """Compares the first row of a column, which comes from no step, with the second row, which comes from one."""
+    without, with_one = column.to_list()
+    if len(with_one) != len(without) + 1:
+        return None
+    before = 0
+    while before < len(without) and without[before] == with_one[before]:
+        before += 1
+    return AddedSteps(before, len(without) - before)
