@@ -125,5 +125,7 @@ def _make_output_config(split: SplitConfig | None) -> example_gen_pb2.Output:
     """Makes the config from which stock code reads the split names. It is empty if the inputs are the splits."""
     if not split:
         return example_gen_pb2.Output()
-    buckets = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in split.shares.items()]
-    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=buckets))
+    output_splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in split.shares.items()
+    ]
+    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=output_splits))

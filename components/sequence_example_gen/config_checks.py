@@ -15,13 +15,7 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
     Raises:
       ValueError: if a setting does not fit the spec or another setting.
     """
-    nested = [name for name, feature in spec.features.items() if feature.nested]
-    if nested and not find_row(read.format).holds_lists:
-        fitting = [name for name, row in READERS.rows.items() if row.holds_lists]
-        raise ValueError(
-            f"`{nested[0]}` is nested, but a step has one value in the format {read.format!r}; formats of nested "
-            f"features are {', '.join(fitting)}"
-        )
+    _check_nested_features(spec, read.format)
     reader = FileReader(spec, read)
     input_spec = reader.record_encoder.input_spec
     if split:
@@ -31,4 +25,19 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
     if read.format == SEQUENCE_EXAMPLE and input_spec != spec:
         raise ValueError(
             "SequenceExamples are written unchanged, so they cannot be cut into pieces or get features for pieces"
+        )
+
+
+def _check_nested_features(spec: SequenceSpec, format_name: str) -> None:
+    """Checks that a format can hold nested features if the spec has one.
+
+    Raises:
+      ValueError: if it cannot.
+    """
+    nested = [name for name, feature in spec.features.items() if feature.nested]
+    if nested and not find_row(format_name).holds_lists:
+        formats_with_lists = [name for name, row in READERS.rows.items() if row.holds_lists]
+        raise ValueError(
+            f"`{nested[0]}` is nested, but a step has one value in the format {format_name!r}; formats of nested "
+            f"features are {', '.join(formats_with_lists)}"
         )

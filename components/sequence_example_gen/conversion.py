@@ -65,13 +65,15 @@ def convert(
         raise OutputExistsError(f"the output folder {output!r} is not empty; name a new one, or empty it")
     check_settings(spec, read, split)
     if patterns_by_split is not None:
-        folders = _name_split_folders(output, patterns_by_split)
-        files = [file for name, globs in patterns_by_split.items() for file in _find_input_files(globs, name)]
+        split_folders = _name_split_folders(output, patterns_by_split)
+        files = []
+        for name, patterns_of_split in patterns_by_split.items():
+            files += _find_input_files(patterns_of_split, name)
     elif split:
-        folders = _name_split_folders(output, split.shares)
+        split_folders = _name_split_folders(output, split.shares)
         files = _find_input_files(patterns, None)
     else:
-        folders = {ONLY_SPLIT: output}
+        split_folders = {ONLY_SPLIT: output}
         files = _find_input_files(patterns, ONLY_SPLIT)
     request = IngestionRequest(
         spec=spec,
@@ -79,7 +81,7 @@ def convert(
         split=split,
         write=write or WriteConfig(),
         files=tuple(files),
-        splits=folders,
+        split_folders=split_folders,
         output=output,
     )
     return ingest(request, make_pipeline)

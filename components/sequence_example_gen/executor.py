@@ -40,6 +40,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
+        examples.split_names = artifact_utils.encode_split_names(list_splits(exec_properties))
         request = make_request(exec_properties, examples)
         read_counts = ingest(request, self._make_beam_pipeline)
         # Without these properties, stock readers would assume that the records are tf.Examples.
@@ -50,17 +51,24 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             examples.set_int_custom_property(name, count)
 
 
+def list_splits(properties: Mapping[str, Any]) -> list[str]:
+    """Lists the names of the output splits of an execution, by the rules of stock ExampleGen."""
+    outputs = example_gen_pb2.Output()
+    proto_utils.json_to_proto(properties[keys.OUTPUT_CONFIG_KEY], outputs)
+    return list(artifacts.generate_output_split_names(_parse_inputs(properties), outputs))
+
+
 def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> IngestionRequest:
-    """Makes the request of an execution, and sets the split names of the artifact.
+    """Makes the request of an execution.
+
+    Args:
+      properties: The execution properties.
+      examples: The output artifact, with its split names.
 
     Raises:
       NoInputError: if a pattern matches no file.
     """
-    inputs, outputs = example_gen_pb2.Input(), example_gen_pb2.Output()
-    proto_utils.json_to_proto(properties[keys.INPUT_CONFIG_KEY], inputs)
-    proto_utils.json_to_proto(properties[keys.OUTPUT_CONFIG_KEY], outputs)
-    names = artifacts.generate_output_split_names(inputs, outputs)
-    examples.split_names = artifact_utils.encode_split_names(names)
+    splits = artifact_utils.decode_split_names(examples.split_names)
     split_json = properties.get(SPLIT_CONFIG)
     split = SplitConfig.model_validate_json(split_json) if split_json else None
     return IngestionRequest(
@@ -68,16 +76,24 @@ def make_request(properties: Mapping[str, Any], examples: types.Artifact) -> Ing
         read=ReadConfig.model_validate_json(properties[READ_CONFIG]),
         split=split,
         write=WriteConfig.model_validate_json(properties[WRITE_CONFIG]),
-        files=_find_input_files(properties[keys.INPUT_BASE_KEY], inputs, is_split=split is None),
-        splits={name: artifact_utils.get_split_uri([examples], name) for name in names},
+        files=_find_input_files(properties, is_already_split=split is None),
+        split_folders={name: artifact_utils.get_split_uri([examples], name) for name in splits},
         output=examples.uri,
     )
 
 
-def _find_input_files(base: str, inputs: example_gen_pb2.Input, is_split: bool) -> tuple[InputFile, ...]:
+def _parse_inputs(properties: Mapping[str, Any]) -> example_gen_pb2.Input:
+    inputs = example_gen_pb2.Input()
+    proto_utils.json_to_proto(properties[keys.INPUT_CONFIG_KEY], inputs)
+    return inputs
+
+
+def _find_input_files(properties: Mapping[str, Any], is_already_split: bool) -> tuple[InputFile, ...]:
     """Finds the files of all inputs. If the data is already split, each input is a split."""
-    return tuple(
-        InputFile(path=path, split=item.name if is_split else None)
-        for item in inputs.splits
-        for path in find_files(file_system.join(base, item.pattern))
-    )
+    folder = properties[keys.INPUT_BASE_KEY]
+    files = []
+    for item in _parse_inputs(properties).splits:
+        split = item.name if is_already_split else None
+        for path in find_files(file_system.join(folder, item.pattern)):
+            files.append(InputFile(path=path, split=split))
+    return tuple(files)

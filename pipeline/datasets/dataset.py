@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE, find_row, tell_format
+from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE, find_format, find_row
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
@@ -183,7 +183,7 @@ def _parse_option(text: str) -> tuple[str, Any]:
 
 def _guess_format(paths: Iterable[str]) -> str:
     """Returns the format that the names of files determine. It is `sequence_example` if no name is known."""
-    formats = {name for name in map(tell_format, paths) if name}
+    formats = {name for name in map(find_format, paths) if name}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
     return formats.pop() if formats else SEQUENCE_EXAMPLE
@@ -196,7 +196,7 @@ def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dic
     """
     kept = {}
     for split, paths in splits.items():
-        files = [path for path in paths if tell_format(path) == format_name]
+        files = [path for path in paths if find_format(path) == format_name]
         if files:
             kept[split] = files
     return kept or splits

@@ -26,7 +26,7 @@ import numpy as np
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.discovery.sample import RawRecord, sample_records
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
-from tfx_sequence.components.sequence_example_gen.readers.long_form import list_columns
+from tfx_sequence.components.sequence_example_gen.readers.long_form import parse_column_names
 from tfx_sequence.components.sequence_example_gen.readers.reader import load_reader
 from tfx_sequence.schemas.records.rejects import abbreviate
 from tfx_sequence.schemas.spec import Feature, Role, SequenceSpec
@@ -99,7 +99,7 @@ def discover(files: Sequence[str], read: ReadConfig) -> Discovery:
             f"no record of the format {read.format!r} can be read from {files[0]!r}{reason}, so its features are not "
             "known; is it of another format? Name the format, or the features"
         )
-    features, left_out = _discover_features(records, keys=list_columns(read.options.get("group_by", ())))
+    features, left_out = _discover_features(records, keys=parse_column_names(read.options.get("group_by", ())))
     if all(feature.context for feature in features.values()):
         reasons = "".join(f"; {source!r} {reason}" for source, reason in left_out.items())
         raise NotDiscoveredError(f"the records of {files[0]!r} hold no sequence{reasons}. Name the features")
@@ -122,19 +122,21 @@ def _discover_features(
     for record in records:
         for source, value in record.items():
             values_by_source.setdefault(source, []).append(value)
-    sequences = _find_sequences(records)
+    sequence_sources = _find_sequence_sources(records)
     features: dict[str, Feature] = {}
     left_out: dict[str, str] = {}
     for source, values in values_by_source.items():
         try:
-            feature = _infer_feature(values, source in sequences, len(records))
+            feature = _infer_feature(values, source in sequence_sources, len(records))
             if source in keys:
-                feature = _make_key(feature)
+                feature = _change_to_key(feature)
         except _LeftOutError as error:
             left_out[source] = str(error)
             continue
         name = _make_name(source)
-        features[name] = feature if name == source else feature.model_copy(update={"source": source})
+        if name != source:
+            feature = feature.model_copy(update={"source": source})
+        features[name] = feature
     return features, left_out
 
 
@@ -143,7 +145,7 @@ def _make_name(source: str) -> str:
     return f"column{source}" if source.isdigit() else _NOT_IN_NAMES.sub("_", source)
 
 
-def _find_sequences(records: Sequence[RawRecord]) -> set[str]:
+def _find_sequence_sources(records: Sequence[RawRecord]) -> set[str]:
     """Returns the sources of the sequence features.
 
     All sequence features of a record have the same length. So the sequence features are the largest set of lists that
@@ -154,13 +156,20 @@ def _find_sequences(records: Sequence[RawRecord]) -> set[str]:
         box    4 4 4    as long as no other list
     """
     # The length of each list by the position of its record.
-    lengths: dict[str, dict[int, int]] = {}
+    lengths_by_source: dict[str, dict[int, int]] = {}
     for position, record in enumerate(records):
         for source, value in record.items():
             if isinstance(value, list):
-                lengths.setdefault(source, {})[position] = len(value)
-    sets = ({other for other in lengths if _have_equal_lengths(lengths[source], lengths[other])} for source in lengths)
-    return max(sets, key=len, default=set())
+                lengths_by_source.setdefault(source, {})[position] = len(value)
+    largest_set: set[str] = set()
+    for lengths in lengths_by_source.values():
+        sources = {
+            source for source, other_lengths in lengths_by_source.items() if _have_equal_lengths(lengths, other_lengths)
+        }
+        # Of sets with equal size, the first one is kept.
+        if len(sources) > len(largest_set):
+            largest_set = sources
+    return largest_set
 
 
 def _have_equal_lengths(lengths: Mapping[int, int], other_lengths: Mapping[int, int]) -> bool:
@@ -169,9 +178,9 @@ def _have_equal_lengths(lengths: Mapping[int, int], other_lengths: Mapping[int, 
     Not all records are required, because a few bad records must not hide that two lists belong together. Half of the
     records are enough, because lists that do not belong together rarely have equal lengths.
     """
-    common = lengths.keys() & other_lengths.keys()
-    num_equal = sum(lengths[position] == other_lengths[position] for position in common)
-    return bool(common) and 2 * num_equal >= len(common)
+    common_positions = lengths.keys() & other_lengths.keys()
+    equal_positions = [position for position in common_positions if lengths[position] == other_lengths[position]]
+    return bool(common_positions) and 2 * len(equal_positions) >= len(common_positions)
 
 
 def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Feature:
@@ -185,14 +194,11 @@ def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Fe
     Raises:
       _LeftOutError: if no feature fits the values.
     """
-    present = [value for value in values if value is not None]
-    if present and set(map(type, present)) <= _NUMBER_TYPES:
-        # Numbers may be missing. A null is then a missing number, and the record counts as one with the feature.
-        present = values
+    present = _drop_nulls(values)
     missing_share = 1 - len(present) / num_records
     if missing_share > _MAX_MISSING_SHARE:
         raise _LeftOutError(f"is missing from {missing_share:.0%} of the records")
-    num_lists = sum(isinstance(value, list) for value in present)
+    num_lists = len([value for value in present if isinstance(value, list)])
     if 0 < num_lists < len(present):
         raise _LeftOutError(f"is a list in {num_lists} of {len(present)} records and one value in the others")
     if num_lists == 0:
@@ -205,6 +211,16 @@ def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Fe
     if len(widths) == 1:
         return _infer_from_steps(present, context=True)
     raise _LeftOutError("does not have the same number of values as the other lists of its record")
+
+
+def _drop_nulls(values: list[Any]) -> list[Any]:
+    """Returns the values that are not None, or all values if the others are numbers.
+
+    Numbers may be missing. A null is then a missing number, and the record counts as one with the feature.
+    """
+    present = [value for value in values if value is not None]
+    is_number_feature = bool(present) and set(map(type, present)) <= _NUMBER_TYPES
+    return values if is_number_feature else present
 
 
 def _infer_from_steps(steps: list[Any], context: bool) -> Feature:
@@ -267,7 +283,7 @@ def _choose_role(values: list[Any], context: bool) -> Role:
     return "carried" if is_id else "input"
 
 
-def _make_key(feature: Feature) -> Feature:
+def _change_to_key(feature: Feature) -> Feature:
     """Returns the feature with the role `key`.
 
     Raises:
@@ -280,12 +296,14 @@ def _make_key(feature: Feature) -> Feature:
 
 def _describe_types(steps: list[Any]) -> str:
     """Returns a reason with the number of steps and the first value of each type. The most frequent type is first."""
-    by_type: dict[str, list[Any]] = {}
+    steps_by_type: dict[str, list[Any]] = {}
     for step in steps:
-        by_type.setdefault(type(step).__name__, []).append(step)
-    parts = []
-    for type_name, typed_steps in sorted(by_type.items(), key=lambda item: (-len(item[1]), item[0])):
+        steps_by_type.setdefault(type(step).__name__, []).append(step)
+    types_by_frequency = sorted(steps_by_type, key=lambda type_name: (-len(steps_by_type[type_name]), type_name))
+    descriptions = []
+    for type_name in types_by_frequency:
+        steps_of_type = steps_by_type[type_name]
         shown_name = _TYPE_NAMES.get(type_name, type_name)
-        parts.append(f"{shown_name} ({len(typed_steps):,}, such as {abbreviate(typed_steps[0])})")
-    what = "several types" if len(parts) > 1 else "a type that no feature has"
-    return f"holds values of {what}: {', '.join(parts)}"
+        descriptions.append(f"{shown_name} ({len(steps_of_type):,}, such as {abbreviate(steps_of_type[0])})")
+    problem = "several types" if len(descriptions) > 1 else "a type that no feature has"
+    return f"holds values of {problem}: {', '.join(descriptions)}"

@@ -136,7 +136,8 @@ class _RecordCollector:
     def add(self, record: tf.train.SequenceExample) -> None:
         lengths = {len(steps.feature) for steps in record.feature_lists.feature_list.values()}
         self._lengths[max(lengths, default=0)] += 1
-        self._num_unequal += len(lengths) > 1
+        if len(lengths) > 1:
+            self._num_unequal += 1
         for context, name, features in _list_features(record):
             self._features.setdefault((context, name), _FeatureCollector()).add(features)
         if len(self._first_records) < self._max_first_records:
@@ -162,12 +163,12 @@ class _FeatureCollector:
     def __init__(self) -> None:
         self._dtypes: set[str] = set()
         self._num_records = 0
-        self._widths = Counter[int]()  # The number of steps by their number of values.
+        self._num_steps_by_width = Counter[int]()  # The width of a step is its number of values.
 
     def add(self, features: list[tf.train.Feature]) -> None:
         self._num_records += 1
         for feature in features:
-            self._widths[len(list_values(feature))] += 1
+            self._num_steps_by_width[len(list_values(feature))] += 1
             if kind := feature.WhichOneof("kind"):
                 self._dtypes.add(_DTYPES[kind])
 
@@ -177,9 +178,9 @@ class _FeatureCollector:
             context=context,
             dtypes=tuple(sorted(self._dtypes)),
             records=self._num_records,
-            values=sum(width * count for width, count in self._widths.items()),
-            shortest=min(self._widths, default=0),
-            longest=max(self._widths, default=0),
+            values=sum(width * num_steps for width, num_steps in self._num_steps_by_width.items()),
+            shortest=min(self._num_steps_by_width, default=0),
+            longest=max(self._num_steps_by_width, default=0),
         )
 
 

@@ -13,6 +13,7 @@ from tfx_sequence.components.sequence_example_gen.files.compression import Broke
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import (
     SAMPLE_SIZE,
+    Reader,
     describe_wrong_options,
     load_reader,
 )
@@ -41,18 +42,30 @@ def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawReco
     first_problem = ""
     for path in files:
         try:
-            sample = reader.sample(Source(path), read.options)
-            if sample is None:
-                raise ValueError(f"the features of the format {read.format!r} cannot be discovered; name them")
-            records = list(itertools.islice(sample, SAMPLE_SIZE))
+            records = _sample_file(path, reader, read)
         except BadRecordError as error:
             line = f"line {error.reject.line}: " if error.reject.line else ""
             first_problem = first_problem or line + error.reject.message
-        except pydantic.ValidationError as error:
-            raise ValueError(describe_wrong_options(read, error)) from None
         except (BrokenFileError, OSError) as error:
             first_problem = first_problem or str(error)
         else:
             if records:
                 return records, ""
     return [], first_problem
+
+
+def _sample_file(path: str, reader: type[Reader], read: ReadConfig) -> list[RawRecord]:
+    """Reads the first records of one file.
+
+    Raises:
+      BadRecordError: if no record can be read.
+      BrokenFileError: if the file is compressed, and cut off or damaged.
+      ValueError: if the features of the format cannot be discovered, or if its options are wrong.
+    """
+    try:
+        sample = reader.sample(Source(path), read.options)
+        if sample is None:
+            raise ValueError(f"the features of the format {read.format!r} cannot be discovered; name them")
+        return list(itertools.islice(sample, SAMPLE_SIZE))
+    except pydantic.ValidationError as error:
+        raise ValueError(describe_wrong_options(read, error)) from None

@@ -40,28 +40,28 @@ def decompress(stream: BinaryIO) -> BinaryIO:
     head = stream.read(_MAGIC_BYTES)
     stream.seek(0)
     if head.startswith(_GZIP_MAGIC):
-        plain: io.BufferedIOBase | io.RawIOBase = gzip.GzipFile(fileobj=stream)
+        decompressed: io.BufferedIOBase | io.RawIOBase = gzip.GzipFile(fileobj=stream)
     elif head.startswith(_BZIP2_MAGIC) and head[len(_BZIP2_MAGIC) + 1 :] == _BZIP2_BLOCK:
-        plain = bz2.BZ2File(stream)
+        decompressed = bz2.BZ2File(stream)
     elif head.startswith(_ZSTD_MAGIC):
-        plain = _ZstdFrames(stream)
+        decompressed = _ZstdFrames(stream)
     else:
         return stream
-    return cast(BinaryIO, io.BufferedReader(_CheckedStream(plain), _BUFFER_BYTES))
+    return cast(BinaryIO, io.BufferedReader(_CheckedStream(decompressed), _BUFFER_BYTES))
 
 
 class _CheckedStream(io.RawIOBase):
     """A stream that raises the errors of all compression libraries as `BrokenFileError`."""
 
-    def __init__(self, plain: io.BufferedIOBase | io.RawIOBase) -> None:
-        self._plain = plain
+    def __init__(self, decompressed: io.BufferedIOBase | io.RawIOBase) -> None:
+        self._decompressed = decompressed
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
-            return self._plain.readinto(buffer) or 0
+            return self._decompressed.readinto(buffer) or 0
         except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
             # An OSError with an error number is from the operating system. Those of gzip and bzip2 have no number.
             if isinstance(error, OSError) and error.errno is not None:
@@ -78,21 +78,22 @@ class _ZstdFrames(io.RawIOBase):
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._decompressed = memoryview(b"")  # Bytes that are decompressed but not yet returned.
+        self._unread = memoryview(b"")  # Bytes that are decompressed but not yet returned.
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         # A call of `decompress` may return no bytes, but 0 bytes from here would mean the end of the stream.
-        while not self._decompressed:
+        while not self._unread:
             # Bytes after the end of a frame belong to the next frame.
-            data = (self._frame.unused_data if self._frame.eof else b"") or self._stream.read(_INPUT_BYTES)
+            bytes_of_next_frame = self._frame.unused_data if self._frame.eof else b""
+            data = bytes_of_next_frame or self._stream.read(_INPUT_BYTES)
             if not data:
                 if not self._frame.eof:
                     raise EOFError("the last frame has no end")
                 return 0
             if self._frame.eof:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._decompressed = memoryview(self._frame.decompress(data))
-        size = min(len(buffer), len(self._decompressed))
-        buffer[:size] = self._decompressed[:size]
-        self._decompressed = self._decompressed[size:]
+            self._unread = memoryview(self._frame.decompress(data))
+        size = min(len(buffer), len(self._unread))
+        buffer[:size] = self._unread[:size]
+        self._unread = self._unread[size:]
         return size

@@ -78,13 +78,15 @@ class Source:
         Args:
           ends: Whether to keep the line ends. Each line end becomes LF.
         """
-        number, offset = 1, 0
+        number = 1
+        offset = 0
         for block in self._read_blocks():
-            skipped = len(_BYTE_ORDER_MARK) if not offset and block.startswith(_BYTE_ORDER_MARK) else 0
+            is_first_block = offset == 0
+            start = len(_BYTE_ORDER_MARK) if is_first_block and block.startswith(_BYTE_ORDER_MARK) else 0
             try:
-                text = block[skipped:].decode()
+                text = block[start:].decode()
             except UnicodeDecodeError:
-                lines: Iterable[str] = self._decode_line_by_line(block, number, offset, skipped, ends)
+                lines: Iterable[str] = self._decode_line_by_line(block, number, offset, start, ends)
             else:
                 lines = _split_lines(text, ends)
             offset += len(block)
@@ -106,40 +108,40 @@ class Source:
 
     def _read_blocks(self) -> Iterator[bytes]:
         """Yields the bytes of the file in blocks of whole lines."""
-        unfinished: list[bytes] = []  # The parts of a line whose end is not read yet.
+        line_parts: list[bytes] = []  # The parts of a line whose end is not read yet.
         with self.open() as stream:
             while chunk := stream.read(self._block_bytes):
                 # The last byte is not searched for a CR, because it may be the first half of a CRLF.
                 cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, len(chunk) - 1)) + 1
                 if cut:
-                    yield b"".join([*unfinished, chunk[:cut]])
-                    unfinished = []
-                unfinished.append(chunk[cut:])
-        if last_line := b"".join(unfinished):
+                    yield b"".join([*line_parts, chunk[:cut]])
+                    line_parts = []
+                line_parts.append(chunk[cut:])
+        if last_line := b"".join(line_parts):
             yield last_line
 
-    def _decode_line_by_line(self, block: bytes, number: int, offset: int, skipped: int, ends: bool) -> Iterator[str]:
+    def _decode_line_by_line(self, block: bytes, number: int, offset: int, start: int, ends: bool) -> Iterator[str]:
         """Yields the lines of a block that is not valid UTF-8. The damage of a line is noted before it is yielded.
 
         Args:
           block: The bytes of the block.
           number: The number of the first line.
           offset: The position of the block in the file.
-          skipped: The number of bytes of a byte order mark at the start of the block.
+          start: The position in the block where the text begins, after any byte order mark.
           ends: Whether to keep the line ends, as LF.
         """
-        start = skipped
         while start < len(block):
-            end = _LINE_END.search(block, start)
-            line = block[start : end.start() if end else len(block)]
-            line_end = "\n" if end and ends else ""
+            match = _LINE_END.search(block, start)
+            end = match.start() if match else len(block)
+            line = block[start:end]
+            line_end = "\n" if match and ends else ""
             try:
                 yield line.decode() + line_end
             except UnicodeDecodeError as error:
                 message = f"byte 0x{line[error.start]:02x} of {self.path} is not UTF-8 ({error.reason})"
                 self._damage.append(Damage(number, offset + start + error.start, message))
                 yield line.decode(errors="replace") + line_end
-            start = end.end() if end else len(block)
+            start = match.end() if match else len(block)
             number += 1
 
 

@@ -31,19 +31,20 @@ def write_tfrecords(path: str, frames: Iterable[bytes], staging: str, compressio
       The number of records.
     """
     temporary_path = file_system.join(staging, uuid.uuid4().hex)
-    count = 0
+    num_records = 0
     compressor = zlib.compressobj(compression_level, zlib.DEFLATED, _GZIP)
     with file_system.create_file(temporary_path) as stream:
         chunk: list[bytes] = []
-        size = 0
-        for data in frames:
-            chunk.append(data)
-            count += 1
-            size += len(data)
-            if size >= _CHUNK_BYTES:
+        chunk_bytes = 0
+        for frame in frames:
+            chunk.append(frame)
+            num_records += 1
+            chunk_bytes += len(frame)
+            if chunk_bytes >= _CHUNK_BYTES:
                 stream.write(compressor.compress(b"".join(chunk)))
-                chunk, size = [], 0
+                chunk = []
+                chunk_bytes = 0
         stream.write(compressor.compress(b"".join(chunk)))
         stream.write(compressor.flush())
     file_system.rename(temporary_path, path)
-    return count
+    return num_records

@@ -37,44 +37,45 @@ class ResultCollector:
     def __init__(self, request: IngestionRequest, file_split: str | None, record_encoder: RecordEncoder) -> None:
         self._placer = RecordPlacer(
             record_encoder.input_spec,
-            request.find_split_config(file_split),
+            request.choose_split_config(file_split),
             request.write,
             record_encoder.input_encoder,
         )
         self._writer = RunWriter(request.staging)
-        self._fails_at_first_reject = request.read.on_bad_record == "fail"
-        self._truncates = request.read.on_long == "truncate"
+        self._must_stop_at_first_reject = request.read.on_bad_record == "fail"
+        self._must_truncate = request.read.on_long == "truncate"
         # If another stage divides the records over splits, that stage counts the records of each split.
-        self._counts_written = not request.needs_all_records
-        self._accepted = 0
-        self._truncated = 0
-        self._rejected = Counter[str]()
+        self._are_splits_final = not request.needs_all_records
+        self._num_accepted = 0
+        self._num_truncated = 0
+        self._num_rejected_by_reason = Counter[str]()
+        self._num_written_by_split = Counter[str]()
         self._rejects: list[Reject] = []
-        self._written = Counter[str]()
 
     @property
     def has_failed(self) -> bool:
         """Whether reading can stop, because there is a bad record and the first one fails the run."""
-        return self._fails_at_first_reject and bool(self._rejects)
+        return self._must_stop_at_first_reject and bool(self._rejects)
 
     def add_reject(self, reject: Reject) -> None:
         """Counts a bad record. The first `MAX_REJECTS` rejects are also kept."""
-        self._rejected[str(reject.reason)] += 1
+        self._num_rejected_by_reason[str(reject.reason)] += 1
         if len(self._rejects) < MAX_REJECTS:
             self._rejects.append(reject)
 
-    def add_record(self, encoded: EncodedRecord, file: int) -> Iterator[beam.pvalue.TaggedOutput]:
+    def add_record(self, encoded: EncodedRecord, file_number: int) -> Iterator[beam.pvalue.TaggedOutput]:
         """Adds an accepted record. Yields runs if the collected records fill the memory for them.
 
         Args:
           encoded: The record.
-          file: The number of its file in the order of reading.
+          file_number: The number of its file in the order of reading.
         """
-        self._accepted += 1
-        self._truncated += encoded.is_long and self._truncates
-        for place, data in self._placer.place_pieces(encoded, file):
-            if self._counts_written:
-                self._written[place.split] += 1
+        self._num_accepted += 1
+        if self._must_truncate and encoded.is_long:
+            self._num_truncated += 1
+        for place, data in self._placer.place_pieces(encoded, file_number):
+            if self._are_splits_final:
+                self._num_written_by_split[place.split] += 1
             self._writer.add(place, frame(data))
         if self._writer.is_full:
             yield from spill_runs(self._writer)
@@ -83,11 +84,11 @@ class ResultCollector:
         """Yields the remaining runs and the counts."""
         yield from spill_runs(self._writer)
         read_counts = ReadCounts(
-            accepted=self._accepted,
-            truncated=self._truncated,
-            rejected=self._rejected,
+            accepted=self._num_accepted,
+            truncated=self._num_truncated,
+            rejected=self._num_rejected_by_reason,
             rejects=tuple(self._rejects),
-            written=self._written,
+            written=self._num_written_by_split,
         )
         for name, count in read_counts.counts.items():
             Metrics.counter(COUNTERS, name).inc(count)

@@ -30,10 +30,11 @@ class DivideStratum(beam.DoFn):
 
     def process(self, element: tuple[SortGroup, Iterable[Run]]) -> Iterator[Any]:
         """Divides a stratum. Its first records go to the first split, and its last records to the last split."""
-        runs = list(element[1])
+        _, runs_of_stratum = element
+        runs = list(runs_of_stratum)
         writer = RunWriter(self._request.staging)
-        written = Counter[str]()
-        splits = self._choose_splits(sum(run.records for run in runs))
+        num_written_by_split = Counter[str]()
+        splits = self._choose_splits(sum(run.num_records for run in runs))
         split = ""
         previous_key = b""
         for key, framed in merge_runs(runs, self._request.staging):
@@ -42,21 +43,21 @@ class DivideStratum(beam.DoFn):
             if not split or not belong_to_same_record(key, previous_key):
                 split = next_split
             previous_key = key
-            written[split] += 1
+            num_written_by_split[split] += 1
             writer.add(place_in_split(split, unframe(framed), key, self._request.write), framed)
             if writer.is_full:
                 yield from spill_runs(writer)
         yield from spill_runs(writer)
-        yield ReadCounts(written=written)
+        yield ReadCounts(written=num_written_by_split)
 
     def _choose_splits(self, num_records: int) -> Iterator[str]:
         """Yields the split of each record. The end of each split is rounded up, in favour of the first splits."""
-        shares = self._request.find_split_config(None).shares
-        sum_of_shares = sum(shares.values())
+        shares = self._request.choose_split_config(None).shares
+        total_share = sum(shares.values())
+        cumulative_share = 0
         start = 0
-        share_until_here = 0
-        for name, share in shares.items():
-            share_until_here += share
-            end = -(-num_records * share_until_here // sum_of_shares)  # Division that rounds up.
-            yield from itertools.repeat(name, end - start)
+        for split, share in shares.items():
+            cumulative_share += share
+            end = -(-num_records * cumulative_share // total_share)  # Division that rounds up.
+            yield from itertools.repeat(split, end - start)
             start = end

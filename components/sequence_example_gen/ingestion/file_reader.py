@@ -83,14 +83,14 @@ class FileReader:
 
     def _convert_item(self, item: Item, path: str, position: int, convert: _Convert[_T]) -> _T | Reject:
         if isinstance(item, Reject):
-            return self._place_reject(item, path, position)
+            return self._add_place(item, path, position)
         line, content = item
         try:
             return convert(position, line, content)
         except BadRecordError as error:
-            return self._place_reject(error.reject.at(line=line), path, position)
+            return self._add_place(error.reject.at(line=line), path, position)
 
-    def _place_reject(self, reject: Reject, path: str, position: int) -> Reject:
+    def _add_place(self, reject: Reject, path: str, position: int) -> Reject:
         """Adds the file and the position to a reject. In long form, the position is that of a row."""
         if self.grouping:
             return reject.at(file=path, row=position)

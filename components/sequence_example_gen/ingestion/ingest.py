@@ -52,12 +52,12 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
     rejects_folder = file_system.join(request.output, REJECTS)
     try:
         read_counts = _run_pipeline(request, make_pipeline)
-        if failure := read_counts.find_failure(request.read, request.splits):
+        if failure := read_counts.find_failure(request.read, request.split_folders):
             raise failure
         if request.read.on_bad_record == "reject":
             _write_rejects(rejects_folder, read_counts)
     except BaseException:
-        for folder in (*request.splits.values(), rejects_folder):
+        for folder in (*request.split_folders.values(), rejects_folder):
             file_system.delete_folder(folder)
         raise
     finally:
@@ -66,7 +66,7 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
 
 
 def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
-    for folder in (request.staging, *request.splits.values()):
+    for folder in (request.staging, *request.split_folders.values()):
         file_system.make_folder(folder)
     # A pipeline cannot return a value, so it writes the counts to a file.
     counts_file = file_system.join(request.staging, "counts.json")
@@ -95,15 +95,17 @@ def _add_read_stages(pipeline: beam.Pipeline, request: IngestionRequest) -> tupl
     files = pipeline | "Files" >> beam.Create(list(enumerate(request.files)))
     is_long_form = FileReader(request.spec, request.read).grouping is not None
     results = files | "Read" >> _make_stage(ReadRows(request) if is_long_form else ReadFile(request))
-    stage_counts, runs = [results[_COUNTS]], results[RUNS]
+    counts_of_stages = [results[_COUNTS]]
     if is_long_form:
-        results = runs | "GatherRows" >> beam.GroupByKey() | "MakeRecords" >> _make_stage(MakeRecords(request))
-        stage_counts, runs = [*stage_counts, results[_COUNTS]], results[RUNS]
+        part_runs = results[RUNS] | "GatherRows" >> beam.GroupByKey()
+        results = part_runs | "MakeRecords" >> _make_stage(MakeRecords(request))
+        counts_of_stages.append(results[_COUNTS])
     if request.needs_all_records:
-        results = runs | "GatherStrata" >> beam.GroupByKey() | "Divide" >> _make_stage(DivideStratum(request))
-        stage_counts, runs = [*stage_counts, results[_COUNTS]], results[RUNS]
-    read_counts = stage_counts | "Counts" >> beam.Flatten() | "AddCounts" >> beam.CombineGlobally(ReadCounts.merge)
-    return read_counts, runs
+        stratum_runs = results[RUNS] | "GatherStrata" >> beam.GroupByKey()
+        results = stratum_runs | "Divide" >> _make_stage(DivideStratum(request))
+        counts_of_stages.append(results[_COUNTS])
+    read_counts = counts_of_stages | "Counts" >> beam.Flatten() | "AddCounts" >> beam.CombineGlobally(ReadCounts.merge)
+    return read_counts, results[RUNS]
 
 
 def _make_stage(work: beam.DoFn) -> beam.PTransform:

@@ -10,7 +10,7 @@ With `max_length = 4` and `overlap = 1`, a record of nine steps becomes::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
@@ -41,14 +41,18 @@ class RecordCutter:
 
     def __init__(self, spec: SequenceSpec, config: ReadConfig) -> None:
         self._config = config
-        self._marks = {name: spec.source(name) for name in spec.features if spec.source(name).startswith(SOURCE_SIGN)}
+        # The maximum number of steps of a record that is not long, or None if no record is treated as long.
+        self._limit = None if config.on_long == "keep" else config.max_length
+        self._mark_sources = {
+            name: spec.source(name) for name in spec.features if spec.source(name).startswith(SOURCE_SIGN)
+        }
         self._check_marks(spec)
         if self._may_cut and spec.max_length is not None and spec.max_length < (config.max_length or 0):
             raise ValueError(
                 f"`max_length` is {config.max_length}, so pieces are longer than the spec's own `max_length`, which is "
                 f"{spec.max_length}"
             )
-        features = {name: feature for name, feature in spec.features.items() if name not in self._marks}
+        features = {name: feature for name, feature in spec.features.items() if name not in self._mark_sources}
         max_length = None if self._may_cut else spec.max_length
         self.input_spec = spec.model_copy(update={"features": features, "max_length": max_length})
         self._sequence = tuple(spec.sequence)
@@ -59,12 +63,11 @@ class RecordCutter:
 
     def is_whole(self, record: Record) -> bool:
         """Returns whether a record is written unchanged. Its sequence features must have equal lengths."""
-        return not self._marks and not self.is_long(record)
+        return not self._mark_sources and not self.is_long(record)
 
     def is_long(self, record: Record) -> bool:
         """Returns whether a record is too long. Its sequence features must have equal lengths."""
-        limit = self._config.max_length
-        return limit is not None and self._config.on_long != "keep" and len(record[self._sequence[0]]) > limit
+        return self._limit is not None and self._count_steps(record) > self._limit
 
     def cut(self, record: Record, parent: str) -> Iterator[dict[str, Any]]:
         """Yields the pieces of a record with the features that mark them. A record that is not long is one piece.
@@ -76,22 +79,39 @@ class RecordCutter:
         Raises:
           BadRecordError: if the record is too long and long records are rejected.
         """
-        length = len(record[self._sequence[0]])
-        limit = self._config.max_length
-        size = min(length, limit) if limit is not None and self._config.on_long != "keep" else length
-        if size < length and not self._may_cut:
-            raise bad_record(Reason.TOO_LONG, f"the sequence has {length} steps, expected at most {size}, `max_length`")
+        length = self._count_steps(record)
+        piece_length = length if self._limit is None else min(length, self._limit)
+        if piece_length < length and not self._may_cut:
+            message = f"the sequence has {length} steps, expected at most {piece_length}, `max_length`"
+            raise bad_record(Reason.TOO_LONG, message)
+        for piece, start in enumerate(self._list_starts(length, piece_length)):
+            marks = self._make_marks(parent, piece)
+            steps = {name: record[name][start : start + piece_length] for name in self._sequence}
+            yield {**record, **steps, **marks}
+
+    def _count_steps(self, record: Record) -> int:
+        return len(record[self._sequence[0]])
+
+    def _list_starts(self, length: int, piece_length: int) -> Iterable[int]:
+        """Lists the steps at which the pieces of a record begin.
+
+        Args:
+          length: The number of steps of the record.
+          piece_length: The maximum number of steps of a piece.
+        """
+        if self._config.on_long == "truncate":
+            return [0]
         overlap = self._config.overlap
         # A new piece begins only where there are steps after the overlap. Both minimums of 1 are for short records,
         # where the overlap may be as long as the record: such a record, or an empty one, is one piece.
-        starts = range(0, max(length - overlap, 1), max(size - overlap, 1))
-        for piece, start in enumerate(starts):
-            values = {PARENT: parent, PIECE: piece, OVERLAP: overlap if piece else 0}
-            marks = {name: values[source] for name, source in self._marks.items()}
-            steps = {name: record[name][start : start + size] for name in self._sequence}
-            yield {**record, **steps, **marks}
-            if self._config.on_long == "truncate":
-                return
+        return range(0, max(length - overlap, 1), max(piece_length - overlap, 1))
+
+    def _make_marks(self, parent: str, piece: int) -> dict[str, Any]:
+        """Returns the values of the features that mark a piece."""
+        # The first piece shares no step with a piece before it.
+        overlap = self._config.overlap if piece else 0
+        values_by_source = {PARENT: parent, PIECE: piece, OVERLAP: overlap}
+        return {name: values_by_source[source] for name, source in self._mark_sources.items()}
 
     def _check_marks(self, spec: SequenceSpec) -> None:
         """Checks the features that mark pieces.
@@ -99,13 +119,13 @@ class RecordCutter:
         Raises:
           ValueError: if one of them is not a context feature of the right kind, or if one is needed and missing.
         """
-        for name, source in self._marks.items():
+        for name, source in self._mark_sources.items():
             feature = spec.features[name]
             if not feature.context or _MARK_KINDS.get(source) != feature.kind:
                 raise ValueError(
                     f"`{name}` is from {source!r}, which must be one of {_describe_marks()}, in the context"
                 )
-        missing = set(_MARK_KINDS) - set(self._marks.values())
+        missing = set(_MARK_KINDS) - set(self._mark_sources.values())
         if missing and self._config.on_long == "split":
             raise ValueError(
                 f"on_long = 'split' needs context features from {_describe_marks()}; {min(missing)!r} is missing"

@@ -27,7 +27,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements impor
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.spec import Kind, Role, SequenceSpec
 
-_ORDER = struct.Struct(">8sQQQ")  # Big-endian, so that bytes sort as the numbers do.
+_ORDER_KEY = struct.Struct(">8sQQQ")  # Big-endian, so that bytes sort as the numbers do.
 _NUMBER_SIZE = 8
 _NO_RANK = bytes(_NUMBER_SIZE)
 
@@ -46,40 +46,42 @@ class RecordPlacer:
     """
 
     def __init__(self, spec: SequenceSpec, split: SplitConfig, write: WriteConfig, encoder: Encoder) -> None:
-        self._split = split
+        self._split_config = split
         self._features = find_split_features(spec, split)
         self._kinds = {name: feature.kind for name, feature in spec.features.items()}
-        self._names = list(split.shares)
+        self._splits = list(split.shares)
         # The first bucket after each split: with the shares 8, 1 and 1, the buckets 8, 9 and 10.
-        self._bounds = list(itertools.accumulate(split.shares.values()))
+        self._bucket_ends = list(itertools.accumulate(split.shares.values()))
         self._write = write
         self._encoder = encoder
 
-    def place_pieces(self, encoded: EncodedRecord, file: int) -> Iterator[tuple[RecordPlace, bytes]]:
+    def place_pieces(self, encoded: EncodedRecord, file_number: int) -> Iterator[tuple[RecordPlace, bytes]]:
         """Yields each piece of a record with its place.
 
         Args:
           encoded: The record.
-          file: The number of the file in the order of reading.
+          file_number: The number of the file in the order of reading.
         """
-        if self._split.needs_all_records:
+        if self._split_config.needs_all_records:
             stratum, rank = self._find_stratum(encoded)
             for piece, data in enumerate(encoded.pieces):
-                yield RecordPlace(stratum, 0, _ORDER.pack(rank, file, encoded.position, piece)), data
+                key = _ORDER_KEY.pack(rank, file_number, encoded.position, piece)
+                yield RecordPlace(stratum, 0, key), data
             return
-        split = self._names[bisect.bisect_right(self._bounds, self._find_bucket(encoded))]
+        split = self._splits[bisect.bisect_right(self._bucket_ends, self._find_bucket(encoded))]
         for piece, data in enumerate(encoded.pieces):
-            order = _ORDER.pack(_NO_RANK, file, encoded.position, piece)
-            yield place_in_split(split, data, order, self._write), data
+            key = _ORDER_KEY.pack(_NO_RANK, file_number, encoded.position, piece)
+            yield place_in_split(split, data, key, self._write), data
 
     def _find_bucket(self, encoded: EncodedRecord) -> int:
         """Returns the bucket of a record as in stock ExampleGen, which is a SHA-256 modulo the number of buckets."""
-        if len(self._names) == 1:
+        if len(self._splits) == 1:
             return 0  # All buckets belong to the only split, so the hash need not be computed.
-        if self._split.by == "index":
-            return encoded.position % self._bounds[-1]
+        num_buckets = self._bucket_ends[-1]
+        if self._split_config.by == "index":
+            return encoded.position % num_buckets
         content = self._encoder.content(encoded.record, self._features) if self._features else encoded.identity
-        return int.from_bytes(hashlib.sha256(content).digest(), "big") % self._bounds[-1]
+        return int.from_bytes(hashlib.sha256(content).digest(), "big") % num_buckets
 
     def _find_stratum(self, encoded: EncodedRecord) -> tuple[str, bytes]:
         """Returns the name of the stratum of a record, and the rank of the record in it as 8 bytes.
@@ -87,24 +89,24 @@ class RecordPlacer:
         If records are divided by time, all of them are one stratum, and the rank is the time. Otherwise the records of
         a label are one stratum, and the rank is a hash of the record.
         """
-        if self._split.by == "time":
+        if self._split_config.by == "time":
             (name,) = self._features
             return "", _encode_sortable(encoded.record[name], self._kinds[name])
         label = self._encoder.content(encoded.record, self._features)
         return label.hex(), hashlib.sha256(encoded.identity).digest()[:_NUMBER_SIZE]
 
 
-def place_in_split(split: str, data: bytes, order: bytes, write: WriteConfig) -> RecordPlace:
+def place_in_split(split: str, data: bytes, order_key: bytes, write: WriteConfig) -> RecordPlace:
     """Returns the place of a record within its split.
 
     Args:
       split: The split.
       data: The serialized record.
-      order: A sort key with the position of the record in the order of reading. The rank in it is not used.
+      order_key: A sort key with the position of the record in the order of reading. The rank in it is not used.
       write: The settings for writing.
     """
     if not write.shuffle:
-        return RecordPlace(split, 0, _NO_RANK + order[_NUMBER_SIZE:])
+        return RecordPlace(split, 0, _NO_RANK + order_key[_NUMBER_SIZE:])
     digest = hashlib.sha256(data).digest()
     # The shard must not depend on the same bits of the hash as the split. Otherwise all records of a split could be in
     # one shard.
@@ -129,14 +131,17 @@ def find_split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ..
         raise ValueError(f"`features` of the split names {unknown[0]!r}; the spec has {', '.join(spec.features)}")
     if not split.needs_all_records:
         return split.features
-    role: Role = "time" if split.by == "time" else "label"
-    kinds = ("integer", "float") if split.by == "time" else ("token", "categorical", "integer")
+    is_by_time = split.by == "time"
+    role: Role = "time" if is_by_time else "label"
+    kinds = ("integer", "float") if is_by_time else ("token", "categorical", "integer")
     names = split.features or tuple(name for name in spec.with_role(role) if spec.features[name].context)
-    fits = all(spec.features[name].context and spec.features[name].kind in kinds for name in names)
-    if not names or not fits or (split.by == "time" and len(names) != 1):
+    has_right_number = len(names) == 1 if is_by_time else bool(names)
+    has_right_kinds = all(spec.features[name].context and spec.features[name].kind in kinds for name in names)
+    if not (has_right_number and has_right_kinds):
+        needed = "one context feature" if is_by_time else "context features"
         raise ValueError(
-            f"by = {split.by!r} needs {'one context feature' if split.by == 'time' else 'context features'} of kind "
-            f"{' or '.join(kinds)}, of role {role!r} or named in `features`; there is {', '.join(names) or 'none'}"
+            f"by = {split.by!r} needs {needed} of kind {' or '.join(kinds)}, of role {role!r} or named in `features`; "
+            f"there is {', '.join(names) or 'none'}"
         )
     return names
 

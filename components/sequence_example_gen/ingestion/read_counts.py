@@ -60,8 +60,10 @@ class ReadCounts(Frozen):
     @classmethod
     def merge(cls, parts: Iterable[ReadCounts]) -> ReadCounts:
         """Adds counts. The order of the parts does not matter."""
-        accepted = truncated = 0
-        rejected, written = Counter[str](), Counter[str]()
+        accepted = 0
+        truncated = 0
+        rejected = Counter[str]()
+        written = Counter[str]()
         rejects: list[Reject] = []
         for part in parts:
             accepted += part.accepted
@@ -89,13 +91,13 @@ class ReadCounts(Frozen):
         counts = self.counts
         if counts[contract.RECORDS_REJECTED] > read.max_reject_fraction * counts[contract.RECORDS_READ]:
             return BadRecordError(self.rejects[0], self._describe_rejects(read.max_reject_fraction))
-        by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
+        written_by_split = ", ".join(f"{name}: {self.written.get(name, 0)}" for name in splits)
         first_reject = f"; the first reject: {self.rejects[0]}" if self.rejects else ""
         if not self.accepted:
-            return EmptySplitError(f"no record was accepted ({by_split}){first_reject}\n{_SETTINGS_DO_NOT_FIT}")
+            return EmptySplitError(f"no record was accepted ({written_by_split}){first_reject}\n{_SETTINGS_DO_NOT_FIT}")
         if "train" in splits and not self.written.get("train"):
             advice = first_reject or "; check the shares or the pattern"
-            return EmptySplitError(f"the split 'train' has no record ({by_split}){advice}")
+            return EmptySplitError(f"the split 'train' has no record ({written_by_split}){advice}")
         return None
 
     def _make_first_reject_error(self) -> BadRecordError:
@@ -106,12 +108,13 @@ class ReadCounts(Frozen):
         return BadRecordError(self.rejects[0], "\n".join(lines))
 
     def _describe_rejects(self, max_fraction: float) -> str:
-        read, rejected = self.counts[contract.RECORDS_READ], self.counts[contract.RECORDS_REJECTED]
+        num_read = self.counts[contract.RECORDS_READ]
+        num_rejected = self.counts[contract.RECORDS_REJECTED]
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
         first_rejects = "\n".join(f"  {reject}" for reject in self.rejects[:_MAX_SHOWN_REJECTS])
         return (
-            f"{rejected} of {read} records were rejected ({reasons}), more than the fraction of {max_fraction} that "
-            f"`max_reject_fraction` allows. The first:\n{first_rejects}"
+            f"{num_rejected} of {num_read} records were rejected ({reasons}), more than the fraction of {max_fraction} "
+            f"that `max_reject_fraction` allows. The first:\n{first_rejects}"
         )
 
 

@@ -58,13 +58,13 @@ class ReadFile(beam.DoFn):
 
     def process(self, element: tuple[int, InputFile]) -> Iterator[Any]:
         """Reads a file."""
-        number, file = element
+        file_number, file = element
         collector = ResultCollector(self._request, file.split, self._reader.record_encoder)
         for result in self._reader.read_records(file.path):
             if isinstance(result, Reject):
                 collector.add_reject(result)
             else:
-                yield from collector.add_record(result, number)
+                yield from collector.add_record(result, file_number)
             if collector.has_failed:
                 break
         yield from collector.finish()
@@ -86,17 +86,18 @@ class ReadRows(beam.DoFn):
 
     def process(self, element: tuple[int, InputFile]) -> Iterator[Any]:
         """Reads a file."""
-        number, file = element
+        file_number, file = element
         collector = ResultCollector(self._request, file.split, self._reader.record_encoder)
         writer = RunWriter(self._request.staging)
-        for row in self._reader.read_rows(file.path, number):
+        for row in self._reader.read_rows(file.path, file_number):
             if isinstance(row, Reject):
                 collector.add_reject(row)
                 if collector.has_failed:
                     break
                 continue
             key = self._grouping.compute_key(row.cells)
-            writer.add(RecordPlace(file.split or "", key[0] % NUM_PARTS, key), frame(row.to_bytes()))
+            place = RecordPlace(file.split or "", key[0] % NUM_PARTS, key)
+            writer.add(place, frame(row.to_bytes()))
             if writer.is_full:
                 yield from spill_runs(writer)
         yield from spill_runs(writer)
@@ -142,9 +143,9 @@ class MakeRecords(beam.DoFn):
             record = self._grouping.make_record(rows)
             return self._record_encoder.encode(record, self._find_path(rows[0]), rows[0].position)
         except BadRecordError as error:
-            return self._find_bad_row(error.reject, rows)
+            return self._locate_reject(error.reject, rows)
 
-    def _find_bad_row(self, reject: Reject, rows: list[FileRow]) -> Reject:
+    def _locate_reject(self, reject: Reject, rows: list[FileRow]) -> Reject:
         """Returns a reject with the fault and the place of the first bad row of a group.
 
         If each row by itself is good, returns the reject of the whole group with the place of its first row.
@@ -158,15 +159,15 @@ class MakeRecords(beam.DoFn):
                 self._row_encoder.encode(self._grouping.make_record([row]))
                 self._grouping.check_same_context(rows[0], row, self._describe_place(rows[0], row))
             except BadRecordError as error:
-                return self._place_reject(error.reject, row, [row])
-        return self._place_reject(reject, rows[0], rows[:_EXCERPT_ROWS])
+                return self._add_place(error.reject, row, [row])
+        return self._add_place(reject, rows[0], rows[:_EXCERPT_ROWS])
 
-    def _place_reject(self, reject: Reject, row: FileRow, shown_rows: list[FileRow]) -> Reject:
+    def _add_place(self, reject: Reject, row: FileRow, shown_rows: list[FileRow]) -> Reject:
         """Returns a reject with the place of `row` and an excerpt of `shown_rows`."""
         # The excerpt shows the cells as they are in the file. The encoder has put the converted record there.
         excerpt = clip("\n".join(str(dict(shown_row.cells)) for shown_row in shown_rows))
-        placed = reject.model_copy(update={"line": row.line, "row": row.position, "excerpt": excerpt})
-        return placed.at(file=self._find_path(row), key=self._grouping.format_key(row.cells))
+        reject_of_row = reject.model_copy(update={"line": row.line, "row": row.position, "excerpt": excerpt})
+        return reject_of_row.at(file=self._find_path(row), key=self._grouping.format_key(row.cells))
 
     def _find_path(self, row: FileRow) -> str:
         return self._request.files[row.file].path

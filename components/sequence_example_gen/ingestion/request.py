@@ -28,7 +28,7 @@ class IngestionRequest(Frozen):
       split: The settings that divide the records over splits, or None if each file has a split.
       write: The settings for writing.
       files: The files to read, in order.
-      splits: The folder of each split by split name, in the order of the splits.
+      split_folders: The folder of each split by split name, in the order of the splits.
       output: The folder that contains the folders of the splits and of the rejects. During the ingestion, it also
         contains the staging folder.
     """
@@ -38,7 +38,7 @@ class IngestionRequest(Frozen):
     split: SplitConfig | None
     write: WriteConfig
     files: tuple[InputFile, ...]
-    splits: dict[str, str]
+    split_folders: dict[str, str]
     output: str
 
     @property
@@ -51,6 +51,6 @@ class IngestionRequest(Frozen):
         """Whether all records must be read before they can be divided over splits."""
         return self.split is not None and self.split.needs_all_records
 
-    def find_split_config(self, file_split: str | None) -> SplitConfig:
+    def choose_split_config(self, file_split: str | None) -> SplitConfig:
         """Returns the settings that divide the records of a file. If the file has a split, all its records go there."""
         return self.split or SplitConfig(shares={str(file_split): 1})

@@ -4,8 +4,8 @@ A worker collects records by group. When the memory for them is full, it sorts e
 file, where the records of one group are a run::
 
     group  key  frame                  file 1f3c...
-    train   5     e                    eval:  1 a, 7 g          Run(path, offset=0, records=2)
-    eval    7     g       spill        train: 2 b, 5 e, 9 k     Run(path, offset=..., records=3)
+    train   5     e                    eval:  1 a, 7 g          Run(path, offset=0, num_records=2)
+    eval    7     g       spill        train: 2 b, 5 e, 9 k     Run(path, offset=..., num_records=3)
     train   2     b      ------->
     train   9     k
     eval    1     a
@@ -41,6 +41,9 @@ _RECORD_OVERHEAD = 200
 """The number of bytes of memory per record in addition to its data: the key, two object headers, a tuple, and the
 reference in a list."""
 
+_KeyedFrame = tuple[bytes, bytes]
+"""The sort key of a record and its TFRecord frame."""
+
 _BUFFER_BYTES = 1 << 18
 """The number of bytes of each run that are read ahead. The buffers of `FAN_IN` runs need less memory than
 `RUN_BYTES`."""
@@ -55,37 +58,37 @@ class RunWriter:
 
     def __init__(self, staging: str) -> None:
         self._staging = staging
-        self._groups: dict[SortGroup, list[tuple[bytes, bytes]]] = {}
-        self._size = 0
+        self._records_by_group: dict[SortGroup, list[_KeyedFrame]] = {}
+        self._memory_bytes = 0
 
     def add(self, place: RecordPlace, frame: bytes) -> None:
         """Adds a record with its place. The record is a TFRecord frame."""
-        self._groups.setdefault((place.split, place.group), []).append((place.key, frame))
-        self._size += len(frame) + _RECORD_OVERHEAD
+        self._records_by_group.setdefault((place.split, place.group), []).append((place.key, frame))
+        self._memory_bytes += len(frame) + _RECORD_OVERHEAD
 
     @property
     def is_full(self) -> bool:
         """Whether the memory for records is full, so that `spill` should be called."""
-        return self._size >= RUN_BYTES
+        return self._memory_bytes >= RUN_BYTES
 
     def spill(self) -> Iterator[tuple[SortGroup, Run]]:
         """Writes the collected records to one file. When the file is complete, yields one run per group."""
-        if not self._groups:
+        if not self._records_by_group:
             return
         path = file_system.join(self._staging, uuid.uuid4().hex)
         runs = []
         with file_system.create_file(path) as stream:
             offset = 0
-            for group, records in sorted(self._groups.items()):
+            for group, records in sorted(self._records_by_group.items()):
                 records.sort()
                 runs.append((group, Run(path, offset, len(records))))
                 offset += _write_records(stream, records)
-        self._groups = {}
-        self._size = 0
+        self._records_by_group = {}
+        self._memory_bytes = 0
         yield from runs
 
 
-def merge_runs(runs: Iterable[Run], staging: str) -> Iterator[tuple[bytes, bytes]]:
+def merge_runs(runs: Iterable[Run], staging: str) -> Iterator[_KeyedFrame]:
     """Yields the keys and frames of all runs, sorted by key.
 
     If there are more than `FAN_IN` runs, the first `FAN_IN` runs are merged into one, which is put at the end of the
@@ -95,21 +98,22 @@ def merge_runs(runs: Iterable[Run], staging: str) -> Iterator[tuple[bytes, bytes
       runs: The runs to merge.
       staging: The folder for merged runs.
     """
-    waiting = sorted(runs)
-    while len(waiting) > FAN_IN:
-        merging, waiting = waiting[:FAN_IN], waiting[FAN_IN:]
+    remaining_runs = sorted(runs)
+    while len(remaining_runs) > FAN_IN:
+        first_runs = remaining_runs[:FAN_IN]
         path = file_system.join(staging, uuid.uuid4().hex)
         with file_system.create_file(path) as stream:
-            _write_records(stream, _merge_by_key(merging))
-        waiting.append(Run(path, 0, sum(run.records for run in merging)))
-    yield from _merge_by_key(waiting)
+            _write_records(stream, _merge_by_key(first_runs))
+        merged_run = Run(path, 0, sum(run.num_records for run in first_runs))
+        remaining_runs = [*remaining_runs[FAN_IN:], merged_run]
+    yield from _merge_by_key(remaining_runs)
 
 
-def _merge_by_key(runs: list[Run]) -> Iterable[tuple[bytes, bytes]]:
+def _merge_by_key(runs: list[Run]) -> Iterable[_KeyedFrame]:
     return heapq.merge(*map(_read_run, runs), key=operator.itemgetter(0))
 
 
-def _write_records(stream: BinaryIO, records: Iterable[tuple[bytes, bytes]]) -> int:
+def _write_records(stream: BinaryIO, records: Iterable[_KeyedFrame]) -> int:
     """Writes keys and frames. Returns the number of written bytes."""
     size = 0
     for key, frame in records:
@@ -118,11 +122,11 @@ def _write_records(stream: BinaryIO, records: Iterable[tuple[bytes, bytes]]) -> 
     return size
 
 
-def _read_run(run: Run) -> Iterator[tuple[bytes, bytes]]:
+def _read_run(run: Run) -> Iterator[_KeyedFrame]:
     """Yields the keys and frames of a run in the order of the file."""
     with file_system.open_file(run.path, _BUFFER_BYTES) as stream:
         stream.seek(run.offset)
-        for _ in range(run.records):
+        for _ in range(run.num_records):
             head = stream.read(KEY_SIZE + HEADER_SIZE)
             key, header = head[:KEY_SIZE], head[KEY_SIZE:]
             yield key, header + stream.read(frame_length(header) + FOOTER_SIZE)

@@ -6,8 +6,8 @@ In this example, the fourth record of a file has three steps and is cut into two
     record_encoder makes   EncodedRecord(position=3, record=..., identity=..., pieces=(piece 0, piece 1), is_long=True)
     placement adds         RecordPlace("train", group=0, key=8f...) to piece 0
                            RecordPlace("train", group=5, key=1c...) to piece 1
-    sorted_runs makes      ("train", 0), Run(path, offset=0, records=40)         contains piece 0
-                           ("train", 5), Run(path, offset=29600, records=38)     contains piece 1
+    sorted_runs makes      ("train", 0), Run(path, offset=0, num_records=40)         contains piece 0
+                           ("train", 5), Run(path, offset=29600, num_records=38)     contains piece 1
     write_stage writes     data_tfrecord-00000-of-00008.gz and data_tfrecord-00005-of-00008.gz
 
 In long form, rows are placed and sorted into runs in the same way, before they are made into records. Encoded records
@@ -68,9 +68,9 @@ class Run(NamedTuple):
     Attributes:
       path: The path of the file.
       offset: The byte of the file where the first record begins.
-      records: The number of records.
+      num_records: The number of records.
     """
 
     path: str
     offset: int
-    records: int
+    num_records: int

@@ -21,7 +21,7 @@ def list_groups(request: IngestionRequest) -> list[SortGroup]:
     """Lists all groups of the output. The shards of a group without records are written too."""
     # Shuffled records are sorted per shard. Other records are sorted per split, over all its shards.
     num_groups = request.write.num_shards if request.write.shuffle else 1
-    return [(split, group) for split in request.splits for group in range(num_groups)]
+    return [(split, group) for split in request.split_folders for group in range(num_groups)]
 
 
 def write_group(
@@ -34,15 +34,16 @@ def write_group(
       read_counts: The counts of all records.
       request: The settings.
     """
-    if read_counts.find_failure(request.read, request.splits):
+    if read_counts.find_failure(request.read, request.split_folders):
         return
     (split, group), maybe_runs = element
     runs = [run for run in maybe_runs if run is not None]
     write = request.write
     frames = (frame for _, frame in merge_runs(runs, request.staging))
-    for shard, count in _divide_over_shards(group, sum(run.records for run in runs), write):
-        path = file_system.join(request.splits[split], SHARD_NAME.format(shard, write.num_shards))
-        write_tfrecords(path, itertools.islice(frames, count), request.staging, write.compression_level)
+    num_records = sum(run.num_records for run in runs)
+    for shard, shard_size in _divide_over_shards(group, num_records, write):
+        path = file_system.join(request.split_folders[split], SHARD_NAME.format(shard, write.num_shards))
+        write_tfrecords(path, itertools.islice(frames, shard_size), request.staging, write.compression_level)
 
 
 def _divide_over_shards(group: int, num_records: int, write: WriteConfig) -> Iterator[tuple[int, int]]:

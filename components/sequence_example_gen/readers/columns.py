@@ -17,12 +17,15 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 DOCSTART = "-DOCSTART-"
 """The first cell of the line that separates documents in CoNLL-2003."""
 
-_BLANK = " \t"
-_BLANKS = re.compile(r"[ \t]+")
+_BLANK_CHARACTERS = " \t"
+_BLANK_RUN = re.compile(r"[ \t]+")
 
 _EXCERPT_LINES = 5
 """The number of lines of a bad sequence in the excerpt of its reject. They are enough to find the sequence, and the
 length of an excerpt is limited in any case."""
+
+_NumberedLines = list[tuple[int, str]]
+"""The lines of a sequence, with their numbers in the file."""
 
 
 class ColumnsOptions(Frozen):
@@ -54,18 +57,18 @@ class ColumnsReader(Reader):
         if spec.context:
             raise ValueError(f"`{next(iter(spec.context))}` is a context feature, but a column file has none")
         self._features = spec.features
-        self._indexes = {
+        self._column_indexes = {
             name: _find_column_index(name, spec.source(name), self._options.names) for name in spec.features
         }
-        indexes = self._indexes.values()
-        # The index 3 needs four columns, and so does the index -4.
-        self._min_columns = max(max(indexes) + 1, -min(indexes), len(self._options.names))
+        indexes = self._column_indexes.values()
+        # The index 3 needs a row of four cells, and so does the index -4.
+        self._min_cells = max(max(indexes) + 1, -min(indexes), len(self._options.names))
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per sequence."""
-        sequence: list[tuple[int, str]] = []
+        sequence: _NumberedLines = []
         for number, line in source.lines():
-            if line.strip(_BLANK) and not self._is_docstart(line):
+            if line.strip(_BLANK_CHARACTERS) and not self._is_docstart(line):
                 sequence.append((number, line))
             elif sequence:
                 yield self._make_item(sequence)
@@ -91,9 +94,9 @@ class ColumnsReader(Reader):
     def _split_row(self, line: str) -> list[str]:
         if self._options.separator is not None:
             return line.split(self._options.separator)
-        return _BLANKS.split(line.strip(_BLANK))
+        return _BLANK_RUN.split(line.strip(_BLANK_CHARACTERS))
 
-    def _make_item(self, sequence: list[tuple[int, str]]) -> Item:
+    def _make_item(self, sequence: _NumberedLines) -> Item:
         """Makes a record, or a reject, from the numbered lines of a sequence."""
         first_line = sequence[0][0]
         rows = [self._split_row(line) for _, line in sequence]
@@ -103,7 +106,7 @@ class ColumnsReader(Reader):
             for (line_number, _), row in zip(sequence, rows, strict=True):
                 self._check_row(line_number, row, num_columns)
             for name, feature in self._features.items():
-                index = self._indexes[name]
+                index = self._column_indexes[name]
                 record[name] = [parse_cell(name, feature, row[index]) for row in rows]
         except BadRecordError as error:
             excerpt = "\n".join(line for _, line in sequence[:_EXCERPT_LINES])
@@ -111,17 +114,22 @@ class ColumnsReader(Reader):
         return first_line, record
 
     def _check_row(self, line_number: int, row: list[str], num_columns: int) -> None:
-        """Checks that a row has `num_columns` columns, or enough for the features if additional ones are ignored.
+        """Checks that a row has one cell per column, or enough for the features if additional cells are ignored.
+
+        Args:
+          line_number: The line of the row.
+          row: The cells of the row.
+          num_columns: The number of columns of the sequence.
 
         Raises:
-          BadRecordError: if the row has too few columns, or if it has too many and `extra` is `reject`.
+          BadRecordError: if the row has too few cells, or if it has too many and `extra` is `reject`.
         """
         is_strict = self._options.extra == "reject"
-        minimum = max(num_columns, self._min_columns) if is_strict else self._min_columns
-        if len(row) < minimum:
-            message = f"the row has {len(row)} columns, expected {minimum}"
+        min_cells = max(num_columns, self._min_cells) if is_strict else self._min_cells
+        if len(row) < min_cells:
+            message = f"the row has {len(row)} columns, expected {min_cells}"
             raise bad_record(Reason.MALFORMED, message, line=line_number)
-        if len(row) > num_columns and is_strict:
+        if is_strict and len(row) > num_columns:
             message = f"the row has {len(row)} columns, expected {num_columns}; `extra` = 'ignore' takes rows with more"
             raise bad_record(Reason.MALFORMED, message, line=line_number)
 

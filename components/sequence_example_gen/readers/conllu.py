@@ -6,7 +6,7 @@ Each line is one word with ten columns. Comments are before a sentence, and an e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
@@ -20,14 +20,22 @@ COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DE
 UNSPECIFIED = "_"
 """The cell that means `no value` in CoNLL-U. It is also the value of a FEATS or MISC key that a word does not have."""
 
-_EXTRA_ID = re.compile(r"[0-9]+[-.][0-9]+", re.ASCII)
+_COLUMNS_WITH_KEYS = ("FEATS", "MISC")
+"""The columns whose cells are lists of keys and values, such as `Case=Nom|Number=Sing`."""
+
+_RANGE_OR_EMPTY_NODE_ID = re.compile(r"[0-9]+[-.][0-9]+", re.ASCII)
 
 _EXCERPT_LINES = 5
 """The number of lines of a bad sentence in the excerpt of its reject. They are enough to find the sentence, and the
 length of an excerpt is limited in any case."""
 
-_Rows = list[list[str]]
-_ColumnParser = Callable[[Sequence[Sequence[str]]], list[Any]]
+_NumberedLines = list[tuple[int, str]]
+"""The lines of a sentence, with their numbers in the file."""
+
+_Rows = Sequence[Sequence[str]]
+"""The cells of each row of a sentence."""
+
+_ColumnParser = Callable[[_Rows], list[Any]]
 """A function that takes the rows of a sentence and returns the values of one feature."""
 
 
@@ -62,14 +70,15 @@ class ConlluReader(Reader):
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         self._options = ConlluOptions.model_validate(dict(options))
-        self._parse_columns = {
+        self._column_parsers = {
             name: _make_column_parser(name, spec.source(name), feature) for name, feature in spec.sequence.items()
         }
-        self._comments = {name: (spec.source(name), feature) for name, feature in spec.context.items()}
+        self._context = spec.context
+        self._comment_keys = {name: spec.source(name) for name in spec.context}
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per sentence."""
-        sentence: list[tuple[int, str]] = []
+        sentence: _NumberedLines = []
         for number, line in source.lines():
             if line.strip(" "):
                 sentence.append((number, line))
@@ -79,42 +88,38 @@ class ConlluReader(Reader):
         if sentence:
             yield self._make_item(sentence)
 
-    def _make_item(self, sentence: list[tuple[int, str]]) -> Item:
+    def _make_item(self, sentence: _NumberedLines) -> Item:
         """Makes a record, or a reject, from the numbered lines of a sentence."""
         first_line = sentence[0][0]
         try:
             rows = self._select_rows(sentence)
-            record = self._parse_comments(sentence)
-            for name, parse_column in self._parse_columns.items():
+            record = self._parse_context(sentence)
+            for name, parse_column in self._column_parsers.items():
                 record[name] = parse_column(rows)
         except BadRecordError as error:
             excerpt = "\n".join(line for _, line in sentence[:_EXCERPT_LINES])
             return error.reject.at(line=first_line, excerpt=excerpt)
         return first_line, record
 
-    def _parse_comments(self, sentence: list[tuple[int, str]]) -> dict[str, Any]:
+    def _parse_context(self, sentence: _NumberedLines) -> dict[str, Any]:
         """Returns the context features. Features without a comment are left out."""
-        if not self._comments:
+        if not self._context:
             return {}
-        comments = {}
-        for _, line in sentence:
-            if line[0] == "#":
-                key, equals, value = line[1:].partition("=")
-                if equals:
-                    comments[key.strip()] = value.strip()
-        return {
-            name: parse_cell(name, feature, comments[key])
-            for name, (key, feature) in self._comments.items()
-            if key in comments
-        }
+        comments = _read_comments(line for _, line in sentence)
+        values = {}
+        for name, feature in self._context.items():
+            key = self._comment_keys[name]
+            if key in comments:
+                values[name] = parse_cell(name, feature, comments[key])
+        return values
 
-    def _select_rows(self, sentence: list[tuple[int, str]]) -> _Rows:
+    def _select_rows(self, sentence: _NumberedLines) -> _Rows:
         """Returns the rows that become steps. Each row is a list of ten cells.
 
         Raises:
           BadRecordError: if a row does not have ten cells, or if its ID is wrong.
         """
-        rows: _Rows = []
+        rows: list[list[str]] = []
         num_words = 0
         for number, line in sentence:
             if line[0] == "#":
@@ -126,28 +131,39 @@ class ConlluReader(Reader):
             if row[0] == str(num_words + 1):
                 num_words += 1
                 rows.append(row)
-            elif self._keeps_extra_row(row[0], num_words, number):
+            elif self._keeps_range_or_empty_node(row[0], num_words, number):
                 rows.append(row)
         return rows
 
-    def _keeps_extra_row(self, word_id: str, num_words: int, line: int) -> bool:
+    def _keeps_range_or_empty_node(self, row_id: str, num_words: int, line: int) -> bool:
         """Returns whether a row that is not the next word becomes a step.
 
         Args:
-          word_id: The ID of the row.
+          row_id: The ID of the row.
           num_words: The number of words before the row.
           line: The line number of the row.
 
         Raises:
           BadRecordError: if the row is neither a range nor an empty node.
         """
-        if not _EXTRA_ID.fullmatch(word_id):
+        if not _RANGE_OR_EMPTY_NODE_ID.fullmatch(row_id):
             message = (
-                f"the ID is {word_id!r}, expected {num_words + 1}, a range such as 3-4, or an empty node such as 5.1"
+                f"the ID is {row_id!r}, expected {num_words + 1}, a range such as 3-4, or an empty node such as 5.1"
             )
             raise bad_record(Reason.MALFORMED, message, line=line)
-        option = self._options.ranges if "-" in word_id else self._options.empty_nodes
+        option = self._options.ranges if "-" in row_id else self._options.empty_nodes
         return option == "keep"
+
+
+def _read_comments(lines: Iterable[str]) -> dict[str, str]:
+    """Returns the values of the comments that have the form `# key = value`, by key."""
+    comments = {}
+    for line in lines:
+        if line[0] == "#":
+            key, equals, value = line[1:].partition("=")
+            if equals:
+                comments[key.strip()] = value.strip()
+    return comments
 
 
 def _make_column_parser(name: str, source: str, feature: Feature) -> _ColumnParser:
@@ -156,15 +172,16 @@ def _make_column_parser(name: str, source: str, feature: Feature) -> _ColumnPars
     Raises:
       ValueError: if the source is neither a column nor a key within a column, or if the feature is a vector.
     """
-    column, _, key = source.partition(":")
-    if column.upper() not in COLUMNS or (key and column.upper() not in ("FEATS", "MISC")):
+    column_name, _, key = source.partition(":")
+    column = column_name.upper()
+    if column not in (_COLUMNS_WITH_KEYS if key else COLUMNS):
         raise ValueError(
             f"`{name}` has the source {source!r}, expected a column ({', '.join(COLUMNS)}) or a key within a column "
             "(FEATS:Case, MISC:SpaceAfter); set the feature's `source`"
         )
     if feature.kind == "vector":
         raise ValueError(f"`{name}` is of kind 'vector', but a cell of CoNLL-U holds one value")
-    index = COLUMNS.index(column.upper())
+    index = COLUMNS.index(column)
     if key:
         return lambda rows: [parse_cell(name, feature, _find_value(row[index], key)) for row in rows]
     if feature.dtype == "string":

@@ -19,7 +19,7 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     keep_records,
     make_text_spec,
 )
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 _NUMBER_FEATURES = (Feature(kind="integer"), Feature(kind="float"), Feature(kind="float", missing=True))
@@ -48,7 +48,7 @@ class CsvReader(Reader):
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         self._options = CsvOptions.model_validate(dict(options))
         self.grouping = Grouping(spec, self._options, text=True)
-        self._columns = self.grouping.columns
+        self._needed_columns = self.grouping.columns
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields the cells of each row. Empty rows are skipped."""
@@ -56,7 +56,7 @@ class CsvReader(Reader):
         rows = csv.reader(lines, delimiter=self._options.delimiter, strict=True)
         try:
             names = list(self._options.names) or next(rows, [])
-            indexes = _find_column_indexes(names, self._columns)
+            indexes = _find_column_indexes(names, self._needed_columns)
         except (BadRecordError, csv.Error) as error:
             yield _make_reject(error, 1)
             return
@@ -91,18 +91,17 @@ class CsvReader(Reader):
             cells = [row[name] for row in rows]
             # The key of a record stays text, even if it looks like a number: the keys 07 and 7 are different.
             columns[name] = cells if name in settings.group_by else _parse_column(cells)
-        parsed_rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-        yield from group_sampled_rows(parsed_rows, settings.group_by)
+        yield from group_sampled_rows(_transpose(columns), settings.group_by)
 
 
-def _find_column_indexes(names: list[str], columns: tuple[str, ...]) -> dict[str, int]:
+def _find_column_indexes(names: list[str], needed_columns: tuple[str, ...]) -> dict[str, int]:
     """Returns the index of each column that is needed, or an empty dict if the file has no column names.
 
     A file has no column names if it is empty.
 
     Args:
       names: The names of all columns of the file.
-      columns: The names of the columns that are needed.
+      needed_columns: The names of the columns that are needed.
 
     Raises:
       BadRecordError: if a needed column is missing, or if a name occurs twice.
@@ -111,10 +110,10 @@ def _find_column_indexes(names: list[str], columns: tuple[str, ...]) -> dict[str
         return {}
     if repeated := [name for name in names if names.count(name) > 1]:
         raise bad_record(Reason.DUPLICATE_KEY, f"the column {repeated[0]!r} occurs twice")
-    if missing := [column for column in columns if column not in names]:
+    if missing := [column for column in needed_columns if column not in names]:
         message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
         raise bad_record(Reason.MISSING_FEATURE, message)
-    return {column: names.index(column) for column in columns}
+    return {column: names.index(column) for column in needed_columns}
 
 
 def _make_item(row: list[str], first_line: int, num_cells: int, indexes: Mapping[str, int]) -> Item:
@@ -125,7 +124,7 @@ def _make_item(row: list[str], first_line: int, num_cells: int, indexes: Mapping
     return first_line, {column: row[index] for column, index in indexes.items()}
 
 
-def _make_reject(error: BadRecordError | csv.Error, line: int) -> Item:
+def _make_reject(error: BadRecordError | csv.Error, line: int) -> Reject:
     if isinstance(error, csv.Error):
         error = bad_record(Reason.MALFORMED, f"the row is not CSV: {error}")
     return error.reject.at(line=line)
@@ -141,3 +140,9 @@ def _parse_column(cells: list[str]) -> list[Any]:
             continue
         return [None if is_missing(value) else value for value in values]
     return cells
+
+
+def _transpose(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """Returns the rows of columns of equal length. Each row is a dict of column name to cell."""
+    rows_of_cells = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, cells, strict=True)) for cells in rows_of_cells]

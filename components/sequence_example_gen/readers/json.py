@@ -24,10 +24,8 @@ class JsonlReader(Reader):
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         Frozen.model_validate(dict(options))
-        sources = {name: spec.source(name) for name in spec.features}
-        is_renamed = any(name != source for name, source in sources.items())
-        # If the keys are the names of the features, the objects are records already.
-        self._sources = sources if is_renamed else {}
+        self._keys = {name: spec.source(name) for name in spec.features}
+        self._has_renamed_features = any(name != key for name, key in self._keys.items())
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per line."""
@@ -35,7 +33,7 @@ class JsonlReader(Reader):
             if not line or line.isspace():
                 continue
             try:
-                yield number, self._rename_keys(parse_json(line, number))
+                yield number, self._make_record(parse_json(line, number))
             except BadRecordError as error:
                 yield error.reject.at(line=number, excerpt=line)
 
@@ -45,12 +43,18 @@ class JsonlReader(Reader):
         # No feature of this spec sets a `source`, so no key is renamed or left out.
         return keep_records(cls(make_text_spec([]), options).read(source))
 
-    def _rename_keys(self, record: Any) -> dict[str, Any]:
-        if not isinstance(record, dict):
-            raise bad_record(Reason.MALFORMED, f"there is a JSON {type(record).__name__}, expected an object")
-        if self._sources:
-            return {name: record[key] for name, key in self._sources.items() if key in record}
-        return record
+    def _make_record(self, value: Any) -> dict[str, Any]:
+        """Makes a record, whose keys are feature names, from a JSON value.
+
+        Raises:
+          BadRecordError: if the value is not an object.
+        """
+        if not isinstance(value, dict):
+            raise bad_record(Reason.MALFORMED, f"there is a JSON {type(value).__name__}, expected an object")
+        if not self._has_renamed_features:
+            # The keys are the names of the features, so the object is a record already.
+            return value
+        return {name: value[key] for name, key in self._keys.items() if key in value}
 
 
 class JsonReader(JsonlReader):
@@ -62,17 +66,17 @@ class JsonReader(JsonlReader):
         if not text or text.isspace():
             return
         try:
-            records = parse_json(text, 1)
-            if not isinstance(records, list):
-                raise bad_record(Reason.MALFORMED, f"the file is a JSON {type(records).__name__}, expected an array")
+            values = parse_json(text, 1)
+            if not isinstance(values, list):
+                raise bad_record(Reason.MALFORMED, f"the file is a JSON {type(values).__name__}, expected an array")
         except BadRecordError as error:
             yield error.reject.at(excerpt=text)
             return
-        for record in records:
+        for value in values:
             try:
-                yield None, self._rename_keys(record)
+                yield None, self._make_record(value)
             except BadRecordError as error:
-                yield error.reject.at(excerpt=abbreviate(record))
+                yield error.reject.at(excerpt=abbreviate(value))
 
 
 def parse_json(text: str, line: int) -> Any:
@@ -88,6 +92,7 @@ def parse_json(text: str, line: int) -> Any:
     try:
         return _DECODER.decode(text)
     except BadRecordError:
+        # It is a ValueError, but `_make_object` has already said what is wrong.
         raise
     except json.JSONDecodeError as error:
         message = f"the text is not JSON: {error.msg} at column {error.colno}"
@@ -102,15 +107,15 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
       BadRecordError: if a key occurs twice. Python would keep the last value.
     """
-    record = dict(pairs)
-    if len(record) == len(pairs):
-        return record
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
     seen = set()
     for key, _ in pairs:
         if key in seen:
             raise bad_record(Reason.DUPLICATE_KEY, f"the key {key!r} occurs twice in one object")
         seen.add(key)
-    return record
+    return members
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_make_object)

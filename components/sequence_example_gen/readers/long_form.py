@@ -27,12 +27,12 @@ from tfx_sequence.schemas.records.rejects import Reason, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
-def list_columns(value: Any) -> Any:
+def parse_column_names(value: Any) -> Any:
     """Returns the columns of a setting, whose value may be one column name instead of a list of names."""
     return (value,) if isinstance(value, str) else value
 
 
-_Columns = Annotated[tuple[str, ...], pydantic.BeforeValidator(list_columns)]
+_ColumnNames = Annotated[tuple[str, ...], pydantic.BeforeValidator(parse_column_names)]
 
 
 class GroupOptions(Frozen):
@@ -47,8 +47,8 @@ class GroupOptions(Frozen):
       vectors: The columns, in order, of each vector feature that is spread over several columns, by feature name.
     """
 
-    group_by: Annotated[_Columns, pydantic.Field(min_length=1)]
-    order_by: _Columns = ()
+    group_by: Annotated[_ColumnNames, pydantic.Field(min_length=1)]
+    order_by: _ColumnNames = ()
     vectors: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
 
 
@@ -96,14 +96,10 @@ class Grouping:
         self._spec = spec
         self._options = options
         self._is_text = text
-        for name, columns in options.vectors.items():
-            width = spec.features[name].width if name in spec.features else None
-            if width != len(columns):
-                actual = "is no vector feature" if width is None else f"has `width` {width}"
-                raise ValueError(f"`vectors` names {len(columns)} columns for {name!r}, which {actual}")
-        self._columns = {name: options.vectors.get(name, (spec.source(name),)) for name in spec.features}
-        feature_columns = itertools.chain.from_iterable(self._columns.values())
-        self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *feature_columns]))
+        _check_vectors(spec, options.vectors)
+        self._feature_columns = {name: options.vectors.get(name, (spec.source(name),)) for name in spec.features}
+        columns_of_all_features = itertools.chain.from_iterable(self._feature_columns.values())
+        self.columns = tuple(dict.fromkeys([*options.group_by, *options.order_by, *columns_of_all_features]))
 
     def compute_key(self, cells: Mapping[str, Any]) -> bytes:
         """Computes the key of a row's group, which is the SHA-256 digest of the `group_by` cells."""
@@ -121,11 +117,13 @@ class Grouping:
           BadRecordError: if a cell does not fit the kind of its feature, or if a context feature is not the same in all
             rows.
         """
-        ordered = self._order_rows(sorted(rows, key=lambda row: (row.file, row.position)))
-        for row in ordered[1:]:
-            self.check_same_context(ordered[0], row)
-        context = {name: self._parse_step(name, ordered[0]) for name in self._spec.context}
-        sequence = {name: [self._parse_step(name, row) for row in ordered] for name in self._spec.sequence}
+        rows_as_read = sorted(rows, key=lambda row: (row.file, row.position))
+        sorted_rows = self._sort_rows(rows_as_read)
+        first = sorted_rows[0]
+        for row in sorted_rows[1:]:
+            self.check_same_context(first, row)
+        context = {name: self._parse_cells(name, first) for name in self._spec.context}
+        sequence = {name: [self._parse_cells(name, row) for row in sorted_rows] for name in self._spec.sequence}
         return context | sequence
 
     def check_same_context(self, first: FileRow, row: FileRow, place: str = "another row of the group") -> None:
@@ -140,7 +138,7 @@ class Grouping:
           BadRecordError: if a context feature is different.
         """
         for name in self._spec.context:
-            if all(row.cells[column] == first.cells[column] for column in self._columns[name]):
+            if all(row.cells[column] == first.cells[column] for column in self._feature_columns[name]):
                 continue
             # Different cells may have the same meaning, because there are many spellings of a missing number.
             cells = self._normalize_context(name, row)
@@ -152,21 +150,26 @@ class Grouping:
                 )
                 raise bad_record(Reason.INCONSISTENT, message)
 
-    def _order_rows(self, rows: list[FileRow]) -> list[FileRow]:
+    def _sort_rows(self, rows: list[FileRow]) -> list[FileRow]:
         """Sorts rows by their `order_by` columns. Rows with equal cells keep their order."""
-        columns = [_make_sortable(column, [row.cells[column] for row in rows]) for column in self._options.order_by]
-        # Without `order_by`, all rows have the same key, so that they keep their order.
-        keys = list(zip(*columns, strict=True)) or [()] * len(rows)
+        if not self._options.order_by:
+            return rows
+        sort_columns = []
+        for column in self._options.order_by:
+            cells = [row.cells[column] for row in rows]
+            sort_columns.append(_make_sortable(column, cells))
+        keys = list(zip(*sort_columns, strict=True))
         return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
     def _normalize_context(self, name: str, row: FileRow) -> list[Any]:
         """Returns the cells of a feature, with None for every spelling of an empty cell."""
         empty_cells = {""} if self._spec.features[name].dtype == "string" else MISSING
-        cells = (row.cells[column] for column in self._columns[name])
+        cells = (row.cells[column] for column in self._feature_columns[name])
         return [None if is_missing(cell) or (self._is_text and cell in empty_cells) else cell for cell in cells]
 
-    def _parse_step(self, name: str, row: FileRow) -> Any:
-        cells = [row.cells[column] for column in self._columns[name]]
+    def _parse_cells(self, name: str, row: FileRow) -> Any:
+        """Returns the value of a feature in a row: a list of the cells if `vectors` lists its columns, or one cell."""
+        cells = [row.cells[column] for column in self._feature_columns[name]]
         if self._is_text:
             cells = [parse_cell(name, self._spec.features[name], cell) for cell in cells]
         return cells if name in self._options.vectors else cells[0]
@@ -191,11 +194,28 @@ def group_sampled_rows(rows: Iterable[dict[str, Any]], group_by: Sequence[str]) 
     if not groups:
         return
     columns = list(next(iter(groups.values()))[0])
-    context = set(group_by)
+    context_columns = set(group_by)
     if any(len(group) > 1 for group in groups.values()):
-        context |= {column for column in columns if _is_constant_per_group(column, groups.values())}
+        context_columns |= {column for column in columns if _is_constant_per_group(column, groups.values())}
     for group in groups.values():
-        yield {name: group[0][name] if name in context else [row[name] for row in group] for name in columns}
+        record = {}
+        for column in columns:
+            cells = [row[column] for row in group]
+            record[column] = cells[0] if column in context_columns else cells
+        yield record
+
+
+def _check_vectors(spec: SequenceSpec, vectors: Mapping[str, Sequence[str]]) -> None:
+    """Checks that each key of `vectors` is a vector feature, and that it has as many columns as its width.
+
+    Raises:
+      ValueError: if this is not the case.
+    """
+    for name, columns in vectors.items():
+        width = spec.features[name].width if name in spec.features else None
+        if width != len(columns):
+            actual = "is no vector feature" if width is None else f"has `width` {width}"
+            raise ValueError(f"`vectors` names {len(columns)} columns for {name!r}, which {actual}")
 
 
 def _is_constant_per_group(column: str, groups: Iterable[list[dict[str, Any]]]) -> bool:

@@ -43,7 +43,7 @@ class NpzReader(Reader):
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        self._lengths = NpzOptions.model_validate(dict(options)).lengths
+        self._lengths_name = NpzOptions.model_validate(dict(options)).lengths
         self._spec = spec
 
     def read(self, source: Source) -> Iterator[Item]:
@@ -58,10 +58,11 @@ class NpzReader(Reader):
             yield bad_record(Reason.MALFORMED, f"the file is not a NumPy archive of plain arrays: {error}").reject
             return
         context = set(self._spec.context)
-        end = 0
+        start = 0
         for number, length in enumerate(lengths.tolist()):
-            start, end = end, end + length
-            yield None, _take_record(arrays, context, number, slice(start, end))
+            end = start + length
+            yield None, _select_record(arrays, context, number, slice(start, end))
+            start = end
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -77,7 +78,7 @@ class NpzReader(Reader):
         context = {name for name, array in arrays.items() if len(array) == len(lengths)}
         ends = np.cumsum(lengths)
         for number, (start, end) in enumerate(zip(ends - lengths, ends, strict=True)):
-            record = _take_record(arrays, context, number, slice(start, end))
+            record = _select_record(arrays, context, number, slice(start, end))
             yield {name: value.tolist() for name, value in record.items()}
 
     def _load_arrays(self, archive: Mapping[str, _Array]) -> tuple[_Array, dict[str, _Array]]:
@@ -86,9 +87,9 @@ class NpzReader(Reader):
         Raises:
           BadRecordError: if an array is missing or has a wrong shape or dtype.
         """
-        lengths = _find_array(archive, self._lengths)
+        lengths = _find_array(archive, self._lengths_name)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
-            raise bad_record(Reason.MALFORMED, f"`{self._lengths}` must be [N] integers that are not negative")
+            raise bad_record(Reason.MALFORMED, f"`{self._lengths_name}` must be [N] integers that are not negative")
         arrays = {name: _find_array(archive, self._spec.source(name)) for name in self._spec.features}
         for name, array in arrays.items():
             is_context = self._spec.features[name].context
@@ -100,7 +101,7 @@ class NpzReader(Reader):
         return lengths, arrays
 
 
-def _take_record(arrays: Mapping[str, _Array], context: set[str], number: int, steps: slice) -> dict[str, Any]:
+def _select_record(arrays: Mapping[str, _Array], context: set[str], number: int, steps: slice) -> dict[str, Any]:
     """Returns the record at position `number`: its row of each context array, and its steps of each other array."""
     return {name: array[number] if name in context else array[steps] for name, array in arrays.items()}
 

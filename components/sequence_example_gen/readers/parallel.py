@@ -30,8 +30,8 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
-_BLANK = " \t"
-_BLANKS = re.compile(r"[ \t]+")
+_BLANK_CHARACTERS = " \t"
+_BLANK_RUN = re.compile(r"[ \t]+")
 
 
 class ParallelOptions(Frozen):
@@ -79,7 +79,8 @@ class ParallelReader(Reader):
             return
         files = [source.sibling(name).lines() for name in names]
         # The line of a file that has no more lines is None. The number 0 is not used.
-        for number, numbered_lines in enumerate(itertools.zip_longest(*files, fillvalue=(0, None)), 1):
+        aligned_lines = itertools.zip_longest(*files, fillvalue=(0, None))
+        for number, numbered_lines in enumerate(aligned_lines, 1):
             lines = [line for _, line in numbered_lines]
             try:
                 yield number, self._make_record(lines)
@@ -92,7 +93,8 @@ class ParallelReader(Reader):
         folder = posixpath.dirname(source.path)
         paths = file_system.match(file_system.join(folder, "*"))
         spec = make_text_spec([posixpath.basename(path) for path in paths])
-        records = list(itertools.islice(keep_records(cls(spec, options).read(source)), SAMPLE_SIZE))
+        items = cls(spec, options).read(source)
+        records = list(itertools.islice(keep_records(items), SAMPLE_SIZE))
         context = {name for name in spec.features if all(len(record[name]) == 1 for record in records)}
         if len(context) == len(spec.features):
             # A record needs a sequence. If all files have one value per line, the values are sequences of one step.
@@ -111,9 +113,11 @@ class ParallelReader(Reader):
 
     def _parse_line(self, name: str, feature: Feature, line: str) -> Any:
         if feature.context:
-            return parse_cell(name, feature, line.strip(_BLANK))
+            return parse_cell(name, feature, line.strip(_BLANK_CHARACTERS))
+        return [parse_cell(name, feature, step) for step in self._split_steps(line)]
+
+    def _split_steps(self, line: str) -> list[str]:
         if self._separator is not None:
-            steps = line.split(self._separator) if line else []
-        else:
-            steps = _BLANKS.split(line.strip(_BLANK)) if line.strip(_BLANK) else []
-        return [parse_cell(name, feature, step) for step in steps]
+            return line.split(self._separator) if line else []
+        text = line.strip(_BLANK_CHARACTERS)
+        return _BLANK_RUN.split(text) if text else []

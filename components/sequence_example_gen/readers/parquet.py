@@ -37,10 +37,13 @@ class ParquetReader(Reader):
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
-        self._columns = {name: spec.source(name) for name in spec.features}
+        # The column of each key in the dicts that `read` yields.
+        self._column_by_key: dict[str, str]
         if options:
             self.grouping = Grouping(spec, GroupOptions.model_validate(dict(options)), text=False)
-            self._columns = {column: column for column in self.grouping.columns}
+            self._column_by_key = {column: column for column in self.grouping.columns}
+        else:
+            self._column_by_key = {name: spec.source(name) for name in spec.features}
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per row, or in long form the cells of each row."""
@@ -63,26 +66,32 @@ class ParquetReader(Reader):
         spec = make_text_spec(names)
         rows = keep_records(cls(spec, options).read(source))
         if options:
-            sampled = [_replace_nan(row) for row in itertools.islice(rows, SAMPLE_SIZE)]
-            yield from group_sampled_rows(sampled, GroupOptions.model_validate(dict(options)).group_by)
+            sampled_rows = [_replace_nan(row) for row in itertools.islice(rows, SAMPLE_SIZE)]
+            yield from group_sampled_rows(sampled_rows, GroupOptions.model_validate(dict(options)).group_by)
             return
         for row in rows:
             yield {spec.source(name): value for name, value in row.items()}
 
     def _read_rows(self, file: pq.ParquetFile) -> Iterator[Item]:
+        keys = list(self._column_by_key)
+        columns = list(self._column_by_key.values())
         names = file.schema_arrow.names
-        if missing := [column for column in self._columns.values() if column not in names]:
+        if missing := [column for column in columns if column not in names]:
             message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
             raise bad_record(Reason.MISSING_FEATURE, message)
         # Several features may have the same column, which is read once.
-        needed = list(dict.fromkeys(self._columns.values()))
-        for batch in file.iter_batches(_BATCH_ROWS, columns=needed):
-            columns = {column: _to_values(batch.column(index)) for index, column in enumerate(batch.schema.names)}
-            for row in zip(*(columns[column] for column in self._columns.values()), strict=True):
-                yield None, dict(zip(self._columns, row, strict=True))
+        distinct_columns = list(dict.fromkeys(columns))
+        for batch in file.iter_batches(_BATCH_ROWS, columns=distinct_columns):
+            values = {
+                column: _list_values(array) for column, array in zip(batch.schema.names, batch.columns, strict=True)
+            }
+            rows = zip(*(values[column] for column in columns), strict=True)
+            for row in rows:
+                yield None, dict(zip(keys, row, strict=True))
 
 
-def _to_values(column: pa.Array) -> list[Any]:
+def _list_values(column: pa.Array) -> list[Any]:
+    """Returns the values of a column as Python values. Dates and times become ISO 8601 text."""
     values: list[Any] = column.to_pylist()
     if pa.types.is_temporal(column.type):
         return [value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value for value in values]

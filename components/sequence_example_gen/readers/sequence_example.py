@@ -40,8 +40,9 @@ class SequenceExampleReader(Reader):
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the first records with all their features. Damaged records are skipped."""
         with source.open() as stream:
-            undamaged = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
-            records = [to_python(parse_example(record)) for record in itertools.islice(undamaged, SAMPLE_SIZE)]
+            undamaged_records = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
+            sampled_records = itertools.islice(undamaged_records, SAMPLE_SIZE)
+            records = [to_python(parse_example(record)) for record in sampled_records]
         # `to_python` returns a step with one value as that value. If other steps of the same feature have several
         # values, the feature is nested, and each step must be a list.
         nested = {name for record in records for name, value in record.items() if _has_long_step(value)}
@@ -69,10 +70,13 @@ def list_values(feature: tf.train.Feature) -> list[Any]:
 
 
 def _to_value(feature: tf.train.Feature) -> Any:
-    values = [
-        value.decode(errors="backslashreplace") if isinstance(value, bytes) else value for value in list_values(feature)
-    ]
+    values = [_decode_bytes(value) for value in list_values(feature)]
     return values[0] if len(values) == 1 else values
+
+
+def _decode_bytes(value: Any) -> Any:
+    """Decodes bytes as UTF-8, and returns any other value unchanged."""
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
 def _has_long_step(value: Any) -> bool:

@@ -34,7 +34,7 @@ class ReaderRow(Row):
     by_folder: bool = False
 
 
-def _make_own_row(target: str) -> ReaderRow:
+def _make_row_of_unknown_format(target: str) -> ReaderRow:
     # The properties of the format are not known. Lists are allowed here, and the reader itself can refuse the spec.
     return ReaderRow(target, holds_lists=True)
 
@@ -54,17 +54,17 @@ READERS = Family(
         "text": ReaderRow(f"{_READERS}.text:TextReader"),
         "ts": ReaderRow(f"{_READERS}.ts:SeriesReader", suffixes=(".ts",)),
     },
-    make_row=_make_own_row,
+    make_row=_make_row_of_unknown_format,
 )
 """The readers, by format name as in `[data] format` and `--format`."""
 
 
 def find_row(name: str) -> ReaderRow:
     """Returns the properties of a format. It neither imports the reader nor checks that there is one."""
-    return READERS.rows.get(name) or _make_own_row(name)
+    return READERS.rows.get(name) or _make_row_of_unknown_format(name)
 
 
-def tell_format(path: str) -> str | None:
+def find_format(path: str) -> str | None:
     """Returns the format that the suffix of a file name determines, or None. `a.jsonl.gz` has the format `jsonl`."""
     stem, suffix = os.path.splitext(path.lower())
     if suffix in COMPRESSED_SUFFIXES:

@@ -143,11 +143,14 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
     Raises:
       ValueError: if text has no such source, or if the source does not fit the kind of the feature.
     """
-    allowed = (POSITION,) if feature.context else (STEP, NEXT)
-    dtype = "int64" if feature.context else "string"
-    if source not in allowed or feature.dtype != dtype:
-        what = "an 'integer' from 'position'" if feature.context else "a 'token' or 'categorical' from 'step' or 'next'"
-        raise ValueError(f"`{name}` is of kind {feature.kind!r} from {source!r}, but text has {what}; set `source`")
+    if feature.context:
+        fits = source == POSITION and feature.dtype == "int64"
+        expected = "an 'integer' from 'position'"
+    else:
+        fits = source in (STEP, NEXT) and feature.dtype == "string"
+        expected = "a 'token' or 'categorical' from 'step' or 'next'"
+    if not fits:
+        raise ValueError(f"`{name}` is of kind {feature.kind!r} from {source!r}, but text has {expected}; set `source`")
     return source
 
 

@@ -46,8 +46,9 @@ class SeriesReader(Reader):
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         Frozen.model_validate(dict(options))
-        self._features = {
-            name: (_check_source(name, spec.source(name), feature), feature) for name, feature in spec.features.items()
+        self._features = spec.features
+        self._sources = {
+            name: _check_source(name, spec.source(name), feature) for name, feature in spec.features.items()
         }
 
     def read(self, source: Source) -> Iterator[Item]:
@@ -73,11 +74,11 @@ class SeriesReader(Reader):
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields all dimensions as vectors, and the label if the file has labels."""
-        values = {VALUES: Feature(kind="vector", width=1)}
-        label = {LABEL: Feature(kind="token", context=True)}
+        values_alone = {VALUES: Feature(kind="vector", width=1)}
+        values_and_label = {**values_alone, LABEL: Feature(kind="token", context=True)}
         items: list[Item] = []
         # If the file has no labels, all records are rejects. Then it is read a second time without the label.
-        for features in (values | label, values):
+        for features in (values_and_label, values_alone):
             reader = cls(SequenceSpec(features=features), options)
             items = list(itertools.islice(reader.read(source), SAMPLE_SIZE))
             if not all(isinstance(item, Reject) for item in items):
@@ -86,9 +87,9 @@ class SeriesReader(Reader):
 
     def _make_record(self, line: str, header: _Header) -> dict[str, Any]:
         parts = line.split(":")
-        label = parts.pop().strip() if header.labelled else None
-        if header.dimensions is not None and len(parts) != header.dimensions:
-            message = f"the line has {len(parts)} dimensions, expected {header.dimensions}, as `@dimensions` says"
+        label = parts.pop().strip() if header.has_labels else None
+        if header.num_dimensions is not None and len(parts) != header.num_dimensions:
+            message = f"the line has {len(parts)} dimensions, expected {header.num_dimensions}, as `@dimensions` says"
             raise bad_record(Reason.MALFORMED, message)
         series = [_parse_numbers(part) for part in parts]
         lengths = [len(values) for values in series]
@@ -96,8 +97,8 @@ class SeriesReader(Reader):
             message = f"the dimensions have {', '.join(map(str, lengths[:_MAX_SHOWN_LENGTHS]))} values"
             raise bad_record(Reason.UNEQUAL_LENGTHS, message)
         return {
-            name: _find_value(name, source, feature, series, label)
-            for name, (source, feature) in self._features.items()
+            name: _find_value(name, self._sources[name], feature, series, label)
+            for name, feature in self._features.items()
         }
 
 
@@ -105,13 +106,13 @@ class _Header:
     """The facts about the data in the lines before it.
 
     Attributes:
-      dimensions: The number of dimensions, or None if the header does not say it.
-      labelled: Whether each line of data ends with a label.
+      num_dimensions: The number of dimensions, or None if the header does not say it.
+      has_labels: Whether each line of data ends with a label.
     """
 
     def __init__(self) -> None:
-        self.dimensions: int | None = None
-        self.labelled = False
+        self.num_dimensions: int | None = None
+        self.has_labels = False
 
     def parse_line(self, number: int, line: str) -> bool:
         """Parses one line of the header. Returns whether the data begins at the next line.
@@ -128,11 +129,11 @@ class _Header:
             message = "the series has time stamps, expected values only (`@timeStamps false`)"
             raise bad_record(Reason.MALFORMED, message, line=number)
         if tag == "@univariate" and words[:1] == ["true"]:
-            self.dimensions = 1
+            self.num_dimensions = 1
         if tag == "@dimensions" and words and words[0].isdecimal():
-            self.dimensions = int(words[0])
+            self.num_dimensions = int(words[0])
         if tag in ("@classlabel", "@targetlabel"):
-            self.labelled = words[:1] == ["true"]
+            self.has_labels = words[:1] == ["true"]
         return tag == "@data"
 
 

@@ -46,7 +46,7 @@ def run(tmp_path):
             split=split,
             write=write or WriteConfig(),
             files=tuple(InputFile(path=str(folder / name)) for name in files),
-            splits={name: str(tmp_path / output / f"Split-{name}") for name in split.shares},
+            split_folders={name: str(tmp_path / output / f"Split-{name}") for name in split.shares},
             output=str(tmp_path / output),
         )
         return ingest(request, make_pipeline)

@@ -9,7 +9,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from tfx_sequence.components.sequence_example_gen.component import SequenceExampleGen, SequenceExampleGenSpec
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.executor import Executor, make_request
+from tfx_sequence.components.sequence_example_gen.executor import Executor, list_splits, make_request
 from tfx_sequence.components.sequence_example_gen.files.source import NoInputError
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import BadRecordError
@@ -67,6 +67,12 @@ def test_component_is_a_stock_file_based_example_gen(tmp_path):
     assert component.id == "SequenceExampleGen"
 
 
+def request_of(values, folder):
+    examples = make_examples(folder)
+    examples.split_names = artifact_utils.encode_split_names(list_splits(values))
+    return make_request(values, examples)
+
+
 def test_executor_reads_just_the_properties_that_are_declared(tmp_path):
     fill(tmp_path, data=range(1, 9))
     read = properties(SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ))
@@ -81,18 +87,15 @@ def test_settings_arrive_at_the_executor_as_they_were_given(tmp_path):
     split = SplitConfig(shares={"train": 8, "eval": 1, "test": 1}, features=("tag",))
     write = WriteConfig(num_shards=3, shuffle=False, compression_level=1)
     component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=read, split=split, write=write)
-    examples = make_examples(tmp_path / "out")
-    request = make_request(properties(component), examples)
+    request = request_of(properties(component), tmp_path / "out")
     assert (request.spec, request.read, request.split, request.write) == (SPEC, read, split, write)
-    assert list(request.splits) == ["train", "eval", "test"]
-    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "eval", "test"]
+    assert list(request.split_folders) == ["train", "eval", "test"]
 
 
 def test_one_input_is_split_as_stock_does_when_no_split_is_given(tmp_path):
     fill(tmp_path, data=[1])
-    request = make_request(
-        properties(SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)), make_examples(tmp_path / "out")
-    )
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)
+    request = request_of(properties(component), tmp_path / "out")
     assert request.split.shares == {"train": 2, "eval": 1}
 
 
@@ -155,5 +158,5 @@ def test_stock_driver_finds_the_latest_span_and_version(pattern, span, tmp_path)
     )
     resolved = component.DRIVER_CLASS(None).resolve_exec_properties(properties(component), None, None)
     assert (resolved["span"], resolved["version"]) == (span, 2)
-    (file,) = make_request(resolved, make_examples(tmp_path / "out")).files
+    (file,) = request_of(resolved, tmp_path / "out").files
     assert file.path == str(tmp_path / ("span-07/v2" if span == 7 else "2022-01-01/v2") / "data.jsonl")

@@ -10,8 +10,8 @@ from support.paths import ROOT
 from tfx_sequence.components.sequence_example_gen.readers.table import (
     READERS,
     SEQUENCE_EXAMPLE,
+    find_format,
     find_row,
-    tell_format,
 )
 
 
@@ -26,8 +26,8 @@ from tfx_sequence.components.sequence_example_gen.readers.table import (
         ("data-00000-of-00001", None),
     ],
 )
-def test_tell_format_goes_by_the_suffix_when_there_is_one(path, name):
-    assert tell_format(path) == name
+def test_find_format_goes_by_the_suffix_when_there_is_one(path, name):
+    assert find_format(path) == name
 
 
 def test_no_suffix_tells_two_formats():
