@@ -29,9 +29,9 @@ def to_toml(spec: SequenceSpec) -> str:
     features = tables.pop(_FEATURES)
     lines: list[str] = []
     for name in spec.features:
-        lines += _write_table(f"{_FEATURES}.{_quote_key(name)}", features[name])
+        lines += _format_table(f"{_FEATURES}.{_quote_key(name)}", features[name])
     if tables:
-        lines += _write_table(_SEQUENCE, tables)
+        lines += _format_table(_SEQUENCE, tables)
     return "\n".join(lines[:-1]) + "\n"  # The last table needs no empty line after it.
 
 
@@ -45,19 +45,19 @@ def from_toml(text: str) -> SequenceSpec:
     return SequenceSpec.model_validate({_FEATURES: tables.get(_FEATURES, {}), **tables.get(_SEQUENCE, {})})
 
 
-def _write_table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _format_table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     """Yields the lines of one table, with an empty line at the end."""
     yield f"[{name}]"
-    yield from (f"{key} = {_write_value(value)}" for key, value in values.items())
+    yield from (f"{key} = {_format_value(value)}" for key, value in values.items())
     yield ""
 
 
 def _quote_key(name: str) -> str:
     """Returns a name as a TOML key, in quotes if TOML requires them."""
-    return name if _BARE_KEY.fullmatch(name) else _write_value(name)
+    return name if _BARE_KEY.fullmatch(name) else _format_value(name)
 
 
-def _write_value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """Returns a string, a number or a bool as TOML."""
     # JSON and TOML write these values in the same way, except for the character DEL, which TOML requires to be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

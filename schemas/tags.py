@@ -16,6 +16,7 @@ training and of the Evaluator, and the discovery of a dataset's features. To add
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -113,12 +114,17 @@ else:
 def _merge_prefixes(schemes: Sequence[TagScheme]) -> TagScheme:
     """Makes a scheme that accepts the tags of all these schemes, and reads them leniently."""
     return TagScheme(
-        begin=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.begin)),
-        inside=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.inside)),
-        end=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.end)),
-        single=tuple(dict.fromkeys(prefix for scheme in schemes for prefix in scheme.single)),
+        begin=_join_distinct(scheme.begin for scheme in schemes),
+        inside=_join_distinct(scheme.inside for scheme in schemes),
+        end=_join_distinct(scheme.end for scheme in schemes),
+        single=_join_distinct(scheme.single for scheme in schemes),
         is_strict=False,
     )
+
+
+def _join_distinct(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Joins groups of prefixes, and leaves out repeated prefixes."""
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(groups)))
 
 
 LENIENT = _merge_prefixes(list(SCHEMES.values()))
@@ -179,10 +185,10 @@ class TagSet(NamedTuple):
 
     def may_follow(self, before: Ints, after: Ints) -> Bools:
         """Returns whether each tag of `after` may follow the tag of `before`. The two arrays are broadcast."""
-        same_type = self.type[before] == self.type[after]
-        continues_span = self.opens[before] & self.continues[after] & same_type
-        starts_new = self.may_end[before] & self.may_start[after]
-        return continues_span | starts_new
+        have_same_type = self.type[before] == self.type[after]
+        is_same_span = self.opens[before] & self.continues[after] & have_same_type
+        is_new_span = self.may_end[before] & self.may_start[after]
+        return is_same_span | is_new_span
 
     def find_misplaced(self, tags: Ints, first: Bools, last: Bools) -> Bools:
         """Finds the steps whose tags break the rules of the scheme.
@@ -197,9 +203,10 @@ class TagSet(NamedTuple):
           of a sequence, the last tag counts.
         """
         # At the first step of a sequence, `np.roll` takes a tag of another sequence, so the result is not used.
-        fits_before = np.where(first, self.may_start[tags], self.may_follow(np.roll(tags, 1), tags))
+        tag_before = np.roll(tags, 1)
+        fits_tag_before = np.where(first, self.may_start[tags], self.may_follow(tag_before, tags))
         fits_end = self.may_end[tags] | ~last
-        return ~(self.is_known[tags] & fits_before & fits_end)
+        return ~(self.is_known[tags] & fits_tag_before & fits_end)
 
 
 def read_tags(tags: Sequence[str], reading: str) -> TagSet:

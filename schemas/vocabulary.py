@@ -93,8 +93,9 @@ class Vocabulary:
     @property
     def names(self) -> tuple[bytes, ...]:
         """The texts of the ids 1, 2, ...: the symbols, the entries, and `OOV` if the vocabulary is not closed."""
-        unseen = () if self.closed else (OOV.encode(),)
-        return (*(symbol.encode() for symbol in self.symbols), *self.entries, *unseen)
+        symbols = [symbol.encode() for symbol in self.symbols]
+        unseen = [] if self.closed else [OOV.encode()]
+        return (*symbols, *self.entries, *unseen)
 
     @property
     def oov_id(self) -> int:
@@ -121,8 +122,11 @@ class Vocabulary:
         Raises:
           KeyError: if the vocabulary is closed and a value is not an entry.
         """
-        ids, oov_id = self._id_by_entry, self.oov_id
-        return [ids[value] if self.closed else ids.get(value, oov_id) for value in values]
+        ids = self._id_by_entry
+        if self.closed:
+            return [ids[value] for value in values]
+        oov_id = self.oov_id
+        return [ids.get(value, oov_id) for value in values]
 
     def values(self, ids: Sequence[int]) -> list[bytes]:
         """Returns the texts of ids: values, symbols, `OOV` for unseen values, and the empty string for padding."""
@@ -187,7 +191,7 @@ def _check_lines(lines: Sequence[bytes], where: str) -> None:
     num_symbols = len(_read_symbols(lines))
     number_by_line: dict[bytes, int] = {}
     for number, line in enumerate(lines[num_symbols:], num_symbols + 1):
-        if problem := _find_problem(line):
+        if problem := _describe_problem(line):
             raise VocabularyError(f"{where}, line {number}: {problem}")
         if line in number_by_line:
             raise VocabularyError(
@@ -196,7 +200,7 @@ def _check_lines(lines: Sequence[bytes], where: str) -> None:
         number_by_line[line] = number
 
 
-def _find_problem(line: bytes) -> str | None:
+def _describe_problem(line: bytes) -> str | None:
     """Returns what is wrong with a line of an entry, or None if the line is valid."""
     if not line:
         return f"it is empty; the empty value is written {EMPTY}"

@@ -57,20 +57,20 @@ def _apply_to_anomaly(info: AnomalyInfo, severities: Mapping[str, str]) -> bool:
     Returns:
       False if all reasons have the severity `off`. The anomaly is then unchanged, and the caller removes it.
     """
-    severity_by_reason = [severities.get(AnomalyInfo.Type.Name(reason.type)) for reason in info.reason]
+    configured_severities = [severities.get(AnomalyInfo.Type.Name(reason.type)) for reason in info.reason]
     # No rule of this anomaly is configured, so TFDV's severity stays.
-    if not any(severity_by_reason):
+    if not any(configured_severities):
         return True
-    kept = []
+    remaining_reasons = []
     levels = []
-    for reason, severity in zip(info.reason, severity_by_reason, strict=True):
+    for reason, severity in zip(info.reason, configured_severities, strict=True):
         if severity != "off":
-            kept.append(reason)
+            remaining_reasons.append(reason)
             levels.append(LEVELS[severity] if severity else info.severity)
-    if not kept:
+    if not remaining_reasons:
         return False
     info.severity = max(levels)
-    set_reasons(info, kept)
+    set_reasons(info, remaining_reasons)
     return True
 
 

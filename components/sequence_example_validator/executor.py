@@ -74,7 +74,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _write_anomalies(anomalies_by_split, output)
         if failures := verdict.describe_failures(anomalies_by_split, exec_properties[FAIL_ON_KEY]):
             folder = self._write_lasting_copy(anomalies_by_split) or output.uri
-            raise verdict.ExamplesInvalidError(verdict.write_message(failures, folder))
+            raise verdict.ExamplesInvalidError(verdict.format_message(failures, folder))
         result = execution_result_pb2.ExecutorOutput()
         result.output_artifacts[standard_component_specs.ANOMALIES_KEY].artifacts.append(output.mlmd_artifact)
         return result
@@ -85,11 +85,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Checks the records of the splits. Without examples, returns an empty dict."""
         if not examples:
             return {}
-        files = [file for artifact in examples for file in _list_files(artifact, splits)]
-        outputs = {split: os.path.join(artifact_utils.get_split_uri([output], split), RECORDS_FILE) for split in splits}
-        for path in outputs.values():
-            fileio.makedirs(os.path.dirname(path))
-        return check_files(files, schema, outputs, self._make_beam_pipeline)
+        files = []
+        for artifact in examples:
+            files += _list_files(artifact, splits)
+        findings_paths = {}
+        for split in splits:
+            folder = artifact_utils.get_split_uri([output], split)
+            fileio.makedirs(folder)
+            findings_paths[split] = os.path.join(folder, RECORDS_FILE)
+        return check_files(files, schema, findings_paths, self._make_beam_pipeline)
 
     def _write_lasting_copy(self, anomalies_by_split: dict[str, Anomalies]) -> str | None:
         """Writes the anomalies as text to a folder that remains after a failure.

@@ -12,6 +12,7 @@ share of records in one bucket, which is 0.1.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -46,9 +47,25 @@ class LengthHistogram(NamedTuple):
         # A bucket may contain a single length. Its width is then 0, and all or none of its records are counted.
         has_width = self.high > self.low
         width = np.where(has_width, self.high - self.low, 1.0)
-        share_of_bucket = np.where(has_width, (length - self.low) / width, length >= self.low)
-        share_of_bucket = np.clip(share_of_bucket, 0.0, 1.0)
+        unclipped_share = np.where(has_width, (length - self.low) / width, length >= self.low)
+        share_of_bucket = np.clip(unclipped_share, 0.0, 1.0)
         return float((share_of_bucket * self.records).sum() / self.records.sum())
+
+
+class _Comparison(NamedTuple):
+    """A comparison of the lengths of records with those of other records.
+
+    Attributes:
+      rule: The rule that is broken if the lengths differ too much.
+      other_name: The name of the other records in messages.
+      other: The statistics of the other records. If None, there is nothing to compare with.
+      threshold: The maximum distance. If None, the lengths are not compared.
+    """
+
+    rule: str
+    other_name: str
+    other: DatasetFeatureStatisticsList | None
+    threshold: float | None
 
 
 def add_length_anomalies(
@@ -69,55 +86,68 @@ def add_length_anomalies(
       serving: The statistics of the requests to the served model. If None, there is no check for skew.
       severities: A dict of rule to severity. A rule that is not in the dict has the severity `error`.
     """
-    for rule, other_name, other, threshold in (
-        (LENGTH_DRIFT, "the baseline", baseline, spec.length_drift),
-        (LENGTH_SKEW, "serving", serving, spec.length_skew),
-    ):
-        severity = severities.get(rule, "error")
-        if other is None or threshold is None or severity == "off":
+    # Any sequence feature can be used, because another rule checks that all of them have the same length.
+    feature = next(iter(spec.sequence))
+    comparisons = (
+        _Comparison(LENGTH_DRIFT, "the baseline", baseline, spec.length_drift),
+        _Comparison(LENGTH_SKEW, "serving", serving, spec.length_skew),
+    )
+    for comparison in comparisons:
+        severity = severities.get(comparison.rule, "error")
+        if severity == "off":
             continue
-        # Any sequence feature can be used, because another rule checks that all of them have the same length.
-        feature = next(iter(spec.sequence))
-        current_lengths = read_length_histogram(current, feature)
-        other_lengths = read_length_histogram(other, feature)
-        if current_lengths is None or other_lengths is None:
-            continue  # TFDV already reports an anomaly for statistics that lack the feature.
-        reason = _compare_lengths(current_lengths, other_lengths, other_name, threshold)
+        reason = _compare_lengths(current, comparison, feature)
         if reason is not None:
             add_reason(anomalies, (SEQUENCE,), LEVELS[severity], reason)
 
 
 def _compare_lengths(
-    current: LengthHistogram, other: LengthHistogram, other_name: str, threshold: float
+    current: DatasetFeatureStatisticsList, comparison: _Comparison, feature: str
 ) -> AnomalyInfo.Reason | None:
-    """Returns a reason if the distance of two histograms is above the threshold, and otherwise None."""
-    distance, length = measure_ks_distance(current, other)
-    # Not `distance <= threshold`: there must be no anomaly if the distance is NaN.
-    if not distance > threshold:
+    """Compares the lengths of a sequence feature.
+
+    Returns:
+      A reason if the distance is above the threshold. None if it is not, or if there is nothing to compare.
+    """
+    if comparison.other is None or comparison.threshold is None:
         return None
+    current_lengths = read_length_histogram(current, feature)
+    other_lengths = read_length_histogram(comparison.other, feature)
+    if current_lengths is None or other_lengths is None:
+        return None  # TFDV already reports an anomaly for statistics that lack the feature.
+    distance, length = measure_ks_distance(current_lengths, other_lengths)
+    # Not `distance <= threshold`: there must be no anomaly if the distance is NaN.
+    if not distance > comparison.threshold:
+        return None
+    current_share = current_lengths.share_up_to(length)
+    other_share = other_lengths.share_up_to(length)
     return AnomalyInfo.Reason(
         type=AnomalyInfo.CUSTOM_VALIDATION,
-        short_description=f"Lengths differ from {other_name}",
+        short_description=f"Lengths differ from {comparison.other_name}",
         description=(
-            f"The Kolmogorov-Smirnov distance between the lengths of these records and those of {other_name} is "
-            f"{distance:.3f}, above the threshold {threshold:g}: {current.share_up_to(length):.0%} of these records "
-            f"have at most {length:g} steps, and {other.share_up_to(length):.0%} of those of {other_name}."
+            f"The Kolmogorov-Smirnov distance between the lengths of these records and those of "
+            f"{comparison.other_name} is {distance:.3f}, above the threshold {comparison.threshold:g}: "
+            f"{current_share:.0%} of these records have at most {length:g} steps, and {other_share:.0%} of those of "
+            f"{comparison.other_name}."
         ),
     )
 
 
 def read_length_histogram(statistics: DatasetFeatureStatisticsList, feature: str) -> LengthHistogram | None:
     """Returns the histogram of the lengths of a sequence feature, or None if no record has the feature."""
-    path = [SEQUENCE, feature]
-    for data in statistics.datasets:
-        for proto in data.features:
-            if list(proto.path.step) == path:
-                # Number features and string features store their common statistics in different fields.
-                stats = getattr(proto, proto.WhichOneof("stats"))
-                buckets = stats.common_stats.num_values_histogram.buckets
-                if buckets:
-                    rows = [(bucket.low_value, bucket.high_value, bucket.sample_count) for bucket in buckets]
-                    return LengthHistogram(*np.array(rows, np.float64).T)
+    all_protos = itertools.chain.from_iterable(data.features for data in statistics.datasets)
+    for proto in all_protos:
+        if list(proto.path.step) != [SEQUENCE, feature]:
+            continue
+        # Number features and string features store their common statistics in different fields.
+        stats = getattr(proto, proto.WhichOneof("stats"))
+        buckets = stats.common_stats.num_values_histogram.buckets
+        if buckets:
+            return LengthHistogram(
+                low=np.array([bucket.low_value for bucket in buckets], np.float64),
+                high=np.array([bucket.high_value for bucket in buckets], np.float64),
+                records=np.array([bucket.sample_count for bucket in buckets], np.float64),
+            )
     return None
 
 

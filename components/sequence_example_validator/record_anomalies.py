@@ -41,16 +41,19 @@ def _make_path(feature: str, spec: SequenceSpec) -> tuple[str, ...]:
 
 def _make_reason(group: FindingGroup, num_records: int) -> anomalies_pb2.AnomalyInfo.Reason:
     """Makes a reason that says how many of the records have the finding, and describes the first of them."""
-    named = "; ".join(f"{_describe_record(reject)}: {reject.message}" for reject in group.named)
-    more = f"; and {group.count - len(group.named)} more" if group.count > len(group.named) else ""
+    descriptions = [f"{_format_place(reject)}: {reject.message}" for reject in group.first_rejects]
+    num_hidden = group.count - len(group.first_rejects)
+    if num_hidden > 0:
+        descriptions.append(f"and {num_hidden} more")
     return anomalies_pb2.AnomalyInfo.Reason(
         type=anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION,
         short_description=str(group.reason).replace("_", " ").capitalize(),
-        description=f"{group.count} of {num_records} records: {named}{more}.",
+        description=f"{group.count} of {num_records} records: {'; '.join(descriptions)}.",
     )
 
 
-def _describe_record(reject: Reject) -> str:
+def _format_place(reject: Reject) -> str:
+    """Returns the key of a record, if it has one, and its place, such as `'s3', record 4 of data.tfrecord`."""
     key = f"{reject.key!r}, " if reject.key is not None else ""
     file = (reject.file or "").rpartition("/")[2]
     return f"{key}record {reject.record} of {file}"

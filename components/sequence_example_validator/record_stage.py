@@ -20,7 +20,7 @@ from tfx.dsl.io import fileio
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
-from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
+from tfx_sequence.schemas.checks.uniqueness import KeyIndex, KeyPlace
 from tfx_sequence.schemas.records.rejects import BadRecordError
 
 _KEYS, _FINDINGS = "keys", "findings"
@@ -46,7 +46,7 @@ class ExampleFile(NamedTuple):
 def check_files(
     files: list[ExampleFile],
     schema: Schema,
-    outputs: Mapping[str, str],
+    findings_paths: Mapping[str, str],
     make_pipeline: Callable[[], AbstractContextManager[Any]],
 ) -> dict[str, FindingCounts]:
     """Checks each record, and checks that no two records have the same key.
@@ -54,7 +54,7 @@ def check_files(
     Args:
       files: The files of all splits.
       schema: The schema that the records must match.
-      outputs: A dict of split name to the path of the JSON file for the findings of the split.
+      findings_paths: A dict of split name to the path of the JSON file for the findings of the split.
       make_pipeline: A function that makes the Beam pipeline.
 
     Returns:
@@ -62,24 +62,24 @@ def check_files(
     """
     key_features = RecordChecker(schema).key_features
     with make_pipeline() as pipeline:
-        checked = (
+        results = (
             pipeline
             | "Files" >> beam.Create(files)
             | "SpreadFiles" >> beam.Reshuffle()
             | "CheckRecords" >> beam.ParDo(_CheckFile(schema.SerializeToString())).with_outputs(_KEYS, main=_FINDINGS)
         )
-        repeated = (
-            checked[_KEYS]
+        findings_of_repeated_keys = (
+            results[_KEYS]
             | "GatherKeys" >> beam.GroupByKey()
             | "RepeatedKeys" >> beam.FlatMap(_find_repeated_keys, key_features[0] if key_features else "")
         )
         _ = (
-            (checked[_FINDINGS], repeated)
+            (results[_FINDINGS], findings_of_repeated_keys)
             | beam.Flatten()
             | "AddUp" >> beam.CombinePerKey(FindingCounts.sum)
-            | "Write" >> beam.Map(_write_findings, outputs)
+            | "Write" >> beam.Map(_write_findings, findings_paths)
         )
-    return {split: _read_findings(path) for split, path in outputs.items()}
+    return {split: _read_findings(path) for split, path in findings_paths.items()}
 
 
 class _CheckFile(beam.DoFn):
@@ -98,10 +98,10 @@ class _CheckFile(beam.DoFn):
         position = 0
         try:
             for records in read_batches(file.path):
-                checked = self._checker.check(records, file.path, position)
+                result = self._checker.check(records, file.path, position)
                 position += len(records)
-                findings.append(checked.findings)
-                for key, record in checked.keys:
+                findings.append(result.findings)
+                for key, record in result.keys:
                     keys_by_part.setdefault(_choose_part(key), []).append((key, record))
         except BadRecordError as error:
             # The rest of the file cannot be read. It counts as one finding.
@@ -123,20 +123,20 @@ class _FileKeys(NamedTuple):
     keys: list[tuple[str, int]]
 
 
-def _find_repeated_keys(part: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, FindingCounts]]:
+def _find_repeated_keys(element: tuple[int, Iterable[_FileKeys]], feature: str) -> Iterator[tuple[str, FindingCounts]]:
     """Yields pairs of a split and the findings for keys of one part that occur more than once."""
-    _, files = part
+    _, keys_of_files = element
     index = KeyIndex()
-    for file, keys in files:
+    for file, keys in keys_of_files:
         for key, record in keys:
-            index.add(key, Use(file.split, file.path, record))
+            index.add(key, KeyPlace(file.split, file.path, record))
     return index.find_repeated(feature)
 
 
-def _write_findings(findings_of_split: tuple[str, FindingCounts], outputs: Mapping[str, str]) -> None:
+def _write_findings(element: tuple[str, FindingCounts], findings_paths: Mapping[str, str]) -> None:
     """Writes the findings of a split to its JSON file."""
-    split, findings = findings_of_split
-    with fileio.open(outputs[split], "w") as file:
+    split, findings = element
+    with fileio.open(findings_paths[split], "w") as file:
         file.write(findings.model_dump_json(indent=2))
 
 

@@ -50,7 +50,7 @@ def validate_split(
     anomalies = tfdv.validate_statistics(current, schema, previous_statistics=baseline, serving_statistics=serving)
     spec = from_schema(schema)
     if not any(data.num_examples for data in current.datasets):
-        _add_no_data(anomalies)
+        _add_no_data_anomaly(anomalies)
     # This changes the severities of TFDV's anomalies. The functions below set the severities of the anomalies they add.
     apply_severities(anomalies, severities)
     add_length_anomalies(anomalies, spec, current, baseline, serving, severities)
@@ -59,7 +59,7 @@ def validate_split(
     return anomalies
 
 
-def _add_no_data(anomalies: Anomalies) -> None:
+def _add_no_data_anomaly(anomalies: Anomalies) -> None:
     """Adds an anomaly for a split without records, in which TFDV finds nothing wrong."""
     info = anomalies.dataset_anomaly_info
     info.severity = AnomalyInfo.ERROR

@@ -29,21 +29,21 @@ def read_batches(path: str) -> Iterator[list[bytes]]:
       BadRecordError: if the file is cut off or damaged. The records before the damage are yielded first.
     """
     records: list[bytes] = []
-    position = 0
+    num_yielded = 0
     try:
         for record in _read_records(path):
             if isinstance(record, Reject):
                 raise ValueError(record.message)
             records.append(record)
             if len(records) == _BATCH_SIZE:
-                position += _BATCH_SIZE
+                num_yielded += _BATCH_SIZE
                 yield records
                 records = []
     except (EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
         # These records precede the damage.
         if records:
             yield records
-        raise _make_error(path, position + len(records), error) from None
+        raise _make_error(path, num_yielded + len(records), error) from None
     if records:
         yield records
 

@@ -20,51 +20,53 @@ class ExamplesInvalidError(ValueError):
     """The examples do not match their schema."""
 
 
-def describe_failures(anomalies: Mapping[str, Anomalies], fail_on: FailOn) -> list[str]:
+def describe_failures(anomalies_by_split: Mapping[str, Anomalies], fail_on: FailOn) -> list[str]:
     """Returns one line per anomaly that is at least as severe as `fail_on`, in the order of the splits.
 
     Args:
-      anomalies: A dict of split name to the anomalies of the split.
+      anomalies_by_split: A dict of split name to the anomalies of the split.
       fail_on: The minimum severity of a failure. With `never` there are no failures.
     """
     if fail_on == "never":
         return []
     lines = []
-    for split, anomalies_of_split in anomalies.items():
-        for place, info in _list_places(anomalies_of_split):
+    for split, anomalies in anomalies_by_split.items():
+        for place, info in _list_places(anomalies):
             # The number of ERROR is greater than that of WARNING. An anomaly without a severity counts as an error.
             if info.severity >= LEVELS[fail_on] or info.severity == AnomalyInfo.UNKNOWN:
                 lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
     return lines
 
 
-def write_message(failures: Sequence[str], folder: str) -> str:
+def format_message(failures: Sequence[str], folder: str) -> str:
     """Returns the message of an `ExamplesInvalidError`.
 
     Args:
       failures: The lines that `describe_failures` returns.
       folder: The folder with the complete anomalies.
     """
-    shown = "\n".join(f"  - {line}" for line in failures[:_MAX_SHOWN_FAILURES])
+    lines = [f"  - {failure}" for failure in failures[:_MAX_SHOWN_FAILURES]]
     num_hidden = len(failures) - _MAX_SHOWN_FAILURES
-    more = f"\n  ... and {num_hidden} more" if num_hidden > 0 else ""
+    if num_hidden > 0:
+        lines.append(f"  ... and {num_hidden} more")
+    list_of_failures = "\n".join(lines)
     count = "1 anomaly" if len(failures) == 1 else f"{len(failures)} anomalies"
     return (
-        f"the examples do not match their schema ({count}):\n{shown}{more}\n"
+        f"the examples do not match their schema ({count}):\n{list_of_failures}\n"
         f"All anomalies are in {folder}. Fix the data, edit the schema, or set fail_on = 'never' to continue anyway"
     )
 
 
 def _list_places(anomalies: Anomalies) -> list[tuple[str, AnomalyInfo]]:
     """Returns pairs of the name of a place and the anomaly in this place. The anomaly of the whole dataset is last."""
-    by_key = sorted(anomalies.anomaly_info.items())
-    places = [(_name_place(key, info), info) for key, info in by_key]
+    sorted_by_key = sorted(anomalies.anomaly_info.items())
+    places = [(_format_place(key, info), info) for key, info in sorted_by_key]
     if anomalies.HasField("dataset_anomaly_info"):
         places.append(("the dataset", anomalies.dataset_anomaly_info))
     return places
 
 
-def _name_place(key: str, info: AnomalyInfo) -> str:
+def _format_place(key: str, info: AnomalyInfo) -> str:
     """Returns the name of an anomaly's place for a message.
 
     In TFDV's keys the name of a sequence feature has a prefix, as in `##SEQUENCE##.upos`. The prefix is removed.

@@ -132,7 +132,7 @@ class ArrowColumn:
 
     def read_value(self, index: int) -> Any:
         """Reads the value with the number `index` as a Python value. Bytes are decoded to a string."""
-        return _to_text(self.values[int(index)].as_py())
+        return to_text(self.values[int(index)].as_py())
 
     def read_first_values(self) -> list[Any]:
         """Reads the first value of each of the N records, as `read_value` does. Records without a value have None."""
@@ -141,7 +141,7 @@ class ArrowColumn:
         records, indices = self.find_first_values(is_any)
         values = self.values.take(pa.array(indices)).to_pylist()
         for record, value in zip(records.tolist(), values, strict=True):
-            first_values[record] = _to_text(value)
+            first_values[record] = to_text(value)
         return first_values
 
 
@@ -156,7 +156,9 @@ def read_column(batch: pa.RecordBatch, name: str, context: bool) -> ArrowColumn:
     lists = _find_context_lists(batch, name) if context else _find_feature_lists(batch, name)
     if lists is None:
         return _make_empty_column(batch.num_rows, context)
-    return _read_context_lists(lists) if context else _read_feature_lists(lists)
+    if context:
+        return _read_context_lists(lists)
+    return _read_feature_lists(lists)
 
 
 def _make_empty_column(num_records: int, context: bool) -> ArrowColumn:
@@ -176,14 +178,15 @@ def _read_context_lists(lists: pa.Array) -> ArrowColumn:
 
 def _read_feature_lists(lists: pa.Array) -> ArrowColumn:
     """Reads a sequence feature, which has one list of steps per record."""
-    lengths, present = _measure_lists(lists), _find_valid(lists)
+    lengths = _measure_lists(lists)
+    present = _mark_non_nulls(lists)
     steps = lists.flatten()
     if pa.types.is_null(steps.type):  # Every step of the batch is empty, so Arrow does not know the type of values.
         return ArrowColumn(pa.nulls(0), np.zeros(len(steps), np.int64), lengths, present, context=False)
     return ArrowColumn(steps.flatten(), _measure_lists(steps), lengths, present, context=False)
 
 
-def feature_names(batch: pa.RecordBatch) -> list[str]:
+def list_feature_names(batch: pa.RecordBatch) -> list[str]:
     """Returns the names of the context features of a batch, followed by the names of its sequence features."""
     names = [name for name in batch.schema.names if name != SEQUENCE]
     index = batch.schema.get_field_index(SEQUENCE)
@@ -192,7 +195,7 @@ def feature_names(batch: pa.RecordBatch) -> list[str]:
     return names
 
 
-def _to_text(value: Any) -> Any:
+def to_text(value: Any) -> Any:
     """Decodes bytes to a string. Bytes that are not UTF-8 become hexadecimal escapes. Other values stay the same."""
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
@@ -224,6 +227,6 @@ def _measure_lists(lists: pa.Array) -> Ints:
     return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _find_valid(lists: pa.Array) -> Bools:
+def _mark_non_nulls(lists: pa.Array) -> Bools:
     """Returns whether each list is not null."""
     return np.asarray(pc.is_valid(lists).to_numpy(zero_copy_only=False), np.bool_)

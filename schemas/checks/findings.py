@@ -9,8 +9,8 @@ from tfx_sequence.schemas.checks.arrow_columns import Ints
 from tfx_sequence.schemas.records.rejects import Reason, ReasonCode, Reject
 from tfx_sequence.schemas.spec import Frozen
 
-MAX_NAMED = 5
-"""The maximum number of records that are named as examples of one reason in one feature.
+MAX_FIRST_REJECTS = 5
+"""The maximum number of records that a group describes, for one reason in one feature.
 
 Five show what the records have in common, and still fit on the one line that an anomaly has for its description.
 """
@@ -37,19 +37,19 @@ class Finding(NamedTuple):
 
 
 class FindingGroup(Frozen):
-    """The records of a data set that were found for one reason in one feature.
+    """The records of a data set that break one rule in one feature.
 
     Attributes:
-      reason: The code of what is wrong.
+      reason: The code of the rule.
       feature: The name of the feature, or `WHOLE_RECORD`.
-      count: The number of records that were found.
-      named: Examples: the first of these records by file and position, no more than `MAX_NAMED`.
+      count: The number of records that break the rule.
+      first_rejects: The first of these records by file and position, no more than `MAX_FIRST_REJECTS`.
     """
 
     reason: ReasonCode
     feature: str
     count: int
-    named: tuple[Reject, ...]
+    first_rejects: tuple[Reject, ...]
 
 
 class FindingCounts(Frozen):
@@ -66,9 +66,12 @@ class FindingCounts(Frozen):
     groups: tuple[FindingGroup, ...] = ()
 
     @classmethod
-    def for_reason(cls, reason: Reason | str, feature: str, count: int, named: tuple[Reject, ...]) -> FindingCounts:
+    def for_reason(
+        cls, reason: Reason | str, feature: str, count: int, first_rejects: tuple[Reject, ...]
+    ) -> FindingCounts:
         """Makes the counts of one group. The number of checked records is 0, because they are counted separately."""
-        return cls(groups=(FindingGroup(reason=reason, feature=feature, count=count, named=named),))
+        group = FindingGroup(reason=reason, feature=feature, count=count, first_rejects=first_rejects)
+        return cls(groups=(group,))
 
     @classmethod
     def sum(cls, parts: Iterable[FindingCounts]) -> FindingCounts:
@@ -79,22 +82,22 @@ class FindingCounts(Frozen):
             num_records += part.records
             for group in part.groups:
                 groups_by_key.setdefault((group.feature, group.reason), []).append(group)
-        merged = tuple(_merge_groups(groups_by_key[key]) for key in sorted(groups_by_key))
-        return cls(records=num_records, groups=merged)
+        merged_groups = tuple(_merge_groups(groups_by_key[key]) for key in sorted(groups_by_key))
+        return cls(records=num_records, groups=merged_groups)
 
 
 def _merge_groups(groups: list[FindingGroup]) -> FindingGroup:
     """Merges groups of the same feature and reason into one."""
     count = 0
-    named: list[Reject] = []
+    rejects: list[Reject] = []
     for group in groups:
         count += group.count
-        named.extend(group.named)
-    named.sort(key=_sort_key)
-    return groups[0].model_copy(update={"count": count, "named": tuple(named[:MAX_NAMED])})
+        rejects.extend(group.first_rejects)
+    rejects.sort(key=_make_sort_key)
+    return groups[0].model_copy(update={"count": count, "first_rejects": tuple(rejects[:MAX_FIRST_REJECTS])})
 
 
-def _sort_key(reject: Reject) -> tuple[str, int, str]:
+def _make_sort_key(reject: Reject) -> tuple[str, int, str]:
     """Returns a key that sorts rejects by file and position."""
     # None cannot be compared. A reject without a file or a position sorts first.
     return reject.file or "", reject.record or 0, reject.message

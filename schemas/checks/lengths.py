@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tfx_sequence.schemas.checks.arrow_columns import Ints
 
 # Shares such as 0.95 have no exact float. With this tolerance, 19 of 20 records still count as a share of 0.95.
-_ROUNDING = 1e-12
+_ROUNDING_ERROR = 1e-12
 
 
 class Lengths:
@@ -26,16 +26,16 @@ class Lengths:
         self._counts = counts
 
     @property
-    def records(self) -> int:
+    def num_records(self) -> int:
         """The number of records."""
         return int(self._counts.sum())
 
     @property
-    def steps(self) -> int:
+    def num_steps(self) -> int:
         """The number of steps in all records."""
         return int((self._counts * np.arange(len(self._counts))).sum())
 
-    def quantiles(self, shares: Sequence[float]) -> tuple[int, ...]:
+    def compute_quantiles(self, shares: Sequence[float]) -> tuple[int, ...]:
         """Returns the quantiles of the lengths.
 
         Args:
@@ -45,13 +45,19 @@ class Lengths:
           For each share, the smallest length that is enough for at least this share of the records. It is 0 if there
           are no records.
         """
-        if not self.records:
+        if not self.num_records:
             return (0,) * len(shares)
-        covered = np.cumsum(self._counts) / self.records
+        # The share of records that are not longer than 0, 1, 2, ...
+        cumulative_share = np.cumsum(self._counts) / self.num_records
         # `argmax` returns the first length that is enough for the share. For a share of 0, it is the minimum length.
-        return tuple(int(np.argmax((covered > 0) & (covered >= share - _ROUNDING))) for share in shares)
+        is_not_below_minimum = cumulative_share > 0
+        quantiles = []
+        for share in shares:
+            is_enough = cumulative_share >= share - _ROUNDING_ERROR
+            quantiles.append(int(np.argmax(is_not_below_minimum & is_enough)))
+        return tuple(quantiles)
 
-    def histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:
+    def compute_histogram(self, bins: int) -> tuple[tuple[int, int, int], ...]:
         """Returns a histogram of the lengths.
 
         Args:
@@ -60,16 +66,17 @@ class Lengths:
         Returns:
           Ranges of equal width. Each range is a tuple of the first length, the last length and the number of records.
         """
-        if not self.records:
+        if not self.num_records:
             return ()
-        low, high = int(np.argmax(self._counts > 0)), len(self._counts) - 1
+        low = int(np.argmax(self._counts > 0))
+        high = len(self._counts) - 1
         width = -(-(high - low + 1) // bins)  # The negations round the quotient up.
         starts = np.arange(low, high + 1, width)
         counts = np.add.reduceat(self._counts, starts)
         ends = np.minimum(starts + width - 1, high)
         return tuple(zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True))
 
-    def padding(self, batch_size: int, sorted_by_length: bool) -> float:
+    def compute_padding_share(self, batch_size: int, sorted_by_length: bool) -> float:
         """Returns the share of steps that are padding, if each batch is padded to the length of its longest record.
 
         Args:
@@ -80,7 +87,7 @@ class Lengths:
         Returns:
           The share, from 0 to 1. It is 0 if no record has a step.
         """
-        if not self.steps:
+        if not self.num_steps:
             return 0.0
         if sorted_by_length:
             return self._compute_sorted_padding(batch_size)
@@ -89,10 +96,10 @@ class Lengths:
     def _compute_sorted_padding(self, batch_size: int) -> float:
         """Computes the share of padding for records in the order of their lengths."""
         lengths = np.repeat(np.arange(len(self._counts)), self._counts)
-        ends = np.minimum(np.arange(0, self.records, batch_size) + batch_size, self.records)
+        ends = np.minimum(np.arange(0, self.num_records, batch_size) + batch_size, self.num_records)
         sizes = np.diff(ends, prepend=0)  # The last batch may be smaller.
         longest = lengths[ends - 1]
-        return float(1 - self.steps / (longest * sizes).sum())
+        return float(1 - self.num_steps / (longest * sizes).sum())
 
     def _compute_expected_padding(self, batch_size: int) -> float:
         """Computes the expected share of padding for records in random order.
@@ -100,6 +107,6 @@ class Lengths:
         The mean length of the longest record of a batch is the sum, over all lengths x, of the probability that the
         longest record is longer than x. This probability is `1 - P(length <= x) ** batch_size`.
         """
-        covered: npt.NDArray[np.float64] = np.cumsum(self._counts) / self.records
-        mean_longest = (1 - covered**batch_size).sum()
-        return float(1 - self.steps / self.records / mean_longest)
+        cumulative_share: npt.NDArray[np.float64] = np.cumsum(self._counts) / self.num_records
+        mean_longest = (1 - cumulative_share**batch_size).sum()
+        return float(1 - self.num_steps / self.num_records / mean_longest)

@@ -23,22 +23,26 @@ class Profile:
       spec: The spec of the records.
 
     Attributes:
-      records: The number of records.
+      num_records: The number of records.
       lengths: The distribution of the lengths of the records.
-      present: Feature name to the number of records that have the feature.
-      values: Feature name to the number of times that each value occurs, for string features that are inputs or labels.
-      contents: Fingerprint to the number of records that have it. Fingerprints are computed from inputs and labels.
+      record_counts: Feature name to the number of records that have the feature.
+      value_counts: Feature name to the number of times that each value occurs, for string features that are inputs or
+        labels.
+      fingerprint_counts: Fingerprint to the number of records that have it. Fingerprints are computed from inputs and
+        labels.
     """
 
     def __init__(self, spec: SequenceSpec) -> None:
         self._spec = spec
-        self._used = [name for name, feature in spec.features.items() if feature.role in ("input", "label")]
-        self.records = 0
+        self._inputs_and_labels = [
+            name for name, feature in spec.features.items() if feature.role in ("input", "label")
+        ]
+        self.num_records = 0
         self.lengths = Lengths()
-        self.present: Counter[str] = Counter()
-        strings = [name for name in self._used if spec.features[name].dtype == "string"]
-        self.values: dict[str, Counter[bytes]] = {name: Counter() for name in strings}
-        self.contents: Counter[int] = Counter()
+        self.record_counts: Counter[str] = Counter()
+        strings = [name for name in self._inputs_and_labels if spec.features[name].dtype == "string"]
+        self.value_counts: dict[str, Counter[bytes]] = {name: Counter() for name in strings}
+        self.fingerprint_counts: Counter[int] = Counter()
 
     def add(self, columns: Mapping[str, ArrowColumn]) -> None:
         """Adds the records of a batch.
@@ -48,15 +52,15 @@ class Profile:
         """
         # The length of a record is the length of its longest feature.
         lengths = np.stack([columns[name].lengths for name in self._spec.sequence]).max(axis=0)
-        self.records += len(lengths)
+        self.num_records += len(lengths)
         self.lengths.add(lengths)
         for name, column in columns.items():
-            self.present[name] += int(column.present.sum())
-        for name, counter in self.values.items():
+            self.record_counts[name] += int(column.present.sum())
+        for name, counter in self.value_counts.items():
             _count_strings(columns[name], counter)
-        if self._used:
-            used_columns = {name: columns[name] for name in self._used}
-            self.contents.update(fingerprint_records(used_columns).tolist())
+        if self._inputs_and_labels:
+            fingerprints = fingerprint_records({name: columns[name] for name in self._inputs_and_labels})
+            self.fingerprint_counts.update(fingerprints.tolist())
 
 
 def _count_strings(column: ArrowColumn, counter: Counter[bytes]) -> None:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Ints, read_column
+from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Ints, read_column, to_text
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
-from tfx_sequence.schemas.checks.findings import MAX_NAMED, WHOLE_RECORD, Finding, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_FIRST_REJECTS, WHOLE_RECORD, Finding, FindingCounts
 from tfx_sequence.schemas.checks.rules import CheckedFeature, FeatureRule, RecordRule, ValueRule, load_rules
 from tfx_sequence.schemas.records.rejects import Reject, make_excerpt
 from tfx_sequence.schemas.tfmd.convert import from_schema
@@ -34,11 +34,11 @@ class CheckResult(NamedTuple):
 class RecordChecker:
     """Checks SequenceExamples against a schema, with the rules of `rules.RULES` and of installed packages.
 
-    A bad record does not raise an error. Bad records are counted, and the first few of them are named::
+    A bad record does not raise an error. Bad records are counted, and the first few of them are described::
 
         result = RecordChecker(schema).check(records, file="data.tfrecord")
         for group in result.findings.groups:
-            print(group.reason, group.feature, group.count, group.named)
+            print(group.reason, group.feature, group.count, group.first_rejects)
 
     Args:
       schema: The schema that the records should follow.
@@ -61,9 +61,10 @@ class RecordChecker:
         feature_rules = [rule for rule in rules if isinstance(rule, FeatureRule)]
         protos = {proto.name: proto for proto in list_feature_protos(schema)}
         self._feature_rules: list[tuple[CheckedFeature, list[FeatureRule]]] = []
-        for name, spec in self.spec.features.items():
-            feature = CheckedFeature.from_proto(spec, protos[name], schema)
-            self._feature_rules.append((feature, [rule for rule in feature_rules if rule.applies_to(feature)]))
+        for name, feature in self.spec.features.items():
+            checked_feature = CheckedFeature.from_proto(feature, protos[name], schema)
+            rules_of_feature = [rule for rule in feature_rules if rule.applies_to(checked_feature)]
+            self._feature_rules.append((checked_feature, rules_of_feature))
 
     def check(self, records: Sequence[bytes], file: str | None = None, first: int = 0) -> CheckResult:
         """Checks serialized records.
@@ -75,7 +76,7 @@ class RecordChecker:
         """
         counts = [FindingCounts(records=len(records))]
         keys: list[tuple[str, int]] = []
-        batches: list[dict[str, ArrowColumn]] = []
+        columns_of_batches: list[dict[str, ArrowColumn]] = []
         for indices, decoded in self._decoder.decode(records):
             positions = indices + first
             if isinstance(decoded, Reject):
@@ -84,10 +85,10 @@ class RecordChecker:
                 continue
             columns = self.read_columns(decoded)
             batch = _Batch(decoded, positions, file, self.read_keys(columns))
-            batches.append(columns)
+            columns_of_batches.append(columns)
             keys += batch.list_keys()
-            counts += (batch.count_finding(finding) for finding in self.apply_rules(columns))
-        return CheckResult(FindingCounts.sum(counts), keys, batches)
+            counts += [batch.count_finding(finding) for finding in self.apply_rules(columns)]
+        return CheckResult(FindingCounts.sum(counts), keys, columns_of_batches)
 
     def read_columns(self, batch: pa.RecordBatch) -> dict[str, ArrowColumn]:
         """Reads the features of the spec from a batch that TFXIO decoded."""
@@ -95,7 +96,7 @@ class RecordChecker:
 
     def apply_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
         """Yields the findings in a batch. Findings about whole records come first, then those of each feature."""
-        return (finding for finding in self._find(columns) if len(finding.records))
+        return (finding for finding in self._apply_all_rules(columns) if len(finding.records))
 
     def read_keys(self, columns: Mapping[str, ArrowColumn]) -> list[str | None]:
         """Reads the key of each record.
@@ -110,7 +111,7 @@ class RecordChecker:
         values_by_record = zip(*values_by_feature, strict=True)
         return [None if None in values else "/".join(map(str, values)) for values in values_by_record]
 
-    def _find(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
+    def _apply_all_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
         """Yields the findings of all rules, also findings without records."""
         for record_rule in self._record_rules:
             yield from record_rule.find(self.spec, columns)
@@ -145,16 +146,19 @@ class _Batch(NamedTuple):
 
     def count_finding(self, finding: Finding) -> FindingCounts:
         """Counts the records of a finding, and makes rejects of the first few of them."""
-        named = tuple(
-            Reject(reason=finding.reason, message=finding.describe(k)).at(
-                file=self.file,
-                record=int(self.positions[record]),
-                key=self.keys[record],
-                excerpt=_make_row_excerpt(self.data.slice(record, 1)),
-            )
-            for k, record in enumerate(finding.records[:MAX_NAMED].tolist())
+        first_records = finding.records[:MAX_FIRST_REJECTS].tolist()
+        first_rejects = tuple(self._make_reject(finding, k, record) for k, record in enumerate(first_records))
+        return FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), first_rejects)
+
+    def _make_reject(self, finding: Finding, k: int, record: int) -> Reject:
+        """Makes the reject of `finding.records[k]`, which is the position of a record in the batch."""
+        reject = Reject(reason=finding.reason, message=finding.describe(k))
+        return reject.at(
+            file=self.file,
+            record=int(self.positions[record]),
+            key=self.keys[record],
+            excerpt=_make_row_excerpt(self.data.slice(record, 1)),
         )
-        return FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), named)
 
 
 def _make_row_excerpt(row: pa.RecordBatch) -> str:
@@ -168,5 +172,5 @@ def _make_row_excerpt(row: pa.RecordBatch) -> str:
 
 def _simplify(values: list[Any] | None) -> Any:
     """Returns the only value of a list, or the list if it has several values. Bytes are decoded to strings."""
-    texts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values or ()]
-    return texts[0] if len(texts) == 1 else texts
+    decoded_values = [to_text(value) for value in values or ()]
+    return decoded_values[0] if len(decoded_values) == 1 else decoded_values

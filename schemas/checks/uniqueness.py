@@ -6,11 +6,11 @@ import bisect
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tfx_sequence.schemas.checks.findings import MAX_NAMED, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_FIRST_REJECTS, FindingCounts
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 
-class Use(NamedTuple):
+class KeyPlace(NamedTuple):
     """The place of a record that has a key.
 
     Attributes:
@@ -36,19 +36,19 @@ class KeyIndex:
     """
 
     def __init__(self) -> None:
-        self._first: dict[str, Use] = {}
-        self._repeated: dict[str, dict[str, _FewUses]] = {}  # Key to split name to uses.
+        self._first_place: dict[str, KeyPlace] = {}
+        self._places_of_repeated: dict[str, dict[str, _FirstPlaces]] = {}  # Key to split name to places.
 
-    def add(self, key: str, use: Use) -> None:
+    def add(self, key: str, place: KeyPlace) -> None:
         """Adds the place of a record that has the key."""
-        if key not in self._first:
-            self._first[key] = use
+        if key not in self._first_place:
+            self._first_place[key] = place
             return
-        if key not in self._repeated:
-            # The key occurs for the second time. The first record is now one of several, so it moves to `_repeated`.
-            self._repeated[key] = {}
-            self._add_repeated(key, self._first[key])
-        self._add_repeated(key, use)
+        if key not in self._places_of_repeated:
+            # The key occurs for the second time, so the first record counts as a repetition, too.
+            self._places_of_repeated[key] = {}
+            self._add_repeated(key, self._first_place[key])
+        self._add_repeated(key, place)
 
     def find_repeated(self, feature: str) -> Iterator[tuple[str, FindingCounts]]:
         """Yields the name of a split and its findings, for each repeated key and each split in which the key occurs.
@@ -56,37 +56,37 @@ class KeyIndex:
         Args:
           feature: The name of the feature that the findings belong to.
         """
-        for key, uses_by_split in self._repeated.items():
-            named = [use for split in sorted(uses_by_split) for use in uses_by_split[split].first]
-            for split, uses in uses_by_split.items():
-                rejects = tuple(_make_reject(key, use, named) for use in uses.first)
-                yield split, FindingCounts.for_reason(Reason.DUPLICATE_KEY, feature, uses.count, rejects)
+        for key, places_by_split in self._places_of_repeated.items():
+            all_places = [place for split in sorted(places_by_split) for place in places_by_split[split].places]
+            for split, first_places in places_by_split.items():
+                rejects = tuple(_make_reject(key, place, all_places) for place in first_places.places)
+                yield split, FindingCounts.for_reason(Reason.DUPLICATE_KEY, feature, first_places.count, rejects)
 
-    def _add_repeated(self, key: str, use: Use) -> None:
-        self._repeated[key].setdefault(use.split, _FewUses()).add(use)
+    def _add_repeated(self, key: str, place: KeyPlace) -> None:
+        self._places_of_repeated[key].setdefault(place.split, _FirstPlaces()).add(place)
 
 
-class _FewUses:
+class _FirstPlaces:
     """The number of records in one split that have a key, and the places of the first few of these records."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.first: list[Use] = []
+        self.places: list[KeyPlace] = []
 
-    def add(self, use: Use) -> None:
+    def add(self, place: KeyPlace) -> None:
         """Counts a record, and keeps its place if it is one of the first."""
         self.count += 1
-        bisect.insort(self.first, use)
-        del self.first[MAX_NAMED:]
+        bisect.insort(self.places, place)
+        del self.places[MAX_FIRST_REJECTS:]
 
 
-def _make_reject(key: str, use: Use, named: Iterable[Use]) -> Reject:
-    """Makes the reject of one record with a repeated key. Its message names another record of `named`."""
-    other = next(other for other in named if other != use)
+def _make_reject(key: str, place: KeyPlace, all_places: Iterable[KeyPlace]) -> Reject:
+    """Makes the reject of one record with a repeated key. Its message names another record with the key."""
+    other = next(other for other in all_places if other != place)
     return Reject(
         reason=Reason.DUPLICATE_KEY,
         message=f"the key {key!r} is also that of {other}",
-        file=use.file,
-        record=use.record,
+        file=place.file,
+        record=place.record,
         key=key,
     )

@@ -41,7 +41,7 @@ class _Field(NamedTuple):
     Attributes:
       name: The name of the feature.
       context: Whether the feature is a context feature.
-      key: The name of the feature as the key of a map entry, encoded by `wire.entry_key`.
+      key: The name of the feature as the key of a map entry, encoded by `wire.encode_entry_key`.
       codec: The codec that writes the values of the feature.
     """
 
@@ -50,7 +50,7 @@ class _Field(NamedTuple):
     key: bytes
     codec: Codec
 
-    def write(self, record: Record) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """Returns the feature of a record as an entry of the `Features` or the `FeatureLists` map.
 
         Raises:
@@ -58,8 +58,8 @@ class _Field(NamedTuple):
           BadRecordError: if a value does not have the kind of the feature.
         """
         values = record[self.name]
-        message = self.codec.feature(values) if self.context else self.codec.steps(values)
-        return wire.entry(self.key, message)
+        message = self.codec.encode_feature(values) if self.context else self.codec.encode_steps(values)
+        return wire.encode_entry(self.key, message)
 
 
 class Encoder:
@@ -75,10 +75,10 @@ class Encoder:
     def __init__(self, spec: SequenceSpec, not_finite: NotFinite = "reject") -> None:
         self._spec = spec
         self._keys = tuple(spec.with_role("key"))
-        by_name = sorted(spec.features.items(), key=lambda item: item[0].encode())
+        # The fields are in the byte order of their names.
         fields = [
-            _Field(name, feature.context, wire.entry_key(name), make_codec(name, feature, not_finite))
-            for name, feature in by_name
+            _Field(name, feature.context, wire.encode_entry_key(name), make_codec(name, feature, not_finite))
+            for name, feature in sorted(spec.features.items(), key=lambda item: item[0].encode())
         ]
         self._fields = {field.name: field for field in fields}
         self._context = [field for field in fields if field.context]
@@ -92,20 +92,20 @@ class Encoder:
         """
         try:
             self._check_lengths(record)
-            context = b"".join([field.write(record) for field in self._context])
-            feature_lists = b"".join([field.write(record) for field in self._sequence])
+            context = b"".join([field.encode(record) for field in self._context])
+            feature_lists = b"".join([field.encode(record) for field in self._sequence])
         except KeyError as error:
-            raise self._missing_feature_error(record, error.args[0]) from None
+            raise self._make_missing_feature_error(record, error.args[0]) from None
         except BadRecordError as error:
             raise BadRecordError(error.reject.at(key=self.key(record), excerpt=make_excerpt(record))) from None
-        return wire.sequence_example(context, feature_lists)
+        return wire.encode_sequence_example(context, feature_lists)
 
     def content(self, record: Record, names: Iterable[str]) -> bytes:
         """Returns the values of the features `names` as bytes, which are equal if and only if the values are equal.
 
         The record must be valid: `encode` has accepted it.
         """
-        return b"".join([self._fields[name].write(record) for name in names])
+        return b"".join([self._fields[name].encode(record) for name in names])
 
     def key(self, record: Record) -> str | None:
         """Returns the key of a record, which is the values of its features with the role `key`, joined by slashes.
@@ -139,12 +139,12 @@ class Encoder:
             message = f"the sequence has {length} steps, expected at most {high}, the spec's `max_length`"
             raise bad_record(Reason.TOO_LONG, message)
 
-    def _missing_feature_error(self, record: Record, name: str) -> BadRecordError:
+    def _make_missing_feature_error(self, record: Record, name: str) -> BadRecordError:
         """Makes the error for a record without the feature `name`."""
-        listed = ", ".join(f"`{key}`" for key in list(record)[:_MAX_LISTED_FEATURES]) or "nothing"
+        features_of_record = ", ".join(f"`{key}`" for key in list(record)[:_MAX_LISTED_FEATURES]) or "nothing"
         source = self._spec.source(name)
         origin = f" (read from {source!r})" if source != name else ""
-        message = f"the feature `{name}`{origin} is not in the record, which has {listed}"
+        message = f"the feature `{name}`{origin} is not in the record, which has {features_of_record}"
         return bad_record(Reason.MISSING_FEATURE, message, key=self.key(record), excerpt=make_excerpt(record))
 
 
@@ -253,13 +253,15 @@ def _decode_feature(name: str, feature: Feature, example: tf.train.SequenceExamp
     """Returns the value of a context feature, or the values of a sequence feature."""
     entries = example.context.feature if feature.context else example.feature_lists.feature_list
     if name not in entries:
-        where = "context" if feature.context else "feature lists"
-        raise bad_record(Reason.MISSING_FEATURE, f"the {where} of the SequenceExample have no `{name}`")
+        part = "context" if feature.context else "feature lists"
+        raise bad_record(Reason.MISSING_FEATURE, f"the {part} of the SequenceExample have no `{name}`")
     if feature.context:
         return _decode_step(name, feature, entries[name])
     steps = [_decode_step(name, feature, step) for step in entries[name].feature]
+    if feature.width is None:
+        return steps
     # `reshape` gives an array without steps the shape `[0, width]`.
-    return np.array(steps, np.float32).reshape(-1, feature.width) if feature.width else steps
+    return np.array(steps, np.float32).reshape(-1, feature.width)
 
 
 def _decode_step(name: str, feature: Feature, message: tf.train.Feature) -> Any:
@@ -271,8 +273,8 @@ def _decode_step(name: str, feature: Feature, message: tf.train.Feature) -> Any:
         return [_decode_text(name, value) for value in values]
     if filled_field != field or len(values) != (feature.width or 1):
         expected_count = "any number of" if feature.nested else feature.width or 1
-        found = f"{len(values)} in `{field}`" if values else f"`{filled_field}`"
-        message_text = f"`{name}` has {found}, expected {expected_count} value(s) in `{field}`"
+        actual = f"{len(values)} in `{field}`" if values else f"`{filled_field}`"
+        message_text = f"`{name}` has {actual}, expected {expected_count} value(s) in `{field}`"
         raise bad_record(Reason.WRONG_TYPE, message_text)
     if feature.dtype == "string":
         return _decode_text(name, values[0])

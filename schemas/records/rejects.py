@@ -126,21 +126,21 @@ class Reject(Frozen):
         Args:
           **place: Values for `file`, `line`, `offset`, `record`, `row`, `key` or `excerpt`.
         """
-        added = {name: _make_writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
-        if isinstance(added.get("excerpt"), str):
-            added["excerpt"] = clip(added["excerpt"])
-        return self.model_copy(update=added)
+        new_values = {name: _make_writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
+        if isinstance(new_values.get("excerpt"), str):
+            new_values["excerpt"] = clip(new_values["excerpt"])
+        return self.model_copy(update=new_values)
 
     def __str__(self) -> str:
         """Returns the place on one line, the reason and the message on the next, and the excerpt on the last."""
         place = {name: getattr(self, name) for name in ("file", "line", "offset", "record", "row", "key")}
         if self.line is not None:
             del place["row"]  # A text file has both. Only the line is shown, because editors can jump to a line.
-        where = ", ".join(f"{name} {value}" for name, value in place.items() if value is not None)
-        problem = f"{self.reason}: {self.message}"
+        place_line = ", ".join(f"{name} {value}" for name, value in place.items() if value is not None)
+        problem_line = f"{self.reason}: {self.message}"
         label = "The record begins" if self.row is None else "There it reads"
-        excerpt = f"{label}: {self.excerpt}" if self.excerpt else ""
-        return "\n".join(line for line in (where, problem, excerpt) if line)
+        excerpt_line = f"{label}: {self.excerpt}" if self.excerpt else ""
+        return "\n".join(line for line in (place_line, problem_line, excerpt_line) if line)
 
 
 class BadRecordError(ValueError):

@@ -32,7 +32,7 @@ _CRC = struct.Struct("<I")
 
 def frame(data: bytes) -> bytes:
     """Returns a record in its frame."""
-    return _make_header(len(data)) + data + _masked_crc(data)
+    return _make_header(len(data)) + data + _compute_masked_crc(data)
 
 
 def unframe(framed: bytes) -> bytes:
@@ -40,7 +40,7 @@ def unframe(framed: bytes) -> bytes:
     return framed[HEADER_SIZE:-FOOTER_SIZE]
 
 
-def frame_length(header: bytes) -> int:
+def read_frame_length(header: bytes) -> int:
     """Returns the number of bytes of data that follow a header."""
     length: int = _LENGTH.unpack_from(header)[0]
     return length
@@ -63,13 +63,13 @@ def read_tfrecords(stream: BinaryIO) -> Iterator[bytes | Reject]:
         if not _is_valid_header(header):
             yield _make_reject("the header of a record is damaged", offset)
             return
-        length = frame_length(header)
+        length = read_frame_length(header)
         data_and_footer = stream.read(length + FOOTER_SIZE)
         if len(data_and_footer) < length + FOOTER_SIZE:
             yield _make_reject(f"the file ends within a record of {length} bytes", offset)
             return
         data, footer = data_and_footer[:length], data_and_footer[length:]
-        if footer == _masked_crc(data):
+        if footer == _compute_masked_crc(data):
             yield data
         else:
             yield _make_reject(f"the checksum of {length} bytes is wrong", offset)
@@ -78,7 +78,7 @@ def read_tfrecords(stream: BinaryIO) -> Iterator[bytes | Reject]:
 
 def _is_valid_header(header: bytes) -> bool:
     """Returns whether a header is complete and has the right CRC."""
-    return len(header) == HEADER_SIZE and header == _make_header(frame_length(header))
+    return len(header) == HEADER_SIZE and header == _make_header(read_frame_length(header))
 
 
 def _make_reject(message: str, offset: int) -> Reject:
@@ -91,10 +91,10 @@ def _make_reject(message: str, offset: int) -> Reject:
 def _make_header(length: int) -> bytes:
     """Returns the header of a record with `length` bytes of data."""
     packed = _LENGTH.pack(length)
-    return packed + _masked_crc(packed)
+    return packed + _compute_masked_crc(packed)
 
 
-def _masked_crc(data: bytes) -> bytes:
+def _compute_masked_crc(data: bytes) -> bytes:
     """Returns the masked CRC that the format requires: the CRC rotated by 15 bits, plus a constant."""
     crc = google_crc32c.value(data)
     return _CRC.pack(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -36,10 +36,10 @@ _MAX_CACHED_BYTES = 128
 class Codec(Protocol):
     """Writes the values of one feature."""
 
-    def feature(self, value: Any) -> bytes:
+    def encode_feature(self, value: Any) -> bytes:
         """Returns one value as a `Feature`."""
 
-    def steps(self, values: Values) -> bytes:
+    def encode_steps(self, values: Values) -> bytes:
         """Returns a sequence of values, one per step, as a `FeatureList`."""
 
 
@@ -52,14 +52,14 @@ def make_codec(name: str, feature: Feature, not_finite: NotFinite = "reject") ->
       not_finite: What happens to records with a NaN or infinite float.
     """
     if feature.nested:
-        return _StringLists(name)
+        return _StringListCodec(name)
     if feature.dtype == "string":
-        return _Strings(name)
+        return _StringCodec(name)
     if feature.dtype == "int64":
-        return _Integers(name)
+        return _IntegerCodec(name)
     if feature.width:
-        return _Vectors(name, feature, not_finite)
-    return _Floats(name, feature, not_finite)
+        return _VectorCodec(name, feature, not_finite)
+    return _FloatCodec(name, feature, not_finite)
 
 
 def hint_at_missing(feature: Feature) -> str:
@@ -67,8 +67,8 @@ def hint_at_missing(feature: Feature) -> str:
     return "; if numbers may be missing, set the feature's `missing`" if feature.can_be_missing else ""
 
 
-class _Cached(dict[Any, bytes], abc.ABC):
-    """A dict from values to the bytes of their steps.
+class _CachingCodec(dict[Any, bytes], abc.ABC):
+    """A codec that is also a dict from values to the bytes of their steps.
 
     The bytes of a value are made when the value is looked up for the first time.
     """
@@ -78,70 +78,71 @@ class _Cached(dict[Any, bytes], abc.ABC):
         self._name = name
 
     @abc.abstractmethod
-    def feature(self, value: Any) -> bytes:
+    def encode_feature(self, value: Any) -> bytes:
         """Returns one value as a `Feature`."""
 
     def __missing__(self, value: Any) -> bytes:
         """Makes the bytes of a step, and adds them to the dict if they are short and the dict is not full."""
-        step = wire.step(self.feature(value))
+        step = wire.encode_step(self.encode_feature(value))
         if len(self) < _MAX_CACHE_ENTRIES and len(step) < _MAX_CACHED_BYTES:
             self[value] = step
         return step
 
 
-class _Strings(_Cached):
+class _StringCodec(_CachingCodec):
     """Writes one string per step."""
 
-    def feature(self, value: Any) -> bytes:
-        return wire.bytes_feature(_encode_text(self._name, value))
+    def encode_feature(self, value: Any) -> bytes:
+        return wire.encode_bytes_feature(_encode_text(self._name, value))
 
-    def steps(self, values: Values) -> bytes:
+    def encode_steps(self, values: Values) -> bytes:
         try:
             return b"".join(map(self.__getitem__, _to_list(values)))
         except TypeError:  # A value is not hashable, such as a list in the list. `__missing__` raises a clear error.
             return b"".join(map(self.__missing__, values))
 
 
-class _StringLists(_Cached):
+class _StringListCodec(_CachingCodec):
     """Writes a list of strings per step, for nested features."""
 
-    def feature(self, value: Any) -> bytes:
-        return wire.bytes_list_feature([_encode_text(self._name, string) for string in value])
+    def encode_feature(self, value: Any) -> bytes:
+        return wire.encode_bytes_list_feature([_encode_text(self._name, string) for string in value])
 
-    def steps(self, values: Values) -> bytes:
-        steps = [self._make_tuple(value) for value in values]
+    def encode_steps(self, values: Values) -> bytes:
+        steps = [self._check_list(value) for value in values]
         try:
             return b"".join(map(self.__getitem__, steps))
         except TypeError:  # A value is not hashable, such as a list in the list. `__missing__` raises a clear error.
             return b"".join(map(self.__missing__, steps))
 
-    def _make_tuple(self, value: Any) -> tuple[Any, ...]:
+    def _check_list(self, value: Any) -> tuple[Any, ...]:
+        """Returns the list of one step as a tuple, which is hashable, after checking that it is a list."""
         if not isinstance(value, (list, tuple, np.ndarray)):
-            raise _wrong_type_error(self._name, value, "a list of strings, as the feature is `nested`")
+            raise _make_wrong_type_error(self._name, value, "a list of strings, as the feature is `nested`")
         return tuple(value)
 
 
-class _Integers(_Cached):
+class _IntegerCodec(_CachingCodec):
     """Writes one integer per step."""
 
-    def feature(self, value: Any) -> bytes:
+    def encode_feature(self, value: Any) -> bytes:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-            raise _wrong_type_error(self._name, value, "an integer")
+            raise _make_wrong_type_error(self._name, value, "an integer")
         number = int(value)
         if not -(1 << 63) <= number < 1 << 63:
             message = f"`{self._name}` has {abbreviate(number)}, which does not fit a 64-bit integer"
             raise bad_record(Reason.OUT_OF_RANGE, message)
-        return wire.int64_feature(number)
+        return wire.encode_int64_feature(number)
 
-    def steps(self, values: Values) -> bytes:
+    def encode_steps(self, values: Values) -> bytes:
         values = _to_list(values)
         # True and 1.0 are equal to 1, so a lookup would return the bytes of 1. Only lists of integers are looked up.
         if set(map(type, values)) <= {int}:
             return b"".join(map(self.__getitem__, values))
-        return b"".join([wire.step(self.feature(value)) for value in values])
+        return b"".join([wire.encode_step(self.encode_feature(value)) for value in values])
 
 
-class _Floats:
+class _FloatCodec:
     """Writes one float per step."""
 
     def __init__(self, name: str, feature: Feature, not_finite: NotFinite) -> None:
@@ -150,10 +151,10 @@ class _Floats:
         self._width = feature.width or 1
         self._not_finite = not_finite
 
-    def feature(self, value: Any) -> bytes:
-        return wire.float_feature(self._pack([value]).tobytes())
+    def encode_feature(self, value: Any) -> bytes:
+        return wire.encode_float_feature(self._pack([value]).tobytes())
 
-    def steps(self, values: Values) -> bytes:
+    def encode_steps(self, values: Values) -> bytes:
         packed = self._pack(values)
         # All steps have the same size, so they are written together, as an array of bytes `[T, header + size]`. The
         # array of a vector with the numbers x and y is::
@@ -163,7 +164,7 @@ class _Floats:
         #
         # The header holds only tags and sizes, so it is the same for all steps. Here it is made from a step of zeros.
         size = 4 * self._width  # A float32 has 4 bytes.
-        header = wire.step(wire.float_feature(bytes(size)))[:-size]
+        header = wire.encode_step(wire.encode_float_feature(bytes(size)))[:-size]
         out = np.empty((len(packed), len(header) + size), np.uint8)
         out[:, : len(header)] = np.frombuffer(header, np.uint8)
         out[:, len(header) :] = packed.view(np.uint8).reshape(len(packed), size)
@@ -187,7 +188,7 @@ class _Floats:
         if not set(map(type, values)) <= {int, float}:
             for value in values:
                 if not _is_number(value):
-                    raise self._not_a_number_error(value)
+                    raise self._make_not_a_number_error(value)
         try:
             return np.array(values, np.float64)
         except OverflowError:
@@ -208,10 +209,10 @@ class _Floats:
             # Only numbers that are too large for float32 are still wrong, because the conversion would change them.
             is_wrong &= np.isfinite(wide)
         if is_wrong.any():
-            raise self._not_finite_error(wide, int(is_wrong.argmax()))
+            raise self._make_not_finite_error(wide, int(is_wrong.argmax()))
         return narrow
 
-    def _not_finite_error(self, numbers: npt.NDArray[np.float64], index: int) -> BadRecordError:
+    def _make_not_finite_error(self, numbers: npt.NDArray[np.float64], index: int) -> BadRecordError:
         """Makes the error that the number at `index` is not finite."""
         number = numbers[index]
         has_several_steps = len(numbers) > self._width
@@ -219,12 +220,12 @@ class _Floats:
         hint = hint_at_missing(self._feature) if np.isnan(number) else ""
         return bad_record(Reason.NOT_FINITE, f"`{self._name}` has {number}{place}, expected a finite float32{hint}")
 
-    def _not_a_number_error(self, value: Any) -> BadRecordError:
+    def _make_not_a_number_error(self, value: Any) -> BadRecordError:
         hint = hint_at_missing(self._feature) if value is None else ""
-        return _wrong_type_error(self._name, value, f"a number{hint}")
+        return _make_wrong_type_error(self._name, value, f"a number{hint}")
 
 
-class _Vectors(_Floats):
+class _VectorCodec(_FloatCodec):
     """Writes one vector of floats per step."""
 
     def _pack(self, values: Values) -> npt.NDArray[np.float32]:
@@ -239,7 +240,7 @@ class _Vectors(_Floats):
         if row is None and self._feature.missing:
             return [None] * self._width
         if not isinstance(row, (list, tuple, np.ndarray)):
-            raise _wrong_type_error(self._name, row, f"a list of {self._width} numbers")
+            raise _make_wrong_type_error(self._name, row, f"a list of {self._width} numbers")
         if len(row) != self._width:
             message = f"`{self._name}` has a step of {len(row)} numbers, expected {self._width}, the feature's `width`"
             raise bad_record(Reason.WRONG_TYPE, message)
@@ -254,7 +255,7 @@ def _is_number(value: Any) -> bool:
 def _encode_text(name: str, value: Any) -> bytes:
     """Returns a string as UTF-8."""
     if not isinstance(value, str):
-        raise _wrong_type_error(name, value, "a string")
+        raise _make_wrong_type_error(name, value, "a string")
     try:
         return value.encode()
     except UnicodeEncodeError:
@@ -266,12 +267,12 @@ def _to_list(values: Values) -> Sequence[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 
-def _wrong_type_error(name: str, value: Any, expected: str) -> BadRecordError:
+def _make_wrong_type_error(name: str, value: Any, expected: str) -> BadRecordError:
     """Makes the error that a value of the feature `name` has the wrong type."""
-    type_name = _with_article(type(value).__name__)
+    type_name = _add_article(type(value).__name__)
     message = f"`{name}` has {abbreviate(value)}, {type_name}, expected {expected}"
     return bad_record(Reason.WRONG_TYPE, message)
 
 
-def _with_article(noun: str) -> str:
+def _add_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 _ONE_BYTE_VARINTS = tuple(bytes((n,)) for n in range(128))
 
 
-def varint(number: int) -> bytes:
+def encode_varint(number: int) -> bytes:
     """Returns a number from 0 to 2 ** 64 - 1 as a varint.
 
     Each byte holds seven bits of the number, and the lowest bits come first. Bit 7 is set if another byte follows.
@@ -35,65 +35,65 @@ def varint(number: int) -> bytes:
     return bytes(groups)
 
 
-def delimited(tag: bytes, payload: bytes) -> bytes:
+def encode_field(tag: bytes, payload: bytes) -> bytes:
     """Returns a length-delimited field."""
-    return tag + varint(len(payload)) + payload
+    return tag + encode_varint(len(payload)) + payload
 
 
-def bytes_feature(value: bytes) -> bytes:
+def encode_bytes_feature(value: bytes) -> bytes:
     """Returns a `Feature` with one bytes value."""
-    return delimited(b"\x0a", delimited(b"\x0a", value))
+    return encode_field(b"\x0a", encode_field(b"\x0a", value))
 
 
-def int64_feature(value: int) -> bytes:
+def encode_int64_feature(value: int) -> bytes:
     """Returns a `Feature` with one int64 value."""
     # The mask turns a negative number into its two's complement of 64 bits.
-    return delimited(b"\x1a", delimited(b"\x0a", varint(value & 0xFFFFFFFFFFFFFFFF)))
+    return encode_field(b"\x1a", encode_field(b"\x0a", encode_varint(value & 0xFFFFFFFFFFFFFFFF)))
 
 
-def int64s_feature(values: Iterable[int]) -> bytes:
+def encode_int64s_feature(values: Iterable[int]) -> bytes:
     """Returns a `Feature` with any number of int64 values."""
-    packed = b"".join([varint(value & 0xFFFFFFFFFFFFFFFF) for value in values])
-    return delimited(b"\x1a", delimited(b"\x0a", packed) if packed else b"")
+    packed = b"".join([encode_varint(value & 0xFFFFFFFFFFFFFFFF) for value in values])
+    return encode_field(b"\x1a", encode_field(b"\x0a", packed) if packed else b"")
 
 
-def bytes_list_feature(values: Iterable[bytes]) -> bytes:
+def encode_bytes_list_feature(values: Iterable[bytes]) -> bytes:
     """Returns a `Feature` with any number of bytes values."""
-    return delimited(b"\x0a", b"".join([delimited(b"\x0a", value) for value in values]))
+    return encode_field(b"\x0a", b"".join([encode_field(b"\x0a", value) for value in values]))
 
 
-def float_feature(packed: bytes) -> bytes:
+def encode_float_feature(packed: bytes) -> bytes:
     """Returns a `Feature` with float values, which are given as the bytes of little-endian float32 numbers."""
-    return delimited(b"\x12", delimited(b"\x0a", packed) if packed else b"")
+    return encode_field(b"\x12", encode_field(b"\x0a", packed) if packed else b"")
 
 
-def step(feature: bytes) -> bytes:
+def encode_step(feature: bytes) -> bytes:
     """Returns one step of a `FeatureList`, made from a serialized `Feature`."""
-    return delimited(b"\x0a", feature)
+    return encode_field(b"\x0a", feature)
 
 
-def entry(key: bytes, value: bytes) -> bytes:
+def encode_entry(key: bytes, value: bytes) -> bytes:
     """Returns one entry of a `Features` or `FeatureLists` map.
 
     Args:
-      key: The result of `entry_key`.
+      key: The result of `encode_entry_key`.
       value: A serialized `Feature` or `FeatureList`.
     """
-    return delimited(b"\x0a", key + delimited(b"\x12", value))
+    return encode_field(b"\x0a", key + encode_field(b"\x12", value))
 
 
-def entry_key(name: str) -> bytes:
+def encode_entry_key(name: str) -> bytes:
     """Returns the key of a map entry. It does not depend on the record, so it can be made once."""
-    return delimited(b"\x0a", name.encode())
+    return encode_field(b"\x0a", name.encode())
 
 
-def sequence_example(context: bytes, feature_lists: bytes) -> bytes:
+def encode_sequence_example(context: bytes, feature_lists: bytes) -> bytes:
     """Returns a `SequenceExample`. An empty map is left out, as in protobuf.
 
     Args:
       context: The entries of the context map, sorted by key.
       feature_lists: The entries of the feature lists map, sorted by key.
     """
-    context_field = delimited(b"\x0a", context) if context else b""
-    feature_lists_field = delimited(b"\x12", feature_lists) if feature_lists else b""
+    context_field = encode_field(b"\x0a", context) if context else b""
+    feature_lists_field = encode_field(b"\x12", feature_lists) if feature_lists else b""
     return context_field + feature_lists_field

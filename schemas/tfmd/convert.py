@@ -115,7 +115,7 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
     context = _read_features(context_protos, context=True)
     sequence = _read_features(sequence_protos, context=False)
     if not sequence:
-        raise _no_sequence_feature_error(sequence_protos)
+        raise _make_no_sequence_feature_error(sequence_protos)
     min_length, max_length = _merge_length_bounds([proto for proto in sequence_protos if proto.name in sequence])
     try:
         return SequenceSpec(
@@ -135,7 +135,7 @@ def _read_features(protos: Sequence[schema_pb2.Feature], context: bool) -> dict[
     return {name: feature for name, feature in features.items() if feature is not None}
 
 
-def _no_sequence_feature_error(protos: Sequence[schema_pb2.Feature]) -> SchemaError:
+def _make_no_sequence_feature_error(protos: Sequence[schema_pb2.Feature]) -> SchemaError:
     """Makes the error that a spec cannot describe any of the sequence features."""
     reasons = "".join(f"; {proto.name!r} {explain_undescribed(proto, context=False)}" for proto in protos)
     return SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
@@ -164,10 +164,13 @@ def _merge_length_bounds(protos: Sequence[schema_pb2.Feature]) -> tuple[int, int
     """
     bounds = {proto.name: read_length_bounds(proto) for proto in protos}
     if any(has_our_tags(proto) for proto in protos) and len(set(bounds.values())) > 1:
-        given = ", ".join(f"{name!r} from {low} to {high or 'any number'}" for name, (low, high) in bounds.items())
+        listed_bounds = ", ".join(
+            f"{name!r} from {low} to {high or 'any number'}" for name, (low, high) in bounds.items()
+        )
         raise SchemaError(
-            f"the schema gives its sequence features different bounds on their lengths ({given}), but all of them have "
-            "the record's length; give all of them the same in the first `value_count` of their `value_counts`"
+            f"the schema gives its sequence features different bounds on their lengths ({listed_bounds}), but all of "
+            "them have the record's length; give all of them the same in the first `value_count` of their "
+            "`value_counts`"
         )
     minima, maxima = zip(*bounds.values(), strict=True)
     # If one feature has no maximum, the record has none. A maximum of 0 counts as none, because a spec forbids it.

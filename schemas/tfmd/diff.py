@@ -33,9 +33,10 @@ def diff_schemas(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
 def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
     """Compares the specs of two schemas. `_diff_protos` describes features that only one of the specs has."""
     for field in ("min_length", "max_length", "length_drift", "length_skew"):
-        before, after = getattr(old, field), getattr(new, field)
-        if before != after:
-            yield f"`{field}` is {after}, was {before}"
+        old_value = getattr(old, field)
+        new_value = getattr(new, field)
+        if old_value != new_value:
+            yield f"`{field}` is {new_value}, was {old_value}"
     for name, feature in old.features.items():
         if name in new.features:
             yield from _diff_features(name, feature, new.features[name])
@@ -43,10 +44,11 @@ def _diff_specs(old: SequenceSpec, new: SequenceSpec) -> Iterator[str]:
 
 def _diff_features(name: str, old: Feature, new: Feature) -> Iterator[str]:
     """Compares the fields of one feature in two specs."""
-    before, after = old.model_dump(), new.model_dump()
-    for field in before:
-        if before[field] != after[field]:
-            yield f"feature `{name}`: `{field}` is {after[field]!r}, was {before[field]!r}"
+    old_values = old.model_dump()
+    new_values = new.model_dump()
+    for field, old_value in old_values.items():
+        if old_value != new_values[field]:
+            yield f"feature `{name}`: `{field}` is {new_values[field]!r}, was {old_value!r}"
 
 
 def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str]:
@@ -72,12 +74,12 @@ def _diff_domains(name: str, old: list[str] | None, new: list[str] | None) -> It
         yield f"feature `{name}`: its values are no longer a closed set"
     elif old is not None and new is not None:
         if added := sorted(set(new) - set(old)):
-            yield f"feature `{name}`: its domain has {_list_values(added)}"
+            yield f"feature `{name}`: its domain has {_format_values(added)}"
         if removed := sorted(set(old) - set(new)):
-            yield f"feature `{name}`: its domain no longer has {_list_values(removed)}"
+            yield f"feature `{name}`: its domain no longer has {_format_values(removed)}"
 
 
-def _list_values(values: list[str]) -> str:
+def _format_values(values: list[str]) -> str:
     """Returns the first few values as text, and how many more there are."""
     listed = ", ".join(map(repr, values[:_MAX_LISTED_VALUES]))
     num_more = len(values) - _MAX_LISTED_VALUES
@@ -87,10 +89,12 @@ def _list_values(values: list[str]) -> str:
 def _diff_bounds(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:
     """Compares the bounds on numbers and on presence, which a spec does not have."""
     for field in ("int_domain", "float_domain", "presence"):
-        before, after = getattr(old, field), getattr(new, field)
-        if before != after:
-            yield f"feature `{name}`: `{field}` is {_write_on_one_line(after)}, was {_write_on_one_line(before)}"
+        old_bounds = getattr(old, field)
+        new_bounds = getattr(new, field)
+        if old_bounds != new_bounds:
+            yield f"feature `{name}`: `{field}` is {_format_bounds(new_bounds)}, was {_format_bounds(old_bounds)}"
 
 
-def _write_on_one_line(message: _Bounds) -> str:
-    return "{" + " ".join(str(message).split()) + "}"
+def _format_bounds(bounds: _Bounds) -> str:
+    """Returns the fields of a proto on one line."""
+    return "{" + " ".join(str(bounds).split()) + "}"

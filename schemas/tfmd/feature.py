@@ -63,11 +63,11 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     proto.type = TYPES[feature.dtype]
     require_presence(proto)
     proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, make_role_tag(feature.role)])
-    measure = _INFINITY_NORM if feature.dtype == "string" else _DIVERGENCE
+    distance = _INFINITY_NORM if feature.dtype == "string" else _DIVERGENCE
     if feature.drift is not None:
-        getattr(proto.drift_comparator, measure).threshold = feature.drift
+        getattr(proto.drift_comparator, distance).threshold = feature.drift
     if feature.skew is not None:
-        getattr(proto.skew_comparator, measure).threshold = feature.skew
+        getattr(proto.skew_comparator, distance).threshold = feature.skew
     if feature.nested:
         proto.annotation.tag.append(NESTED_TAG)
     if feature.missing:
@@ -128,10 +128,10 @@ def _check_type(proto: schema_pb2.Feature, feature: Feature) -> None:
     """Raises a SchemaError if the type in the schema does not fit the kind of the feature."""
     expected_type = TYPES[feature.dtype]
     if proto.type != expected_type:
-        found = schema_pb2.FeatureType.Name(proto.type)
+        actual = schema_pb2.FeatureType.Name(proto.type)
         expected = schema_pb2.FeatureType.Name(expected_type)
         raise SchemaError(
-            f"feature {proto.name!r} of the schema has the type {found}, but the kind {feature.kind!r}, "
+            f"feature {proto.name!r} of the schema has the type {actual}, but the kind {feature.kind!r}, "
             f"which is {expected}"
         )
 
@@ -215,9 +215,10 @@ def _find_tag(proto: schema_pb2.Feature, prefix: str) -> str | None:
 
 def _read_threshold(comparator: schema_pb2.FeatureComparator) -> float | None:
     """Reads the maximum distance of a comparator, or None if it has none."""
-    for measure in (_INFINITY_NORM, _DIVERGENCE):
-        if getattr(comparator, measure).HasField("threshold"):
-            return float(getattr(comparator, measure).threshold)
+    for distance in (_INFINITY_NORM, _DIVERGENCE):
+        limit = getattr(comparator, distance)
+        if limit.HasField("threshold"):
+            return float(limit.threshold)
     return None
 
 

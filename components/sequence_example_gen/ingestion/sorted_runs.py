@@ -27,7 +27,7 @@ from typing import BinaryIO
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import KEY_SIZE, RecordPlace, Run, SortGroup
-from tfx_sequence.schemas.records.tfrecords import FOOTER_SIZE, HEADER_SIZE, frame_length
+from tfx_sequence.schemas.records.tfrecords import FOOTER_SIZE, HEADER_SIZE, read_frame_length
 
 RUN_BYTES = 64 << 20
 """The approximate number of bytes of memory that collected records need before they are written to a file. It is small
@@ -129,4 +129,4 @@ def _read_run(run: Run) -> Iterator[_KeyedFrame]:
         for _ in range(run.num_records):
             head = stream.read(KEY_SIZE + HEADER_SIZE)
             key, header = head[:KEY_SIZE], head[KEY_SIZE:]
-            yield key, header + stream.read(frame_length(header) + FOOTER_SIZE)
+            yield key, header + stream.read(read_frame_length(header) + FOOTER_SIZE)

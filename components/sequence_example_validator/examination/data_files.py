@@ -65,13 +65,16 @@ def _find_paths(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
         return {None: _keep_data_files(_list_paths(pattern))}
     split_folders = [path for path in _list_paths(f"{_escape(pattern)}/{SPLIT_PREFIX}*") if _is_folder(path)]
     if split_folders:
-        return {
-            os.path.basename(folder).removeprefix(SPLIT_PREFIX): _keep_data_files(_list_paths(f"{_escape(folder)}/*"))
-            for folder in split_folders
-        }
-    here = _keep_data_files(_list_paths(f"{_escape(pattern)}/*"))
-    below = _keep_data_files(_list_paths(f"{_escape(pattern)}/*/*"))
-    return {None: (below or here) if by_folder else (here or below)}
+        paths_by_split: dict[str | None, list[str]] = {}
+        for folder in split_folders:
+            split = os.path.basename(folder).removeprefix(SPLIT_PREFIX)
+            paths_by_split[split] = _keep_data_files(_list_paths(f"{_escape(folder)}/*"))
+        return paths_by_split
+    in_folder = _keep_data_files(_list_paths(f"{_escape(pattern)}/*"))
+    in_subfolders = _keep_data_files(_list_paths(f"{_escape(pattern)}/*/*"))
+    if by_folder:
+        return {None: in_subfolders or in_folder}
+    return {None: in_folder or in_subfolders}
 
 
 def _parse_split(path: str, by_folder: bool) -> str:

@@ -55,16 +55,17 @@ def compute_statistics(
 
 def _merge_small_batches(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.RecordBatch]:
     """Merges batches until they have `batch_bytes`, because TFDV needs nearly the same time for a small batch."""
-    pending: list[pa.RecordBatch] = []
-    size = 0
+    small_batches: list[pa.RecordBatch] = []
+    total_bytes = 0
     for batch in batches:
-        pending.append(batch)
-        size += batch.nbytes
-        if size > batch_bytes:
-            yield merge_record_batches(pending)
-            pending, size = [], 0
-    if pending:
-        yield merge_record_batches(pending)
+        small_batches.append(batch)
+        total_bytes += batch.nbytes
+        if total_bytes > batch_bytes:
+            yield merge_record_batches(small_batches)
+            small_batches = []
+            total_bytes = 0
+    if small_batches:
+        yield merge_record_batches(small_batches)
 
 
 def _read_good_batches(path: str, features: Mapping[str, Feature]) -> Iterator[pa.RecordBatch]:

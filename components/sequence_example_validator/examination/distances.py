@@ -27,15 +27,15 @@ def measure_distances(
     Returns:
       A dict of feature name to distance. The key `##SEQUENCE##` has the distance of the lengths.
     """
-    validated = tfdv.validate_statistics(current, _add_comparators(schema), previous_statistics=baseline)
-    distances = {
-        info.path.step[-1]: info.drift_measurements[0].value
-        for info in validated.drift_skew_info
-        if info.drift_measurements
-    }
-    feature = next(iter(from_schema(schema).sequence))
-    current_lengths = read_length_histogram(current, feature)
-    baseline_lengths = read_length_histogram(baseline, feature)
+    anomalies = tfdv.validate_statistics(current, _add_comparators(schema), previous_statistics=baseline)
+    distances = {}
+    for info in anomalies.drift_skew_info:
+        if info.drift_measurements:
+            feature_name = info.path.step[-1]
+            distances[feature_name] = info.drift_measurements[0].value
+    sequence_feature = next(iter(from_schema(schema).sequence))
+    current_lengths = read_length_histogram(current, sequence_feature)
+    baseline_lengths = read_length_histogram(baseline, sequence_feature)
     if current_lengths is not None and baseline_lengths is not None:
         distances[SEQUENCE], _ = measure_ks_distance(current_lengths, baseline_lengths)
     return distances

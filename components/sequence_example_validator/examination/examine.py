@@ -18,12 +18,12 @@ from tfx_sequence.components.sequence_example_validator.severity import check_se
 from tfx_sequence.components.sequence_example_validator.split_anomalies import SplitStatistics, validate_split
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn, describe_failures
-from tfx_sequence.schemas.checks.arrow_columns import feature_names
+from tfx_sequence.schemas.checks.arrow_columns import list_feature_names
 from tfx_sequence.schemas.checks.decoding import BatchDecoder
 from tfx_sequence.schemas.checks.findings import FindingCounts
 from tfx_sequence.schemas.checks.profile import Profile
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
-from tfx_sequence.schemas.checks.uniqueness import KeyIndex, Use
+from tfx_sequence.schemas.checks.uniqueness import KeyIndex, KeyPlace
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
@@ -100,20 +100,20 @@ def _check_records(
         position = 0
         try:
             for records in read_batches(path):
-                checked = checker.check(records, path, position)
+                result = checker.check(records, path, position)
                 position += len(records)
-                findings[split].append(checked.findings)
-                for columns in checked.columns:
+                findings[split].append(result.findings)
+                for columns in result.columns:
                     profiles[split].add(columns)
-                for key, record in checked.keys:
-                    index.add(key, Use(split, path, record))
+                for key, record in result.keys:
+                    index.add(key, KeyPlace(split, path, record))
         except BadRecordError as error:
             # The rest of the file cannot be read. It counts as one finding.
             findings[split].append(FindingCounts.for_reason(error.reject.reason, "", 1, (error.reject,)))
     key_feature = checker.key_features[0] if checker.key_features else ""
-    for split, repeated in index.find_repeated(key_feature):
-        findings[split].append(repeated)
-    return {split: FindingCounts.sum(parts) for split, parts in findings.items()}
+    for split, findings_of_key in index.find_repeated(key_feature):
+        findings[split].append(findings_of_key)
+    return {split: FindingCounts.sum(counts) for split, counts in findings.items()}
 
 
 def _check_that_schema_fits(splits: Mapping[str, Sequence[str]], profiles: Mapping[str, Profile]) -> None:
@@ -124,15 +124,15 @@ def _check_that_schema_fits(splits: Mapping[str, Sequence[str]], profiles: Mappi
     Raises:
       SchemaError: if there are records, and none has a feature of the schema.
     """
-    present = sum((profile.present for profile in profiles.values()), Counter[str]())
-    splits_with_records = [split for split, profile in profiles.items() if profile.records]
-    if present.total() or not splits_with_records:
+    record_counts = sum((profile.record_counts for profile in profiles.values()), Counter[str]())
+    splits_with_records = [split for split, profile in profiles.items() if profile.num_records]
+    if record_counts.total() or not splits_with_records:
         return
     paths = splits[splits_with_records[0]]
     first_records = next(records for path in paths for records in read_batches(path))
     _, batch = next(iter(BatchDecoder().decode(first_records)))
-    names = [] if isinstance(batch, Reject) else feature_names(batch)
-    schema_names = ", ".join(next(iter(profiles.values())).present)
+    names = [] if isinstance(batch, Reject) else list_feature_names(batch)
+    schema_names = ", ".join(next(iter(profiles.values())).record_counts)
     raise SchemaError(
         f"the schema has other features than the data: the schema has {schema_names}; the data has "
         f"{', '.join(names) or 'none'}"
@@ -141,17 +141,20 @@ def _check_that_schema_fits(splits: Mapping[str, Sequence[str]], profiles: Mappi
 
 def _report_anomalies(split: str, anomalies: Anomalies) -> list[AnomalyReport]:
     """Reports the anomalies of a split by feature, and after them the anomaly of the data set."""
-    by_key = sorted(anomalies.anomaly_info.items())
-    by_feature = [(info.path.step[-1] if info.path.step else key, info) for key, info in by_key]
+    reports = []
+    for key, info in sorted(anomalies.anomaly_info.items()):
+        feature = info.path.step[-1] if info.path.step else key
+        reports.append(_report_anomaly(split, feature, info))
     if anomalies.HasField("dataset_anomaly_info"):
-        by_feature.append(("", anomalies.dataset_anomaly_info))
-    return [
-        AnomalyReport(
-            split=split,
-            feature=feature,
-            severity=AnomalyInfo.Severity.Name(info.severity),
-            what=info.short_description,
-            description=info.description,
-        )
-        for feature, info in by_feature
-    ]
+        reports.append(_report_anomaly(split, "", anomalies.dataset_anomaly_info))
+    return reports
+
+
+def _report_anomaly(split: str, feature: str, info: AnomalyInfo) -> AnomalyReport:
+    return AnomalyReport(
+        split=split,
+        feature=feature,
+        severity=AnomalyInfo.Severity.Name(info.severity),
+        what=info.short_description,
+        description=info.description,
+    )

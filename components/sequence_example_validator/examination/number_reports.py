@@ -34,25 +34,26 @@ def count_missing(numbers: NumericStatistics) -> int:
 def _report_feature(numbers: NumericStatistics | None) -> NumbersReport:
     if numbers is None:
         return NumbersReport(count=0, missing=0.0)
-    total = numbers.common_stats.tot_num_values
-    missing = count_missing(numbers)
-    if missing == total:
-        return NumbersReport(count=0, missing=1.0 if total else 0.0)
+    num_values = numbers.common_stats.tot_num_values
+    num_missing = count_missing(numbers)
+    if num_missing == num_values:
+        return NumbersReport(count=0, missing=1.0 if num_values else 0.0)
     # If the mean is not finite, the deviation is not defined, but TFDV sets it to 0.
     deviation = numbers.std_dev if math.isfinite(numbers.mean) else math.nan
     return NumbersReport(
-        count=total - missing,
-        missing=missing / total,
-        min=_finite_or_none(numbers.min),
-        median=_finite_or_none(numbers.median),
-        mean=_finite_or_none(numbers.mean),
-        max=_finite_or_none(numbers.max),
-        deviation=_finite_or_none(deviation),
+        count=num_values - num_missing,
+        missing=num_missing / num_values,
+        min=_replace_not_finite(numbers.min),
+        median=_replace_not_finite(numbers.median),
+        mean=_replace_not_finite(numbers.mean),
+        max=_replace_not_finite(numbers.max),
+        deviation=_replace_not_finite(deviation),
         histogram=_read_histogram(numbers),
     )
 
 
-def _finite_or_none(value: float) -> float | None:
+def _replace_not_finite(value: float) -> float | None:
+    """Returns None for a number that is infinite or NaN, and any other number unchanged."""
     return value if math.isfinite(value) else None
 
 

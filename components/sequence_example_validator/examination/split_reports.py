@@ -41,16 +41,16 @@ def report_splits(
         # Train is not compared with itself.
         train = None if split == _TRAIN else profiles.get(_TRAIN)
         reports[split] = SplitReport(
-            records=profile.records,
-            steps=profile.lengths.steps,
+            records=profile.num_records,
+            steps=profile.lengths.num_steps,
             lengths=_report_quantiles(profile),
-            histogram=profile.lengths.histogram(_NUM_HISTOGRAM_BINS),
+            histogram=profile.lengths.compute_histogram(_NUM_HISTOGRAM_BINS),
             padding=_report_padding(profile, batch_size),
             missing=_report_missing(profile),
             values=_report_values(profile, train, top_values),
             numbers=numbers[split],
-            repeated=_share(profile.records - len(profile.contents), profile.records),
-            in_train=None if train is None else _share_in_train(profile, train),
+            repeated=_compute_repeated_share(profile),
+            in_train=None if train is None else _compute_share_in_train(profile, train),
             distances=distances.get(split, {}),
         )
     return reports
@@ -63,57 +63,78 @@ def _find_top_values(profiles: Mapping[str, Profile]) -> dict[str, set[bytes]]:
     """
     top_values: dict[str, set[bytes]] = {}
     for profile in profiles.values():
-        for name, counts in profile.values.items():
+        for name, counts in profile.value_counts.items():
             most_frequent = {value for value, _ in _sort_by_frequency(counts)[:_MAX_TOP_VALUES]}
             top_values.setdefault(name, set()).update(most_frequent)
     return top_values
 
 
 def _report_quantiles(profile: Profile) -> dict[str, int]:
-    quantiles = profile.lengths.quantiles(tuple(_QUANTILES.values()))
+    quantiles = profile.lengths.compute_quantiles(tuple(_QUANTILES.values()))
     return dict(zip(_QUANTILES, quantiles, strict=True))
 
 
 def _report_padding(profile: Profile, batch_size: int) -> dict[str, float]:
     return {
-        "random": profile.lengths.padding(batch_size, sorted_by_length=False),
-        "by_length": profile.lengths.padding(batch_size, sorted_by_length=True),
+        "random": profile.lengths.compute_padding_share(batch_size, sorted_by_length=False),
+        "by_length": profile.lengths.compute_padding_share(batch_size, sorted_by_length=True),
     }
 
 
 def _report_missing(profile: Profile) -> dict[str, float]:
     """Returns the share of records without the feature, for each feature that at least one record lacks."""
-    records = profile.records
-    return {name: 1 - count / records for name, count in profile.present.items() if count < records}
+    shares = {}
+    for name, count in profile.record_counts.items():
+        if count < profile.num_records:
+            shares[name] = 1 - count / profile.num_records
+    return shares
 
 
 def _report_values(
     profile: Profile, train: Profile | None, top_values: Mapping[str, set[bytes]]
 ) -> dict[str, ValuesReport]:
-    return {
-        name: _report_feature(counts, train.values[name] if train else None, top_values[name])
-        for name, counts in profile.values.items()
-    }
+    reports = {}
+    for name, counts in profile.value_counts.items():
+        train_counts = train.value_counts[name] if train else None
+        reports[name] = _report_feature(counts, train_counts, top_values[name])
+    return reports
 
 
-def _report_feature(counts: Counter[bytes], train: Counter[bytes] | None, top_values: set[bytes]) -> ValuesReport:
-    top = Counter({value: counts[value] for value in top_values if value in counts})
-    report = ValuesReport(count=counts.total(), distinct=len(counts), top=_decode(top, len(top)))
-    if train is None:
+def _report_feature(
+    counts: Counter[bytes], train_counts: Counter[bytes] | None, top_values: set[bytes]
+) -> ValuesReport:
+    top_counts = Counter({value: counts[value] for value in top_values if value in counts})
+    report = ValuesReport(count=counts.total(), distinct=len(counts), top=_decode_most_frequent(top_counts))
+    if train_counts is None:
         return report
-    unseen = Counter({value: count for value, count in counts.items() if value not in train})
-    share = _share(unseen.total(), counts.total())
-    return report.model_copy(update={"unseen": share, "unseen_top": _decode(unseen, _MAX_UNSEEN_VALUES)})
+    unseen_counts = Counter({value: count for value, count in counts.items() if value not in train_counts})
+    unseen_share = _divide(unseen_counts.total(), counts.total())
+    unseen_top = _decode_most_frequent(unseen_counts, _MAX_UNSEEN_VALUES)
+    return report.model_copy(update={"unseen": unseen_share, "unseen_top": unseen_top})
 
 
-def _share_in_train(profile: Profile, train: Profile) -> float:
+def _compute_repeated_share(profile: Profile) -> float:
+    """Computes the share of records with the same inputs and labels as an earlier record of the split."""
+    num_repeated = profile.num_records - len(profile.fingerprint_counts)
+    return _divide(num_repeated, profile.num_records)
+
+
+def _compute_share_in_train(profile: Profile, train: Profile) -> float:
     """Computes the share of records with the same inputs and labels as a record of train."""
-    in_train = sum(count for content, count in profile.contents.items() if content in train.contents)
-    return _share(in_train, profile.records)
+    num_in_train = 0
+    for fingerprint, count in profile.fingerprint_counts.items():
+        if fingerprint in train.fingerprint_counts:
+            num_in_train += count
+    return _divide(num_in_train, profile.num_records)
 
 
-def _decode(counts: Counter[bytes], max_values: int) -> dict[str, int]:
-    """Returns the most frequent values as text with their counts, in descending order of the counts."""
+def _decode_most_frequent(counts: Counter[bytes], max_values: int | None = None) -> dict[str, int]:
+    """Returns the most frequent values as text with their counts, in descending order of the counts.
+
+    Args:
+      counts: The number of times that each value occurs.
+      max_values: The maximum number of values. If None, all values are returned.
+    """
     most_frequent = _sort_by_frequency(counts)[:max_values]
     return {value.decode("utf-8", "backslashreplace"): count for value, count in most_frequent}
 
@@ -123,6 +144,6 @@ def _sort_by_frequency(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _share(part: int, whole: int) -> float:
+def _divide(part: int, whole: int) -> float:
     """Returns `part / whole`, or 0 if `whole` is 0."""
     return part / whole if whole else 0.0

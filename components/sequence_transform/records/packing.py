@@ -76,7 +76,7 @@ def pack_floats(values: np.ndarray[Any, np.dtype[np.float32]], width: int) -> St
     """Serializes numbers `[S * width]` as steps of `width` floats each."""
     size = _FLOAT_SIZE * width
     # The header is the same for all floats, so it is taken from a step of zeros.
-    header = np.frombuffer(wire.step(wire.float_feature(bytes(size))), np.uint8)[:-size]
+    header = np.frombuffer(wire.encode_step(wire.encode_float_feature(bytes(size))), np.uint8)[:-size]
     num_steps = len(values) // width
     out = np.empty((num_steps, len(header) + size), np.uint8)
     out[:, : len(header)] = header
@@ -86,7 +86,7 @@ def pack_floats(values: np.ndarray[Any, np.dtype[np.float32]], width: int) -> St
 
 def join_steps(features: list[bytes]) -> Steps:
     """Makes steps from serialized Features, one by one."""
-    steps = [wire.step(feature) for feature in features]
+    steps = [wire.encode_step(feature) for feature in features]
     return Steps(b"".join(steps), _make_offsets(np.fromiter(map(len, steps), np.int64, len(steps))))
 
 

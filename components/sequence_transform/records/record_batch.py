@@ -74,7 +74,7 @@ def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
     for row in range(batch.num_rows):
         context_entries = b"".join(entries[row] for entries in context)
         list_entries = b"".join(entries[row] for entries in lists)
-        yield wire.sequence_example(context_entries, list_entries)
+        yield wire.encode_sequence_example(context_entries, list_entries)
 
 
 def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
@@ -100,8 +100,8 @@ def find_offsets(column: pa.Array) -> _Offsets:
 
 def _encode_entries(name: str, values: list[bytes]) -> list[bytes]:
     """Returns the bytes of a map entry with the key `name` for each value."""
-    key = wire.entry_key(name)
-    return [wire.entry(key, value) for value in values]
+    key = wire.encode_entry_key(name)
+    return [wire.encode_entry(key, value) for value in values]
 
 
 def _read_steps(batch: pa.RecordBatch, name: str, width: int) -> pa.Array:
@@ -158,7 +158,7 @@ def _encode_lists(values: pa.Array, offsets: _Offsets) -> list[bytes]:
     bounds = itertools.pairwise(offsets.tolist())
     if pa.types.is_floating(values.type):
         data = np.asarray(values, "<f4").tobytes()
-        return [wire.float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # A float32 has 4 bytes.
-    encode_feature = wire.int64s_feature if pa.types.is_integer(values.type) else wire.bytes_list_feature
+        return [wire.encode_float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # A float32 has 4 bytes.
+    encode_feature = wire.encode_int64s_feature if pa.types.is_integer(values.type) else wire.encode_bytes_list_feature
     python_values = values.to_pylist()
     return [encode_feature(python_values[start:end]) for start, end in bounds]

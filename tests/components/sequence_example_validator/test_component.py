@@ -256,7 +256,7 @@ def test_record_of_examples_is_named_in_the_anomaly_and_in_the_failure(case):
     assert info.short_description == "Unequal lengths"
     assert not case.written("test").anomaly_info
     found = json.loads((case.folder / "anomalies" / "Split-train" / "records.json").read_text())
-    assert found["groups"][0]["named"][0]["excerpt"] == "id: 's3', tags: ['X'], tokens: ['d', 'e']"
+    assert found["groups"][0]["first_rejects"][0]["excerpt"] == "id: 's3', tags: ['X'], tokens: ['d', 'e']"
 
 
 def test_clean_examples_pass(case):

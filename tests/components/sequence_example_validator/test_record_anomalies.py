@@ -21,7 +21,7 @@ def group(reason, feature, count=1, named=1):
         Reject(reason=reason, message=f"wrong {number}", file="dir/data.gz", record=number, key=f"s{number}")
         for number in range(named)
     )
-    return FindingGroup(reason=reason, feature=feature, count=count, named=rejects)
+    return FindingGroup(reason=reason, feature=feature, count=count, first_rejects=rejects)
 
 
 def merged(*groups, text="", severities=None):

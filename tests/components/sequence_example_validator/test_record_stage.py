@@ -27,7 +27,7 @@ def check(tmp_path):
 
 def found(findings):
     return {
-        (str(group.reason), group.feature): (group.count, [(r.file, r.record, r.key) for r in group.named])
+        (str(group.reason), group.feature): (group.count, [(r.file, r.record, r.key) for r in group.first_rejects])
         for group in findings.groups
     }
 
@@ -82,4 +82,4 @@ def test_file_that_is_cut_off_is_named_and_its_records_are_checked(write, check,
         ("too_long", ""): (1, [(path, 0, "a")]),
         ("undecodable", ""): (1, [(path, 2, None)]),
     }
-    assert "the file is cut off or damaged after 2 records: " in findings.groups[1].named[0].message
+    assert "the file is cut off or damaged after 2 records: " in findings.groups[1].first_rejects[0].message

@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from tfx_sequence.components.sequence_example_validator.verdict import describe_failures, write_message
+from tfx_sequence.components.sequence_example_validator.verdict import describe_failures, format_message
 
 
 def anomalies(text):
@@ -52,7 +52,7 @@ def test_anomalies_are_described_by_split_feature_and_what_is_wrong():
 
 
 def test_message_says_all_that_a_person_needs():
-    assert write_message(["split 'test', feature 'tags': it is off"], "out/anomalies") == (
+    assert format_message(["split 'test', feature 'tags': it is off"], "out/anomalies") == (
         "the examples do not match their schema (1 anomaly):\n"
         "  - split 'test', feature 'tags': it is off\n"
         "All anomalies are in out/anomalies. Fix the data, edit the schema, or set fail_on = 'never' to continue "
@@ -61,6 +61,6 @@ def test_message_says_all_that_a_person_needs():
 
 
 def test_message_shows_twenty_of_many():
-    text = write_message([f"line {number}" for number in range(25)], "out")
+    text = format_message([f"line {number}" for number in range(25)], "out")
     assert "(25 anomalies):\n  - line 0\n" in text
     assert "\n  - line 19\n  ... and 5 more\nAll anomalies are" in text

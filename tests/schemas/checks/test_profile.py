@@ -40,18 +40,18 @@ def lengths_of(*values):
 def test_lengths_add_up_over_batches():
     made = lengths_of([1, 5, 5], [], [2], [9, 0])
     assert (made.records, made.steps) == (6, 22)
-    assert made.quantiles((0, 0.5, 0.75, 1)) == (0, 2, 5, 9)
+    assert made.compute_quantiles((0, 0.5, 0.75, 1)) == (0, 2, 5, 9)
 
 
 def test_lengths_of_nothing_are_zero():
-    assert lengths_of().quantiles((0, 0.5, 1)) == (0, 0, 0)
-    assert lengths_of().padding(8, sorted_by_length=True) == 0
-    assert lengths_of([0, 0]).padding(8, sorted_by_length=False) == 0
+    assert lengths_of().compute_quantiles((0, 0.5, 1)) == (0, 0, 0)
+    assert lengths_of().compute_padding_share(8, sorted_by_length=True) == 0
+    assert lengths_of([0, 0]).compute_padding_share(8, sorted_by_length=False) == 0
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.sampled_from([0.05, 0.5, 0.95]))
 def test_quantile_is_the_least_length_that_covers_the_share(values, share):
-    (found,) = lengths_of(values).quantiles((share,))
+    (found,) = lengths_of(values).compute_quantiles((share,))
     assert found == min(v for v in values if sum(x <= v for x in values) >= share * len(values) - 1e-9)
 
 
@@ -61,7 +61,7 @@ def test_padding_of_sorted_batches_is_that_of_padding_them(values, size):
     batches = [ordered[i : i + size] for i in range(0, len(ordered), size)]
     padded = sum(max(batch) * len(batch) for batch in batches)
     expected = 1 - sum(values) / padded if padded and sum(values) else 0
-    assert lengths_of(values).padding(size, sorted_by_length=True) == pytest.approx(expected)
+    assert lengths_of(values).compute_padding_share(size, sorted_by_length=True) == pytest.approx(expected)
 
 
 def test_padding_of_random_batches_is_near_that_of_drawing_them():
@@ -69,7 +69,7 @@ def test_padding_of_random_batches_is_near_that_of_drawing_them():
     draw = random.Random(0)
     batches = [draw.choices(values, k=8) for _ in range(4000)]
     padded = np.mean([max(batch) for batch in batches])
-    assert lengths_of(values).padding(8, sorted_by_length=False) == pytest.approx(
+    assert lengths_of(values).compute_padding_share(8, sorted_by_length=False) == pytest.approx(
         1 - np.mean(values) / padded, abs=0.01
     )
 
@@ -82,18 +82,18 @@ def test_profile_counts_lengths_values_and_what_is_missing(example):
     ]
     profile.add(columns_of(first))
     profile.add(columns_of([example({"id": "2"}, {"tokens": ["a"], "tags": ["X"]})]))
-    assert profile.records == 3
-    assert profile.lengths.quantiles((0, 1)) == (1, 2)
-    assert profile.values == {"tokens": {b"a": 3, b"b": 1}, "tags": {b"X": 3, b"Y": 1}}
-    assert profile.present == {"tokens": 3, "tags": 3, "x": 1, "id": 2}
+    assert profile.num_records == 3
+    assert profile.lengths.compute_quantiles((0, 1)) == (1, 2)
+    assert profile.value_counts == {"tokens": {b"a": 3, b"b": 1}, "tags": {b"X": 3, b"Y": 1}}
+    assert profile.record_counts == {"tokens": 3, "tags": 3, "x": 1, "id": 2}
     # The key and what is missing do not make two records differ that hold the same.
-    assert sorted(profile.contents.values()) == [1, 2]
+    assert sorted(profile.fingerprint_counts.values()) == [1, 2]
 
 
 def test_profile_does_not_count_values_of_another_type(example):
     profile = Profile(SPEC)
     profile.add(columns_of([example({}, {"tokens": [1, 2], "tags": ["X", "Y"]})]))
-    assert profile.values["tokens"] == collections.Counter()
+    assert profile.value_counts["tokens"] == collections.Counter()
 
 
 CHANGES = [

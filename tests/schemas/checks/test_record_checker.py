@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from hypothesis import given
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.checks.findings import MAX_NAMED, FindingCounts
+from tfx_sequence.schemas.checks.findings import MAX_FIRST_REJECTS, FindingCounts
 from tfx_sequence.schemas.checks.record_checker import RecordChecker
 from tfx_sequence.schemas.records.rejects import Reason
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -70,7 +70,7 @@ def found(counts):
 
 
 def messages(counts):
-    return [reject.message for group in counts.groups for reject in group.named]
+    return [reject.message for group in counts.groups for reject in group.first_rejects]
 
 
 def test_clean_records_give_nothing(example):
@@ -165,7 +165,7 @@ def test_defect_is_found_and_named(example, record, reason, feature, message):
     clean = example(CONTEXT, LISTS)
     counts = check([clean, example(*record), clean], file="data-0.gz", first=10)
     assert found(counts) == {(reason, feature): 1}
-    (reject,) = counts.groups[0].named
+    (reject,) = counts.groups[0].first_rejects
     assert (str(reject.reason), reject.message, reject.file, reject.record) == (reason, message, "data-0.gz", 11)
     named = reject.key
     assert named == (None if record[0].get("id") is None else {"s1": "s1"}.get(record[0]["id"], "\\xff"))
@@ -201,7 +201,7 @@ def test_record_that_cannot_be_decoded_is_named_and_its_neighbours_are_checked(e
     records = [example(CONTEXT, LISTS), junk, example(*with_lists(tags=["X"])), example(CONTEXT, LISTS)]
     counts = check(records, file="f", first=100)
     assert found(counts) == {("undecodable", ""): 1, ("unequal_lengths", "tags"): 1}
-    assert [(r.file, r.record) for group in counts.groups for r in group.named] == [("f", 101), ("f", 102)]
+    assert [(r.file, r.record) for group in counts.groups for r in group.first_rejects] == [("f", 101), ("f", 102)]
     assert f"{len(junk)} bytes that are not a tf.train.SequenceExample" in messages(counts)
 
 
@@ -209,7 +209,7 @@ def test_one_record_of_another_type_does_not_hide_the_rest(example):
     records = [example(CONTEXT, LISTS), example(*with_lists(ids=["1", "2"])), example(*with_lists(ids=[0, 1]))]
     counts = check(records)
     assert found(counts) == {("wrong_type", "ids"): 1, ("reserved_id", "ids"): 1}
-    assert {r.record: str(r.reason) for group in counts.groups for r in group.named} == {
+    assert {r.record: str(r.reason) for group in counts.groups for r in group.first_rejects} == {
         1: "wrong_type",
         2: "reserved_id",
     }
@@ -224,10 +224,10 @@ def test_types_mixed_within_a_record_are_named(example):
 def test_many_records_are_counted_and_the_first_named(example):
     bad = example(*with_lists(tags=["X"]))
     counts = check([bad] * 50, file="f")
-    assert [(group.count, [reject.record for reject in group.named]) for group in counts.groups] == [
+    assert [(group.count, [reject.record for reject in group.first_rejects]) for group in counts.groups] == [
         (50, [0, 1, 2, 3, 4])
     ]
-    assert len(counts.groups[0].named) == MAX_NAMED
+    assert len(counts.groups[0].first_rejects) == MAX_FIRST_REJECTS
 
 
 def test_counts_add_up_in_any_order_and_grouping(example):
@@ -245,7 +245,7 @@ def test_key_of_several_features_is_joined(example):
     (weight,) = [proto for proto in schema.feature if proto.name == "weight"]
     weight.annotation.tag[:] = ["kind:float", "role:key"]
     counts, keys, _ = RecordChecker(schema).check([example({"id": "s9", "weight": 0.5}, {**LISTS, "tags": ["X"]})])
-    assert counts.groups[0].named[0].key == "s9/0.5"
+    assert counts.groups[0].first_rejects[0].key == "s9/0.5"
     assert keys == [("s9/0.5", 0)]
 
 
@@ -355,8 +355,8 @@ def test_findings_are_those_of_reading_record_by_record(example, records):
         for reason, feature in expected_in(*record):
             expected.setdefault((reason, feature), []).append(position)
     assert found(counts) == {key: len(positions) for key, positions in expected.items()}
-    named = {(str(group.reason), group.feature): [r.record for r in group.named] for group in counts.groups}
-    assert named == {key: positions[:MAX_NAMED] for key, positions in expected.items()}
+    named = {(str(group.reason), group.feature): [r.record for r in group.first_rejects] for group in counts.groups}
+    assert named == {key: positions[:MAX_FIRST_REJECTS] for key, positions in expected.items()}
 
 
 def test_reasons_have_stable_names():

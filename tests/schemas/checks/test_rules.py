@@ -68,7 +68,7 @@ def test_rule_of_an_installed_package_finds_records_under_its_own_reason(example
         ("too_many_urls", "tokens", 1),
         ("wrong_type", "tokens", 1),
     ]
-    assert str(found.groups[0].named[0]) == (
+    assert str(found.groups[0].first_rejects[0]) == (
         "file f, record 1\ntoo_many_urls: `tokens` has 2 URLs\n"
         "The record begins: tags: ['X', 'Y', 'http'], tokens: ['http://a', 'b', 'https://c']"
     )
@@ -85,7 +85,7 @@ def test_rule_of_the_docs_finds_records(example, install, tmp_path):
     records = [example({}, {"tokens": ["http://a"] * urls, "tags": ["X"] * urls}) for urls in (3, 4)]
     (group,) = RecordChecker(to_schema(SPEC)).check(records).findings.groups
     assert (group.reason, group.feature) == ("too_many_urls", "tokens")
-    assert [(reject.record, reject.message) for reject in group.named] == [(1, "4 URLs")]
+    assert [(reject.record, reject.message) for reject in group.first_rejects] == [(1, "4 URLs")]
 
 
 @pytest.mark.parametrize(
