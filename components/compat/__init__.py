@@ -23,7 +23,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_replacing = threading.RLock()
+_replacement_lock = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -38,10 +38,10 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
       name: The name of the attribute.
       value: The value inside the block.
     """
-    with _replacing:
-        before = getattr(owner, name)
+    with _replacement_lock:
+        original_value = getattr(owner, name)
         setattr(owner, name, value)
         try:
             yield
         finally:
-            setattr(owner, name, before)
+            setattr(owner, name, original_value)

@@ -15,7 +15,7 @@ UNLISTED_VALUES = frozenset({constants.NON_UTF8_PLACEHOLDER, constants.LARGE_BYT
 
 # TFDV has no class for this error, so it is recognised by its message. The first text is used if one batch has two
 # types, and the second text if two batches have different types.
-_TYPE_DISAGREEMENT = ("incompatible type", "the type of feature")
+_TYPE_DISAGREEMENT_MESSAGES = ("incompatible type", "the type of feature")
 
 
 class BatchStatistics:
@@ -38,14 +38,14 @@ class BatchStatistics:
         Raises:
           RuntimeError, TypeError: if a feature has another type than before. See `is_type_disagreement`.
         """
-        new = stats_impl.generate_partial_statistics_in_memory(batch, self._options, self._generators)
+        new_accumulators = stats_impl.generate_partial_statistics_in_memory(batch, self._options, self._generators)
         if not self._accumulators:
-            self._accumulators = new
+            self._accumulators = new_accumulators
             return
-        self._accumulators = [
-            generator.merge_accumulators(pair)
-            for generator, *pair in zip(self._generators, self._accumulators, new, strict=True)
-        ]
+        merged_accumulators = []
+        for generator, old, new in zip(self._generators, self._accumulators, new_accumulators, strict=True):
+            merged_accumulators.append(generator.merge_accumulators([old, new]))
+        self._accumulators = merged_accumulators
 
     def extract(self) -> statistics_pb2.DatasetFeatureStatisticsList:
         """Returns the statistics of all batches."""
@@ -55,5 +55,5 @@ class BatchStatistics:
 
 
 def is_type_disagreement(error: Exception) -> bool:
-    """Whether TFDV raised the error because one feature has two types."""
-    return any(words in str(error) for words in _TYPE_DISAGREEMENT)
+    """Returns whether TFDV raised the error because one feature has two types."""
+    return any(message in str(error) for message in _TYPE_DISAGREEMENT_MESSAGES)

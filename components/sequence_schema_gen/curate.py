@@ -13,7 +13,7 @@ from tfx_sequence.schemas.tfmd.feature import ContradictionError
 from tfx_sequence.schemas.tfmd.representations import add_representations
 
 
-def keep_curated(
+def complete_curated_schema(
     curated: schema_pb2.Schema, statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 ) -> tuple[schema_pb2.Schema, list[str]]:
     """Returns a copy of the curated schema that stock Transform can read, and how the data differs from the schema.
@@ -32,11 +32,11 @@ def keep_curated(
       SchemaError: if the schema does not describe sequences, or there are no statistics.
     """
     spec = from_schema(curated)
-    complete = schema_pb2.Schema()
-    complete.CopyFrom(curated)
-    add_representations(complete)
+    completed_schema = schema_pb2.Schema()
+    completed_schema.CopyFrom(curated)
+    add_representations(completed_schema)
     try:
-        differences = diff_schemas(complete, infer_schema(statistics, spec))
+        differences = diff_schemas(completed_schema, infer_schema(statistics, spec))
     except ContradictionError as error:
         differences = [str(error)]
-    return complete, differences
+    return completed_schema, differences

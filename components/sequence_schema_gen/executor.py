@@ -14,7 +14,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
 from tfx_sequence.components.compat.artifacts import load_statistics
-from tfx_sequence.components.sequence_schema_gen.curate import keep_curated
+from tfx_sequence.components.sequence_schema_gen.curate import complete_curated_schema
 from tfx_sequence.components.sequence_schema_gen.infer import infer_schema
 from tfx_sequence.schemas.contract import SCHEMA_FILE, SEQUENCE_SPEC
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -41,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs `keep_curated` if there is a curated schema, and otherwise `infer_schema`.
+        """Runs `complete_curated_schema` if there is a curated schema, and otherwise `infer_schema`.
 
         Raises:
           ValueError: if `exclude_splits` names a split that the statistics do not have.
@@ -54,7 +54,7 @@ class Executor(base_executor.BaseExecutor):
         output = artifact_utils.get_single_instance(output_dict[standard_component_specs.SCHEMA_KEY])
         curated = input_dict.get(CURATED_KEY)
         if curated:
-            schema, differences = keep_curated(_read_schema(curated), statistics)
+            schema, differences = complete_curated_schema(_read_schema(curated), statistics)
             for difference in differences:
                 _logger.warning("the data differs from the curated schema: %s", difference)
             output.set_json_value_custom_property(DIFFERENCES_PROPERTY, differences)

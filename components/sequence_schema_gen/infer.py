@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -44,13 +45,13 @@ def infer_schema(
     Raises:
       SchemaError: if the statistics are empty, do not describe SequenceExamples, or contradict the spec.
     """
-    observed = _infer_from_all_splits(statistics, infer_feature_shape)
-    protos = _collect_features(observed)
+    tfdv_schema = _infer_from_all_splits(statistics, infer_feature_shape)
+    protos = _collect_features(tfdv_schema)
     if spec is None:
-        spec = from_schema(observed)
+        spec = from_schema(tfdv_schema)
     else:
-        _check_agreement(spec, protos)
-        spec = _add_carried(spec, protos)
+        _check_spec_against_data(spec, protos)
+        spec = _add_carried_features(spec, protos)
     schema = to_schema(spec)
     for name, (proto, is_context) in protos.items():
         if name not in spec.features:
@@ -97,7 +98,7 @@ def _collect_features(schema: schema_pb2.Schema) -> _Protos:
     return {**context, **sequence}
 
 
-def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
+def _check_spec_against_data(spec: SequenceSpec, protos: _Protos) -> None:
     """Checks that the data has each feature of the spec, with the same type and in the same place.
 
     The number of values is not checked here, because SequenceExampleValidator checks it.
@@ -112,15 +113,18 @@ def _check_agreement(spec: SequenceSpec, protos: _Protos) -> None:
             )
         proto, is_context = protos[name]
         if (proto.type, is_context) != (TYPES[feature.dtype], feature.context):
-            expected_place = "context" if feature.context else "sequence"
-            place = "context" if is_context else "sequence"
             raise ContradictionError(
-                f"the spec says that the feature {name!r} is a {expected_place} feature of {feature.dtype}, "
-                f"but in the data it is a {place} feature of the type {schema_pb2.FeatureType.Name(proto.type)}"
+                f"the spec says that the feature {name!r} is a {_name_place(feature.context)} feature of "
+                f"{feature.dtype}, but in the data it is a {_name_place(is_context)} feature of the type "
+                f"{schema_pb2.FeatureType.Name(proto.type)}"
             )
 
 
-def _add_carried(spec: SequenceSpec, protos: _Protos) -> SequenceSpec:
+def _name_place(is_context: bool) -> str:
+    return "context" if is_context else "sequence"
+
+
+def _add_carried_features(spec: SequenceSpec, protos: _Protos) -> SequenceSpec:
     """Returns the spec with all other features of the data added in the role `carried`."""
     features = dict(spec.features)
     for name, (proto, is_context) in protos.items():
@@ -155,23 +159,23 @@ def _collect_values(statistics: _Statistics, path: list[str]) -> set[str]:
     """
     values: set[str] = set()
     for feature in _find_statistics(statistics, path):
-        listed = [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
-        if len(listed) < feature.string_stats.unique:
-            problem = f"it has {feature.string_stats.unique} distinct values, of which they list {len(listed)}"
+        listed_values = [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
+        if len(listed_values) < feature.string_stats.unique:
+            problem = f"it has {feature.string_stats.unique} distinct values, of which they list {len(listed_values)}"
             raise _make_unlisted_values_error(path[-1], problem)
-        if UNLISTED_VALUES & set(listed):
+        if UNLISTED_VALUES & set(listed_values):
             raise _make_unlisted_values_error(path[-1], "it has values that are not text, or too long to be listed")
-        values.update(listed)
+        values.update(listed_values)
     return values
 
 
 def _find_statistics(statistics: _Statistics, path: list[str]) -> Iterator[statistics_pb2.FeatureNameStatistics]:
     """Yields the statistics of the feature at a path, for each split."""
-    for split in statistics.values():
-        for dataset in split.datasets:
-            for feature in dataset.features:
-                if list(feature.path.step) == path:
-                    yield feature
+    datasets = itertools.chain.from_iterable(split.datasets for split in statistics.values())
+    for dataset in datasets:
+        for feature in dataset.features:
+            if list(feature.path.step) == path:
+                yield feature
 
 
 def _make_unlisted_values_error(name: str, problem: str) -> ContradictionError:
