@@ -27,7 +27,7 @@ _replacement_lock = threading.RLock()
 
 
 @contextlib.contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def replace_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Replaces an attribute of a stock module or class inside the `with` block.
 
     It is used for stock code that has no hook. Only one thread at a time can be in such a block. Other threads wait.

@@ -16,7 +16,7 @@ from tfx.components.transform import labels
 from tfx.components.util import value_utils
 from tfx_bsl.public import tfxio
 
-from tfx_sequence.components.compat import replaced
+from tfx_sequence.components.compat import replace_attribute
 
 
 class TransformExecutor(stock.Executor):
@@ -70,12 +70,15 @@ class TransformProcessor(stock.TransformProcessor):
         """
         return super()._EncodeAndWrite(schema, labels.FORMAT_TFRECORD, path_prefix)
 
-    def written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
-        """Returns the schema of the written files, from the transformed schema as TFT infers it."""
+    def make_written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
+        """Makes the schema of the written files, from the transformed schema as TFT infers it."""
         return schema
 
-    def to_written_form(self, schema: schema_pb2.Schema) -> beam.PTransform | None:
-        """Makes the Beam transform that gives RecordBatches the columns of `written_schema`; None if none is needed."""
+    def make_batch_converter(self, schema: schema_pb2.Schema) -> beam.PTransform | None:
+        """Makes the Beam transform that gives RecordBatches the columns of the written schema.
+
+        The result is None if the columns are the same.
+        """
         return None
 
     def _GetSchema(self, schema_path: str) -> schema_pb2.Schema:
@@ -94,14 +97,14 @@ class TransformProcessor(stock.TransformProcessor):
     ) -> beam.PTransform:
         # Stock Transform calls this for the raw and for the transformed data. It validates only the transformed data.
         is_transformed = enable_validation
-        to_written_form = None
+        batch_converter = None
         if is_transformed:
-            to_written_form = self.to_written_form(stats_options.schema)
-            stats_options.schema = self.written_schema(stats_options.schema)
+            batch_converter = self.make_batch_converter(stats_options.schema)
+            stats_options.schema = self.make_written_schema(stats_options.schema)
         statistics = super()._GenerateAndMaybeValidateStats(
             stats_output_loc, stats_options=stats_options, enable_validation=enable_validation
         )
-        return statistics if to_written_form is None else to_written_form | statistics
+        return statistics if batch_converter is None else batch_converter | statistics
 
 
 def find_schema(inputs: Mapping[str, Any]) -> str:
@@ -120,16 +123,16 @@ def find_transformed_schema(outputs: Mapping[str, Any]) -> str | None:
     return str(folder) if folder else None
 
 
-def replaced_processor(processor: type[TransformProcessor]) -> contextlib.AbstractContextManager[None]:
+def replace_processor(processor: type[TransformProcessor]) -> contextlib.AbstractContextManager[None]:
     """Makes the stock executor use another processor inside the `with` block.
 
     `Executor.Do` finds the class `TransformProcessor` by its name in the stock module. It has no parameter for it.
     """
-    return replaced(stock, "TransformProcessor", processor)
+    return replace_attribute(stock, "TransformProcessor", processor)
 
 
 @contextlib.contextmanager
-def data_kept_between_phases() -> Iterator[None]:
+def keep_data_between_phases() -> Iterator[None]:
     """Makes TFT 1.16 keep its data in Beam between two phases of analysis instead of reading the data again.
 
     To read the data again, TFT copies parts of Beam's graph. Since Beam 2.63, the constructor that TFT uses for this
@@ -140,5 +143,5 @@ def data_kept_between_phases() -> Iterator[None]:
         yield
         return
     # The function returns the collection itself instead of a copy.
-    with replaced(deep_copy, "deep_copy", lambda collection: collection):
+    with replace_attribute(deep_copy, "deep_copy", lambda collection: collection):
         yield

@@ -102,11 +102,15 @@ class VocabularyConfig(Frozen):
     @property
     def symbols(self) -> tuple[Symbol, ...]:
         """The symbols that the vocabulary needs (begin, end), in the order of their ids."""
-        is_needed = {BEGIN: self.begin or self.previous, END: self.end or self.next}
-        return tuple(symbol for symbol, needed in is_needed.items() if needed)
+        symbols: list[Symbol] = []
+        if self.begin or self.previous:
+            symbols.append(BEGIN)
+        if self.end or self.next:
+            symbols.append(END)
+        return tuple(symbols)
 
     @property
-    def requested(self) -> list[str]:
+    def requested_settings(self) -> list[str]:
         """The names of the settings that were set to a value other than false, None or empty."""
         return [name for name in VocabularyConfig.model_fields if name in self.model_fields_set and getattr(self, name)]
 
@@ -124,9 +128,11 @@ class VocabularyConfig(Frozen):
         sources = [name for name in _ID_SOURCES if getattr(self, name) is not None]
         if len(sources) > 1:
             raise ValueError(f"`{sources[0]}` and `{sources[1]}` exclude each other: ids come from one of them")
-        counted = [name for name in _NEEDS_COUNTS if name in self.model_fields_set]
-        if sources and counted:
-            raise ValueError(f"`{counted[0]}` is for vocabularies that are counted, but `{sources[0]}` is set")
+        counting_settings = [name for name in _NEEDS_COUNTS if name in self.model_fields_set]
+        if sources and counting_settings:
+            raise ValueError(
+                f"`{counting_settings[0]}` is for vocabularies that are counted, but `{sources[0]}` is set"
+            )
         if self.hash_buckets is not None:
             for setting in _NEEDS_VOCABULARY:
                 if getattr(self, setting):
@@ -185,7 +191,7 @@ class Settings(Frozen):
 
 
 def has_vocabulary(feature: Feature) -> bool:
-    """Whether SequenceTransform maps the values of the feature to ids."""
+    """Returns whether SequenceTransform maps the values of the feature to ids."""
     return feature.dtype == "string" and feature.role in ("input", "label")
 
 
@@ -210,22 +216,23 @@ def transformed_spec(
     # The same steps are added to all sequence features, so the settings of the first one determine how many.
     first_feature = next(iter(spec.sequence))
     settings = vocabularies.get(find_owner(first_feature, vocabularies), VocabularyConfig())
-    added_steps = settings.begin + settings.end
-    min_length, max_length = spec.min_length, spec.max_length
+    num_added_steps = [settings.begin, settings.end].count(True)
+    min_length = spec.min_length
+    max_length = spec.max_length
     if max_steps is not None:
         min_length = min(min_length, max_steps)
         max_length = min(max_length or max_steps, max_steps)
-    labels = dict.fromkeys(_find_target_names(vocabularies), Feature(kind="categorical", role="label"))
+    added_labels = dict.fromkeys(_list_target_names(vocabularies), Feature(kind="categorical", role="label"))
     return spec.model_copy(
         update={
-            "features": {**spec.features, **labels},
-            "min_length": min_length + added_steps,
-            "max_length": None if max_length is None else max_length + added_steps,
+            "features": {**spec.features, **added_labels},
+            "min_length": min_length + num_added_steps,
+            "max_length": None if max_length is None else max_length + num_added_steps,
         }
     )
 
 
-def _find_target_names(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[str]:
+def _list_target_names(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[str]:
     """Yields the names of the labels that `next` and `previous` add."""
     for vocabulary in vocabularies.values():
         for target in (vocabulary.next, vocabulary.previous):

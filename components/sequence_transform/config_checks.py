@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from tfx_sequence.components.arguments import SettingProblem
 from tfx_sequence.components.sequence_transform.config import (
@@ -47,9 +48,11 @@ def _check_vocabularies(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iter
     for name in vocabularies:
         feature = spec.features.get(name)
         if feature is None:
-            yield _unknown_feature("transform", name, spec)
+            yield _make_unknown_feature_problem("transform", name, spec)
         elif not has_vocabulary(feature):
-            message = f"only strings that are inputs or labels have a vocabulary; {name} is {_describe(feature)}"
+            message = (
+                f"only strings that are inputs or labels have a vocabulary; {name} is {_describe_feature(feature)}"
+            )
             yield SettingProblem(("transform", name), message)
         else:
             yield from _check_vocabulary(spec, vocabularies, name)
@@ -59,9 +62,11 @@ def _check_numbers(spec: SequenceSpec, numbers: _Numbers) -> Iterator[SettingPro
     for name, number in numbers.items():
         feature = spec.features.get(name)
         if feature is None:
-            yield _unknown_feature("numbers", name, spec)
+            yield _make_unknown_feature_problem("numbers", name, spec)
         elif feature.dtype == "string" or feature.role != "input":
-            message = f"only numbers that are inputs are scaled or put into buckets; {name} is {_describe(feature)}"
+            message = (
+                f"only numbers that are inputs are scaled or put into buckets; {name} is {_describe_feature(feature)}"
+            )
             yield SettingProblem(("numbers", name), message)
         else:
             yield from _check_number(feature, name, number)
@@ -80,25 +85,23 @@ def _check_number(feature: Feature, name: str, number: NumberConfig) -> Iterator
 
 
 def _check_vocabulary(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> Iterator[SettingProblem]:
-    feature, vocabulary = spec.features[name], vocabularies[name]
-    for setting in vocabulary.requested:
-        message = _explain_conflict(feature, setting)
-        if message is None and setting in ("begin", "end"):
-            shorter = _find_without_step(spec, vocabularies, setting)
-            if shorter is not None:  # All sequence features of a record must have the same number of steps.
-                message = f"{shorter} would have fewer steps; all sequence features must be strings that ask for it"
+    vocabulary = vocabularies[name]
+    for setting in vocabulary.requested_settings:
+        message = _explain_feature_conflict(spec.features[name], setting)
+        if message is None:
+            message = _explain_length_conflict(spec, vocabularies, setting)
         if message is not None:
             yield SettingProblem(("transform", name, setting), message)
     if vocabulary.file is not None:
-        replaced = _find_same_file_name(spec, vocabularies, name)
-        if replaced is not None:
-            message = f"a file of that name would replace {replaced} in the transform graph; rename it"
+        other_vocabulary = _describe_file_conflict(spec, vocabularies, name)
+        if other_vocabulary is not None:
+            message = f"a file of that name would replace {other_vocabulary} in the transform graph; rename it"
             yield SettingProblem(("transform", name, "file"), message)
     if vocabulary.share is not None:
         yield from _check_share(spec, vocabularies, name, vocabulary.share)
 
 
-def _explain_conflict(feature: Feature, setting: str) -> str | None:
+def _explain_feature_conflict(feature: Feature, setting: str) -> str | None:
     """Returns the reason why a feature of this kind cannot have a setting; None if it can."""
     if setting in _NOT_FOR_LABELS and feature.role == "label":
         # A changed, dropped or merged label would make the task another one.
@@ -110,6 +113,16 @@ def _explain_conflict(feature: Feature, setting: str) -> str | None:
     return None
 
 
+def _explain_length_conflict(spec: SequenceSpec, vocabularies: _Vocabularies, setting: str) -> str | None:
+    """Returns the reason why a setting would give sequence features different lengths; None if it would not."""
+    if setting not in ("begin", "end"):
+        return None
+    shorter_feature = _find_feature_without_step(spec, vocabularies, setting)
+    if shorter_feature is None:
+        return None
+    return f"{shorter_feature} would have fewer steps; all sequence features must be strings that ask for it"
+
+
 def _check_share(spec: SequenceSpec, vocabularies: _Vocabularies, name: str, other: str) -> Iterator[SettingProblem]:
     path = ("transform", name, "share")
     inputs = [key for key, feature in spec.features.items() if has_vocabulary(feature) and feature.role == "input"]
@@ -119,13 +132,13 @@ def _check_share(spec: SequenceSpec, vocabularies: _Vocabularies, name: str, oth
         message = f"{other} itself takes the vocabulary of {vocabularies[other].share}; name that one"
         yield SettingProblem(path, message)
     elif spec.features[name].nested and other in vocabularies:
-        for setting in vocabularies[other].requested:
+        for setting in vocabularies[other].requested_settings:
             if setting in _NOT_FOR_NESTED:
                 message = f"{other} sets `{setting}`, which is not for a nested feature, as {name} is"
                 yield SettingProblem(path, message)
 
 
-def _find_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting: str) -> str | None:
+def _find_feature_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting: str) -> str | None:
     """Returns the name of a sequence feature to which `begin` or `end` adds no step; None if all features get it.
 
     Args:
@@ -142,18 +155,30 @@ def _find_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, setting:
 
 def _check_output_names(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
     """Yields a problem for each setting that adds an output with the name of a feature or of another output."""
-    outputs = [*_added_outputs(spec, vocabularies)]
+    added_outputs = list(_list_added_outputs(spec, vocabularies))
     for name, number in numbers.items():
         if number.indicator:
-            outputs.append((f"{name}_missing", ("numbers", name, "indicator")))
-    counts = Counter([*spec.features, *(output for output, _ in outputs)])
-    for output, path in outputs:
-        if counts[output] > 1:
-            yield SettingProblem(path, f"there is another feature {output!r}")
+            added_outputs.append(_AddedOutput(f"{name}_missing", ("numbers", name, "indicator")))
+    counts = Counter([*spec.features, *(output.name for output in added_outputs)])
+    for output in added_outputs:
+        if counts[output.name] > 1:
+            yield SettingProblem(output.setting_path, f"there is another feature {output.name!r}")
 
 
-def _added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yields the name of each output that a vocabulary setting adds, and the path of the setting."""
+class _AddedOutput(NamedTuple):
+    """An output that a setting adds to those of the features.
+
+    Attributes:
+      name: The name of the output.
+      setting_path: The path of the setting in the arguments of the component.
+    """
+
+    name: str
+    setting_path: tuple[str, ...]
+
+
+def _list_added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[_AddedOutput]:
+    """Yields the outputs that the settings of vocabularies add."""
     for name, feature in spec.features.items():
         if not has_vocabulary(feature):
             continue
@@ -161,20 +186,20 @@ def _added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[
         settings = vocabularies.get(owner, VocabularyConfig())
         if feature.role == "input":
             for length in settings.affixes:
-                yield f"{name}_prefix{length}", ("transform", owner, "affixes")
-                yield f"{name}_suffix{length}", ("transform", owner, "affixes")
+                yield _AddedOutput(f"{name}_prefix{length}", ("transform", owner, "affixes"))
+                yield _AddedOutput(f"{name}_suffix{length}", ("transform", owner, "affixes"))
             if settings.characters:
-                yield f"{name}_characters", ("transform", owner, "characters")
+                yield _AddedOutput(f"{name}_characters", ("transform", owner, "characters"))
         if owner == name:  # These outputs exist once per vocabulary, also if several features share it.
             if settings.next:
-                yield settings.next, ("transform", name, "next")
+                yield _AddedOutput(settings.next, ("transform", name, "next"))
             if settings.previous:
-                yield settings.previous, ("transform", name, "previous")
+                yield _AddedOutput(settings.previous, ("transform", name, "previous"))
             if settings.frequencies:
-                yield f"{name}_frequencies", ("transform", name, "frequencies")
+                yield _AddedOutput(f"{name}_frequencies", ("transform", name, "frequencies"))
 
 
-def _find_same_file_name(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> str | None:
+def _describe_file_conflict(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> str | None:
     """Describes another vocabulary whose file has the same name as `file` of this feature; None if there is none.
 
     The transform graph keeps the files of all vocabularies in one folder, so their names must differ.
@@ -190,9 +215,9 @@ def _find_same_file_name(spec: SequenceSpec, vocabularies: _Vocabularies, name: 
     return None
 
 
-def _unknown_feature(table: str, name: str, spec: SequenceSpec) -> SettingProblem:
+def _make_unknown_feature_problem(table: str, name: str, spec: SequenceSpec) -> SettingProblem:
     return SettingProblem((table, name), f"no such feature; the features are {', '.join(spec.features)}")
 
 
-def _describe(feature: Feature) -> str:
+def _describe_feature(feature: Feature) -> str:
     return f"a {feature.kind} with role {feature.role!r}"

@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from absl import logging
 
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig
-from tfx_sequence.components.sequence_transform.graph.vocabulary import frequencies_name
+from tfx_sequence.components.sequence_transform.graph.vocabulary import make_frequencies_name
 from tfx_sequence.components.sequence_transform.vector_files import VectorsError, read_vectors
 from tfx_sequence.schemas.embeddings import Coverage, Matrix, save_coverage, save_embeddings
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
@@ -39,7 +39,7 @@ def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, Vocab
     for name, settings in vocabularies.items():
         if settings.embeddings is not None:
             coverage = _write_vectors(graph, transform_output_dir, name, settings.embeddings)
-            coverages |= dict.fromkeys(_find_users(name, vocabularies), coverage)
+            coverages |= dict.fromkeys(_list_features_of_vocabulary(name, vocabularies), coverage)
     if coverages:
         save_coverage(transform_output_dir, coverages)
     return coverages
@@ -64,43 +64,45 @@ def align_vectors(vocabulary: Vocabulary, path: str) -> tuple[Matrix, frozenset[
     Raises:
       VectorsError: if the file has no vector for any entry.
     """
-    id_of = {entry: number for number, entry in enumerate(vocabulary.entries, FIRST_ID + len(vocabulary.symbols))}
+    first_id = FIRST_ID + len(vocabulary.symbols)
+    id_by_entry = {entry: id_ for id_, entry in enumerate(vocabulary.entries, first_id)}
     matrix: Matrix = np.zeros((0, 0), np.float32)
-    found: set[bytes] = set()
-    for word, vector in read_vectors(path, id_of):
-        if not found:  # The width is not known before the first vector.
+    entries_with_vector: set[bytes] = set()
+    for word, vector in read_vectors(path, id_by_entry):
+        if not entries_with_vector:  # The width is not known before the first vector.
             matrix = np.zeros((vocabulary.num_ids, len(vector)), np.float32)
-        if word not in found:
-            matrix[id_of[word]] = vector
-            found.add(word)
-    if not found:
+        if word not in entries_with_vector:
+            matrix[id_by_entry[word]] = vector
+            entries_with_vector.add(word)
+    if not entries_with_vector:
         examples = ", ".join(repr(entry.decode(errors="replace")) for entry in vocabulary.entries[:3])
         raise VectorsError(
-            f"{path} has a vector for none of the {len(id_of):,} entries of the vocabulary, such as {examples}; is it "
-            "for another language, or for lower case (set `lowercase`)?"
+            f"{path} has a vector for none of the {len(id_by_entry):,} entries of the vocabulary, such as {examples}; "
+            "is it for another language, or for lower case (set `lowercase`)?"
         )
-    found_ids = np.array(sorted(id_of[word] for word in found))
+    ids_with_vector = np.array(sorted(id_by_entry[entry] for entry in entries_with_vector))
     is_missing = np.ones(len(matrix), bool)
-    is_missing[found_ids] = is_missing[PAD_ID] = False
+    is_missing[ids_with_vector] = False
+    is_missing[PAD_ID] = False
     # The mean is computed in float64, because float32 would lose precision over many vectors.
-    matrix[is_missing] = matrix[found_ids].mean(axis=0, dtype=np.float64)
-    return matrix, frozenset(found)
+    matrix[is_missing] = matrix[ids_with_vector].mean(axis=0, dtype=np.float64)
+    return matrix, frozenset(entries_with_vector)
 
 
 def _write_vectors(graph: tft.TFTransformOutput, transform_output_dir: str, name: str, path: str) -> Coverage:
     vocabulary = vocabulary_of(graph, name)
     if vocabulary is None:
         raise ValueError(f"there are `embeddings` for {name!r}, but the transform graph has no vocabulary of that name")
-    matrix, found = align_vectors(vocabulary, path)
+    matrix, entries_with_vector = align_vectors(vocabulary, path)
     save_embeddings(transform_output_dir, name, matrix)
     counts = _read_counts(graph, name)
     coverage = Coverage(
         vocabulary=name,
         file=path,
         entries=len(vocabulary.entries),
-        found=len(found),
+        found=len(entries_with_vector),
         tokens=None if counts is None else sum(counts.values()),
-        tokens_found=None if counts is None else sum(counts[entry] for entry in found),
+        tokens_found=None if counts is None else sum(counts[entry] for entry in entries_with_vector),
     )
     logging.info("pretrained vectors of %s: %s", name, coverage)
     return coverage
@@ -108,9 +110,9 @@ def _write_vectors(graph: tft.TFTransformOutput, transform_output_dir: str, name
 
 def _read_counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | None:
     """Reads the number of times that each entry occurs; None if `frequencies` is not set."""
-    if graph.vocabulary_file_by_name(frequencies_name(name)) is None:
+    if graph.vocabulary_file_by_name(make_frequencies_name(name)) is None:
         return None
-    lines: Sequence[bytes] = graph.vocabulary_by_name(frequencies_name(name))
+    lines: Sequence[bytes] = graph.vocabulary_by_name(make_frequencies_name(name))
     counts = {}
     for line in lines:  # Each line is a count, a space and the escaped entry.
         count, entry = line.split(b" ", 1)
@@ -118,8 +120,8 @@ def _read_counts(graph: tft.TFTransformOutput, name: str) -> dict[bytes, int] | 
     return counts
 
 
-def _find_users(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:
+def _list_features_of_vocabulary(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> list[str]:
     """Returns the names of the features whose ids come from the vocabulary `name`."""
-    sharing = [other for other, settings in vocabularies.items() if settings.share == name]
+    sharing_features = [other for other, settings in vocabularies.items() if settings.share == name]
     targets = [target for target in (vocabularies[name].next, vocabularies[name].previous) if target is not None]
-    return [name, *sharing, *targets]
+    return [name, *sharing_features, *targets]

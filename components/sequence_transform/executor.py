@@ -22,10 +22,10 @@ from tfx_bsl.public import tfxio
 from tfx_sequence.components.compat import artifacts, transform
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
-from tfx_sequence.components.sequence_transform.records.batch_coder import compressed_batches
-from tfx_sequence.components.sequence_transform.records.flat_batch import to_flat
+from tfx_sequence.components.sequence_transform.records.batch_coder import compress_batches
+from tfx_sequence.components.sequence_transform.records.flat_batch import to_flat_batch
 from tfx_sequence.components.sequence_transform.records.reading import SequenceRecord
-from tfx_sequence.components.sequence_transform.records.record_batch import to_struct
+from tfx_sequence.components.sequence_transform.records.record_batch import to_struct_batch
 from tfx_sequence.components.sequence_transform.records.writing import WriteSequenceExamples
 from tfx_sequence.components.sequence_transform.transformed_schema import (
     add_roles,
@@ -60,13 +60,14 @@ class Executor(transform.TransformExecutor):
         # Stock Transform makes its processor without arguments, so the settings are put on a class made for this run.
         processor = type("TransformProcessor", (SequenceTransformProcessor,), {"settings": settings})
         with (
-            transform.replaced_processor(processor),
-            transform.data_kept_between_phases(),
-            compressed_batches(),
+            transform.replace_processor(processor),
+            transform.keep_data_between_phases(),
+            compress_batches(),
         ):
             super().Do(input_dict, output_dict, exec_properties)
         # There are no transformed examples if the component does not materialize them.
-        _set_payload_formats(output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or [], settings)
+        transformed_examples = output_dict.get(standard_component_specs.TRANSFORMED_EXAMPLES_KEY) or []
+        _set_payload_formats(transformed_examples, settings.flat)
         (graph,) = output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         write_embeddings(graph.uri, settings.transform)
 
@@ -88,13 +89,16 @@ class SequenceTransformProcessor(transform.TransformProcessor):
     def Transform(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], status_file: str | None = None) -> None:
         """Runs stock Transform, then replaces its schema of flat data by the schema of the written files."""
         raw_spec = _read_spec(transform.find_schema(inputs))
-        self._spec = raw_spec and transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
+        if raw_spec is None:
+            self._spec = None
+        else:
+            self._spec = transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
         graph = transform.find_transform_graph(outputs)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)
         flat_schema = _read_schema(path)
         note_vocabularies(flat_schema, functools.partial(_measure_vocabulary, tft.TFTransformOutput(graph)))
-        schema = self.written_schema(flat_schema)
+        schema = self.make_written_schema(flat_schema)
         io_utils.write_pbtxt_file(path, schema)
         # Stock Transform wrote this copy before the analysis, so the copy does not have the numbers of ids.
         folder = transform.find_transformed_schema(outputs)
@@ -119,14 +123,17 @@ class SequenceTransformProcessor(transform.TransformProcessor):
             return super().make_writer(schema, path_prefix)
         return beam.Keys() | "WriteSequenceExamples" >> WriteSequenceExamples(find_layout(schema), path_prefix)
 
-    def written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
-        """Returns the schema of the written files, from the transformed schema as TFT infers it."""
+    def make_written_schema(self, schema: schema_pb2.Schema) -> schema_pb2.Schema:
+        """Makes the schema of the written files, from the transformed schema as TFT infers it."""
         return add_roles(schema, self._spec) if self.settings.flat else to_sequence_schema(schema, self._spec)
 
-    def to_written_form(self, schema: schema_pb2.Schema) -> beam.PTransform:
+    def make_batch_converter(self, schema: schema_pb2.Schema) -> beam.PTransform:
         """Makes the Beam transform that gives RecordBatches the columns that a reader of the written files returns."""
-        columns = beam.Map(to_flat, schema) if self.settings.flat else beam.Map(to_struct, find_layout(schema))
-        return columns.with_output_types(pa.RecordBatch)
+        if self.settings.flat:
+            convert_batch = beam.Map(to_flat_batch, schema)
+        else:
+            convert_batch = beam.Map(to_struct_batch, find_layout(schema))
+        return convert_batch.with_output_types(pa.RecordBatch)
 
 
 def _check_payload_formats(examples: list[types.Artifact]) -> None:
@@ -140,11 +147,10 @@ def _check_payload_formats(examples: list[types.Artifact]) -> None:
             )
 
 
-def _set_payload_formats(transformed: list[types.Artifact], settings: Settings) -> None:
+def _set_payload_formats(transformed_examples: list[types.Artifact], is_flat: bool) -> None:
     """Marks the transformed examples with the format in which they were written."""
-    is_flat = settings.flat
     written_format = example_gen_pb2.FORMAT_TF_EXAMPLE if is_flat else example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE
-    for artifact in transformed:
+    for artifact in transformed_examples:
         artifacts.set_payload_format(artifact, written_format)
 
 
@@ -176,7 +182,7 @@ def _read_spec(path: str) -> SequenceSpec | None:
         return from_schema(schema)
     except SchemaError:
         has_sequences = any(feature.name == SEQUENCE for feature in schema.feature)
-        is_of_user = FORMAT_TAG not in schema.annotation.tag
-        if has_sequences and is_of_user:
+        is_written_by_user = FORMAT_TAG not in schema.annotation.tag
+        if has_sequences and is_written_by_user:
             return None
         raise

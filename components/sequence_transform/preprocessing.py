@@ -81,7 +81,8 @@ def preprocess(
     Raises:
       ValueError: if a setting does not fit the spec.
     """
-    vocabularies, numbers = vocabularies or {}, numbers or {}
+    vocabularies = vocabularies or {}
+    numbers = numbers or {}
     _check_settings(spec, vocabularies, numbers)
     values = {name: _shape_values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
     return {**values, **transform_numbers(values, spec, numbers), **transform_strings(values, spec, vocabularies)}
@@ -95,8 +96,8 @@ def _check_settings(
     if problem is not None:
         # The path is the argument of the component, the feature and, for some problems, the setting.
         _, feature_name, *settings = problem.path
-        where = ", ".join([repr(feature_name), *(f"`{setting}`" for setting in settings)])
-        raise ValueError(f"the transform settings of {where}: {problem.message}")
+        place = ", ".join([repr(feature_name), *(f"`{setting}`" for setting in settings)])
+        raise ValueError(f"the transform settings of {place}: {problem.message}")
 
 
 def _shape_values(x: Tensor, name: str, feature: Feature, max_steps: int | None) -> Tensor:
@@ -123,13 +124,12 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs on a step that does not have `width` values.
     """
-    counts = x.values.row_lengths()
-    checked = zero_if(
-        tf.reduce_all(tf.equal(counts, width)), f"the feature {name!r} has a step that does not hold {width} value(s)"
-    )
+    has_right_counts = tf.reduce_all(tf.equal(x.values.row_lengths(), width))
+    message = f"the feature {name!r} has a step that does not hold {width} value(s)"
+    zero_if_checked = zero_if(has_right_counts, message)
     values = x.flat_values
     if width > 1:
         # The shape depends on the check. So the check fails first, and not the reshape with a less helpful message.
-        # `checked` is 0, so the first dimension is -1, which lets TensorFlow find the size.
-        values = tf.reshape(values, tf.stack([checked - 1, width]))
-    return tf.RaggedTensor.from_row_splits(values, x.row_splits + checked, validate=False)
+        # The first dimension is -1, which lets TensorFlow find the size.
+        values = tf.reshape(values, tf.stack([zero_if_checked - 1, width]))
+    return tf.RaggedTensor.from_row_splits(values, x.row_splits + zero_if_checked, validate=False)

@@ -27,7 +27,8 @@ _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
 
 def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
     """Finds out which tensors of a flat transformed schema are context and which are sequences."""
-    context, sequence = [], {}
+    context = []
+    sequence = {}
     representations = schema.tensor_representation_group[""].tensor_representation
     # The features of which ragged tensors are made. They are not tensors themselves.
     ragged_sources = set()
@@ -36,12 +37,12 @@ def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
             context.append(name)
             continue
         ragged = representation.ragged_tensor
-        sequence[name] = _values_per_step(ragged)
+        sequence[name] = _count_values_per_step(ragged)
         ragged_sources.add(ragged.feature_path.step[0])
         ragged_sources.update(part.row_length for part in ragged.partition if part.row_length)
-    context.extend(
-        proto.name for proto in schema.feature if proto.name not in representations and proto.name not in ragged_sources
-    )
+    for proto in schema.feature:
+        if proto.name not in representations and proto.name not in ragged_sources:
+            context.append(proto.name)
     return SequenceLayout(tuple(sorted(context)), sequence)
 
 
@@ -129,14 +130,15 @@ def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb
     out.CopyFrom(schema)
     out.annotation.tag.append(FORMAT_TAG)
     representations = schema.tensor_representation_group[""].tensor_representation
-    name_of_column = {name: name for name in layout.context}
+    feature_by_column = {name: name for name in layout.context}
     for name in layout.sequence:
         ragged = representations[name].ragged_tensor
         if not _is_nested(ragged):
-            name_of_column[ragged.feature_path.step[0]] = name
+            feature_by_column[ragged.feature_path.step[0]] = name
     for proto in out.feature:
-        if proto.name in name_of_column:
-            proto.annotation.tag.append(make_role_tag(_find_role(spec, name_of_column[proto.name])))
+        if proto.name in feature_by_column:
+            role = _find_role(spec, feature_by_column[proto.name])
+            proto.annotation.tag.append(make_role_tag(role))
     return out
 
 
@@ -162,7 +164,7 @@ def _describe_sequence(
         proto.annotation.tag.extend([NESTED_TAG, make_role_tag(_find_role(spec, name, "carried"))])
 
 
-def _values_per_step(ragged: _Ragged) -> int:
+def _count_values_per_step(ragged: _Ragged) -> int:
     """Returns the number of values of the flat column in a step: the product of the uniform inner dimensions."""
     width = 1
     for partition in ragged.partition:
@@ -171,7 +173,7 @@ def _values_per_step(ragged: _Ragged) -> int:
 
 
 def _is_nested(ragged: _Ragged) -> bool:
-    """Whether the number of values may differ from step to step."""
+    """Returns whether the number of values may differ from step to step."""
     return any(part.row_length for part in ragged.partition)
 
 

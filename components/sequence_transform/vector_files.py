@@ -24,7 +24,7 @@ import tensorflow as tf
 _CHUNK_BYTES = 1 << 20
 _FLOAT_BYTES = 4
 _GZIP_MAGIC = b"\x1f\x8b"
-_LINE_END = b" \t\r\n"
+_LINE_END_BYTES = b" \t\r\n"
 """The bytes that are stripped from the end of a line. Some programs write a space before the line feed."""
 
 Vector = np.ndarray[Any, np.dtype[np.float32]]
@@ -76,22 +76,22 @@ def parse_vectors(stream: ByteStream, path: str, words: Collection[bytes]) -> It
     Raises:
       VectorsError: as `read_vectors` does.
     """
-    wanted = frozenset(words)
+    distinct_words = frozenset(words)
     source = _PeekableStream(stream)
     first_line, second_line = source.peek_lines()
     header = _parse_header(first_line)
     if header is None:  # GloVe: the first line is an entry already.
-        width = len(first_line.rstrip(_LINE_END).split(b" ")) - 1
+        width = len(first_line.rstrip(_LINE_END_BYTES).split(b" ")) - 1
         if width < 1 or _parse_line(first_line, width) is None:
             raise VectorsError(f"{path}, line 1: neither `<number of words> <width>` nor a word and its numbers")
-        return _read_text(source, path, width, wanted, first_number=1)
+        return _read_text(source, path, width, distinct_words, first_number=1)
     source.read_line()
     count, width = header
     # The second line of a text file is an entry. In a binary file it is not, as the numbers there are bytes.
     is_binary = count > 0 and _parse_line(second_line, width) is None
     if is_binary:
-        return _read_binary(source, path, count, width, wanted)
-    return _read_text(source, path, width, wanted, first_number=2)
+        return _read_binary(source, path, count, width, distinct_words)
+    return _read_text(source, path, width, distinct_words, first_number=2)
 
 
 class _PeekableStream:
@@ -135,9 +135,9 @@ class _PeekableStream:
 
     def _find(self, end: bytes, skip: int) -> int:
         """Returns the position in `_data` of the next `end` after `skip` bytes, or the size of `_data` if not found."""
-        searched = skip  # The number of bytes after `_start` that do not have to be searched again.
-        while (position := self._data.find(end, self._start + searched)) < 0:
-            searched = max(len(self._data) - self._start, skip)
+        num_searched = skip  # The number of bytes after `_start` that do not have to be searched again.
+        while (position := self._data.find(end, self._start + num_searched)) < 0:
+            num_searched = max(len(self._data) - self._start, skip)
             if not self._fill():
                 return len(self._data)
         return position
@@ -175,7 +175,7 @@ def _read_text(
 
 def _parse_line(line: bytes, width: int) -> Entry | None:
     """Returns the word and the vector of a line; None if the line is not a word and `width` finite numbers."""
-    word, *numbers = line.rstrip(_LINE_END).rsplit(b" ", width)
+    word, *numbers = line.rstrip(_LINE_END_BYTES).rsplit(b" ", width)
     try:
         vector = np.array(numbers, np.float32)
     except ValueError:

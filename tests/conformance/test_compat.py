@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tfx_bsl.public import tfxio
 
-from tfx_sequence.components.compat import private_names, replaced
+from tfx_sequence.components.compat import private_names, replace_attribute
 from tfx_sequence.schemas import compat as schemas_compat
 
 PRIVATE_NAMES = {**private_names.PRIVATE_NAMES, **schemas_compat.PRIVATE_NAMES}
@@ -78,7 +78,7 @@ def test_replaced_gives_the_old_value_back_when_the_block_fails() -> None:
         value = 1
 
     def fail() -> None:
-        with replaced(Owner, "value", 2):
+        with replace_attribute(Owner, "value", 2):
             raise RuntimeError(Owner.value)
 
     with pytest.raises(RuntimeError, match="2"):

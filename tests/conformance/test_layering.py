@@ -44,7 +44,7 @@ def violations(path: Path, source: str) -> list[str]:
         ("components/a/b.py", "from tfx_sequence.components.a.c import D\nfrom tfx import v1", False),
         ("components/a/b.py", "from tfx_sequence.components.ab import D", True),
         ("components/a/b.py", "from tfx_sequence.components import D", True),
-        ("components/a/b.py", "from tfx_sequence.components.compat import replaced", False),
+        ("components/a/b.py", "from tfx_sequence.components.compat import replace_attribute", False),
         ("components/compat/a.py", "from tfx_sequence.components.a import D", True),
         ("components/a/b.py", "import tfx_sequence.pipeline.cli", True),
         ("components/__init__.py", "from tfx_sequence.components.a import D", False),

@@ -45,7 +45,7 @@ def transform_numbers(
             outputs[f"{name}_missing"] = tf.cast(tf.math.is_nan(x), tf.float32)
         if name in may_be_missing:
             x = fill_missing(x, config.fill, name)
-        outputs[name] = _scale(x, name, config)
+        outputs[name] = _scale_or_bucket(x, name, config)
     return outputs
 
 
@@ -61,12 +61,15 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
     Returns:
       float32 of the shape of `x`, without NaN.
     """
-    held = hold_last(x) if fill == "last" else x
-    values, raw_values = _flat_values(held), _flat_values(x)
-    # The mean is computed before missing numbers are replaced by the last number, which would count some numbers twice.
-    number = tft.mean(raw_values, reduce_instance_dims=False, name=f"{name}_mean") if isinstance(fill, str) else fill
-    values = tf.where(tf.math.is_nan(values), tf.cast(number, values.dtype), values)
-    return _with_flat_values(x, values)
+    raw_values = _get_flat_values(x)
+    values = _get_flat_values(hold_last(x)) if fill == "last" else raw_values
+    if isinstance(fill, str):
+        # The mean is of the raw values. With each missing number replaced by the last one, some would count twice.
+        fill_value = tft.mean(raw_values, reduce_instance_dims=False, name=f"{name}_mean")
+    else:
+        fill_value = fill
+    values = tf.where(tf.math.is_nan(values), tf.cast(fill_value, values.dtype), values)
+    return _replace_flat_values(x, values)
 
 
 def bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
@@ -76,20 +79,20 @@ def bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
     return with_domain(ids, FIRST_ID + num_buckets)
 
 
-def _scale(x: _Numbers, name: str, config: NumberConfig) -> _Numbers:
-    values = _flat_values(x)
+def _scale_or_bucket(x: _Numbers, name: str, config: NumberConfig) -> _Numbers:
+    values = _get_flat_values(x)
     if config.buckets is not None:
         values = bucket_ids(values, config.buckets, name)
     elif config.scale is not None:
-        scale = tft.scale_to_z_score if config.scale == "z_score" else tft.scale_to_0_1
+        scale_numbers = tft.scale_to_z_score if config.scale == "z_score" else tft.scale_to_0_1
         is_vector = values.shape.rank == 2
-        values = tf.cast(scale(values, elementwise=is_vector, name=name), tf.float32)
-    return _with_flat_values(x, values)
+        values = tf.cast(scale_numbers(values, elementwise=is_vector, name=name), tf.float32)
+    return _replace_flat_values(x, values)
 
 
-def _flat_values(x: _Numbers) -> tf.Tensor:
+def _get_flat_values(x: _Numbers) -> tf.Tensor:
     return x.flat_values if isinstance(x, tf.RaggedTensor) else x
 
 
-def _with_flat_values(x: _Numbers, values: tf.Tensor) -> _Numbers:
+def _replace_flat_values(x: _Numbers, values: tf.Tensor) -> _Numbers:
     return x.with_flat_values(values) if isinstance(x, tf.RaggedTensor) else values

@@ -66,12 +66,12 @@ def previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
 
 def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
     """Adds a step with the id `first` in front of each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
-    return tf.concat([_one_step_each(x, first), x], axis=1)
+    return tf.concat([_make_single_steps(x, first), x], axis=1)
 
 
 def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
     """Adds a step with the id `last` behind each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
-    return tf.concat([x, _one_step_each(x, last)], axis=1)
+    return tf.concat([x, _make_single_steps(x, last)], axis=1)
 
 
 def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -109,8 +109,8 @@ def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
     last_positions = tf.gather(number_positions, tf.cumsum(tf.cast(is_number, tf.int64)))
     unchanged_positions = tf.range(width * num_steps)
     positions = tf.where(last_positions < tf.reshape(starts, [-1]), unchanged_positions, last_positions)
-    held = tf.transpose(tf.reshape(tf.gather(line, positions), tf.shape(columns)))
-    return x.with_flat_values(tf.reshape(held, tf.shape(x.flat_values)))
+    filled_columns = tf.reshape(tf.gather(line, positions), tf.shape(columns))
+    return x.with_flat_values(tf.reshape(tf.transpose(filled_columns), tf.shape(x.flat_values)))
 
 
 def _shift_steps(x: tf.RaggedTensor, shift: int, positions: tf.Tensor, value: int) -> tf.RaggedTensor:
@@ -127,7 +127,7 @@ def _shift_steps(x: tf.RaggedTensor, shift: int, positions: tf.Tensor, value: in
     return x.with_values(tf.tensor_scatter_nd_update(rolled, positions[:, tf.newaxis], values))
 
 
-def _one_step_each(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
+def _make_single_steps(x: tf.RaggedTensor, value: int) -> tf.RaggedTensor:
     """Returns a tensor of the rank of `x` in which every sequence is one step with the single value `value`."""
     num_rows = x.nrows()
     column = tf.fill([num_rows], tf.cast(value, x.dtype))

@@ -21,9 +21,9 @@ from tfx_sequence.components.sequence_transform.graph.steps import next_steps, p
 from tfx_sequence.components.sequence_transform.graph.strings import characters, fold_digits, lowercase, prefix, suffix
 from tfx_sequence.components.sequence_transform.graph.unicode_normal_forms import normalize
 from tfx_sequence.components.sequence_transform.graph.vocabulary import (
+    count_hash_ids,
     given_vocabulary,
     hash_ids,
-    hash_size,
     ids_and_size,
     make_vocabulary,
     share_vocabulary,
@@ -61,7 +61,11 @@ def transform_strings(
         derived = {name: _derive_strings(inputs[name], settings, spec.features[name].role) for name in members}
         for ending in derived[owner]:
             # A label has no derived strings, only its values, which have the ending "".
-            strings = {name + ending: parts[ending] for name, parts in derived.items() if ending in parts}
+            strings = {
+                name + ending: strings_by_ending[ending]
+                for name, strings_by_ending in derived.items()
+                if ending in strings_by_ending
+            }
             vocabulary_settings = _select_for_derived(settings) if ending else settings
             outputs.update(_look_up(strings, owner + ending, vocabulary_settings, is_closed))
     return outputs
@@ -78,22 +82,22 @@ def _group_by_vocabulary(spec: SequenceSpec, vocabularies: Mapping[str, Vocabula
 
 def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[str, _Strings]:
     """Returns the ending of an output's name to the strings that are looked up for it; "" for the values themselves."""
-    values = _flat_values(x)
+    values = _get_flat_values(x)
     if settings.normalize is not None:
         values = normalize(values, settings.normalize)
     if settings.lowercase:
         values = lowercase(values)
     if settings.fold_digits:
         values = fold_digits(values)
-    parts = {"": values}
+    strings_by_ending = {"": values}
     # A label can share the settings of an input, but the affixes of the label would be inputs that reveal the label.
     if role == "input":
         for length in settings.affixes:
-            parts[f"_prefix{length}"] = prefix(values, length)
-            parts[f"_suffix{length}"] = suffix(values, length)
+            strings_by_ending[f"_prefix{length}"] = prefix(values, length)
+            strings_by_ending[f"_suffix{length}"] = suffix(values, length)
         if settings.characters:
-            parts["_characters"] = characters(values)
-    return {part: _with_flat_values(x, strings) for part, strings in parts.items()}
+            strings_by_ending["_characters"] = characters(values)
+    return {ending: _replace_flat_values(x, strings) for ending, strings in strings_by_ending.items()}
 
 
 def _select_for_derived(settings: VocabularyConfig) -> VocabularyConfig:
@@ -130,23 +134,25 @@ def _look_up(
     if settings.hash_buckets is None:
         share_vocabulary(vocabulary, [name for name in outputs if name != vocabulary], settings.file)
     # The domain is set last, because adding steps and making targets loses it.
-    return {name: _with_flat_values(x, with_domain(_flat_values(x), size)) for name, x in outputs.items()}
+    return {name: _replace_flat_values(x, with_domain(_get_flat_values(x), size)) for name, x in outputs.items()}
 
 
 def _find_ids(
     strings: Mapping[str, _Strings], vocabulary: str, settings: VocabularyConfig, is_closed: bool
 ) -> tuple[dict[str, tf.Tensor], int | tf.Tensor]:
     """Returns output name to flat ids, and the number of ids, including padding. For the arguments, see `_look_up`."""
-    values = {name: _flat_values(x) for name, x in strings.items()}
+    values = {name: _get_flat_values(x) for name, x in strings.items()}
     if settings.hash_buckets is not None:
         ids = {name: hash_ids(flat, settings.hash_buckets) for name, flat in values.items()}
-        return ids, hash_size(settings.hash_buckets)
+        return ids, count_hash_ids(settings.hash_buckets)
     file = _make_vocabulary(tf.concat([*values.values()], axis=0), vocabulary, settings)
     # Each feature is looked up separately, because a serving graph has no label, although the label may share the
     # vocabulary of an input.
-    found = {name: ids_and_size(flat, file, name=name, closed=is_closed) for name, flat in values.items()}
-    _, size = found[vocabulary]
-    return {name: flat_ids for name, (flat_ids, _) in found.items()}, size
+    ids = {}
+    sizes = {}
+    for name, flat in values.items():
+        ids[name], sizes[name] = ids_and_size(flat, file, name=name, closed=is_closed)
+    return ids, sizes[vocabulary]
 
 
 def _make_vocabulary(values: tf.Tensor, name: str, settings: VocabularyConfig) -> tf.Tensor:
@@ -170,9 +176,9 @@ def _add_steps(x: tf.RaggedTensor, settings: VocabularyConfig) -> tf.RaggedTenso
     return x
 
 
-def _flat_values(x: _Strings | _Ids) -> tf.Tensor:
+def _get_flat_values(x: _Strings | _Ids) -> tf.Tensor:
     return x.flat_values if isinstance(x, tf.RaggedTensor) else x
 
 
-def _with_flat_values(x: _Strings | _Ids, values: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+def _replace_flat_values(x: _Strings | _Ids, values: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
     return x.with_flat_values(values) if isinstance(x, tf.RaggedTensor) else values

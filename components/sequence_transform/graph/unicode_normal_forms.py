@@ -124,7 +124,7 @@ def _find_pair(char: str) -> int | None:
     return int(halves[0], 16) << _CODE_POINT_BITS | int(halves[1], 16)
 
 
-def _find_in(keys: _Ints, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _search_sorted(keys: _Ints, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the position of each value in the sorted keys, and whether the keys contain the value.
 
     The position is only meaningful if the keys contain the value.
@@ -135,7 +135,7 @@ def _find_in(keys: _Ints, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _find_classes(points: tf.Tensor, tables: _Tables) -> tf.Tensor:
     """Returns the combining class of each code point, which is 0 for a base."""
-    positions, is_mark = _find_in(tables.marks, points)
+    positions, is_mark = _search_sorted(tables.marks, points)
     return tf.where(is_mark, tf.gather(tables.classes, positions), 0)
 
 
@@ -150,7 +150,7 @@ def _decompose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.
     Returns:
       The new code points and their rows, int64 `[Q]`.
     """
-    positions, is_changing = _find_in(tables.changing, points)
+    positions, is_changing = _search_sorted(tables.changing, points)
     # All results are gathered from one list: the parts of decompositions, followed by the points, for those that do not
     # change.
     values = tf.concat([tables.parts, points], axis=0)
@@ -197,8 +197,11 @@ def _compose(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tuple[tf.Te
         is_kept = tf.tensor_scatter_nd_update(
             tf.ones_like(points, tf.bool), marks[:, tf.newaxis], tf.zeros_like(marks, tf.bool)
         )
-        kept = (tf.boolean_mask(x, is_kept) for x in (points, rows, is_passed))
-        return (*kept, tf.size(marks) > 0)
+        points = tf.boolean_mask(points, is_kept)
+        rows = tf.boolean_mask(rows, is_kept)
+        is_passed = tf.boolean_mask(is_passed, is_kept)
+        has_composed = tf.size(marks) > 0
+        return points, rows, is_passed, has_composed
 
     points, rows, *_ = tf.while_loop(
         lambda *state: state[-1],
@@ -231,22 +234,29 @@ def _find_composites(points: tf.Tensor, rows: tf.Tensor, tables: _Tables) -> tup
     is_free = tf.logical_or(tf.equal(bases, positions - 1), previous_classes < classes)
     base_points = tf.gather(points, bases)
     pairs = tf.bitwise.left_shift(base_points, tf.constant(_CODE_POINT_BITS, tf.int64)) + points
-    pair_positions, is_pair = _find_in(tables.pairs, pairs)
+    pair_positions, is_pair = _search_sorted(tables.pairs, pairs)
     composites = tf.where(is_pair, tf.gather(tables.composites, pair_positions), _compose_hangul(base_points, points))
     return bases, tf.where(tf.logical_and(has_base, is_free), composites, -1)
 
 
 def _compose_hangul(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     """Returns the Hangul syllable that two code points make, or -1 if they make none."""
-    lead, vowel, trail, syllable = first - _LEADS, second - _VOWELS, second - _TRAILS, first - _SYLLABLES
+    lead = first - _LEADS
+    vowel = second - _VOWELS
+    makes_open_syllable = _is_within(lead, 0, _NUM_LEADS) & _is_within(vowel, 0, _NUM_VOWELS)
     open_syllable = _SYLLABLES + (lead * _NUM_VOWELS + vowel) * _NUM_TRAILS
-    is_open = _is_within(lead, 0, _NUM_LEADS) & _is_within(vowel, 0, _NUM_VOWELS)
-    closes = _is_within(syllable, 0, _NUM_SYLLABLES) & _is_within(trail, 1, _NUM_TRAILS)
+
+    syllable = first - _SYLLABLES
+    trail = second - _TRAILS
     # A trailing consonant can follow only an open syllable, which is one of every `_NUM_TRAILS` syllables.
-    closes &= tf.equal(tf.math.floormod(syllable, _NUM_TRAILS), 0)
-    return tf.where(is_open, open_syllable, tf.where(closes, first + trail, -1))
+    is_open_syllable = tf.equal(tf.math.floormod(syllable, _NUM_TRAILS), 0)
+    makes_closed_syllable = (
+        _is_within(syllable, 0, _NUM_SYLLABLES) & is_open_syllable & _is_within(trail, 1, _NUM_TRAILS)
+    )
+    closed_syllable = first + trail
+    return tf.where(makes_open_syllable, open_syllable, tf.where(makes_closed_syllable, closed_syllable, -1))
 
 
 def _is_within(x: tf.Tensor, low: int, end: int) -> tf.Tensor:
-    """Whether `low <= x < end`."""
+    """Returns whether `low <= x < end`."""
     return tf.logical_and(x >= low, x < end)

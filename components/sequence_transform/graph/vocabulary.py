@@ -83,22 +83,24 @@ def make_vocabulary(
       min_count: The minimum number of times that a value must occur to be an entry.
       max_size: The maximum number of entries. No limit if None.
       symbols: The symbols that get the first ids.
-      frequencies: Whether to write a second vocabulary, `frequencies_name(vocab_filename)`. Each of its lines is a
+      frequencies: Whether to write a second vocabulary, `make_frequencies_name(vocab_filename)`. Each of its lines is a
         count, a space and an entry. The values are counted a second time for it.
 
     Returns:
       The deferred name of the vocabulary file, as `tft.vocabulary` returns it.
     """
-    escaped = _escape(x)
+    escaped_strings = _escape(x)
     bounds = {"frequency_threshold": min_count if min_count > 1 else None, "top_k": max_size}
     if frequencies:
-        tft.vocabulary(escaped, vocab_filename=frequencies_name(vocab_filename), store_frequency=True, **bounds)
-    _mark_one_based(_asset_name(vocab_filename))
-    reserved = [SYMBOLS[symbol] for symbol in symbols] or None
-    return tft.vocabulary(escaped, vocab_filename=vocab_filename, reserved_tokens=reserved, **bounds)
+        tft.vocabulary(
+            escaped_strings, vocab_filename=make_frequencies_name(vocab_filename), store_frequency=True, **bounds
+        )
+    _mark_one_based(_make_asset_name(vocab_filename))
+    symbol_lines = [SYMBOLS[symbol] for symbol in symbols] or None
+    return tft.vocabulary(escaped_strings, vocab_filename=vocab_filename, reserved_tokens=symbol_lines, **bounds)
 
 
-def frequencies_name(vocab_filename: str) -> str:
+def make_frequencies_name(vocab_filename: str) -> str:
     """Returns the name of the vocabulary whose lines begin with counts."""
     return f"{vocab_filename}_frequencies"
 
@@ -121,8 +123,8 @@ def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol
         symbols_in_file = Vocabulary.from_file(file.read(), path).symbols
     if symbols_in_file != tuple(symbols):
         raise VocabularyError(
-            f"{path}: the settings need the symbols {_list_symbols(symbols)} in its first lines; it has "
-            f"{_list_symbols(symbols_in_file)}"
+            f"{path}: the settings need the symbols {_format_symbols(symbols)} in its first lines; it has "
+            f"{_format_symbols(symbols_in_file)}"
         )
     tft.annotate_asset(vocab_filename, os.path.basename(path))
     _mark_one_based(os.path.basename(path))
@@ -130,7 +132,7 @@ def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol
         return tf.constant(path)
 
 
-def _list_symbols(symbols: Sequence[Symbol]) -> str:
+def _format_symbols(symbols: Sequence[Symbol]) -> str:
     return ", ".join(SYMBOLS[symbol] for symbol in symbols) or "none"
 
 
@@ -142,12 +144,12 @@ def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None
       names: The names to add.
       path: The path of the file, if `given_vocabulary` added the vocabulary, otherwise None.
     """
-    asset = _asset_name(vocab_filename) if path is None else os.path.basename(path)
+    asset = _make_asset_name(vocab_filename) if path is None else os.path.basename(path)
     for name in names:
         tft.annotate_asset(name, asset)
 
 
-def _asset_name(vocab_filename: str) -> str:
+def _make_asset_name(vocab_filename: str) -> str:
     """Returns the name of the file that TFT writes. `tft.vocabulary` changes characters in the same way."""
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "_", vocab_filename))
 
@@ -171,10 +173,10 @@ def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
       int64 ids, `[N]`, with their domain in the transformed schema.
     """
     ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
-    return with_domain(ids, hash_size(num_buckets))
+    return with_domain(ids, count_hash_ids(num_buckets))
 
 
-def hash_size(num_buckets: int) -> int:
+def count_hash_ids(num_buckets: int) -> int:
     """Returns the number of ids in the domain of `hash_ids`, including padding."""
     return FIRST_ID + num_buckets
 
@@ -213,8 +215,8 @@ def ids_and_size(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = Fal
 
     def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # If the path has a value, the file exists, and the table can be made once, outside the traced function.
-        lift = tf.inside_function() and isinstance(path, _EagerTensor)
-        with tf.init_scope() if lift else contextlib.nullcontext():
+        is_path_known = tf.inside_function() and isinstance(path, _EagerTensor)
+        with tf.init_scope() if is_path_known else contextlib.nullcontext():
             table = _make_table(path, closed)
             size = table.size()
         ids = table.lookup(values) + FIRST_ID

@@ -45,11 +45,11 @@ class CompressedBatchCoder(beam.coders.Coder):
 
 
 @contextlib.contextmanager
-def compressed_batches() -> Iterator[None]:
+def compress_batches() -> Iterator[None]:
     """Makes pipelines that are built inside the `with` block compress their RecordBatches."""
-    before = type(coders.get_coder(pa.RecordBatch))
+    original_coder = type(coders.get_coder(pa.RecordBatch))
     coders.register_coder(pa.RecordBatch, CompressedBatchCoder)
     try:
         yield
     finally:
-        coders.register_coder(pa.RecordBatch, before)
+        coders.register_coder(pa.RecordBatch, original_coder)

@@ -17,7 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.components.sequence_transform.records.record_batch import find_offsets
 
 
-def to_flat(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
+def to_flat_batch(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
     """Returns the batch with the columns of `schema`, which is the transformed schema as TFT infers it."""
     representations = schema.tensor_representation_group[""].tensor_representation
     columns: dict[str, pa.Array] = {}
@@ -32,12 +32,14 @@ def to_flat(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
 def _flatten_column(column: pa.Array, ragged: schema_pb2.TensorRepresentation.RaggedTensor) -> dict[str, pa.Array]:
     """Returns the column of flat values of a ragged tensor, and a column of row lengths per inner ragged dimension."""
     columns = {}
-    values, offsets = column.flatten(), find_offsets(column)
+    values = column.flatten()
+    offsets = find_offsets(column)
     for partition in ragged.partition:
         if partition.row_length:
             inner_offsets = find_offsets(values)
             row_lengths = pa.array(np.diff(inner_offsets))
             columns[partition.row_length] = pa.LargeListArray.from_arrays(offsets, row_lengths)
-            values, offsets = values.flatten(), inner_offsets[offsets]
+            values = values.flatten()
+            offsets = inner_offsets[offsets]
     columns[ragged.feature_path.step[0]] = pa.LargeListArray.from_arrays(offsets, values)
     return columns

@@ -22,7 +22,7 @@ from apache_beam.io.iobase import RangeTracker
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_sequence.components.compat.record_batches import SequenceExampleBatchReader, concatenate_sources
-from tfx_sequence.components.sequence_transform.records.wide_integers import find_integers, restore_integers
+from tfx_sequence.components.sequence_transform.records.wide_integers import list_integer_features, restore_integers
 from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
@@ -60,7 +60,7 @@ class SequenceRecord(SequenceExampleBatchReader):
         source = concatenate_sources([BatchSource(pattern, *limits) for pattern in self.file_patterns])
         return (
             beam.io.Read(source).with_output_types(list[bytes])
-            | "Decode" >> beam.ParDo(_Decode(self.schema.SerializeToString())).with_output_types(pa.RecordBatch)
+            | "Decode" >> beam.ParDo(_DecodeRecords(self.schema.SerializeToString())).with_output_types(pa.RecordBatch)
             | "Profile" >> self.count_batches()
         )
 
@@ -86,7 +86,7 @@ class BatchSource(filebasedsource.FileBasedSource):
         return make_batches(read_file(file_name), self._max_records, self._max_bytes)
 
 
-class _Decode(beam.DoFn):
+class _DecodeRecords(beam.DoFn):
     """Decodes lists of SequenceExamples.
 
     Args:
@@ -100,10 +100,10 @@ class _Decode(beam.DoFn):
         self._decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, self._schema)
         schema = schema_pb2.Schema.FromString(self._schema)
         has_sequences = any(proto.name == SEQUENCE for proto in schema.feature)
-        self._integers = find_integers(schema) if has_sequences else []
+        self._integer_names = list_integer_features(schema) if has_sequences else []
 
     def process(self, records: list[bytes]) -> Iterator[pa.RecordBatch]:
-        yield restore_integers(self._decoder.DecodeBatch(records), records, self._integers)
+        yield restore_integers(self._decoder.DecodeBatch(records), records, self._integer_names)
 
 
 def make_batches(records: Iterable[bytes], max_records: int, max_bytes: int | None) -> Iterator[list[bytes]]:
@@ -118,13 +118,14 @@ def make_batches(records: Iterable[bytes], max_records: int, max_bytes: int | No
       Lists of records, never empty.
     """
     batch: list[bytes] = []
-    size = 0
+    batch_bytes = 0
     for record in records:
         batch.append(record)
-        size += len(record)
-        if len(batch) == max_records or (max_bytes is not None and size >= max_bytes):
+        batch_bytes += len(record)
+        if len(batch) == max_records or (max_bytes is not None and batch_bytes >= max_bytes):
             yield batch
-            batch, size = [], 0
+            batch = []
+            batch_bytes = 0
     if batch:
         yield batch
 
@@ -140,8 +141,8 @@ def read_file(path: str) -> Iterator[bytes]:
     compression = CompressionTypes.detect_compression_type(path)
     # Gzip is not decompressed by Beam, which is slower and does not notice that a file is cut off.
     is_gzip = compression == CompressionTypes.GZIP
-    opened_as = CompressionTypes.UNCOMPRESSED if is_gzip else compression
-    with FileSystems.open(path, compression_type=opened_as) as file:
+    compression_of_beam = CompressionTypes.UNCOMPRESSED if is_gzip else compression
+    with FileSystems.open(path, compression_type=compression_of_beam) as file:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=file), _BUFFER_BYTES) if is_gzip else file
         try:
             for record in read_tfrecords(stream):

@@ -41,7 +41,7 @@ class SequenceLayout:
     sequence: dict[str, int]
 
 
-def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
+def to_struct_batch(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
     """Returns the batch as TFXIO would read it from SequenceExamples, with one struct column for all feature lists.
 
     Raises:
@@ -50,8 +50,8 @@ def to_struct(batch: pa.RecordBatch, layout: SequenceLayout) -> pa.RecordBatch:
     names = list(layout.context)
     columns = [find_column(batch, name) for name in layout.context]
     if layout.sequence:
-        lists = [_read_steps(batch, name, width) for name, width in layout.sequence.items()]
-        struct = pa.StructArray.from_arrays(lists, names=list(layout.sequence))
+        children = [_read_steps(batch, name, width) for name, width in layout.sequence.items()]
+        struct = pa.StructArray.from_arrays(children, names=list(layout.sequence))
         names.append(SEQUENCE)
         columns.append(pa.LargeListArray.from_arrays(np.arange(batch.num_rows + 1), struct))
     return pa.RecordBatch.from_arrays(columns, names=names)
@@ -65,16 +65,19 @@ def encode(batch: pa.RecordBatch, layout: SequenceLayout) -> Iterator[bytes]:
     Raises:
       ValueError: if a column is missing, or a record of a flat column does not have whole steps.
     """
-    context = []
+    # The entries of each feature, one per row.
+    context_entries = []
     for name in sorted(layout.context):
-        context.append(_encode_entries(name, _encode_features(find_column(batch, name))))
-    lists = []
+        features = _encode_features(find_column(batch, name))
+        context_entries.append(_encode_entries(name, features))
+    sequence_entries = []
     for name, width in sorted(layout.sequence.items()):
-        lists.append(_encode_entries(name, _encode_feature_lists(_read_steps(batch, name, width))))
+        feature_lists = _encode_feature_lists(_read_steps(batch, name, width))
+        sequence_entries.append(_encode_entries(name, feature_lists))
     for row in range(batch.num_rows):
-        context_entries = b"".join(entries[row] for entries in context)
-        list_entries = b"".join(entries[row] for entries in lists)
-        yield wire.encode_sequence_example(context_entries, list_entries)
+        context = b"".join(entries[row] for entries in context_entries)
+        sequence = b"".join(entries[row] for entries in sequence_entries)
+        yield wire.encode_sequence_example(context, sequence)
 
 
 def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
@@ -112,7 +115,8 @@ def _read_steps(batch: pa.RecordBatch, name: str, width: int) -> pa.Array:
         not have whole steps.
     """
     column = find_column(batch, name)
-    values, offsets = column.flatten(), find_offsets(column)
+    values = column.flatten()
+    offsets = find_offsets(column)
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         return column  # The values are divided into steps already.
     # Otherwise a step would be made of the last values of one record and the first values of the next.
@@ -141,7 +145,8 @@ def _encode_feature_lists(steps: pa.Array) -> list[bytes]:
 
 def _encode_steps(steps: pa.Array) -> packing.Steps:
     """Serializes steps, which are lists of values. There are fast ways for single integers and equally many floats."""
-    values, offsets = steps.flatten(), find_offsets(steps)
+    values = steps.flatten()
+    offsets = find_offsets(steps)
     counts = np.diff(offsets)
     width = int(counts[0]) if len(counts) else 0
     has_fixed_width = width > 0 and bool((counts == width).all())

@@ -17,7 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 
 
-def find_integers(schema: schema_pb2.Schema) -> list[str]:
+def list_integer_features(schema: schema_pb2.Schema) -> list[str]:
     """Returns the names of the sequence features of a schema that are integers."""
     return [proto.name for proto in find_sequence_struct(schema).struct_domain.feature if proto.type == schema_pb2.INT]
 
@@ -60,6 +60,6 @@ def _replace_children(array: pa.Array, children: list[pa.Array]) -> pa.Array:
     # The first buffer holds validity. A list has a second buffer for its offsets. All other buffers belong to children.
     num_buffers = 1 if pa.types.is_struct(array.type) else 2
     buffers = array.buffers()[:num_buffers]
-    replaced = pa.Array.from_buffers(array.type, len(array), buffers, array.null_count, array.offset, children)
-    replaced.validate()
-    return replaced
+    new_array = pa.Array.from_buffers(array.type, len(array), buffers, array.null_count, array.offset, children)
+    new_array.validate()
+    return new_array

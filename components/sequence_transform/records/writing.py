@@ -29,11 +29,11 @@ class WriteSequenceExamples(beam.PTransform):
         """Writes the batches and returns the paths of the files."""
         sink = _FramedSink(self._path_prefix, beam.coders.BytesCoder(), file_name_suffix=".gz")
         return (
-            batches | "Encode" >> beam.Map(encode_framed, self._layout).with_output_types(bytes) | beam.io.Write(sink)
+            batches | "Encode" >> beam.Map(encode_frames, self._layout).with_output_types(bytes) | beam.io.Write(sink)
         )
 
 
-def encode_framed(batch: pa.RecordBatch, layout: SequenceLayout) -> bytes:
+def encode_frames(batch: pa.RecordBatch, layout: SequenceLayout) -> bytes:
     """Returns the bytes of a TFRecord file with the rows of the batch."""
     return b"".join(map(frame, encode(batch, layout)))
 

@@ -12,7 +12,7 @@ from apache_beam.runners.pipeline_context import PipelineContext
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from tfx_sequence.components.sequence_transform.records.batch_coder import CompressedBatchCoder, compressed_batches
+from tfx_sequence.components.sequence_transform.records.batch_coder import CompressedBatchCoder, compress_batches
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 ROWS = [[{"a": [[b"x", b""], []], "b": None}], [], [{"a": None, "b": [1.5, None]}]]
@@ -54,7 +54,7 @@ def test_coder_writes_fewer_bytes_than_tfdvs_of_small_numbers(theirs):
 
 def test_beams_coder_is_put_back_even_after_an_error(theirs):
     def fail():
-        with compressed_batches():
+        with compress_batches():
             assert type(coders.get_coder(pa.RecordBatch)) is CompressedBatchCoder
             raise KeyError
 
@@ -65,7 +65,7 @@ def test_beams_coder_is_put_back_even_after_an_error(theirs):
 
 def test_a_pipeline_carries_the_coder_with_it(batch, theirs):
     """A worker has TFDV's coder registered, or none: what it decodes with comes from the pipeline's description."""
-    with compressed_batches():
+    with compress_batches():
         pipeline = TestPipeline(RUNNER)
         _ = pipeline | beam.Create([1]) | "Batch" >> beam.Map(lambda _: batch).with_output_types(pa.RecordBatch)
         components = pipeline.to_runner_api().components
@@ -77,7 +77,7 @@ def test_a_pipeline_carries_the_coder_with_it(batch, theirs):
 
 
 def test_batches_cross_a_flatten(batch):
-    with compressed_batches(), TestPipeline(RUNNER) as pipeline:
+    with compress_batches(), TestPipeline(RUNNER) as pipeline:
         parts = [
             pipeline
             | f"Create{number}" >> beam.Create([number])

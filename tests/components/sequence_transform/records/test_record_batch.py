@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tfx_bsl.coders.sequence_example_coder import SequenceExamplesToRecordBatchDecoder
 
-from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout, encode, to_struct
+from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout, encode, to_struct_batch
 from tfx_sequence.components.sequence_transform.records.wide_integers import restore_integers
 
 LAYOUT = SequenceLayout(
@@ -114,7 +114,7 @@ def _has_values(batch, name):
 
 @given(st.lists(rows(), min_size=1, max_size=4))
 def test_to_struct_has_the_steps_of_what_encode_writes(records):
-    struct = to_struct(batch_of(records), LAYOUT)
+    struct = to_struct_batch(batch_of(records), LAYOUT)
     assert struct.schema.names == [*LAYOUT.context, "##SEQUENCE##"]
     for row, record in enumerate(records):
         (steps,) = struct.column(struct.schema.get_field_index("##SEQUENCE##"))[row].as_py()
@@ -125,7 +125,7 @@ def test_to_struct_has_the_steps_of_what_encode_writes(records):
 def test_a_slice_of_a_batch_is_written_as_its_rows(records):
     sliced = batch_of(records).slice(1, 2)
     assert list(encode(sliced, LAYOUT)) == list(encode(batch_of(records[1:3]), LAYOUT))
-    assert to_struct(sliced, LAYOUT).to_pydict() == to_struct(batch_of(records[1:3]), LAYOUT).to_pydict()
+    assert to_struct_batch(sliced, LAYOUT).to_pydict() == to_struct_batch(batch_of(records[1:3]), LAYOUT).to_pydict()
 
 
 def test_encode_keeps_floats_that_are_not_finite():
