@@ -19,12 +19,12 @@ from __future__ import annotations
 import abc
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from tfx_sequence.components.sequence_evaluator.spans import find_spans
+from tfx_sequence.components.sequence_evaluator.spans import Span, find_spans
 from tfx_sequence.schemas.contract import CROSS_ENTROPY_SUFFIX, LABEL_SUFFIX, LENGTHS
 
 Array = np.ndarray[Any, Any]
@@ -134,10 +134,10 @@ class MetricAccumulator(abc.ABC):
           ValueError: if the model was not trained with the label.
         """
         # The padding follows the real steps.
-        real = slice(self.count_labels(answers) * width)
+        num_real = self.count_labels(answers) * width
         labels = self._read_answer(answers, f"{self.label}{LABEL_SUFFIX}")
         predictions = self._read_answer(answers, self.label)
-        return labels[real], predictions[real]
+        return labels[:num_real], predictions[:num_real]
 
     def _read_answer(self, answers: Mapping[str, Array], name: str) -> Array:
         if name not in answers:
@@ -213,8 +213,9 @@ class NumberErrorsAccumulator(MetricAccumulator):
 
     def compute(self, counts: Counts) -> dict[str, float]:
         """Divides both sums by the number of numbers."""
-        squared = _divide(counts["squared"], counts["numbers"])
-        return {"mae": _divide(counts["absolute"], counts["numbers"]), "rmse": math.sqrt(squared)}
+        mean_absolute = _divide(counts["absolute"], counts["numbers"])
+        mean_squared = _divide(counts["squared"], counts["numbers"])
+        return {"mae": mean_absolute, "rmse": math.sqrt(mean_squared)}
 
 
 class Scores(NamedTuple):
@@ -255,13 +256,13 @@ class _ScoresAccumulator(MetricAccumulator):
         """
         if not self._by_label:
             return {}
-        named: dict[str, float] = {}
-        for value, scores_of_value in scores.items():
-            if counts["label", value]:
-                text = value.decode(errors="replace")
-                for figure, score in zip(self.figures_by_value, scores_of_value, strict=True):
-                    named[f"{figure}/{text}"] = score
-        return named
+        labelled_values = [value for value in scores if counts["label", value]]
+        score_by_name: dict[str, float] = {}
+        for value in labelled_values:
+            text = value.decode(errors="replace")
+            for figure, score in zip(self.figures_by_value, scores[value], strict=True):
+                score_by_name[f"{figure}/{text}"] = score
+        return score_by_name
 
 
 class LabelScoresAccumulator(_ScoresAccumulator):
@@ -287,8 +288,8 @@ class LabelScoresAccumulator(_ScoresAccumulator):
 
     def compute(self, counts: Counts) -> dict[str, float]:
         """Computes the scores of each value and the means of the scores."""
-        scores = _compute_scores(counts)
-        means = dict(zip(self.figures, _average(scores), strict=True))
+        scores = _compute_scores_by_value(counts)
+        means = dict(zip(self.figures, _average_scores(scores), strict=True))
         return means | self.compute_by_value(scores, counts)
 
 
@@ -312,22 +313,26 @@ class SpanScoresAccumulator(_ScoresAccumulator):
     def count(self, answers: Mapping[str, Array]) -> Counts:
         """Counts the types of the labelled spans, of the predicted spans, and of the correctly predicted spans."""
         labels, predictions = self.read_labels_and_predictions(answers)
-        true = find_spans(tag.decode() for tag in labels)
-        predicted = find_spans(tag.decode() for tag in predictions)
+        labelled_spans = find_spans(tag.decode() for tag in labels)
+        predicted_spans = find_spans(tag.decode() for tag in predictions)
         return _count_values(
-            label=[span.type.encode() for span in true],
-            predicted=[span.type.encode() for span in predicted],
-            right=[span.type.encode() for span in true & predicted],
+            label=_list_types(labelled_spans),
+            predicted=_list_types(predicted_spans),
+            right=_list_types(labelled_spans & predicted_spans),
         )
 
     def compute(self, counts: Counts) -> dict[str, float]:
         """Computes the scores over all spans, the mean F1 of the types, and the scores of each type."""
-        total: Counts = Counter()
-        for (role, _), number_of_spans in counts.items():
-            total[role] += number_of_spans
-        scores = _compute_scores(counts)
-        over_all = _score(total["right"], total["predicted"], total["label"])
-        figures = dict(zip(self.figures, (*over_all, _average(scores).f1), strict=True))
+        num_spans_by_role: Counts = Counter()
+        for (role, _), num_spans in counts.items():
+            num_spans_by_role[role] += num_spans
+        scores_over_all = _compute_scores(
+            right=num_spans_by_role["right"],
+            predicted=num_spans_by_role["predicted"],
+            labelled=num_spans_by_role["label"],
+        )
+        scores = _compute_scores_by_value(counts)
+        figures = dict(zip(self.figures, (*scores_over_all, _average_scores(scores).f1), strict=True))
         return figures | self.compute_by_value(scores, counts)
 
 
@@ -347,29 +352,35 @@ def _count_values(**values_by_role: list[bytes]) -> Counts:
     return counts
 
 
-def _compute_scores(counts: Counts) -> dict[bytes, Scores]:
+def _list_types(spans: Iterable[Span]) -> list[bytes]:
+    return [span.type.encode() for span in spans]
+
+
+def _compute_scores_by_value(counts: Counts) -> dict[bytes, Scores]:
     """Computes the scores of each value that occurs in the counts."""
-    values = sorted({value for _, value in counts})
-    return {
-        value: _score(counts["right", value], counts["predicted", value], counts["label", value]) for value in values
-    }
+    scores = {}
+    for value in sorted({value for _, value in counts}):
+        scores[value] = _compute_scores(
+            right=counts["right", value], predicted=counts["predicted", value], labelled=counts["label", value]
+        )
+    return scores
 
 
-def _score(right: int, predicted: int, true: int) -> Scores:
+def _compute_scores(right: int, predicted: int, labelled: int) -> Scores:
+    """Computes scores from the numbers of correct predictions, of predictions and of labels."""
     return Scores(
         precision=_divide(right, predicted, 0.0),
-        recall=_divide(right, true, 0.0),
-        f1=_divide(2 * right, predicted + true, 0.0),
+        recall=_divide(right, labelled, 0.0),
+        f1=_divide(2 * right, predicted + labelled, 0.0),
     )
 
 
-def _average(scores: Mapping[bytes, Scores]) -> Scores:
+def _average_scores(scores: Mapping[bytes, Scores]) -> Scores:
     """Computes the mean precision, the mean recall and the mean F1 of all values."""
-    all_scores = scores.values()
     return Scores(
-        precision=_divide(sum(scores_of_value.precision for scores_of_value in all_scores), len(scores), 0.0),
-        recall=_divide(sum(scores_of_value.recall for scores_of_value in all_scores), len(scores), 0.0),
-        f1=_divide(sum(scores_of_value.f1 for scores_of_value in all_scores), len(scores), 0.0),
+        precision=_divide(sum(score.precision for score in scores.values()), len(scores), 0.0),
+        recall=_divide(sum(score.recall for score in scores.values()), len(scores), 0.0),
+        f1=_divide(sum(score.f1 for score in scores.values()), len(scores), 0.0),
     )
 
 

@@ -15,11 +15,11 @@ def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[t
     """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why."""
     owners = {figure: metric.name for metric in list_metrics(spec) for figure in metric.accumulator.names}
     for name in names:
-        problem = _find_class_problem(name)
+        problem = _describe_class_problem(name)
         if problem:
             yield name, problem
             continue
-        metrics = [metric for metric in list_metrics(spec, further=[name]) if metric.name == name]
+        metrics = [metric for metric in list_metrics(spec, additional=[name]) if metric.name == name]
         if not metrics:
             kind = METRICS.load(name).label_kind
             yield name, f"the metric {name!r} is for labels that are {kind}, and there is no such label"
@@ -37,9 +37,9 @@ def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]
     accumulators = [metric.accumulator for metric in metrics]
     for name in names:
         if not any(accumulator.find_figure(name) for accumulator in accumulators):
-            known = [figure for accumulator in accumulators for figure in accumulator.names]
-            known += [f"{figure}/..." for accumulator in accumulators for figure in accumulator.names_by_value]
-            yield name, f"there is a threshold of {name!r}, but the metrics are {', '.join(known)}"
+            figures = [figure for accumulator in accumulators for figure in accumulator.names]
+            figures += [f"{figure}/..." for accumulator in accumulators for figure in accumulator.names_by_value]
+            yield name, f"there is a threshold of {name!r}, but the metrics are {', '.join(figures)}"
 
 
 def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]]) -> Iterator[tuple[str, str]]:
@@ -47,11 +47,11 @@ def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]
     for names in slices:
         for name in [names] if isinstance(names, str) else names:
             if name != LENGTH_BUCKET and name not in spec.context:
-                known = ", ".join([*spec.context, LENGTH_BUCKET])
-                yield name, f"there is a slice by {name!r}, but records can be sliced by {known}"
+                possible_names = ", ".join([*spec.context, LENGTH_BUCKET])
+                yield name, f"there is a slice by {name!r}, but records can be sliced by {possible_names}"
 
 
-def _find_class_problem(name: str) -> str | None:
+def _describe_class_problem(name: str) -> str | None:
     """Returns what is wrong with the class that a name of a metric refers to, or None if nothing is wrong."""
     if name in METRICS.rows and METRICS.rows[name].by_default:
         return f"the metric {name!r} is always computed, and need not be named"

@@ -83,7 +83,7 @@ def make_eval_config(
     model_spec = config_pb2.ModelSpec(
         model_type="tf_generic", signature_name=EVALUATION, preprocessing_function_names=[SLICES]
     )
-    metric_configs = [_count_records()]
+    metric_configs = [_make_record_count_config()]
     for metric in label_metrics:
         metric_configs += _make_metric_configs(metric, thresholds, confidence_intervals)
     config = config_pb2.EvalConfig(
@@ -117,7 +117,7 @@ def _raise_first_problem(problems: Iterable[tuple[str, str]]) -> None:
         raise ValueError(message)
 
 
-def _count_records() -> config_pb2.MetricConfig:
+def _make_record_count_config() -> config_pb2.MetricConfig:
     """Makes the config of the number of records, with a threshold of at least 1.
 
     Without any threshold the Evaluator does not bless a model, and Pusher never pushes.
@@ -156,7 +156,7 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
     tfma_class = _TFMA_CLASSES.get(metric.name, tfma_metrics.SequenceMetric)
     settings = dict(metric.arguments)
     if metric.name not in METRICS.rows:
-        settings[CODE] = _fingerprint(type(metric.accumulator))
+        settings[CODE] = _hash_source_file(type(metric.accumulator))
     if metric.name not in _TFMA_CLASSES:
         settings["metric"] = metric.name
     return config_pb2.MetricConfig(
@@ -166,7 +166,7 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
     )
 
 
-def _fingerprint(metric_class: type[Any]) -> str:
+def _hash_source_file(metric_class: type[Any]) -> str:
     """Hashes the source file of a user's metric class.
 
     The hash is part of the config, so a change of the code runs the Evaluator again. For a metric of this package, the

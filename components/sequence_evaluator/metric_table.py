@@ -8,7 +8,7 @@ This module does not import TensorFlow, because a config that names metrics is c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,39 +58,47 @@ class LabelMetric(NamedTuple):
     arguments: dict[str, Any]
 
 
-def list_metrics(spec: SequenceSpec, by_label: bool = False, further: Iterable[str] = ()) -> list[LabelMetric]:
+def list_metrics(spec: SequenceSpec, by_label: bool = False, additional: Iterable[str] = ()) -> list[LabelMetric]:
     """Returns the metrics of the labels of a spec, first all metrics of the first label, then those of the second, ...
 
     Args:
       spec: The description of the records.
       by_label: Whether to compute figures also for each value of a label and each type of span.
-      further: The metrics to compute in addition to the default ones, as names in `METRICS` or as classes
+      additional: The metrics to compute in addition to the default ones, as names in `METRICS` or as classes
         `module:Class`.
 
     Raises:
       UnknownMemberError: if a metric does not exist, or its class cannot be imported.
     """
-    names = [name for name, row in METRICS.rows.items() if row.by_default]
-    classes: dict[str, type[MetricAccumulator]] = {name: METRICS.load(name) for name in (*names, *further)}
+    default_names = [name for name, row in METRICS.rows.items() if row.by_default]
+    classes: dict[str, type[MetricAccumulator]] = {name: METRICS.load(name) for name in (*default_names, *additional)}
     metrics = []
     for label, feature in spec.with_role("label").items():
-        possible_arguments: dict[str, Any] = {
-            "per_step": not feature.context,
-            "by_label": by_label,
-            "width": feature.width or 1,
-        }
-        kinds = set(_label_kinds(feature))
-        for name, accumulator in classes.items():
-            if accumulator.label_kind in kinds:
-                arguments: dict[str, Any] = {"label": label}
-                for argument in accumulator.arguments:
-                    arguments[argument] = possible_arguments[argument]
-                metrics.append(LabelMetric(name, accumulator(**arguments), arguments))
+        kinds = _list_label_kinds(feature)
+        for name, metric_class in classes.items():
+            if metric_class.label_kind in kinds:
+                metrics.append(_make_metric(name, metric_class, label, feature, by_label))
     return metrics
 
 
-def _label_kinds(feature: Feature) -> Iterator[LabelKind]:
-    """Yields the kinds of labels that a feature can be measured as. A label with spans has two kinds."""
-    yield "values" if feature.dtype == "string" else "numbers"
+def _make_metric(
+    name: str, metric_class: type[MetricAccumulator], label: str, feature: Feature, by_label: bool
+) -> LabelMetric:
+    """Makes the metric of one label, with those arguments that the class of the metric has."""
+    possible_arguments: dict[str, Any] = {
+        "per_step": not feature.context,
+        "by_label": by_label,
+        "width": feature.width or 1,
+    }
+    arguments: dict[str, Any] = {"label": label}
+    for argument in metric_class.arguments:
+        arguments[argument] = possible_arguments[argument]
+    return LabelMetric(name, metric_class(**arguments), arguments)
+
+
+def _list_label_kinds(feature: Feature) -> list[LabelKind]:
+    """Returns the kinds of labels that a feature can be measured as. A label with spans has two kinds."""
+    kinds: list[LabelKind] = ["values" if feature.dtype == "string" else "numbers"]
     if feature.spans:
-        yield "spans"
+        kinds.append("spans")
+    return kinds

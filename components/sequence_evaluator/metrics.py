@@ -1,18 +1,25 @@
-"""Defines the TFMA metric classes that wrap the accumulators of `METRICS` for the stock Evaluator.
+"""Defines the TFMA metric classes that compute the metrics of `METRICS` for the stock Evaluator.
 
-TFX stores the names of these classes in EvalConfigs, so they must not be renamed. A new metric needs no class here: add
-it to `metric_table.METRICS`, and `SequenceMetric` wraps it.
+Each class wraps an accumulator, which does the work. TFMA passes the answers of the model for each record to the
+accumulator, adds up the counts that it returns, and asks it for the figures of the sum. For the label `tags`::
 
-The metrics count real steps only. TFMA's own metrics treat padded steps as predictions: they crash if two batches are
-padded to different lengths, and otherwise count the padding.
+    answers of a record     tags [N V N x x], tags_label [N N N x x], lengths 3       x is padding
+    counts of a record      {"right": 2, "labels": 3}
+    sum of all counts       {"right": 80, "labels": 100}
+    figures                 tags_accuracy 0.8, tags_count 100
 
-The metrics need a model that SequenceTrainer has exported, with `evaluation` as the `signature_name` of the model spec.
+So only real steps count. TFMA's own metrics treat padded steps as predictions: they crash if two batches are padded to
+different lengths, and otherwise count the padding.
+
+The model must be one that SequenceTrainer has exported, and the model spec must have the `signature_name` `evaluation`.
 For a label L the signature returns the lengths (`lengths`), the predictions (`L`), the labels (`L_label`) and the cross
 entropy (`L_cross_entropy`).
 
-Each metric computes several figures, all named after the label. TFMA applies a threshold to the figure that has the
-metric's name. Therefore an EvalConfig lists a metric once per threshold, each time under another name. TFMA still
-computes the metric only once.
+TFMA applies a threshold to the figure that has the name of the metric. Therefore an EvalConfig lists a metric once per
+threshold, each time under the name of another figure. TFMA still computes the metric only once.
+
+TFX stores the names of these classes in EvalConfigs, so they must not be renamed. A new metric needs no class here: add
+it to `metric_table.METRICS`, and `SequenceMetric` wraps it.
 """
 
 from __future__ import annotations
@@ -63,14 +70,14 @@ class _AccumulatedMetric(tfma.metrics.Metric):
     def _create_computations(
         self, model_names: Iterable[str] = ("",), **_: Any
     ) -> list[tfma.metrics.MetricComputation]:
-        return [
-            tfma.metrics.MetricComputation(
-                keys=[tfma.metrics.MetricKey(name=name, model_name=model_name) for name in self.accumulator.names],
-                preprocessors=[_CountRecord(self.accumulator, model_name)],
-                combiner=_AddUpCounts(self.accumulator, model_name),
-            )
-            for model_name in model_names
-        ]
+        return [self._create_computation(model_name) for model_name in model_names]
+
+    def _create_computation(self, model_name: str) -> tfma.metrics.MetricComputation:
+        return tfma.metrics.MetricComputation(
+            keys=[tfma.metrics.MetricKey(name=name, model_name=model_name) for name in self.accumulator.names],
+            preprocessors=[_CountRecord(self.accumulator, model_name)],
+            combiner=_AddUpCounts(self.accumulator, model_name),
+        )
 
 
 class SequenceAccuracy(_AccumulatedMetric):
@@ -177,9 +184,11 @@ class _CountRecord(tfma.metrics.Preprocessor):
         self._model_name = model_name
 
     def process(self, extracts: dict[str, Any]) -> Iterator[Counts]:
-        answers = extracts[constants.PREDICTIONS_KEY]
-        # With several models, `answers` is a dict of model name to the answers of the model.
-        yield self._accumulator.count(answers.get(self._model_name, answers))
+        predictions = extracts[constants.PREDICTIONS_KEY]
+        # With several models, `predictions` is a dict of model name to the answers of the model. With one model, it is
+        # the answers themselves.
+        answers = predictions.get(self._model_name, predictions)
+        yield self._accumulator.count(answers)
 
 
 class _AddUpCounts(beam.CombineFn):
@@ -199,14 +208,14 @@ class _AddUpCounts(beam.CombineFn):
 
     def merge_accumulators(self, totals: Iterable[Counts]) -> Counts:
         # The jackknife merges the same counts into several samples, so the counts themselves must not change.
-        merged: Counts = Counter()
+        sum_of_totals: Counts = Counter()
         for total in totals:
-            merged.update(total)
-        return merged
+            sum_of_totals.update(total)
+        return sum_of_totals
 
     def extract_output(self, total: Counts) -> dict[tfma.metrics.MetricKey, float]:
-        figures = self._accumulator.compute(total)
-        return {
-            tfma.metrics.MetricKey(name=f"{self._accumulator.label}_{figure}", model_name=self._model_name): value
-            for figure, value in figures.items()
-        }
+        values_by_key = {}
+        for figure, value in self._accumulator.compute(total).items():
+            full_name = f"{self._accumulator.label}_{figure}"
+            values_by_key[tfma.metrics.MetricKey(name=full_name, model_name=self._model_name)] = value
+        return values_by_key

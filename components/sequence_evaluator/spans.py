@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfx_sequence.schemas.tags import LENIENT, OUTSIDE, split_tag
+from tfx_sequence.schemas.tags import LENIENT, OUTSIDE, Tag, split_tag
 
 
 class Span(NamedTuple):
@@ -27,15 +27,20 @@ class Span(NamedTuple):
 def find_spans(tags: Iterable[str]) -> set[Span]:
     """Returns the spans in the tags of one sequence."""
     spans: set[Span] = set()
-    start, prefix_before, type_before = 0, OUTSIDE, ""
+    start = 0
+    tag_before = Tag(OUTSIDE, None)
     # An additional step outside of any span closes a span that ends with the sequence.
-    for step, tag in enumerate([*tags, OUTSIDE]):
-        prefix, type_ = split_tag(tag)
-        type_ = type_ or ""
-        if prefix_before in LENIENT.opening and prefix in LENIENT.continuing and type_ == type_before:
-            prefix_before = prefix
-            continue
-        if prefix_before != OUTSIDE:
-            spans.add(Span(start, step, type_before))
-        start, prefix_before, type_before = step, prefix, type_
+    for step, text in enumerate([*tags, OUTSIDE]):
+        tag = split_tag(text)
+        if not _is_same_span(tag_before, tag):
+            if tag_before.prefix != OUTSIDE:
+                spans.add(Span(start, step, tag_before.type or ""))
+            start = step
+        tag_before = tag
     return spans
+
+
+def _is_same_span(tag_before: Tag, tag: Tag) -> bool:
+    """Returns whether two successive steps belong to the same span."""
+    have_same_type = (tag_before.type or "") == (tag.type or "")
+    return tag_before.prefix in LENIENT.opening and tag.prefix in LENIENT.continuing and have_same_type

@@ -51,13 +51,13 @@ def require_accuracy(
       metrics: The metrics of all labels.
       min_accuracy: The minimum accuracy. If None, nothing is added.
     """
-    required = dict(thresholds)
+    all_thresholds = dict(thresholds)
     if min_accuracy is None:
-        return required
+        return all_thresholds
     for metric in metrics:
         if metric.name == "accuracy":
             figure = f"{metric.accumulator.label}_accuracy"
-            threshold = required.get(figure, Threshold())
+            threshold = all_thresholds.get(figure, Threshold())
             at_least = min_accuracy if threshold.at_least is None else max(min_accuracy, threshold.at_least)
-            required[figure] = threshold.model_copy(update={"at_least": at_least})
-    return required
+            all_thresholds[figure] = threshold.model_copy(update={"at_least": at_least})
+    return all_thresholds

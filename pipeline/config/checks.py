@@ -117,7 +117,7 @@ def _check_evaluation(config: Config, transformed: SequenceSpec) -> Iterator[Pro
         yield Problem("evaluation.metrics", message, format_value(evaluation.metrics))
     # Thresholds can be checked only if all metrics are known.
     if not metric_problems:
-        metrics = list_metrics(transformed, further=evaluation.metrics)
+        metrics = list_metrics(transformed, additional=evaluation.metrics)
         for name, message in find_threshold_problems(metrics, evaluation.thresholds):
             yield Problem(format_key(["evaluation", "thresholds", name]), message)
     for _, message in find_slice_problems(transformed, evaluation.slices):

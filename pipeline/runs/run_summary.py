@@ -46,7 +46,7 @@ class RunReport:
     def __init__(self, config: Config | None = None, result: RunResult | None = None) -> None:
         self.pipeline_root = config.pipeline.artifacts_dir if config else None
         self.components = result.components if result else {}
-        evaluations = result.outputs_of_type("ModelEvaluation") if result else []
+        evaluations = result.list_outputs_of_type("ModelEvaluation") if result else []
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
         self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _find_pushed_model(result) if result else None
@@ -84,13 +84,13 @@ class RunReport:
           log: The path of the log, which is shown with the folders.
         """
         seconds = sum(result.seconds for result in self.components.values())
-        reused = sum(result.status == "reused" for result in self.components.values())
+        num_reused = [result.status for result in self.components.values()].count("reused")
         metrics = {name: self._format_metric(name, value) for name, value in flatten_metrics(self.metrics)}
         blocks = [
-            f"Finished in {format_seconds(seconds)}; {reused} of {len(self.components)} components reused",
+            f"Finished in {format_seconds(seconds)}; {num_reused} of {len(self.components)} components reused",
             _format_block("Metrics", metrics),
             _format_block("Places", self._describe_places(log)),
-            _format_block("Next", {**self._give_training_hint(), **self._give_model_hint()}),
+            _format_block("Next", {**self._make_training_hint(), **self._make_model_hint()}),
         ]
         return "\n\n".join(block for block in blocks if block)
 
@@ -106,11 +106,11 @@ class RunReport:
         if self.model:
             model = shorten_path(self.model)
         else:
-            reasons = "; ".join(self._find_broken_bounds()) or "the evaluation did not bless it"
+            reasons = "; ".join(self._describe_broken_bounds()) or "the evaluation did not bless it"
             model = f"not pushed: {reasons}"
         return {"model": model, "artifacts": shorten_path(self.pipeline_root or ""), "log": shorten_path(log)}
 
-    def _find_broken_bounds(self) -> Iterator[str]:
+    def _describe_broken_bounds(self) -> Iterator[str]:
         """Yields a sentence about each metric that is not within its bounds.
 
         Bounds relative to an earlier model are left out, because the metrics of that model are not known here.
@@ -119,14 +119,14 @@ class RunReport:
             return
         spec = transformed_spec(self._config.spec, self._config.transform)
         evaluation = self._config.evaluation
-        metrics = list_metrics(spec, further=evaluation.metrics)
+        metrics = list_metrics(spec, additional=evaluation.metrics)
         bounds = require_accuracy(evaluation.thresholds, metrics, evaluation.min_accuracy)
         for name, value in flatten_metrics(self.metrics):
             expected = bounds[name].describe_breach(value) if name in bounds else None
             if expected is not None:
                 yield f"{name} is {format_number(value)}, expected {expected}"
 
-    def _give_training_hint(self) -> dict[str, str]:
+    def _make_training_hint(self) -> dict[str, str]:
         """Returns advice to train for more epochs if the last epoch was the best one, or else nothing."""
         epoch = self._epoch
         if not epoch or not self._config or self._config.training.schedule in _FALLING_SCHEDULES:
@@ -138,7 +138,7 @@ class RunReport:
         reason = f"the last of {epoch['epochs']} epochs was the best"
         return {"train longer": f"{reason}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}
 
-    def _give_model_hint(self) -> dict[str, str]:
+    def _make_model_hint(self) -> dict[str, str]:
         """Returns the command that asks the pushed model, or nothing if no model was pushed."""
         if not self.model or not self._config:
             return {}
@@ -152,7 +152,7 @@ class RunReport:
 
 def _find_pushed_model(result: RunResult) -> str | None:
     """Returns the folder of the model that this run pushed, or that an earlier run pushed if the Pusher was reused."""
-    for artifact in reversed(result.outputs_of_type("PushedModel")):
+    for artifact in reversed(result.list_outputs_of_type("PushedModel")):
         destination = artifact.properties.get("pushed_destination")
         if destination:
             # The artifact has a copy of the model. The copy is used if somebody has deleted the pushed model.

@@ -36,6 +36,6 @@ def test_metric_of_your_own_can_be_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "my_metrics", module)
     (name,) = set(re.findall(r'"(my_metrics:\w+)"', section))
     assert not list(find_metric_problems(SPEC, [name]))
-    figures = [figure for metric in list_metrics(SPEC, further=[name]) for figure in metric.accumulator.names]
+    figures = [figure for metric in list_metrics(SPEC, additional=[name]) for figure in metric.accumulator.names]
     assert "tags_whole" in figures
     assert f'"{METRICS.group}"' in section

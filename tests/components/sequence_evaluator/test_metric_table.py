@@ -41,13 +41,13 @@ ANSWERS: dict[str, np.ndarray[Any, Any]] = {
 
 
 def labels_of(name: str, spec: SequenceSpec = SPEC) -> dict[str, dict[str, Any]]:
-    metrics = [metric for metric in list_metrics(spec, by_label=True, further=[WHOLE]) if metric.name == name]
+    metrics = [metric for metric in list_metrics(spec, by_label=True, additional=[WHOLE]) if metric.name == name]
     return {metric.arguments["label"]: metric.arguments for metric in metrics}
 
 
 @pytest.mark.parametrize("name", [*METRICS.rows, WHOLE])
 def test_metric_computes_the_figures_that_it_declares(name: str) -> None:
-    metrics = [metric for metric in list_metrics(SPEC, by_label=True, further=[WHOLE]) if metric.name == name]
+    metrics = [metric for metric in list_metrics(SPEC, by_label=True, additional=[WHOLE]) if metric.name == name]
     assert metrics
     for metric in metrics:
         counts: Counts = Counter()
@@ -86,7 +86,7 @@ def test_figures_by_value_are_there_only_if_they_are_wanted() -> None:
 
 def test_metric_that_is_not_there_is_named_beside_those_that_are() -> None:
     with pytest.raises(UnknownMemberError, match=r"^'acuracy', expected one of accuracy, "):
-        list_metrics(SPEC, further=["acuracy"])
+        list_metrics(SPEC, additional=["acuracy"])
 
 
 def test_installed_package_adds_a_metric_and_tensorflow_is_not_loaded(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ spec = SequenceSpec(
 )
 assert "whole_records" in METRICS.names()
 assert not list(find_metric_problems(spec, ["whole_records"]))
-assert not list(find_threshold_problems(list_metrics(spec, further=["whole_records"]), ["tags_whole"]))
+assert not list(find_threshold_problems(list_metrics(spec, additional=["whole_records"]), ["tags_whole"]))
 assert not {"tensorflow", "tensorflow_model_analysis", "apache_beam"} & set(sys.modules)
 """
     path = f"{tmp_path}:{ROOT / 'tests'}"
