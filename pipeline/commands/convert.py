@@ -126,7 +126,7 @@ def _print_json(counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) ->
 
 
 def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) -> None:
-    from tfx_sequence.pipeline.datasets.dataset import train_first
+    from tfx_sequence.pipeline.datasets.dataset import make_split_sort_key
     from tfx_sequence.pipeline.datasets.text_report import describe_feature
 
     totals = counts.counts
@@ -135,7 +135,7 @@ def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str,
         f"rejected {totals[contract.RECORDS_REJECTED]:,}",
         file=out,
     )
-    written = sorted(counts.written.items(), key=train_first)
+    written = sorted(counts.written.items(), key=make_split_sort_key)
     _print_block("Written", {split: f"{count:,}" for split, count in written}, out)
     _print_block("Rejected", {reason: f"{count:,}" for reason, count in counts.rejected.items()}, out)
     _print_block("Features", {name: describe_feature(feature) for name, feature in spec.features.items()}, out)

@@ -100,8 +100,9 @@ def _translate_error(detail: Mapping[str, Any], model: type[pydantic.BaseModel])
     if detail["type"] == "missing":
         return Problem(key, "required, but not given")
     if detail["type"] == "extra_forbidden":
-        return Problem(key, _suggest_keys(path, model))
-    return Problem(key, _translate_message(detail["msg"]), format_value(detail["input"]) if is_about_value else None)
+        return Problem(key, _describe_unknown_key(path, model))
+    value = format_value(detail["input"]) if is_about_value else None
+    return Problem(key, _translate_message(detail["msg"]), value)
 
 
 def _translate_message(message: str) -> str:
@@ -115,16 +116,19 @@ def _quote_if_needed(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def _suggest_keys(path: Sequence[str | int], model: type[pydantic.BaseModel]) -> str:
-    """Suggests keys of the same table with a similar spelling, or else the same key in other tables."""
+def _describe_unknown_key(path: Sequence[str | int], model: type[pydantic.BaseModel]) -> str:
+    """Returns a message that suggests keys of the same table with a similar spelling, or the same key in other tables.
+
+    If there are no such keys, it lists all keys of the table.
+    """
     key = str(path[-1])
-    known = list(_find_table(model, path[:-1]).model_fields)
-    candidates = difflib.get_close_matches(key, known)
-    if not candidates:
-        candidates = [other for other in _list_keys(model) if other.endswith(f".{key}")]
-    if candidates:
-        return f"unknown key; did you mean {' or '.join(candidates)}?"
-    return f"unknown key; the keys here are {', '.join(known)}"
+    keys_of_table = list(_find_table(model, path[:-1]).model_fields)
+    suggestions = difflib.get_close_matches(key, keys_of_table)
+    if not suggestions:
+        suggestions = [other for other in _list_keys(model) if other.endswith(f".{key}")]
+    if suggestions:
+        return f"unknown key; did you mean {' or '.join(suggestions)}?"
+    return f"unknown key; the keys here are {', '.join(keys_of_table)}"
 
 
 def _find_table(model: type[pydantic.BaseModel], path: Sequence[str | int]) -> type[pydantic.BaseModel]:
@@ -150,9 +154,9 @@ def _list_keys(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[st
     """Yields the path of every key that a file may have, with `<name>` in place of a name that the user chooses."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
-        inner = next(_find_models(field.annotation), None)
-        if inner is None:
+        inner_model = next(_find_models(field.annotation), None)
+        if inner_model is None:
             yield path
         else:
-            any_name = ".<name>" if "dict" in str(field.annotation) else ""
-            yield from _list_keys(inner, f"{path}{any_name}.")
+            name_of_user = ".<name>" if "dict" in str(field.annotation) else ""
+            yield from _list_keys(inner_model, f"{path}{name_of_user}.")

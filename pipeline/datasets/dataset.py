@@ -58,10 +58,10 @@ class Dataset:
     @property
     def files(self) -> list[str]:
         """All files. Those of train come first, because features are discovered in the first records."""
-        return [path for _, paths in sorted(self.splits.items(), key=train_first) for path in paths]
+        return [path for _, paths in sorted(self.splits.items(), key=make_split_sort_key) for path in paths]
 
 
-def train_first(item: tuple[str, Any]) -> tuple[bool, str]:
+def make_split_sort_key(item: tuple[str, Any]) -> tuple[bool, str]:
     """Returns a key for sorting (split name, value) pairs. Train comes first, and the others are sorted by name."""
     split, _ = item
     return split != TRAIN, split
@@ -148,9 +148,9 @@ def _find_config_splits(config: Config) -> dict[str, list[str]]:
     """Returns split name to the files that the config names. Files that are yet to be divided have the name `all`."""
     splits = {}
     for name, pattern in config.data.name_patterns("all").items():
-        found = find_splits(os.path.join(config.data.folder, pattern))
+        paths_by_name = find_splits(os.path.join(config.data.folder, pattern))
         # `find_splits` groups files by their names. Here the config determines the split, so the groups are joined.
-        splits[name] = [path for files in found.values() for path in files]
+        splits[name] = [path for paths in paths_by_name.values() for path in paths]
     return splits
 
 
@@ -178,12 +178,13 @@ def _parse_option(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         # A comma at the beginning or the end separates nothing: `delimiter=,` is a text.
-        return key, value.split(",") if "," in value.strip(",") else value
+        is_list = "," in value.strip(",")
+        return key, value.split(",") if is_list else value
 
 
 def _guess_format(paths: Iterable[str]) -> str:
     """Returns the format that the names of files determine. It is `sequence_example` if no name is known."""
-    formats = {name for name in map(find_format, paths) if name}
+    formats = {format_name for format_name in map(find_format, paths) if format_name}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
     return formats.pop() if formats else SEQUENCE_EXAMPLE
@@ -194,9 +195,9 @@ def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dic
 
     If some files have an extension of the format, all others are dropped. If no file has one, all files are kept.
     """
-    kept = {}
+    splits_of_format = {}
     for split, paths in splits.items():
         files = [path for path in paths if find_format(path) == format_name]
         if files:
-            kept[split] = files
-    return kept or splits
+            splits_of_format[split] = files
+    return splits_of_format or splits

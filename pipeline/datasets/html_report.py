@@ -83,20 +83,25 @@ def _render_lengths(report: DataReport) -> Iterator[str]:
 
 
 def _render_features(report: DataReport) -> Iterator[str]:
-    values, numbers = group_values_by_feature(report), group_numbers_by_feature(report)
+    values_by_feature = group_values_by_feature(report)
+    numbers_by_feature = group_numbers_by_feature(report)
     for name, feature in report.features.items():
-        if name in values or name in numbers:
+        if name in values_by_feature or name in numbers_by_feature:
             yield f"<h2>{html.escape(name)}</h2><p>{html.escape(describe_feature(feature))}</p>"
-        if name in numbers:
-            yield from _render_numbers(numbers[name])
-        elif name in values:
-            yield from _render_values(values[name])
+        if name in numbers_by_feature:
+            yield from _render_numbers(numbers_by_feature[name])
+        elif name in values_by_feature:
+            yield from _render_values(values_by_feature[name])
 
 
 def _render_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
-    shown = select_top_values(values_by_split, _MAX_PLOTTED_VALUES)
-    counts = {split: [values.top.get(value, 0) for value in shown] for split, values in values_by_split.items()}
-    yield draw_bars(shown, counts, {split: values.count for split, values in values_by_split.items()})
+    plotted_values = select_top_values(values_by_split, _MAX_PLOTTED_VALUES)
+    counts = {}
+    totals = {}
+    for split, values in values_by_split.items():
+        counts[split] = [values.top.get(value, 0) for value in plotted_values]
+        totals[split] = values.count
+    yield draw_bars(plotted_values, counts, totals)
     # `top=0`, because the plot already shows the counts of the values.
     yield _render_table(["", *values_by_split], make_value_rows(values_by_split, top=0))
     for line in describe_unseen_values(values_by_split):
@@ -113,7 +118,11 @@ def _render_numbers(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[s
 
 
 def _render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["".join(f"<th>{html.escape(name)}</th>" for name in head)]
+    table = _render_row(head, "th")
     for row in rows:
-        lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in row))
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+        table += _render_row(row, "td")
+    return f"<table>{table}</table>"
+
+
+def _render_row(cells: Sequence[str], tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"

@@ -36,16 +36,16 @@ def infer_schema_of_files(
     from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
     from tfx_sequence.components.sequence_schema_gen import infer_schema
 
-    used = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
+    chosen_splits = {TRAIN: splits[TRAIN]} if TRAIN in splits else splits
     try:
-        statistics = {split: compute_statistics(paths, None) for split, paths in used.items()}
+        statistics = {split: compute_statistics(paths, None) for split, paths in chosen_splits.items()}
     except SchemaError as error:
         if spec:
             raise
-        raise SchemaError(f"{error}. {_describe_mixed_types(used)}") from error
+        raise SchemaError(f"{error}. {_describe_mixed_types(chosen_splits)}") from error
     num_records = sum(data.num_examples for split in statistics.values() for data in split.datasets)
     if num_records == 0:
-        raise CommandError(f"there is no record to make a schema from{_describe_damage(used)}")
+        raise CommandError(f"there is no record to make a schema from{_describe_damage(chosen_splits)}")
     spec = spec or _infer_spec(infer_schema(statistics), statistics)
     return infer_schema(statistics, spec), statistics
 
@@ -71,11 +71,11 @@ def _describe_mixed_types(splits: Mapping[str, list[str]]) -> str:
         # `first=0`, because the records themselves are not needed.
         for feature in inspect(path, first=0).features:
             types_by_feature.setdefault(feature.name, set()).update(feature.dtypes)
-    mixed = []
+    descriptions = []
     for name, types in types_by_feature.items():
         if len(types) > 1:
-            mixed.append(f"`{name}` holds {' and '.join(sorted(types))}")
-    return "; ".join(mixed)
+            descriptions.append(f"`{name}` holds {' and '.join(sorted(types))}")
+    return "; ".join(descriptions)
 
 
 def _infer_spec(

@@ -36,24 +36,37 @@ def draw_bars(labels: Sequence[str], series: Mapping[str, Sequence[int]], totals
     # If all shares are 0, 1 is used, because `max_share` is a divisor.
     max_share = max((share for values in shares.values() for share in values), default=0) or 1
     group_height = _BAR_HEIGHT * len(series)
-    parts = []
+    elements = []
     for row, label in enumerate(labels):
         top = row * (group_height + _GAP)
         # The y coordinate of a text is its baseline, 4 pixels below the middle of its letters.
         baseline = top + group_height / 2 + 4
-        parts.append(_draw_text(_LABEL_WIDTH - 8, baseline, label[:_MAX_LABEL_LENGTH], "end"))
+        elements.append(_draw_text(_LABEL_WIDTH - 8, baseline, label[:_MAX_LABEL_LENGTH], "end"))
         for index, name in enumerate(series):
-            y = top + index * _BAR_HEIGHT
             share = shares[name][row]
             width = share / max_share * _MAX_BAR_WIDTH
             tooltip = f"{name}: {label}: {series[name][row]:,}"
-            parts.append(_draw_bar(y, width, _pick_colour(index), tooltip))
-            parts.append(_draw_text(_LABEL_WIDTH + width + 5, y + _BAR_HEIGHT - 5, f"{share:.1%}", "start"))
+            elements.append(_draw_bar_with_share(top, index, width, share, tooltip))
     height = len(labels) * (group_height + _GAP)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'role="img">{"".join(parts)}</svg>{_draw_legend(list(series))}'
+        f'role="img">{"".join(elements)}</svg>{_draw_legend(list(series))}'
     )
+
+
+def _draw_bar_with_share(top: int, index: int, width: float, share: float, tooltip: str) -> str:
+    """Draws the bar of one series, and its share behind it.
+
+    Args:
+      top: The y coordinate of the bars of a label.
+      index: The position of the series, which determines the place and the colour of the bar.
+      width: The width of the bar.
+      share: The share that the bar shows.
+      tooltip: The text that a browser shows over the bar.
+    """
+    y = top + index * _BAR_HEIGHT
+    bar = _draw_bar(y, width, _pick_colour(index), tooltip)
+    return bar + _draw_text(_LABEL_WIDTH + width + 5, y + _BAR_HEIGHT - 5, f"{share:.1%}", "start")
 
 
 def _draw_bar(y: int, width: float, colour: str, tooltip: str) -> str:

@@ -34,22 +34,28 @@ def print_report(report: DataReport, stream: TextIO) -> None:
     """Prints a table of the splits, then the values of each feature, then the anomalies."""
     console = make_console(stream)
     console.print(make_table(["", *report.splits], make_overview_rows(report)))
-    values, numbers = group_values_by_feature(report), group_numbers_by_feature(report)
+    values_by_feature = group_values_by_feature(report)
+    numbers_by_feature = group_numbers_by_feature(report)
     for name, feature in report.features.items():
-        if name in values or name in numbers:
+        if name in values_by_feature or name in numbers_by_feature:
             console.print(rich.text.Text(f"\n{name} ({describe_feature(feature)})", "bold"))
-        if name in numbers:
-            console.print(make_table(["", *numbers[name]], make_number_rows(numbers[name])))
-        elif name in values:
-            rows = make_value_rows(values[name], _NUM_TOP_VALUES[feature.kind])
-            console.print(make_table(["", *values[name]], rows))
-            for line in describe_unseen_values(values[name]):
-                console.print(rich.text.Text(line, "dim"))
+        if name in numbers_by_feature:
+            numbers_by_split = numbers_by_feature[name]
+            console.print(make_table(["", *numbers_by_split], make_number_rows(numbers_by_split)))
+        elif name in values_by_feature:
+            _print_values(values_by_feature[name], _NUM_TOP_VALUES[feature.kind], console)
     console.print(rich.text.Text("\nWhat is wrong", "bold"))
     if not report.anomalies:
         console.print("nothing", style="green")
     for anomaly in report.anomalies:
         _print_anomaly(anomaly, console)
+
+
+def _print_values(values_by_split: Mapping[str, ValuesReport], top: int, console: rich.console.Console) -> None:
+    """Prints a table of the `top` most frequent values of a feature, and the values that are not in train."""
+    console.print(make_table(["", *values_by_split], make_value_rows(values_by_split, top)))
+    for line in describe_unseen_values(values_by_split):
+        console.print(rich.text.Text(line, "dim"))
 
 
 def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
@@ -72,8 +78,8 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
     for feature in dict.fromkeys(name for split in splits for name in split.missing):
         yield [f"without {feature}", *(format_percent(split.missing.get(feature, 0)) for split in splits)]
     for key in dict.fromkeys(name for split in splits for name in split.distances):
-        compared = "lengths" if key == SEQUENCE else key
-        yield [f"distance from the baseline, {compared}", *(_format_distance(split, key) for split in splits)]
+        subject = "lengths" if key == SEQUENCE else key
+        yield [f"distance from the baseline, {subject}", *(_format_distance(split, key) for split in splits)]
 
 
 def group_values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
@@ -13,7 +13,7 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
 from tfx_sequence.components.sequence_example_validator.examination.data_statistics import compute_statistics
 from tfx_sequence.components.sequence_example_validator.examination.examine import examine
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
-from tfx_sequence.pipeline.datasets.dataset import Dataset, train_first
+from tfx_sequence.pipeline.datasets.dataset import Dataset, make_split_sort_key
 from tfx_sequence.pipeline.datasets.dataset_records import RecordFiles, convert_to_records
 from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
 from tfx_sequence.schemas import contract
@@ -21,8 +21,8 @@ from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
-_MAX_NAMED_REJECTS = 5
-"""The maximum number of bad records that an anomaly names. There is one anomaly per reason. Other records are only
+_MAX_SHOWN_REJECTS = 5
+"""The maximum number of bad records that an anomaly describes. There is one anomaly per reason. Other records are only
 counted."""
 
 _FAILING_SEVERITIES: dict[FailOn, tuple[str, ...]] = {
@@ -113,8 +113,8 @@ def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: M
     """
     statistics = {split: compute_statistics(paths, schema) for split, paths in records.splits.items()}
     if len(statistics) == 1:
-        (only,) = statistics.values()
-        return dict.fromkeys(splits, only)
+        (only_statistics,) = statistics.values()
+        return dict.fromkeys(splits, only_statistics)
     return statistics
 
 
@@ -129,7 +129,7 @@ def _add_reading_anomalies(
             failures.append(f"{anomaly.what}: {anomaly.description}")
     return report.model_copy(
         update={
-            "splits": dict(sorted(report.splits.items(), key=train_first)),
+            "splits": dict(sorted(report.splits.items(), key=make_split_sort_key)),
             "anomalies": (*anomalies, *report.anomalies),
             "failures": (*failures, *report.failures),
         }
@@ -144,16 +144,31 @@ def _report_rejects(counts: ReadCounts | None, severities: Mapping[str, str]) ->
         severity = severities.get(reason, "error")
         if severity == "off":
             continue
-        named = [reject for reject in counts.rejects if str(reject.reason) == reason][:_MAX_NAMED_REJECTS]
-        examples = "; ".join(f"{_format_place(reject)}: {reject.message}" for reject in named)
-        more = f"; and {count - len(named)} more" if count > len(named) else ""
+        rejects = [reject for reject in counts.rejects if str(reject.reason) == reason]
         yield AnomalyReport(
             split="",
             feature="",
             severity=severity.upper(),
             what=f"Rejected: {reason.replace('_', ' ')}",
-            description=f"{count} of {counts.counts[contract.RECORDS_READ]} records: {examples}{more}.",
+            description=(
+                f"{count} of {counts.counts[contract.RECORDS_READ]} records: {_describe_rejects(rejects, count)}."
+            ),
         )
+
+
+def _describe_rejects(rejects: Sequence[Reject], count: int) -> str:
+    """Returns the places and messages of the first rejects, and how many more there are.
+
+    Args:
+      rejects: The first rejects. If there are very many, not all of them were kept.
+      count: The number of all rejects.
+    """
+    shown_rejects = rejects[:_MAX_SHOWN_REJECTS]
+    descriptions = [f"{_format_place(reject)}: {reject.message}" for reject in shown_rejects]
+    num_hidden = count - len(shown_rejects)
+    if num_hidden > 0:
+        descriptions.append(f"and {num_hidden} more")
+    return "; ".join(descriptions)
 
 
 def _format_place(reject: Reject) -> str:

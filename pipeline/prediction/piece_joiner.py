@@ -63,18 +63,18 @@ class PieceJoiner:
         if not self._has_pieces:
             yield from pieces
             return
-        whole: AnsweredRecord | None = None
+        joined: AnsweredRecord | None = None
         for piece in map(self._read_piece, pieces):
-            if whole is None:
-                whole = piece.record
+            if joined is None:
+                joined = piece.record
             elif piece.position > 0:
-                whole = _join_pieces(whole, piece.record, piece.overlap)
+                joined = _join_pieces(joined, piece.record, piece.overlap)
             else:
                 # Piece 0 is the first piece of the next record, so the record before it is complete.
-                yield whole
-                whole = piece.record
-        if whole is not None:
-            yield whole
+                yield joined
+                joined = piece.record
+        if joined is not None:
+            yield joined
 
     def _read_piece(self, record: AnsweredRecord) -> _Piece:
         """Moves the features that number a piece out of its context."""
@@ -103,12 +103,12 @@ def _choose_answers(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict
 
     An answer about the label `intent` consists of the values `intent`, `intent_id` and `intent_score`.
     """
-    chosen = dict(first)
+    context = dict(first)
     for name, score in second.items():
         if not name.endswith(SCORE_SUFFIX) or score <= first[name]:
             continue
         label = name.removesuffix(SCORE_SUFFIX)
         for key in (label, f"{label}{ID_SUFFIX}", name):
-            if key in chosen:
-                chosen[key] = second[key]
-    return chosen
+            if key in context:
+                context[key] = second[key]
+    return context

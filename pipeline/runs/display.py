@@ -92,13 +92,13 @@ class _Row:
 
     Attributes:
       status: The status of the component.
-      since: The time at which the component started, by `time.monotonic`.
+      started_at: The time at which the component started, by `time.monotonic`.
       seconds: The duration of the component, once it has ended.
       note: The last numbers of training, as text.
     """
 
     status: Status = "pending"
-    since: float = 0.0
+    started_at: float = 0.0
     seconds: float = 0.0
     note: str = ""
 
@@ -108,7 +108,7 @@ class LiveDisplay:
 
     def __init__(self, stream: TextIO) -> None:
         self._rows: dict[str, _Row] = {}
-        self._running = _Row()
+        self._running_row = _Row()
         self._spinner = rich.spinner.Spinner("dots", style="cyan")
         console = rich.console.Console(file=stream, highlight=False)
         self._live = rich.live.Live(
@@ -144,7 +144,7 @@ class LiveDisplay:
         mark, style = _MARKS[row.status]
         is_running = row.status == "running"
         name_style = {"running": "bold", "failed": style}.get(row.status, "")
-        seconds = time.monotonic() - row.since if is_running else row.seconds
+        seconds = time.monotonic() - row.started_at if is_running else row.seconds
         return [
             self._spinner if is_running else rich.text.Text(mark, style),
             rich.text.Text(component, name_style),
@@ -164,12 +164,13 @@ class LiveDisplay:
 
     def show_start(self, component: str) -> None:
         """Shows the component as running, with the time since its start."""
-        self._running = self._rows[component] = _Row("running", since=time.monotonic())
+        self._running_row = _Row("running", started_at=time.monotonic())
+        self._rows[component] = self._running_row
 
     def show_end(self, component: str, status: Status, seconds: float) -> None:
         """Shows how the component ended and how long it took. The last note about its training stays."""
-        self._rows[component] = _Row(status, seconds=seconds, note=self._running.note)
+        self._rows[component] = _Row(status, seconds=seconds, note=self._running_row.note)
 
     def show_training(self, progress: TrainingProgress) -> None:
         """Shows the numbers of training in the row of the running component."""
-        self._running.note = format_progress(progress)
+        self._running_row.note = format_progress(progress)

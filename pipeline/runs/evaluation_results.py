@@ -66,9 +66,14 @@ def _read_tfma_values(evaluation_uri: str) -> Iterator[tuple[str, Mapping[str, A
     if not outputs_of_all_examples:
         raise ValueError(f"{evaluation_uri} holds no evaluation: neither {METRICS_FILE} nor metrics of TFMA")
     for outputs in outputs_of_all_examples:
-        for sub_keys in outputs.values():
-            for metrics in sub_keys.values():
-                yield from metrics.items()
+        yield from _list_values(outputs)
+
+
+def _list_values(outputs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the name and the value of each metric. TFMA has them by the output of the model, then by a sub-key."""
+    for metrics_by_sub_key in outputs.values():
+        for metrics in metrics_by_sub_key.values():
+            yield from metrics.items()
 
 
 def _parse_number(value: Mapping[str, Any]) -> float | None:

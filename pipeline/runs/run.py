@@ -103,7 +103,7 @@ class _RunCommand:
         if isinstance(result.error, KeyboardInterrupt):
             return self._report_interrupt(report)
         if result.error is not None:
-            return self._report_failure(result.error, result.failed or "tfx-sequence", report)
+            return self._report_failure(result.error, result.failed_component or "tfx-sequence", report)
         print(f"\n{report.to_text(self._log)}", file=self._progress_stream)
         self._write_json(report.to_json())
         return 0

@@ -73,13 +73,13 @@ def _read_executions(store: Any, pipeline: Any) -> dict[str, Any]:
         run = None
     if run is None:
         return {}
-    # An execution belongs to several contexts. The one of the type `node` is named `<pipeline>.<component id>`.
-    prefix = f"{pipeline.pipeline_info.id}."
     executions = {}
     for execution in store.get_executions_by_context(run.id):
-        for context in store.get_contexts_by_execution(execution.id):
-            if context.type == "node":
-                executions[context.name.removeprefix(prefix)] = execution
+        # An execution belongs to several contexts. The one of the type `node` has the name `<pipeline>.<component id>`.
+        contexts = store.get_contexts_by_execution(execution.id)
+        for node_name in [context.name for context in contexts if context.type == "node"]:
+            component = node_name.removeprefix(f"{pipeline.pipeline_info.id}.")
+            executions[component] = execution
     return executions
 
 

@@ -41,17 +41,17 @@ class RunResult:
 
     Attributes:
       components: Component id to result, in the order of the pipeline.
-      failed: The id of the component that failed, or None if no component failed.
+      failed_component: The id of the component that failed, or None if no component failed.
       error: The exception that ended the run, or None if the run succeeded.
       epoch: The numbers of the last epoch of training, or None if no model was trained.
     """
 
     components: Mapping[str, ComponentResult]
-    failed: str | None = None
+    failed_component: str | None = None
     error: BaseException | None = None
     epoch: TrainingProgress | None = None
 
-    def outputs_of_type(self, type_name: str) -> list[OutputArtifact]:
+    def list_outputs_of_type(self, type_name: str) -> list[OutputArtifact]:
         """Returns the output artifacts of a type, such as `ModelEvaluation`, in the order of the pipeline."""
         channels = (channel for result in self.components.values() for channel in result.outputs.values())
         return [artifact for channel in channels for artifact in channel if artifact.type == type_name]
@@ -92,21 +92,22 @@ class _RunProgress:
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
         self._pipeline = pipeline
         self._display = display
-        self._compiled: Any = None
+        self._compiled_pipeline: Any = None
         self._statuses: dict[str, Status] = {}
         self._seconds: dict[str, float] = {}
-        self._running: str | None = None
+        self._running_component: str | None = None
         self._started_at = 0.0
         self._epoch: TrainingProgress | None = None
 
     def plan(self, compiled: Any) -> None:
-        self._compiled = compiled
+        self._compiled_pipeline = compiled
         components = [node.pipeline_node.node_info.id for node in compiled.nodes]
         self._statuses = dict.fromkeys(components, "pending")
         self._display.show_plan(components)
 
     def start_component(self, component: str) -> None:
-        self._running, self._started_at = component, time.monotonic()
+        self._running_component = component
+        self._started_at = time.monotonic()
         self._display.show_start(component)
 
     def end_component(self, component: str) -> None:
@@ -120,11 +121,11 @@ class _RunProgress:
         self._display.show_training(progress)
 
     def fail_running_component(self) -> None:
-        if self._running is not None:
-            self._end(self._running, "failed")
+        if self._running_component is not None:
+            self._end(self._running_component, "failed")
 
     def make_result(self, error: BaseException | None) -> RunResult:
-        if self._compiled is None:
+        if self._compiled_pipeline is None:
             # The pipeline could not be compiled, so ML Metadata knows nothing about it.
             return RunResult({}, error=error)
         executed = self._read_components()
@@ -132,16 +133,16 @@ class _RunProgress:
         for component, status in self._statuses.items():
             outputs = executed[component].outputs if status in ("ran", "reused") else {}
             components[component] = ComponentResult(status, self._seconds.get(component, 0.0), outputs)
-        failed = next((component for component, status in self._statuses.items() if status == "failed"), None)
-        if error is None and failed is not None:
+        failed_component = next((name for name, status in self._statuses.items() if status == "failed"), None)
+        if error is None and failed_component is not None:
             error = NotRunError("it did not run, because some of its inputs are missing. The log says which inputs")
-        return RunResult(components, failed, error, self._epoch)
+        return RunResult(components, failed_component, error, self._epoch)
 
     def _end(self, component: str, status: Status) -> None:
-        self._running = None
+        self._running_component = None
         self._statuses[component] = status
         self._seconds[component] = time.monotonic() - self._started_at
         self._display.show_end(component, status, self._seconds[component])
 
     def _read_components(self) -> dict[str, ExecutedComponent]:
-        return read_executed_components(self._pipeline.metadata_connection_config, self._compiled)
+        return read_executed_components(self._pipeline.metadata_connection_config, self._compiled_pipeline)

@@ -50,19 +50,19 @@ def redirect_noise(log: str) -> Iterator[Streams]:
     # Text that was buffered before this block must not be written to the log.
     _flush_python_streams()
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(open(log, "a", buffering=1, encoding="utf-8", errors="backslashreplace"))
+        log_stream = stack.enter_context(open(log, "a", buffering=1, encoding="utf-8", errors="backslashreplace"))
         out = stack.enter_context(_duplicate(1, sys.stdout))
         err = stack.enter_context(_duplicate(2, sys.stderr))
         # A notebook or a test may have replaced `sys.stdout` by a stream that does not write to descriptor 1. So
         # Python's streams are redirected too.
-        stack.enter_context(contextlib.redirect_stdout(target))
-        stack.enter_context(contextlib.redirect_stderr(target))
-        os.dup2(target.fileno(), 1)
-        os.dup2(target.fileno(), 2)
+        stack.enter_context(contextlib.redirect_stdout(log_stream))
+        stack.enter_context(contextlib.redirect_stderr(log_stream))
+        os.dup2(log_stream.fileno(), 1)
+        os.dup2(log_stream.fileno(), 2)
         try:
             yield Streams(out=out, err=err)
         finally:
-            for stream in (out, err, target):
+            for stream in (out, err, log_stream):
                 stream.flush()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)

@@ -67,12 +67,12 @@ FIRST_RUN = [
 def test_run_tells_each_event_in_order_when_all_goes_well(run, tmp_path):
     result, events = run()
     assert events == FIRST_RUN
-    assert (result.failed, result.error) == (None, None)
+    assert (result.failed_component, result.error) == (None, None)
     assert statuses(result) == {"Read": "ran", "Judge": "ran"}
     [made] = result.components["Read"].outputs["made"]
     assert made.type == "Examples"
     assert made.uri.startswith(str(tmp_path / "root" / "artifacts" / "Read" / "made"))
-    [pushed] = result.outputs_of_type("PushedModel")
+    [pushed] = result.list_outputs_of_type("PushedModel")
     assert pushed.properties["pushed_destination"] == str(tmp_path / "serving" / "17")
 
 
@@ -118,7 +118,7 @@ def test_run_repeats_components_when_the_cache_is_off(run):
 def test_run_keeps_what_came_before_when_a_component_fails(run):
     result, events = run("fail")
     assert events[-1] == ("ended", "Judge", "failed")
-    assert result.failed == "Judge"
+    assert result.failed_component == "Judge"
     assert isinstance(result.error, tiny_pipeline.CorpusError)
     assert result.components["Read"].status == "ran"
     assert result.components["Read"].outputs["made"]
@@ -153,7 +153,7 @@ def test_run_fails_when_tfx_skips_a_component_without_raising(tmp_path):
     ).with_id("Latest")
     judge = tiny_pipeline.Judge(made=latest.outputs["made"], mode="", serving=str(tmp_path))
     result = runner.run(pipeline_of(tmp_path, latest, judge), Recorder())
-    assert result.failed == "Latest"
+    assert result.failed_component == "Latest"
     assert str(result.error) == "it did not run, because some of its inputs are missing. The log says which inputs"
 
 
