@@ -97,16 +97,18 @@ def _make_data_stages(config: Config) -> _DataStages:
 def _make_model_stages(config: Config, data: _DataStages) -> list[BaseNode]:
     """Makes the components from the Tuner to the BulkInferrer, without those that the config does not ask for."""
     examples = data.examples
-    transformed, graph = data.transformed_examples, data.transform_graph
+    transformed_examples = data.transformed_examples
+    transform_graph = data.transform_graph
 
     # A component that the config does not ask for is None, and so is each output channel of such a component.
-    tuner = _make_tuner(config, transformed, graph)
+    tuner = _make_tuner(config, transformed_examples, transform_graph)
     compares_models = any(threshold.worse_by is not None for threshold in config.evaluation.thresholds.values())
     resolver = _make_latest_blessed_model() if compares_models or config.training.warm_start else None
     latest_model = _get_output(resolver, "model")
 
     base_model = latest_model if config.training.warm_start else None
-    trainer = _make_trainer(config, transformed, graph, base_model, _get_output(tuner, "best_hyperparameters"))
+    hyperparameters = _get_output(tuner, "best_hyperparameters")
+    trainer = _make_trainer(config, transformed_examples, transform_graph, base_model, hyperparameters)
     model = trainer.outputs["model"]
     evaluator = _make_evaluator(config, examples, model, latest_model if compares_models else None)
     blessing = evaluator.outputs["blessing"]
@@ -175,13 +177,15 @@ def _make_transform(config: Config, examples: types.BaseChannel, schema: types.B
     )
 
 
-def _make_tuner(config: Config, transformed: types.BaseChannel, graph: types.BaseChannel) -> BaseComponent | None:
+def _make_tuner(
+    config: Config, transformed_examples: types.BaseChannel, transform_graph: types.BaseChannel
+) -> BaseComponent | None:
     """Makes the stock Tuner, which tries settings on the train split. Returns None if there is no table `[tuning]`."""
     if config.tuning is None:
         return None
     return tfx.components.Tuner(
-        examples=transformed,
-        transform_graph=graph,
+        examples=transformed_examples,
+        transform_graph=transform_graph,
         tuner_fn="tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn",
         # The stock Tuner requires both arguments. Our tuner_fn does not use them: `custom_config` has the epochs.
         train_args=tfx.proto.TrainArgs(),
@@ -206,14 +210,14 @@ def _make_latest_blessed_model() -> BaseNode:
 
 def _make_trainer(
     config: Config,
-    transformed: types.BaseChannel,
-    graph: types.BaseChannel,
+    transformed_examples: types.BaseChannel,
+    transform_graph: types.BaseChannel,
     base_model: types.BaseChannel | None,
     hyperparameters: types.BaseChannel | None,
 ) -> BaseComponent:
     return SequenceTrainer(
-        examples=transformed,
-        transform_graph=graph,
+        examples=transformed_examples,
+        transform_graph=transform_graph,
         model=config.model,
         training=config.training.trainer_config,
         base_model=base_model,

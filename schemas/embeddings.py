@@ -62,7 +62,7 @@ def load_embeddings(transform_output_dir: str, feature: str) -> Matrix | None:
     coverage = load_coverage(transform_output_dir).get(feature)
     if coverage is None:
         return None
-    with tf.io.gfile.GFile(_matrix_path(transform_output_dir, coverage.vocabulary), "rb") as file:
+    with tf.io.gfile.GFile(_make_matrix_path(transform_output_dir, coverage.vocabulary), "rb") as file:
         matrix: Matrix = np.load(file, allow_pickle=False)
     return matrix
 
@@ -85,7 +85,7 @@ def load_coverage(transform_output_dir: str) -> dict[str, Coverage]:
     """
     import tensorflow as tf
 
-    path = _coverage_path(transform_output_dir)
+    path = _make_coverage_path(transform_output_dir)
     if not tf.io.gfile.exists(path):
         return {}
     with tf.io.gfile.GFile(path, "rb") as file:
@@ -103,7 +103,7 @@ def save_embeddings(transform_output_dir: str, vocabulary: str, matrix: Matrix) 
     import tensorflow as tf
 
     tf.io.gfile.makedirs(os.path.join(transform_output_dir, _FOLDER))
-    with tf.io.gfile.GFile(_matrix_path(transform_output_dir, vocabulary), "wb") as file:
+    with tf.io.gfile.GFile(_make_matrix_path(transform_output_dir, vocabulary), "wb") as file:
         np.save(file, matrix, allow_pickle=False)
 
 
@@ -111,13 +111,13 @@ def save_coverage(transform_output_dir: str, coverages: Mapping[str, Coverage]) 
     """Saves the coverage of features, for `load_coverage`. Call `save_embeddings` first, which makes the folder."""
     import tensorflow as tf
 
-    with tf.io.gfile.GFile(_coverage_path(transform_output_dir), "wb") as file:
+    with tf.io.gfile.GFile(_make_coverage_path(transform_output_dir), "wb") as file:
         file.write(_Coverages.dump_json(dict(coverages), indent=2))
 
 
-def _coverage_path(transform_output_dir: str) -> str:
+def _make_coverage_path(transform_output_dir: str) -> str:
     return os.path.join(transform_output_dir, _FOLDER, _COVERAGE_FILE)
 
 
-def _matrix_path(transform_output_dir: str, vocabulary: str) -> str:
+def _make_matrix_path(transform_output_dir: str, vocabulary: str) -> str:
     return os.path.join(transform_output_dir, _FOLDER, f"{vocabulary}.npy")

@@ -34,9 +34,9 @@ def check_severities(severities: Mapping[str, str]) -> None:
     """
     for rule, severity in severities.items():
         if rule not in list_own_rules() | _STOCK_RULES:
-            known = ", ".join(sorted(list_own_rules()))
+            own_rules = ", ".join(sorted(list_own_rules()))
             raise ValueError(
-                f"`severities` names {rule!r}, expected one of our rules ({known}) or a name of "
+                f"`severities` names {rule!r}, expected one of our rules ({own_rules}) or a name of "
                 "tensorflow_metadata's AnomalyInfo.Type, such as SCHEMA_NEW_COLUMN"
             )
         if severity not in get_args(Severity):

@@ -26,7 +26,7 @@ _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
 
 
 def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
-    """Finds out which tensors of a flat transformed schema are context and which are sequences."""
+    """Finds new_schema which tensors of a flat transformed schema are context and which are sequences."""
     context = []
     sequence = {}
     representations = schema.tensor_representation_group[""].tensor_representation
@@ -79,67 +79,67 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
       the written SequenceExamples.
     """
     layout = find_layout(schema)
-    out = schema_pb2.Schema(string_domain=schema.string_domain)
-    out.annotation.tag.append(FORMAT_TAG)
-    _add_context(out, schema, layout, spec)
+    new_schema = schema_pb2.Schema(string_domain=schema.string_domain)
+    new_schema.annotation.tag.append(FORMAT_TAG)
+    _add_context(new_schema, schema, layout, spec)
     if layout.sequence:
-        _add_sequences(out, schema, layout, spec)
-    return out
+        _add_sequences(new_schema, schema, layout, spec)
+    return new_schema
 
 
 def _add_context(
-    out: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
+    new_schema: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
 ) -> None:
-    """Adds the dense tensors of the flat `schema` to `out`, as context features."""
+    """Adds the dense tensors of the flat `schema` to `new_schema`, as context features."""
     flat_features = {proto.name: proto for proto in schema.feature}
     representations = schema.tensor_representation_group[""].tensor_representation
-    out_representations = out.tensor_representation_group[""].tensor_representation
+    new_representations = new_schema.tensor_representation_group[""].tensor_representation
     for name in layout.context:
-        proto = out.feature.add()
+        proto = new_schema.feature.add()
         proto.CopyFrom(flat_features[name])
         proto.annotation.tag.append(make_role_tag(_find_role(spec, name)))
         if name in representations:
-            out_representations[name].CopyFrom(representations[name])
+            new_representations[name].CopyFrom(representations[name])
         else:
-            out_representations[name].dense_tensor.column_name = name
-            out_representations[name].dense_tensor.shape.CopyFrom(proto.shape)
+            new_representations[name].dense_tensor.column_name = name
+            new_representations[name].dense_tensor.shape.CopyFrom(proto.shape)
 
 
 def _add_sequences(
-    out: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
+    new_schema: schema_pb2.Schema, schema: schema_pb2.Schema, layout: SequenceLayout, spec: SequenceSpec | None
 ) -> None:
-    """Adds the ragged tensors of the flat `schema` to `out`, as feature lists."""
+    """Adds the ragged tensors of the flat `schema` to `new_schema`, as feature lists."""
     flat_features = {proto.name: proto for proto in schema.feature}
     representations = schema.tensor_representation_group[""].tensor_representation
-    out_representations = out.tensor_representation_group[""].tensor_representation
-    struct = out.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
+    new_representations = new_schema.tensor_representation_group[""].tensor_representation
+    struct = new_schema.feature.add(name=SEQUENCE, type=schema_pb2.STRUCT)
     struct.value_count.min = struct.value_count.max = 1
     for name, width in layout.sequence.items():
         ragged = representations[name].ragged_tensor
         proto = struct.struct_domain.feature.add()
         proto.CopyFrom(flat_features[ragged.feature_path.step[0]])
         _describe_sequence(proto, name, width, _is_nested(ragged), spec)
-        out_representations[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
-        out_representations[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+        new_representations[name].ragged_tensor.feature_path.CopyFrom(path_pb2.Path(step=[SEQUENCE, name]))
+        new_representations[name].ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
 
 
 def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
     """Returns the flat schema of transformed tf.Examples with roles added, by the same rule as `to_sequence_schema`."""
     layout = find_layout(schema)
-    out = schema_pb2.Schema()
-    out.CopyFrom(schema)
-    out.annotation.tag.append(FORMAT_TAG)
+    new_schema = schema_pb2.Schema()
+    new_schema.CopyFrom(schema)
+    new_schema.annotation.tag.append(FORMAT_TAG)
     representations = schema.tensor_representation_group[""].tensor_representation
     feature_by_column = {name: name for name in layout.context}
     for name in layout.sequence:
         ragged = representations[name].ragged_tensor
         if not _is_nested(ragged):
             feature_by_column[ragged.feature_path.step[0]] = name
-    for proto in out.feature:
+    for proto in new_schema.feature:
         if proto.name in feature_by_column:
             role = _find_role(spec, feature_by_column[proto.name])
             proto.annotation.tag.append(make_role_tag(role))
-    return out
+    return new_schema
 
 
 def _describe_sequence(

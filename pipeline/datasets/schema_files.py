@@ -100,8 +100,10 @@ def print_schema(schema: schema_pb2.Schema, stream: TextIO) -> None:
             # A schema of stock TFX may have features that a SequenceSpec cannot describe.
             rows.append([proto.name, "as TFDV has it", "", "", ""])
         else:
-            drift, skew = _format_threshold(feature.drift), _format_threshold(feature.skew)
-            rows.append([proto.name, describe_feature(feature), _describe_domain(schema, proto), drift, skew])
+            domain = _describe_domain(schema, proto)
+            drift = _format_threshold(feature.drift)
+            skew = _format_threshold(feature.skew)
+            rows.append([proto.name, describe_feature(feature), domain, drift, skew])
     console.print()
     console.print(make_table(["feature", "kind, role", "values", "drift", "skew"], rows, align_right=False))
 
@@ -114,8 +116,9 @@ def _describe_domain(schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> st
     """Returns a text about the values that a feature may have. It is empty if all values are allowed."""
     values = read_domain(schema, proto)
     if values is not None:
-        more = ", ..." if len(values) > _MAX_VALUES else ""
-        return f"{len(values):,}: {', '.join(map(repr, values[:_MAX_VALUES]))}{more}"
+        shown_values = ", ".join(map(repr, values[:_MAX_VALUES]))
+        ellipsis = ", ..." if len(values) > _MAX_VALUES else ""
+        return f"{len(values):,}: {shown_values}{ellipsis}"
     for domain in (proto.int_domain, proto.float_domain):
         if domain.HasField("min") or domain.HasField("max"):
             low = f"{domain.min:g}" if domain.HasField("min") else ""

@@ -84,14 +84,20 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
 
 def group_values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
     """Returns feature name to split name to values. The report itself has split name to feature name to values."""
-    names = dict.fromkeys(name for split in report.splits.values() for name in split.values)
-    return {name: {split: content.values[name] for split, content in report.splits.items()} for name in names}
+    values_by_feature: dict[str, dict[str, ValuesReport]] = {}
+    for split, content in report.splits.items():
+        for name, values in content.values.items():
+            values_by_feature.setdefault(name, {})[split] = values
+    return values_by_feature
 
 
 def group_numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
     """Returns feature name to split name to numbers. The report itself has split name to feature name to numbers."""
-    names = dict.fromkeys(name for split in report.splits.values() for name in split.numbers)
-    return {name: {split: content.numbers[name] for split, content in report.splits.items()} for name in names}
+    numbers_by_feature: dict[str, dict[str, NumbersReport]] = {}
+    for split, content in report.splits.items():
+        for name, numbers in content.numbers.items():
+            numbers_by_feature.setdefault(name, {})[split] = numbers
+    return numbers_by_feature
 
 
 def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[list[str]]:

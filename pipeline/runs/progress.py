@@ -84,14 +84,14 @@ def format_progress(progress: TrainingProgress) -> str:
 
     Example: `epoch 3/20  batch 120/400  loss 0.4121  eval accuracy 0.9012  tokens per second 12,345  1:05 min left`.
     """
-    rest = dict(progress)
+    remaining_numbers = dict(progress)
     parts = []
     for name, total_name in (("epoch", "epochs"), ("batch", "batches")):
-        if name in rest:
-            total = f"/{rest.pop(total_name)}" if total_name in rest else ""
-            parts.append(f"{name} {rest.pop(name)}{total}")
-    seconds_left = rest.pop("seconds_left", None)
-    parts += [f"{name.replace('_', ' ')} {format_number(value)}" for name, value in rest.items()]
+        if name in remaining_numbers:
+            total = f"/{remaining_numbers.pop(total_name)}" if total_name in remaining_numbers else ""
+            parts.append(f"{name} {remaining_numbers.pop(name)}{total}")
+    seconds_left = remaining_numbers.pop("seconds_left", None)
+    parts += [f"{name.replace('_', ' ')} {format_number(value)}" for name, value in remaining_numbers.items()]
     if seconds_left is not None:
         parts.append(f"{format_seconds(seconds_left)} left")
     return "  ".join(parts)
@@ -109,5 +109,5 @@ def format_seconds(seconds: float) -> str:
     # The number is rounded before the comparison, because 59.96 s would be shown as 60.0 s.
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min"
+    minutes, remaining_seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{remaining_seconds:02d} min"

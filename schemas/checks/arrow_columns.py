@@ -145,28 +145,28 @@ class ArrowColumn:
         return first_values
 
 
-def read_column(batch: pa.RecordBatch, name: str, context: bool) -> ArrowColumn:
+def read_column(batch: pa.RecordBatch, name: str, is_context: bool) -> ArrowColumn:
     """Reads one feature of a batch.
 
     Args:
       batch: A batch of SequenceExamples as TFXIO decodes it.
       name: The name of the feature. If no record has the feature, the column has no steps.
-      context: Whether the feature is a context feature.
+      is_context: Whether the feature is a context feature.
     """
-    lists = _find_context_lists(batch, name) if context else _find_feature_lists(batch, name)
+    lists = _find_context_lists(batch, name) if is_context else _find_feature_lists(batch, name)
     if lists is None:
-        return _make_empty_column(batch.num_rows, context)
-    if context:
+        return _make_empty_column(batch.num_rows, is_context)
+    if is_context:
         return _read_context_lists(lists)
     return _read_feature_lists(lists)
 
 
-def _make_empty_column(num_records: int, context: bool) -> ArrowColumn:
+def _make_empty_column(num_records: int, is_context: bool) -> ArrowColumn:
     """Makes the column of a feature that no record of the batch has."""
     no_counts = np.zeros(0, np.int64)
     lengths = np.zeros(num_records, np.int64)
     present = np.zeros(num_records, np.bool_)
-    return ArrowColumn(pa.nulls(0), no_counts, lengths, present, context)
+    return ArrowColumn(pa.nulls(0), no_counts, lengths, present, is_context)
 
 
 def _read_context_lists(lists: pa.Array) -> ArrowColumn:

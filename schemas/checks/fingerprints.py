@@ -75,7 +75,9 @@ def _hash_values(values: pa.Array) -> Fingerprints:
         hashes = np.array([_hash_bytes(value) for value in encoded.dictionary.to_pylist()], np.uint64)
         return np.asarray(hashes[encoded.indices.to_numpy(zero_copy_only=False)])
     numbers = values.to_numpy(zero_copy_only=False)
-    return numbers.astype(np.float64).view(np.uint64) if numbers.dtype.kind == "f" else numbers.view(np.uint64)
+    if numbers.dtype.kind == "f":
+        return numbers.astype(np.float64).view(np.uint64)
+    return numbers.view(np.uint64)
 
 
 # Values repeat from batch to batch. The cache needs no more than about 10 MB, unless values are very long.

@@ -165,9 +165,10 @@ def _make_row_excerpt(row: pa.RecordBatch) -> str:
     """Returns the beginning of the only record in a batch: context features first, then sequence features."""
     fields = {name: column[0].as_py() for name, column in zip(row.schema.names, row.columns, strict=True)}
     feature_lists = fields.pop(SEQUENCE, None) or {}
-    context = {name: _simplify(values) for name, values in fields.items()}
-    sequence = {name: [_simplify(step) for step in steps or ()] for name, steps in feature_lists.items()}
-    return make_excerpt({**context, **sequence})
+    record = {name: _simplify(values) for name, values in fields.items()}
+    for name, steps in feature_lists.items():
+        record[name] = [_simplify(step) for step in steps or ()]
+    return make_excerpt(record)
 
 
 def _simplify(values: list[Any] | None) -> Any:

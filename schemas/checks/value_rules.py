@@ -113,9 +113,10 @@ class TimeReversed(ValueRule):
         records, steps = column.find_first_steps(is_reversed)
 
         def describe(k: int) -> str:
-            before, after = column.read_value(steps[k] - 1), column.read_value(steps[k])
+            previous_time = column.read_value(steps[k] - 1)
+            time = column.read_value(steps[k])
             place = column.describe_step(steps[k])
-            return f"`{feature.name}` goes back from {before} to {after}{place}, expected times that do not fall"
+            return f"`{feature.name}` goes back from {previous_time} to {time}{place}, expected times that do not fall"
 
         yield Finding(self.reason, feature.name, records, describe)
 
@@ -142,9 +143,10 @@ class BrokenSpan(ValueRule):
 
         def describe(k: int) -> str:
             step = steps[k]
-            before = "at the beginning" if is_first[step] else f"after {column.read_value(step - 1)!r}"
+            tag = column.read_value(step)
+            start = "at the beginning" if is_first[step] else f"after {column.read_value(step - 1)!r}"
             end = ", the last one" if is_last[step] else ""
-            tag, place = column.read_value(step), f"{before}{column.describe_step(step)}{end}"
+            place = f"{start}{column.describe_step(step)}{end}"
             return f"`{feature.name}` has {tag!r} {place}, where {scheme} has no such tag"
 
         yield Finding(self.reason, feature.name, records, describe)

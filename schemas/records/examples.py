@@ -97,17 +97,17 @@ class Encoder:
         except KeyError as error:
             raise self._make_missing_feature_error(record, error.args[0]) from None
         except BadRecordError as error:
-            raise BadRecordError(error.reject.at(key=self.key(record), excerpt=make_excerpt(record))) from None
+            raise BadRecordError(error.reject.at(key=self.read_key(record), excerpt=make_excerpt(record))) from None
         return wire.encode_sequence_example(context, feature_lists)
 
-    def content(self, record: Record, names: Iterable[str]) -> bytes:
+    def encode_values(self, record: Record, names: Iterable[str]) -> bytes:
         """Returns the values of the features `names` as bytes, which are equal if and only if the values are equal.
 
         The record must be valid: `encode` has accepted it.
         """
         return b"".join([self._fields[name].encode(record) for name in names])
 
-    def key(self, record: Record) -> str | None:
+    def read_key(self, record: Record) -> str | None:
         """Returns the key of a record, which is the values of its features with the role `key`, joined by slashes.
 
         The key is None if the record has no such feature.
@@ -145,7 +145,7 @@ class Encoder:
         source = self._spec.source(name)
         origin = f" (read from {source!r})" if source != name else ""
         message = f"the feature `{name}`{origin} is not in the record, which has {features_of_record}"
-        return bad_record(Reason.MISSING_FEATURE, message, key=self.key(record), excerpt=make_excerpt(record))
+        return bad_record(Reason.MISSING_FEATURE, message, key=self.read_key(record), excerpt=make_excerpt(record))
 
 
 def encode(spec: SequenceSpec, record: Record) -> bytes:
@@ -213,8 +213,8 @@ def make_example(
     if duplicates := sorted(set(sequence) & set(context)):
         message = f"`{duplicates[0]}` is both a sequence and a context feature; rename one"
         raise bad_record(Reason.DUPLICATE_KEY, message)
-    features = {name: _infer_feature([value], context=True) for name, value in context.items()}
-    features |= {name: _infer_feature(values, context=False) for name, values in sequence.items()}
+    features = {name: _infer_feature([value], is_context=True) for name, value in context.items()}
+    features |= {name: _infer_feature(values, is_context=False) for name, values in sequence.items()}
     spec = SequenceSpec(features=features, min_length=0)
     return parse_example(Encoder(spec, not_finite).encode({**context, **sequence}))
 
@@ -234,19 +234,19 @@ def _count_steps(record: Record, name: str) -> int:
     return len(values)
 
 
-def _infer_feature(values: Any, context: bool) -> Feature:
+def _infer_feature(values: Any, is_context: bool) -> Feature:
     """Infers a feature from its values, one per step. The codec checks later whether all values fit the feature."""
     steps = values.tolist() if isinstance(values, np.ndarray) else list(values)
     steps = [step.tolist() if isinstance(step, (np.ndarray, np.generic)) else step for step in steps]
     if steps and isinstance(steps[0], (list, tuple)):
         flat_values = [value for step in steps if isinstance(step, (list, tuple)) for value in step]
-        if not context and all(isinstance(value, str) for value in flat_values):
+        if not is_context and all(isinstance(value, str) for value in flat_values):
             return Feature(kind="token", nested=True)
-        return Feature(kind="vector", width=max(1, len(steps[0])), context=context)
+        return Feature(kind="vector", width=max(1, len(steps[0])), context=is_context)
     if any(isinstance(step, str) for step in steps):
-        return Feature(kind="token", context=context)
+        return Feature(kind="token", context=is_context)
     has_floats = any(isinstance(step, float) for step in steps)
-    return Feature(kind="float" if has_floats else "integer", context=context)
+    return Feature(kind="float" if has_floats else "integer", context=is_context)
 
 
 def _decode_feature(name: str, feature: Feature, example: tf.train.SequenceExample) -> Any:

@@ -165,10 +165,10 @@ class _FloatCodec:
         # The header holds only tags and sizes, so it is the same for all steps. Here it is made from a step of zeros.
         size = 4 * self._width  # A float32 has 4 bytes.
         header = wire.encode_step(wire.encode_float_feature(bytes(size)))[:-size]
-        out = np.empty((len(packed), len(header) + size), np.uint8)
-        out[:, : len(header)] = np.frombuffer(header, np.uint8)
-        out[:, len(header) :] = packed.view(np.uint8).reshape(len(packed), size)
-        return out.tobytes()
+        matrix = np.empty((len(packed), len(header) + size), np.uint8)
+        matrix[:, : len(header)] = np.frombuffer(header, np.uint8)
+        matrix[:, len(header) :] = packed.view(np.uint8).reshape(len(packed), size)
+        return matrix.tobytes()
 
     def _pack(self, values: Values) -> npt.NDArray[np.float32]:
         """Returns the values of T steps as float32 `[T, width]`."""

@@ -85,15 +85,15 @@ def _add_sequence_feature(struct: schema_pb2.Feature, name: str, feature: Featur
         proto.value_counts.value_count.add(min=width, max=width)
 
 
-def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, context: bool) -> None:
+def add_undescribed(schema: schema_pb2.Schema, proto: schema_pb2.Feature, is_context: bool) -> None:
     """Adds a copy of a feature that a spec cannot describe, with a TensorRepresentation under its name.
 
     Args:
       schema: The schema to add the feature to.
       proto: The feature.
-      context: Whether the feature is a context feature.
+      is_context: Whether the feature is a context feature.
     """
-    siblings = schema.feature if context else find_sequence_struct(schema).struct_domain.feature
+    siblings = schema.feature if is_context else find_sequence_struct(schema).struct_domain.feature
     siblings.add().CopyFrom(proto)
     add_representations(schema)
 
@@ -112,8 +112,8 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
     _check_version(schema)
     context_protos = [proto for proto in schema.feature if proto.name != SEQUENCE]
     sequence_protos = list(find_sequence_struct(schema).struct_domain.feature)
-    context = _read_features(context_protos, context=True)
-    sequence = _read_features(sequence_protos, context=False)
+    context = _read_features(context_protos, is_context=True)
+    sequence = _read_features(sequence_protos, is_context=False)
     if not sequence:
         raise _make_no_sequence_feature_error(sequence_protos)
     min_length, max_length = _merge_length_bounds([proto for proto in sequence_protos if proto.name in sequence])
@@ -129,15 +129,15 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         raise SchemaError(f"the schema does not describe sequences: {describe_validation_error(error)}") from error
 
 
-def _read_features(protos: Sequence[schema_pb2.Feature], context: bool) -> dict[str, Feature]:
+def _read_features(protos: Sequence[schema_pb2.Feature], is_context: bool) -> dict[str, Feature]:
     """Reads the features that a spec can describe, by name."""
-    features = {proto.name: read_feature(proto, context) for proto in protos}
+    features = {proto.name: read_feature(proto, is_context) for proto in protos}
     return {name: feature for name, feature in features.items() if feature is not None}
 
 
 def _make_no_sequence_feature_error(protos: Sequence[schema_pb2.Feature]) -> SchemaError:
     """Makes the error that a spec cannot describe any of the sequence features."""
-    reasons = "".join(f"; {proto.name!r} {explain_undescribed(proto, context=False)}" for proto in protos)
+    reasons = "".join(f"; {proto.name!r} {explain_undescribed(proto, is_context=False)}" for proto in protos)
     return SchemaError(f"the schema has no sequence feature that a spec can describe{reasons}")
 
 

@@ -68,22 +68,27 @@ def _diff_protos(old: schema_pb2.Schema, new: schema_pb2.Schema) -> Iterator[str
 
 def _diff_domains(name: str, old: list[str] | None, new: list[str] | None) -> Iterator[str]:
     """Compares the domains of one feature. None means that all values are allowed."""
-    if old is None and new is not None:
+    if old is not None and new is not None:
+        yield from _diff_values(name, set(old), set(new))
+    elif new is not None:
         yield f"feature `{name}`: its values are now a closed set of {len(new)}"
-    elif old is not None and new is None:
+    elif old is not None:
         yield f"feature `{name}`: its values are no longer a closed set"
-    elif old is not None and new is not None:
-        if added := sorted(set(new) - set(old)):
-            yield f"feature `{name}`: its domain has {_format_values(added)}"
-        if removed := sorted(set(old) - set(new)):
-            yield f"feature `{name}`: its domain no longer has {_format_values(removed)}"
+
+
+def _diff_values(name: str, old: set[str], new: set[str]) -> Iterator[str]:
+    """Compares the values of two domains of one feature."""
+    if added_values := sorted(new - old):
+        yield f"feature `{name}`: its domain has {_format_values(added_values)}"
+    if removed_values := sorted(old - new):
+        yield f"feature `{name}`: its domain no longer has {_format_values(removed_values)}"
 
 
 def _format_values(values: list[str]) -> str:
     """Returns the first few values as text, and how many more there are."""
-    listed = ", ".join(map(repr, values[:_MAX_LISTED_VALUES]))
-    num_more = len(values) - _MAX_LISTED_VALUES
-    return f"{listed} and {num_more} more" if num_more > 0 else listed
+    listed_values = ", ".join(map(repr, values[:_MAX_LISTED_VALUES]))
+    num_hidden = len(values) - _MAX_LISTED_VALUES
+    return f"{listed_values} and {num_hidden} more" if num_hidden > 0 else listed_values
 
 
 def _diff_bounds(name: str, old: schema_pb2.Feature, new: schema_pb2.Feature) -> Iterator[str]:

@@ -84,12 +84,12 @@ def require_presence(proto: schema_pb2.Feature) -> None:
     proto.presence.min_count = 1
 
 
-def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
+def read_feature(proto: schema_pb2.Feature, is_context: bool) -> Feature | None:
     """Reads one feature of a schema.
 
     Args:
       proto: The feature in the schema.
-      context: Whether the feature is a context feature.
+      is_context: Whether the feature is a context feature.
 
     Returns:
       The feature as a spec describes it, or None if a spec cannot describe it. See `explain_undescribed`.
@@ -97,9 +97,9 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
     Raises:
       SchemaError: if a tag of the feature is not valid, or if its type does not fit its kind.
     """
-    if explain_undescribed(proto, context) is not None:
+    if explain_undescribed(proto, is_context) is not None:
         return None
-    min_values, max_values = _read_value_bounds(proto, context)
+    min_values, max_values = _read_value_bounds(proto, is_context)
     width = max_values if min_values == max_values else None
     kind = _find_tag(proto, _KIND_PREFIX) or _infer_kind(proto, width)
     role = _find_tag(proto, _ROLE_PREFIX) or "input"
@@ -109,9 +109,9 @@ def read_feature(proto: schema_pb2.Feature, context: bool) -> Feature | None:
         feature = Feature(
             kind=kind,  # type: ignore[arg-type]  # checked above
             role=role,  # type: ignore[arg-type]
-            context=context,
+            context=is_context,
             width=width if kind == "vector" else None,
-            nested=_is_nested(proto, context),
+            nested=_is_nested(proto, is_context),
             missing=_MISSING_TAG in proto.annotation.tag,
             spans=_find_tag(proto, _SPANS_PREFIX),  # An unknown scheme raises a ValidationError.
             drift=_read_threshold(proto.drift_comparator),
@@ -142,7 +142,7 @@ def _check_tag(proto: schema_pb2.Feature, field: str, value: str, known: tuple[s
         raise SchemaError(f"feature {proto.name!r} of the schema has the {field} {value!r}; known are {known}")
 
 
-def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
+def explain_undescribed(proto: schema_pb2.Feature, is_context: bool) -> str | None:
     """Explains why a spec cannot describe a feature of a schema.
 
     A feature of a spec is in every record. It has one value per step or per record, or one vector of floats, or any
@@ -160,10 +160,10 @@ def explain_undescribed(proto: schema_pb2.Feature, context: bool) -> str | None:
         return f"is of the type {schema_pb2.FeatureType.Name(proto.type)}"
     if proto.presence.min_fraction < 1:
         return "is missing from some records"
-    min_values, max_values = _read_value_bounds(proto, context)
+    min_values, max_values = _read_value_bounds(proto, is_context)
     is_vector = min_values == max_values and proto.type == schema_pb2.FLOAT
-    if max_values != 1 and not is_vector and not _is_nested(proto, context):
-        return f"does not hold one value in every {'record' if context else 'step'}"
+    if max_values != 1 and not is_vector and not _is_nested(proto, is_context):
+        return f"does not hold one value in every {'record' if is_context else 'step'}"
     return None
 
 
@@ -222,7 +222,7 @@ def _read_threshold(comparator: schema_pb2.FeatureComparator) -> float | None:
     return None
 
 
-def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
+def _is_nested(proto: schema_pb2.Feature, is_context: bool) -> bool:
     """Returns whether a step may hold any number of values.
 
     Features that this package wrote have a tag. Another feature is nested if it holds strings, and several of them in
@@ -230,19 +230,19 @@ def _is_nested(proto: schema_pb2.Feature, context: bool) -> bool:
     """
     if has_our_tags(proto):
         return NESTED_TAG in proto.annotation.tag
-    return not context and proto.type == schema_pb2.BYTES and _read_value_bounds(proto, context)[1] != 1
+    return not is_context and proto.type == schema_pb2.BYTES and _read_value_bounds(proto, is_context)[1] != 1
 
 
-def _read_value_bounds(proto: schema_pb2.Feature, context: bool) -> tuple[int, int | None]:
+def _read_value_bounds(proto: schema_pb2.Feature, is_context: bool) -> tuple[int, int | None]:
     """Reads the minimum and the maximum number of values per step, or per record for a context feature.
 
     The maximum is None if there is no maximum.
     """
     if proto.HasField("shape"):
         # The first dimension of a sequence feature is the number of steps.
-        size = math.prod(dim.size for dim in proto.shape.dim[0 if context else 1 :])
+        size = math.prod(dim.size for dim in proto.shape.dim[0 if is_context else 1 :])
         return size, size
-    if context:
+    if is_context:
         count = proto.value_count if proto.HasField("value_count") else None
     else:
         counts = proto.value_counts.value_count

@@ -26,7 +26,7 @@ def add_representations(schema: schema_pb2.Schema) -> None:
 def _represent_context(proto: schema_pb2.Feature) -> schema_pb2.TensorRepresentation:
     """Makes the representation of a context feature as a tensor `[B]` or `[B, width]`, or as a sparse tensor."""
     representation = schema_pb2.TensorRepresentation()
-    feature = read_feature(proto, context=True)
+    feature = read_feature(proto, is_context=True)
     if feature is None:
         representation.varlen_sparse_tensor.column_name = proto.name
         return representation

@@ -202,14 +202,14 @@ def _infer_feature(values: list[Any], is_sequence: bool, num_records: int) -> Fe
     if 0 < num_lists < len(present):
         raise _LeftOutError(f"is a list in {num_lists} of {len(present)} records and one value in the others")
     if num_lists == 0:
-        return _infer_from_steps(present, context=True)
+        return _infer_from_steps(present, is_context=True)
     if is_sequence:
-        return _infer_from_steps(list(itertools.chain.from_iterable(present)), context=False)
+        return _infer_from_steps(list(itertools.chain.from_iterable(present)), is_context=False)
     widths = {len(value) for value in present}
     if widths == {0}:
         raise _LeftOutError("holds no value")
     if len(widths) == 1:
-        return _infer_from_steps(present, context=True)
+        return _infer_from_steps(present, is_context=True)
     raise _LeftOutError("does not have the same number of values as the other lists of its record")
 
 
@@ -223,8 +223,8 @@ def _drop_nulls(values: list[Any]) -> list[Any]:
     return values if is_number_feature else present
 
 
-def _infer_from_steps(steps: list[Any], context: bool) -> Feature:
-    """Infers a feature from its steps in all records, or from its context values if `context` is true.
+def _infer_from_steps(steps: list[Any], is_context: bool) -> Feature:
+    """Infers a feature from its steps in all records, or from its context values if `is_context` is true.
 
     Raises:
       _LeftOutError: if no feature fits.
@@ -235,22 +235,22 @@ def _infer_from_steps(steps: list[Any], context: bool) -> Feature:
     if not present:
         raise _LeftOutError("holds no value")
     if types == {str} and not is_incomplete:
-        return _infer_from_strings(steps, context)
+        return _infer_from_strings(steps, is_context)
     if types == {int} and not is_incomplete:
-        return Feature(kind="integer", role=_choose_role(steps, context), context=context)
+        return Feature(kind="integer", role=_choose_role(steps, is_context), context=is_context)
     if types <= _NUMBER_TYPES:
-        return Feature(kind="float", context=context, missing=is_incomplete)
+        return Feature(kind="float", context=is_context, missing=is_incomplete)
     if types == {list}:
-        return _infer_from_lists(present, context, is_incomplete)
+        return _infer_from_lists(present, is_context, is_incomplete)
     raise _LeftOutError(_describe_types(steps))
 
 
-def _infer_from_lists(steps: list[list[Any]], context: bool, is_incomplete: bool) -> Feature:
+def _infer_from_lists(steps: list[list[Any]], is_context: bool, is_incomplete: bool) -> Feature:
     """Infers a feature whose steps are lists.
 
     Args:
       steps: The steps that are not null.
-      context: Whether the steps are context values.
+      is_context: Whether the steps are context values.
       is_incomplete: Whether there are also steps that are null.
 
     Raises:
@@ -263,23 +263,23 @@ def _infer_from_lists(steps: list[list[Any]], context: bool, is_incomplete: bool
     widths = {len(step) for step in steps}
     if not present:
         raise _LeftOutError("holds no value")
-    if types == {str} and not context and not is_incomplete:
+    if types == {str} and not is_context and not is_incomplete:
         return Feature(kind="token", nested=True)
     if types <= _NUMBER_TYPES and len(widths) == 1:
-        return Feature(kind="vector", width=widths.pop(), context=context, missing=is_incomplete)
+        return Feature(kind="vector", width=widths.pop(), context=is_context, missing=is_incomplete)
     raise _LeftOutError("has several values in a step, but the steps are not vectors of one width")
 
 
-def _infer_from_strings(steps: list[str], context: bool) -> Feature:
-    scheme = None if context else find_scheme(set(steps))
+def _infer_from_strings(steps: list[str], is_context: bool) -> Feature:
+    scheme = None if is_context else find_scheme(set(steps))
     if scheme is not None:
         return Feature(kind="categorical", role="label", spans=scheme)
-    return Feature(kind="token", role=_choose_role(steps, context), context=context)
+    return Feature(kind="token", role=_choose_role(steps, is_context), context=is_context)
 
 
-def _choose_role(values: list[Any], context: bool) -> Role:
+def _choose_role(values: list[Any], is_context: bool) -> Role:
     """Returns `carried` for context values that are all different, because no model learns from them, or `input`."""
-    is_id = context and len(values) >= _MIN_RECORDS_FOR_IDS and np.unique(values).size == len(values)
+    is_id = is_context and len(values) >= _MIN_RECORDS_FOR_IDS and np.unique(values).size == len(values)
     return "carried" if is_id else "input"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
@@ -123,6 +123,13 @@ def _find_record_files(path: str) -> list[str]:
     )
 
 
+class _FeatureKey(NamedTuple):
+    """The name of a feature, and whether it is a context feature. A record may have two features of one name."""
+
+    name: str
+    is_context: bool
+
+
 class _RecordCollector:
     """Collects what an Inspection contains, record by record."""
 
@@ -131,25 +138,25 @@ class _RecordCollector:
         self._first_records: list[dict[str, Any]] = []
         self._lengths = Counter[int]()
         self._num_unequal = 0
-        self._features: dict[tuple[bool, str], _FeatureCollector] = {}
+        self._features: dict[_FeatureKey, _FeatureCollector] = {}
 
     def add(self, record: tf.train.SequenceExample) -> None:
         lengths = {len(steps.feature) for steps in record.feature_lists.feature_list.values()}
         self._lengths[max(lengths, default=0)] += 1
         if len(lengths) > 1:
             self._num_unequal += 1
-        for context, name, features in _list_features(record):
-            self._features.setdefault((context, name), _FeatureCollector()).add(features)
+        for key, features in _list_features(record):
+            self._features.setdefault(key, _FeatureCollector()).add(features)
         if len(self._first_records) < self._max_first_records:
             self._first_records.append(to_python(record))
 
     def summarize(self, files: Sequence[str], damage: Sequence[Reject]) -> Inspection:
-        # Context features are first, because False sorts before True.
-        keys = sorted(self._features, key=lambda key: (not key[0], key[1]))
+        context_keys = sorted(key for key in self._features if key.is_context)
+        sequence_keys = sorted(key for key in self._features if not key.is_context)
         return Inspection(
             files=tuple(files),
             records=sum(self._lengths.values()),
-            features=tuple(self._features[context, name].summarize(name, context) for context, name in keys),
+            features=tuple(self._features[key].summarize(key) for key in (*context_keys, *sequence_keys)),
             lengths=dict(sorted(self._lengths.items())),
             unequal=self._num_unequal,
             first=tuple(self._first_records),
@@ -172,10 +179,10 @@ class _FeatureCollector:
             if kind := feature.WhichOneof("kind"):
                 self._dtypes.add(_DTYPES[kind])
 
-    def summarize(self, name: str, context: bool) -> FeatureSummary:
+    def summarize(self, key: _FeatureKey) -> FeatureSummary:
         return FeatureSummary(
-            name=name,
-            context=context,
+            name=key.name,
+            context=key.is_context,
             dtypes=tuple(sorted(self._dtypes)),
             records=self._num_records,
             values=sum(width * num_steps for width, num_steps in self._num_steps_by_width.items()),
@@ -189,21 +196,23 @@ def _read_records(files: Sequence[str]) -> Iterator[tf.train.SequenceExample | R
     for path in files:
         with Source(path).open() as stream:
             for number, record in enumerate(read_tfrecords(stream)):
-                if isinstance(record, Reject):
-                    yield record.at(file=path, record=number)
-                    continue
-                try:
-                    yield parse_example(record)
-                except BadRecordError as error:
-                    yield error.reject.at(file=path, record=number)
+                example = _parse_record(record)
+                yield example.at(file=path, record=number) if isinstance(example, Reject) else example
 
 
-def _list_features(record: tf.train.SequenceExample) -> Iterator[tuple[bool, str, list[tf.train.Feature]]]:
-    """Yields, for each feature, whether it is a context feature, its name, and its Features.
+def _parse_record(record: bytes | Reject) -> tf.train.SequenceExample | Reject:
+    """Parses a record. Returns a reject if the record is one already, or if it cannot be parsed."""
+    if isinstance(record, Reject):
+        return record
+    try:
+        return parse_example(record)
+    except BadRecordError as error:
+        return error.reject
 
-    A sequence feature has one Feature per step, and a context feature has one.
-    """
+
+def _list_features(record: tf.train.SequenceExample) -> Iterator[tuple[_FeatureKey, list[tf.train.Feature]]]:
+    """Yields the Features of each feature: one per step of a sequence feature, and one of a context feature."""
     for name, feature in record.context.feature.items():
-        yield True, name, [feature]
+        yield _FeatureKey(name, is_context=True), [feature]
     for name, steps in record.feature_lists.feature_list.items():
-        yield False, name, list(steps.feature)
+        yield _FeatureKey(name, is_context=False), list(steps.feature)

@@ -80,7 +80,7 @@ class RecordPlacer:
         num_buckets = self._bucket_ends[-1]
         if self._split_config.by == "index":
             return encoded.position % num_buckets
-        content = self._encoder.content(encoded.record, self._features) if self._features else encoded.identity
+        content = self._encoder.encode_values(encoded.record, self._features) if self._features else encoded.identity
         return int.from_bytes(hashlib.sha256(content).digest(), "big") % num_buckets
 
     def _find_stratum(self, encoded: EncodedRecord) -> tuple[str, bytes]:
@@ -92,7 +92,7 @@ class RecordPlacer:
         if self._split_config.by == "time":
             (name,) = self._features
             return "", _encode_sortable(encoded.record[name], self._kinds[name])
-        label = self._encoder.content(encoded.record, self._features)
+        label = self._encoder.encode_values(encoded.record, self._features)
         return label.hex(), hashlib.sha256(encoded.identity).digest()[:_NUMBER_SIZE]
 
 
@@ -138,10 +138,10 @@ def find_split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ..
     has_right_number = len(names) == 1 if is_by_time else bool(names)
     has_right_kinds = all(spec.features[name].context and spec.features[name].kind in kinds for name in names)
     if not (has_right_number and has_right_kinds):
-        needed = "one context feature" if is_by_time else "context features"
+        needed_features = "one context feature" if is_by_time else "context features"
         raise ValueError(
-            f"by = {split.by!r} needs {needed} of kind {' or '.join(kinds)}, of role {role!r} or named in `features`; "
-            f"there is {', '.join(names) or 'none'}"
+            f"by = {split.by!r} needs {needed_features} of kind {' or '.join(kinds)}, of role {role!r} or named in "
+            f"`features`; there is {', '.join(names) or 'none'}"
         )
     return names
 

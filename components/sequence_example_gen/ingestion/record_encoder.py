@@ -49,7 +49,7 @@ class RecordEncoder:
         identity = self.input_encoder.encode(content)
         if self._cutter.is_whole(content):
             return EncodedRecord(position, content, identity, (identity,), is_long=False)
-        key = self.input_encoder.key(content)
+        key = self.input_encoder.read_key(content)
         parent = key or f"{posixpath.basename(path)}:{position}"
         try:
             pieces = tuple(self._piece_encoder.encode(piece) for piece in self._cutter.cut(content, parent))
@@ -63,5 +63,5 @@ class RecordEncoder:
         self.input_encoder.encode(record)
         if not self._cutter.is_whole(record):
             message = "the sequence is longer than `max_length`, and a SequenceExample is kept as it is, not cut"
-            raise bad_record(Reason.TOO_LONG, message, key=self.input_encoder.key(record))
+            raise bad_record(Reason.TOO_LONG, message, key=self.input_encoder.read_key(record))
         return EncodedRecord(position, record, content, (content,), is_long=False)

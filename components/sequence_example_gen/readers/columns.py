@@ -140,5 +140,5 @@ def _find_column_index(name: str, source: str, names: tuple[str, ...]) -> int:
         return names.index(source)
     if re.fullmatch(r"-?[0-9]+", source, re.ASCII):
         return int(source)
-    known = f"one of {', '.join(names)}, or " if names else ""
-    raise ValueError(f"`{name}` has the source {source!r}, expected {known}the number of a column")
+    expected_names = f"one of {', '.join(names)}, or " if names else ""
+    raise ValueError(f"`{name}` has the source {source!r}, expected {expected_names}the number of a column")

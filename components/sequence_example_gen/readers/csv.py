@@ -47,7 +47,7 @@ class CsvReader(Reader):
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         self._options = CsvOptions.model_validate(dict(options))
-        self.grouping = Grouping(spec, self._options, text=True)
+        self.grouping = Grouping(spec, self._options, is_text=True)
         self._needed_columns = self.grouping.columns
 
     def read(self, source: Source) -> Iterator[Item]:

@@ -83,7 +83,7 @@ class Grouping:
     Args:
       spec: The features of a record.
       options: The options of the reader.
-      text: Whether cells are text that must be parsed.
+      is_text: Whether cells are text that must be parsed.
 
     Raises:
       ValueError: if `vectors` does not fit the spec.
@@ -92,10 +92,10 @@ class Grouping:
       columns: The columns that are needed, each of them once.
     """
 
-    def __init__(self, spec: SequenceSpec, options: GroupOptions, text: bool) -> None:
+    def __init__(self, spec: SequenceSpec, options: GroupOptions, is_text: bool) -> None:
         self._spec = spec
         self._options = options
-        self._is_text = text
+        self._is_text = is_text
         _check_vectors(spec, options.vectors)
         self._feature_columns = {name: options.vectors.get(name, (spec.source(name),)) for name in spec.features}
         columns_of_all_features = itertools.chain.from_iterable(self._feature_columns.values())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -95,10 +95,9 @@ class ParallelReader(Reader):
         spec = make_text_spec([posixpath.basename(path) for path in paths])
         items = cls(spec, options).read(source)
         records = list(itertools.islice(keep_records(items), SAMPLE_SIZE))
-        context = {name for name in spec.features if all(len(record[name]) == 1 for record in records)}
-        if len(context) == len(spec.features):
-            # A record needs a sequence. If all files have one value per line, the values are sequences of one step.
-            context = set()
+        single_valued = {name for name in spec.features if _has_one_step_per_record(records, name)}
+        # A record needs a sequence. If all files have one value per line, the values are sequences of one step.
+        context = single_valued if len(single_valued) < len(spec.features) else set()
         for record in records:
             yield {spec.source(name): steps[0] if name in context else steps for name, steps in record.items()}
 
@@ -121,3 +120,7 @@ class ParallelReader(Reader):
             return line.split(self._separator) if line else []
         text = line.strip(_BLANK_CHARACTERS)
         return _BLANK_RUN.split(text) if text else []
+
+
+def _has_one_step_per_record(records: Iterable[Mapping[str, Any]], name: str) -> bool:
+    return all(len(record[name]) == 1 for record in records)

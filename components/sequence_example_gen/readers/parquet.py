@@ -40,7 +40,7 @@ class ParquetReader(Reader):
         # The column of each key in the dicts that `read` yields.
         self._column_by_key: dict[str, str]
         if options:
-            self.grouping = Grouping(spec, GroupOptions.model_validate(dict(options)), text=False)
+            self.grouping = Grouping(spec, GroupOptions.model_validate(dict(options)), is_text=False)
             self._column_by_key = {column: column for column in self.grouping.columns}
         else:
             self._column_by_key = {name: spec.source(name) for name in spec.features}

@@ -58,9 +58,12 @@ def to_python(record: tf.train.SequenceExample) -> dict[str, Any]:
     A sequence feature becomes a list with one value per step. A step or context feature that does not have exactly one
     value becomes a list of its values. Bytes are decoded as UTF-8.
     """
-    context = {name: _to_value(feature) for name, feature in sorted(record.context.feature.items())}
-    sequences = sorted(record.feature_lists.feature_list.items())
-    return context | {name: [_to_value(step) for step in steps.feature] for name, steps in sequences}
+    values: dict[str, Any] = {}
+    for name, feature in sorted(record.context.feature.items()):
+        values[name] = _to_value(feature)
+    for name, steps in sorted(record.feature_lists.feature_list.items()):
+        values[name] = [_to_value(step) for step in steps.feature]
+    return values
 
 
 def list_values(feature: tf.train.Feature) -> list[Any]:

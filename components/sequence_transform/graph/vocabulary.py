@@ -260,9 +260,9 @@ def _escape(x: tf.Tensor) -> tf.Tensor:
 
 def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:
     """Returns the ids, and makes the graph fail with a list of values if the label has values without an id."""
-    unseen = tf.unique(tf.boolean_mask(values, tf.equal(ids, PAD_ID)))[0]
-    shown = tf.strings.reduce_join(unseen[:_MAX_SHOWN_LABELS], separator=", ")
+    unseen_values, _ = tf.unique(tf.boolean_mask(values, tf.equal(ids, PAD_ID)))
+    shown_values = tf.strings.reduce_join(unseen_values[:_MAX_SHOWN_LABELS], separator=", ")
     message = tf.strings.join(
-        [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown]
+        [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown_values]
     )
-    return ids + zero_if(tf.equal(tf.size(unseen), 0), message)
+    return ids + zero_if(tf.equal(tf.size(unseen_values), 0), message)

@@ -45,12 +45,12 @@ class Steps(NamedTuple):
 def pack_integers(values: _Integers) -> Steps:
     """Serializes numbers `[S]` as steps of one int64 each."""
     varints, sizes = _encode_varints(values)
-    out = np.empty((len(values), _HEADER_SIZE + varints.shape[1]), np.uint8)
-    out[:, :_HEADER_SIZE:2] = (0x0A, 0x1A, 0x0A)  # The tags of the three fields.
-    out[:, 1:_HEADER_SIZE:2] = sizes[:, None] + np.array((4, 2, 0), np.uint8)  # The lengths of the three fields.
-    out[:, _HEADER_SIZE:] = varints
-    is_used = np.arange(out.shape[1]) < _HEADER_SIZE + sizes[:, None]
-    return Steps(out[is_used].tobytes(), _make_offsets(_HEADER_SIZE + sizes.astype(np.int64)))
+    matrix = np.empty((len(values), _HEADER_SIZE + varints.shape[1]), np.uint8)
+    matrix[:, :_HEADER_SIZE:2] = (0x0A, 0x1A, 0x0A)  # The tags of the three fields.
+    matrix[:, 1:_HEADER_SIZE:2] = sizes[:, None] + np.array((4, 2, 0), np.uint8)  # The lengths of the three fields.
+    matrix[:, _HEADER_SIZE:] = varints
+    is_used = np.arange(matrix.shape[1]) < _HEADER_SIZE + sizes[:, None]
+    return Steps(matrix[is_used].tobytes(), _make_offsets(_HEADER_SIZE + sizes.astype(np.int64)))
 
 
 def _encode_varints(values: _Integers) -> tuple[_Bytes, _Bytes]:
@@ -62,7 +62,7 @@ def _encode_varints(values: _Integers) -> tuple[_Bytes, _Bytes]:
         remainders.append(remainders[-1] >> np.uint64(7))
     sizes = np.ones(len(values), np.uint8)  # The number 0 also needs one byte.
     for remainder in remainders[1:]:
-        sizes += remainder > 0
+        sizes[remainder > 0] += 1
     varints = np.empty((len(values), len(remainders)), np.uint8)
     for position, remainder in enumerate(remainders):
         low_bits = (remainder & np.uint64(127)).astype(np.uint8)
@@ -78,10 +78,10 @@ def pack_floats(values: np.ndarray[Any, np.dtype[np.float32]], width: int) -> St
     # The header is the same for all floats, so it is taken from a step of zeros.
     header = np.frombuffer(wire.encode_step(wire.encode_float_feature(bytes(size))), np.uint8)[:-size]
     num_steps = len(values) // width
-    out = np.empty((num_steps, len(header) + size), np.uint8)
-    out[:, : len(header)] = header
-    out[:, len(header) :] = values.astype("<f4").view(np.uint8).reshape(num_steps, size)
-    return Steps(out.tobytes(), np.arange(num_steps + 1) * out.shape[1])
+    matrix = np.empty((num_steps, len(header) + size), np.uint8)
+    matrix[:, : len(header)] = header
+    matrix[:, len(header) :] = values.astype("<f4").view(np.uint8).reshape(num_steps, size)
+    return Steps(matrix.tobytes(), np.arange(num_steps + 1) * matrix.shape[1])
 
 
 def join_steps(features: list[bytes]) -> Steps:

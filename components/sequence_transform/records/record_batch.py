@@ -164,6 +164,7 @@ def _encode_lists(values: pa.Array, offsets: _Offsets) -> list[bytes]:
     if pa.types.is_floating(values.type):
         data = np.asarray(values, "<f4").tobytes()
         return [wire.encode_float_feature(data[4 * start : 4 * end]) for start, end in bounds]  # A float32 has 4 bytes.
-    encode_feature = wire.encode_int64s_feature if pa.types.is_integer(values.type) else wire.encode_bytes_list_feature
     python_values = values.to_pylist()
-    return [encode_feature(python_values[start:end]) for start, end in bounds]
+    if pa.types.is_integer(values.type):
+        return [wire.encode_int64s_feature(python_values[start:end]) for start, end in bounds]
+    return [wire.encode_bytes_list_feature(python_values[start:end]) for start, end in bounds]

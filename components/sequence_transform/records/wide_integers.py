@@ -35,13 +35,13 @@ def restore_integers(batch: pa.RecordBatch, records: list[bytes], names: list[st
     if not names or position < 0:
         return batch
     features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
-    _, parsed, _ = tf.io.parse_sequence_example(records, sequence_features=features)
+    _, integers, _ = tf.io.parse_sequence_example(records, sequence_features=features)
     struct = batch.column(position)
     children = []
     for child_position, field in enumerate(struct.type):
         child = struct.field(child_position)
-        if field.name in parsed:
-            child = _replace_values(child, parsed[field.name].flat_values.numpy())
+        if field.name in integers:
+            child = _replace_values(child, integers[field.name].flat_values.numpy())
         children.append(child)
     columns = batch.columns
     columns[position] = _replace_children(struct, children)

@@ -202,14 +202,14 @@ def test_what_a_spec_cannot_describe_is_left_out():
     assert list(spec.features) == ["id", "chars", "tokens"]
     assert spec.features["chars"].nested
     struct = find_sequence_struct(schema).struct_domain
-    why = {proto.name: explain_undescribed(proto, context=False) for proto in struct.feature}
+    why = {proto.name: explain_undescribed(proto, is_context=False) for proto in struct.feature}
     assert why == {
         "tokens": None,
         "chars": None,
         "ints": "does not hold one value in every step",
         "some": "is missing from some records",
     }
-    why = {p.name: explain_undescribed(p, context=True) for p in schema.feature if p.name != SEQUENCE}
+    why = {p.name: explain_undescribed(p, is_context=True) for p in schema.feature if p.name != SEQUENCE}
     assert why == {
         "genres": "does not hold one value in every record",
         "id": None,
@@ -319,8 +319,8 @@ def test_undescribed_feature_is_kept_with_a_tensor_representation():
     found = inferred([*examples, example({}, {"tokens": [["a"]], "ids": [[1]]})])
     (genres,) = [proto for proto in found.feature if proto.name == "genres"]
     (ids,) = [proto for proto in find_sequence_struct(found).struct_domain.feature if proto.name == "ids"]
-    add_undescribed(schema, genres, context=True)
-    add_undescribed(schema, ids, context=False)
+    add_undescribed(schema, genres, is_context=True)
+    add_undescribed(schema, ids, is_context=False)
     assert list(from_schema(schema).features) == ["tokens"]
     io = tf_sequence_example_record.TFSequenceExampleRecord("nowhere", ["test"], schema=schema)
     decoder = SequenceExamplesToRecordBatchDecoder(SEQUENCE, schema.SerializeToString())
@@ -334,4 +334,4 @@ def test_undescribed_feature_is_kept_with_a_tensor_representation():
 def test_read_feature_takes_a_feature_of_ours_as_it_is():
     proto = text_format.Parse('name: "ids" type: INT annotation { tag: "role:input" }', schema_pb2.Feature())
     # What SequenceTransform writes: no kind, no presence.
-    assert read_feature(proto, context=False) == Feature(kind="integer")
+    assert read_feature(proto, is_context=False) == Feature(kind="integer")

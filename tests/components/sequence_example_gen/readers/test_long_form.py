@@ -191,7 +191,7 @@ def test_an_empty_cell_cannot_order_steps():
     grouping = Grouping(
         SequenceSpec(features={"t": Feature(kind="integer")}),
         GroupOptions(group_by=("g",), order_by=("t",)),
-        text=False,
+        is_text=False,
     )
     with pytest.raises(BadRecordError, match="the column 't', which orders the steps, has an empty cell"):
         grouping.make_record([FileRow(0, 0, None, {"g": "a", "t": None})])
@@ -211,7 +211,7 @@ def test_an_empty_cell_cannot_order_steps():
 )
 def test_steps_are_ordered_by_numbers_or_else_by_text(cells, want):
     spec = SequenceSpec(features={"t": Feature(kind="token")})
-    grouping = Grouping(spec, GroupOptions(group_by=("g",), order_by=("t",)), text=True)
+    grouping = Grouping(spec, GroupOptions(group_by=("g",), order_by=("t",)), is_text=True)
     rows = [FileRow(0, i, i + 2, {"g": "a", "t": cell}) for i, cell in enumerate(cells)]
     for order in (rows, rows[::-1]):
         assert grouping.make_record(order)["t"] == want
