@@ -39,7 +39,7 @@ def lengths_of(*values):
 
 def test_lengths_add_up_over_batches():
     made = lengths_of([1, 5, 5], [], [2], [9, 0])
-    assert (made.records, made.steps) == (6, 22)
+    assert (made.num_records, made.num_steps) == (6, 22)
     assert made.compute_quantiles((0, 0.5, 0.75, 1)) == (0, 2, 5, 9)
 
 
