@@ -190,7 +190,7 @@ def test_column_that_is_missing_is_named_and_not_replaced_by_the_last_one():
     for name in ("ids", "key"):
         others = [other for other in batch.schema.names if other != name]
         without = pa.RecordBatch.from_arrays([batch.column(batch.schema.get_field_index(x)) for x in others], others)
-        for convert in (lambda batch: list(encode(batch, LAYOUT)), lambda batch: to_struct(batch, LAYOUT)):
+        for convert in (lambda batch: list(encode(batch, LAYOUT)), lambda batch: to_struct_batch(batch, LAYOUT)):
             with pytest.raises(ValueError, match=f"must have one column '{name}'"):
                 convert(without)
 
@@ -198,7 +198,7 @@ def test_column_that_is_missing_is_named_and_not_replaced_by_the_last_one():
 def test_vectors_are_not_made_of_the_numbers_of_two_records():
     layout = SequenceLayout(context=(), sequence={"vectors": 2})
     batch = pa.RecordBatch.from_arrays([pa.array([[1.0], [2.0, 3.0, 4.0]], pa.large_list(pa.float32()))], ["vectors"])
-    for convert in (lambda: list(encode(batch, layout)), lambda: to_struct(batch, layout)):
+    for convert in (lambda: list(encode(batch, layout)), lambda: to_struct_batch(batch, layout)):
         with pytest.raises(ValueError, match="'vectors' has 1 values in record 0 of its batch, but a step has 2"):
             convert()
 
