@@ -83,9 +83,9 @@ def _derive_feature(spec: tf.TensorSpec) -> Feature:
     A sequence feature has the shape `[B, T]`, or `[B, T, width]` if it is a vector, or `[B, T, V]` if it is nested. A
     context feature has the shape `[B]`, or `[B, width]` if it is a vector. Only a width is known. B, T and V are None.
     """
-    *_, last = spec.shape
-    is_vector = len(spec.shape) > 1 and last is not None
-    is_context = len(spec.shape) - is_vector == 1
+    rank = len(spec.shape)
+    last_size = spec.shape[-1]
+    is_vector = rank > 1 and last_size is not None
     if is_vector:
-        return Feature(kind="vector", width=last, context=is_context)
-    return Feature(kind=_KINDS[spec.dtype], context=is_context, nested=len(spec.shape) > 2)
+        return Feature(kind="vector", width=last_size, context=rank == 2)
+    return Feature(kind=_KINDS[spec.dtype], context=rank == 1, nested=rank > 2)
