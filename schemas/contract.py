@@ -27,7 +27,13 @@ LABEL_SUFFIX = "_label"
 """`<label>_label`: the true label, in the answers of the signature `evaluation`."""
 
 CROSS_ENTROPY_SUFFIX = "_cross_entropy"
-"""`<label>_cross_entropy`: the negative log-probability of all labels of a record together, in nats, float `[B]`."""
+"""`<label>_cross_entropy`: the negative log-probability of all labels of a record together, in nats, float `[B]`.
+
+The negative log-probability of each label is multiplied by the weight of the label, if there are weights.
+"""
+
+WEIGHT_SUFFIX = "_weight"
+"""`<label>_weight`: the weight of each label, float32 `[B]` or `[B, T]`, in the answers of `evaluation`."""
 
 LENGTH_BUCKET = "length_bucket"
 """The range of lengths that a record is in: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ... steps, string `[B]`.

@@ -68,8 +68,9 @@ class Feature(Frozen):
       kind: The kind of the values. `token` and `categorical` are strings. A token has an open vocabulary, so unseen
         values are expected. A categorical has a closed vocabulary, so an unseen value is an anomaly. `integer` is
         int64, `float` is float32, and `vector` is `width` float32 values per step.
-      role: The use of the feature. `input` and `label` train the model, `weight` scales the loss, `key` identifies the
-        record, and `time` orders records. `carried` is copied along and not used.
+      role: The use of the feature. `input` and `label` train the model. `weight` says how much a record or a step
+        counts in the loss and in metrics. `key` identifies the record, and `time` orders records. `carried` is copied
+        along and not used.
       context: True if there is one value per record, False if there is one value per step.
       width: The number of floats per step of a `vector`. It is not allowed for other kinds.
       nested: True if a step may hold any number of strings, including zero, such as the morphemes of a word. A record

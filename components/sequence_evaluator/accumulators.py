@@ -6,6 +6,9 @@ and in any groups. They are divided once, at the end::
     record 1: 3 of 4 steps right    {"right": 3, "labels": 4}
     record 2: 0 of 1 step right     {"right": 0, "labels": 1}        sum: 3 of 5, an accuracy of 0.6, not 0.375
 
+If the model returns weights, a label with weight w counts as if it occurred w times. Only the figure `count`, which is
+the number of labels, is not weighted.
+
 A mean of zero values is NaN, so that it meets no threshold. A precision, recall or F1 without any value is 0, as in
 scikit-learn.
 
@@ -24,8 +27,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from tfx_sequence.components.sequence_evaluator.spans import Span, find_spans
-from tfx_sequence.schemas.contract import CROSS_ENTROPY_SUFFIX, LABEL_SUFFIX, LENGTHS
+from tfx_sequence.components.sequence_evaluator.spans import find_spans
+from tfx_sequence.schemas.contract import CROSS_ENTROPY_SUFFIX, LABEL_SUFFIX, LENGTHS, WEIGHT_SUFFIX
 
 Array = np.ndarray[Any, Any]
 Counts = Counter[Any]
@@ -120,6 +123,13 @@ class MetricAccumulator(abc.ABC):
         """Returns the number of labels of a record: the number of its real steps, or 1 for a label per record."""
         return int(self._read_answer(answers, LENGTHS)[0]) if self.per_step else 1
 
+    def read_weights(self, answers: Mapping[str, Array]) -> Array:
+        """Reads the weights of the labels of a record, float64 `[labels]`; 1 if the model returns no weights."""
+        num_labels = self.count_labels(answers)
+        weights = np.ravel(answers.get(f"{self.label}{WEIGHT_SUFFIX}", 1.0)).astype(np.float64)
+        # A weight of the whole record is the weight of each of its labels.
+        return np.repeat(weights, num_labels) if weights.size == 1 else weights[:num_labels]
+
     def read_labels_and_predictions(self, answers: Mapping[str, Array], width: int = 1) -> tuple[Array, Array]:
         """Reads the labels and the predictions of a record.
 
@@ -156,13 +166,18 @@ class AccuracyAccumulator(MetricAccumulator):
     figures: ClassVar = {"accuracy": MORE, "count": Figure(more_is_better=True, is_count=True)}
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts the labels and the correct predictions."""
+        """Counts the labels, and sums the weights of all labels and of those that are predicted correctly."""
         labels, predictions = self.read_labels_and_predictions(answers)
-        return make_counts(right=int(np.sum(labels == predictions)), labels=self.count_labels(answers))
+        weights = self.read_weights(answers)
+        return make_counts(
+            right=float(weights[labels == predictions].sum()),
+            weight=float(weights.sum()),
+            labels=self.count_labels(answers),
+        )
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides the number of correct predictions by the number of labels."""
-        return {"accuracy": _divide(counts["right"], counts["labels"]), "count": float(counts["labels"])}
+        """Divides the weight of the correct predictions by the weight of all labels."""
+        return {"accuracy": _divide(counts["right"], counts["weight"]), "count": float(counts["labels"])}
 
 
 class CrossEntropyAccumulator(MetricAccumulator):
@@ -172,16 +187,17 @@ class CrossEntropyAccumulator(MetricAccumulator):
     figures: ClassVar = {"cross_entropy": LESS, "bits_per_step": LESS, "perplexity": LESS}
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Counts the labels, and sums their cross entropy in nats.
+        """Sums the weights of the labels, and their weighted cross entropy in nats.
 
         The sum is NaN if the model has no output for the cross entropy of the label.
         """
+        # The model has multiplied the cross entropy of each label by its weight.
         nats = answers.get(f"{self.label}{CROSS_ENTROPY_SUFFIX}", math.nan)
-        return make_counts(nats=float(np.ravel(nats)[0]), labels=self.count_labels(answers))
+        return make_counts(nats=float(np.ravel(nats)[0]), weight=float(self.read_weights(answers).sum()))
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides the sum of nats by the number of labels."""
-        mean = _divide(counts["nats"], counts["labels"])
+        """Divides the sum of nats by the weight of all labels."""
+        mean = _divide(counts["nats"], counts["weight"])
         # For a large mean `np.exp` returns infinity, where `math.exp` raises an OverflowError.
         return {"cross_entropy": mean, "bits_per_step": mean / math.log(2), "perplexity": float(np.exp(mean))}
 
@@ -206,15 +222,18 @@ class NumberErrorsAccumulator(MetricAccumulator):
         self._width = width
 
     def count(self, answers: Mapping[str, Array]) -> Counts:
-        """Sums the absolute errors and the squared errors."""
+        """Sums the weights of all numbers, the weighted absolute errors and the weighted squared errors."""
         labels, predictions = self.read_labels_and_predictions(answers, self._width)
         errors = predictions.astype(np.float64) - labels.astype(np.float64)
-        return make_counts(absolute=float(np.abs(errors).sum()), squared=float((errors**2).sum()), numbers=errors.size)
+        weights = np.repeat(self.read_weights(answers), self._width)
+        return make_counts(
+            absolute=float(weights @ np.abs(errors)), squared=float(weights @ errors**2), weight=float(weights.sum())
+        )
 
     def compute(self, counts: Counts) -> dict[str, float]:
-        """Divides both sums by the number of numbers."""
-        mean_absolute = _divide(counts["absolute"], counts["numbers"])
-        mean_squared = _divide(counts["squared"], counts["numbers"])
+        """Divides both sums by the weight of all numbers."""
+        mean_absolute = _divide(counts["absolute"], counts["weight"])
+        mean_squared = _divide(counts["squared"], counts["weight"])
         return {"mae": mean_absolute, "rmse": math.sqrt(mean_squared)}
 
 
@@ -230,7 +249,8 @@ class _ScoresAccumulator(MetricAccumulator):
     """The base class of metrics that compute precision, recall and F1.
 
     The counts have the keys `(role, value)`. For each value they say how often the value is the label (role `label`),
-    how often it is predicted (`predicted`), and how often it is predicted correctly (`right`).
+    how often it is predicted (`predicted`), and how often it is predicted correctly (`right`). If there are weights,
+    the counts are sums of weights.
 
     Args:
       label: The label feature.
@@ -283,8 +303,13 @@ class LabelScoresAccumulator(_ScoresAccumulator):
     def count(self, answers: Mapping[str, Array]) -> Counts:
         """Counts the values of the labels, of the predictions, and of the correct predictions."""
         labels, predictions = self.read_labels_and_predictions(answers)
-        right = labels[labels == predictions]
-        return _count_values(label=labels.tolist(), predicted=predictions.tolist(), right=right.tolist())
+        weights = self.read_weights(answers)
+        is_right = labels == predictions
+        counts: Counts = Counter()
+        _add_weights(counts, "label", labels.tolist(), weights.tolist())
+        _add_weights(counts, "predicted", predictions.tolist(), weights.tolist())
+        _add_weights(counts, "right", labels[is_right].tolist(), weights[is_right].tolist())
+        return counts
 
     def compute(self, counts: Counts) -> dict[str, float]:
         """Computes the scores of each value and the means of the scores."""
@@ -297,7 +322,7 @@ class SpanScoresAccumulator(_ScoresAccumulator):
     """Computes precision, recall and F1 over all spans, the mean F1 of the types, and optionally scores of each type.
 
     A predicted span is correct if a labelled span has the same type, the same first step and the same last step. The
-    scores equal those of seqeval in its default mode.
+    scores equal those of seqeval in its default mode. The weight of a span is the mean of the weights of its steps.
 
     Args:
       label: The label feature, whose values are tags such as B-PER.
@@ -313,13 +338,17 @@ class SpanScoresAccumulator(_ScoresAccumulator):
     def count(self, answers: Mapping[str, Array]) -> Counts:
         """Counts the types of the labelled spans, of the predicted spans, and of the correctly predicted spans."""
         labels, predictions = self.read_labels_and_predictions(answers)
+        step_weights = self.read_weights(answers)
         labelled_spans = find_spans(tag.decode() for tag in labels)
         predicted_spans = find_spans(tag.decode() for tag in predictions)
-        return _count_values(
-            label=_list_types(labelled_spans),
-            predicted=_list_types(predicted_spans),
-            right=_list_types(labelled_spans & predicted_spans),
-        )
+        right_spans = labelled_spans & predicted_spans
+        counts: Counts = Counter()
+        for role, spans in (("label", labelled_spans), ("predicted", predicted_spans), ("right", right_spans)):
+            # In a fixed order, so that rounding is the same in each run.
+            ordered = sorted(spans)
+            span_weights = [float(np.mean(step_weights[span.start : span.end])) for span in ordered]
+            _add_weights(counts, role, [span.type.encode() for span in ordered], span_weights)
+        return counts
 
     def compute(self, counts: Counts) -> dict[str, float]:
         """Computes the scores over all spans, the mean F1 of the types, and the scores of each type."""
@@ -344,16 +373,12 @@ def make_counts(**numbers: float) -> Counts:
     return counts
 
 
-def _count_values(**values_by_role: list[bytes]) -> Counts:
-    """Counts the pairs `(role, value)`. The roles are `label`, `predicted` and `right`."""
-    counts: Counts = Counter()
-    for role, values in values_by_role.items():
-        counts.update((role, value) for value in values)
-    return counts
-
-
-def _list_types(spans: Iterable[Span]) -> list[bytes]:
-    return [span.type.encode() for span in spans]
+def _add_weights(counts: Counts, role: str, values: Iterable[bytes], weights: Iterable[float]) -> None:
+    """Adds the weight of each value to the count of the pair `(role, value)`."""
+    # `Counter` is typed for integers only, but it adds floats as well.
+    sums: Any = counts
+    for value, weight in zip(values, weights, strict=True):
+        sums[role, value] += weight
 
 
 def _compute_scores_by_value(counts: Counts) -> dict[bytes, Scores]:
@@ -366,8 +391,8 @@ def _compute_scores_by_value(counts: Counts) -> dict[bytes, Scores]:
     return scores
 
 
-def _compute_scores(right: int, predicted: int, labelled: int) -> Scores:
-    """Computes scores from the numbers of correct predictions, of predictions and of labels."""
+def _compute_scores(right: float, predicted: float, labelled: float) -> Scores:
+    """Computes scores from the weights of correct predictions, of predictions and of labels."""
     return Scores(
         precision=_divide(right, predicted, 0.0),
         recall=_divide(right, labelled, 0.0),

@@ -15,7 +15,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
     full_precision,
-    reduce_sequences,
+    reduce_steps,
 )
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -70,7 +70,7 @@ def sampled_sequence_loss(
       seed: The seed of the sample, two integers `[2]`. Equal seeds result in equal samples.
       num_always: The number of last classes that are sampled always, beside `num_sampled` others.
       reduction: How the losses of the steps are combined into one number.
-      sequence_weights: The weight of each sequence, `[B]`.
+      sequence_weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`.
 
     Raises:
       ValueError: if `num_sampled` is not in 1..C - `num_always`.
@@ -92,7 +92,7 @@ def sampled_sequence_loss(
     sample_scores = tf.where(sample == label_class[..., None], sample_scores.dtype.min, sample_scores)
     all_scores = tf.concat([label_scores[..., None], sample_scores], -1)
     losses = zero_padding(tf.reduce_logsumexp(all_scores, -1) - label_scores, mask)
-    return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, sequence_weights)
+    return reduce_steps(losses, lengths, reduction, sequence_weights)
 
 
 @functools.lru_cache(maxsize=8)

@@ -14,6 +14,8 @@ determines which steps are real. Labels and logits at padded steps may have any 
 gradient. A sequence of length 0 has loss 0, and counts neither as a sequence nor as a step.
 
 A sequence with weight w counts as if it occurred w times in the batch, so its weight scales both total and normaliser.
+The weight of a step scales what the step adds to the total and to the normaliser. If all steps of a sequence have the
+weight w, the result is the same as that of a sequence with weight w.
 A class weight scales the loss of each step with that label, but not the normaliser. So class weights also have an
 effect on sequences in which all steps have the same label.
 """
@@ -85,6 +87,30 @@ def reduce_sequences(
     raise ValueError(f"reduction must be 'sequence_mean', 'token_mean' or 'sum', but is {reduction!r}")
 
 
+def reduce_steps(
+    losses: tf.Tensor, lengths: tf.Tensor, reduction: Reduction, weights: tf.Tensor | None = None
+) -> LossParts:
+    """Combines the losses of the steps into the loss of the batch.
+
+    Args:
+      losses: The loss of each step, floats `[B, T]`; 0 at padded steps.
+      lengths: The number of real steps of each sequence, integers `[B]`.
+      reduction: How the losses are combined into one number.
+      weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`; 1 if None.
+
+    Raises:
+      ValueError: if the reduction is unknown.
+    """
+    if weights is None or len(weights.shape) == 1:
+        return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, weights)
+    weights = zero_padding(tf.cast(weights, losses.dtype), step_mask(lengths, tf.shape(losses)[1]))
+    parts = reduce_sequences(tf.reduce_sum(weights * losses, 1), lengths, reduction)
+    if reduction == "sum":
+        return parts
+    # The normaliser is the total that the batch would have if the loss of each step were 1.
+    return LossParts(parts.total, reduce_sequences(tf.reduce_sum(weights, 1), lengths, reduction).total)
+
+
 def sequence_loss(
     logits: tf.Tensor,
     labels: tf.Tensor,
@@ -105,14 +131,14 @@ def sequence_loss(
       class_weights: The factor for the loss of the steps with each label, `[C]`.
       label_smoothing: The share of the target probability that is spread evenly over all C classes (Szegedy et al.
         2016, "Rethinking the Inception Architecture for Computer Vision").
-      sequence_weights: The weight of each sequence, `[B]`.
+      sequence_weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`.
 
     Raises:
       ValueError: if `label_smoothing` is not in [0, 1).
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU; on GPU its loss is NaN).
     """
     losses = step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
-    return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, sequence_weights)
+    return reduce_steps(losses, lengths, reduction, sequence_weights)
 
 
 def sequence_loss_by_example(
@@ -198,7 +224,7 @@ def regression_loss(
     mask = step_mask(lengths, tf.shape(predictions)[1])
     predictions = zero_padding(full_precision(predictions), mask)
     errors = predictions - zero_padding(tf.cast(targets, predictions.dtype), mask)
-    return reduce_sequences(tf.reduce_sum(errors**2, [1, 2]), lengths, reduction, sequence_weights)
+    return reduce_steps(tf.reduce_sum(errors**2, 2), lengths, reduction, sequence_weights)
 
 
 def full_precision(values: tf.Tensor) -> tf.Tensor:

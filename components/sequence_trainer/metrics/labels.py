@@ -11,6 +11,9 @@ depend on how the data is batched. All metrics work eagerly and in `tf.function`
 Labels and predictions are ids from 1, integers `[B, T]`. With one label per sequence they are `[B]`, and `lengths` is
 None. Class c of logits `[B, T, C]` is the label with id c + 1. Before the first real step, results are 0, unless the
 metric says otherwise.
+
+The optional argument `weights` is the weight of each sequence, `[B]`, or of each step, `[B, T]`. A step with weight w
+counts as if it occurred w times. Numbers of labels or spans, such as `support`, are not weighted.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask
+from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.sequence import step_losses
 from tfx_sequence.components.sequence_trainer.metrics.spans import count_spans, find_spans
 from tfx_sequence.schemas.spec import FIRST_ID
@@ -34,8 +37,8 @@ _SCORE_NAMES = ("precision", "recall", "f1")
 class StreamingMetric(keras.metrics.Metric):
     """The base class of metrics that keep sums over all batches.
 
-    Counts are int64 and losses are float64. float32 is not precise enough: adding 1 to 2 ** 24 = 16.8 million does not
-    change it.
+    Counts are int64, and sums of weights and losses are float64. float32 is not precise enough: adding 1 to 2 ** 24 =
+    16.8 million does not change it.
     """
 
     more_is_better: ClassVar[bool]
@@ -64,22 +67,24 @@ class StepMean(StreamingMetric):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name or self.default_name)
         self._total = self.add_sum("total", "float64")
-        self._steps = self.add_sum("steps")
+        self._weight = self.add_sum("weight", "float64")
 
-    def add_steps(self, values: tf.Tensor, lengths: tf.Tensor) -> None:
+    def add_steps(self, values: tf.Tensor, lengths: tf.Tensor, weights: tf.Tensor | None = None) -> None:
         """Adds the values of the real steps.
 
         Args:
           values: The value of each step, `[B, T]`. Values at padded steps are ignored.
           lengths: The number of real steps of each sequence, `[B]`.
+          weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`; 1 if None.
         """
         mask = step_mask(lengths, tf.shape(values)[1])
-        self._total.assign_add(tf.reduce_sum(tf.where(mask, tf.cast(values, tf.float64), 0)))
-        self._steps.assign_add(tf.math.count_nonzero(mask))
+        step_weights = weigh_steps(mask, weights)
+        self._total.assign_add(tf.reduce_sum(step_weights * tf.where(mask, tf.cast(values, tf.float64), 0)))
+        self._weight.assign_add(tf.reduce_sum(step_weights))
 
     def result(self) -> tf.Tensor:
-        """Returns the mean so far, a float64 scalar."""
-        return tf.math.divide_no_nan(tf.convert_to_tensor(self._total), tf.cast(self._steps, tf.float64))
+        """Returns the weighted mean so far, a float64 scalar."""
+        return tf.math.divide_no_nan(tf.convert_to_tensor(self._total), tf.convert_to_tensor(self._weight))
 
 
 class Accuracy(StepMean):
@@ -88,10 +93,16 @@ class Accuracy(StepMean):
     more_is_better = True
     default_name = "accuracy"
 
-    def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
+    def update_state(
+        self,
+        labels: tf.Tensor,
+        predictions: tf.Tensor,
+        lengths: tf.Tensor | None,
+        weights: tf.Tensor | None = None,
+    ) -> None:
+        """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
         labels, predictions, lengths = _as_steps(labels, predictions, lengths)
-        self.add_steps(tf.cast(labels, tf.int64) == tf.cast(predictions, tf.int64), lengths)
+        self.add_steps(tf.cast(labels, tf.int64) == tf.cast(predictions, tf.int64), lengths, weights)
 
 
 class TopKAccuracy(StepMean):
@@ -110,12 +121,14 @@ class TopKAccuracy(StepMean):
         super().__init__(name or f"top_{k}_accuracy")
         self.k = k
 
-    def update_state(self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
+    def update_state(
+        self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None, weights: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]`, lengths `[B]`, and weights."""
         labels, logits, lengths = _as_steps(labels, logits, lengths)
         label_class = classes(labels, step_mask(lengths, tf.shape(labels)[1]))
         is_higher = logits > tf.gather(logits, label_class, batch_dims=2)[..., None]
-        self.add_steps(tf.math.count_nonzero(is_higher, -1) < self.k, lengths)
+        self.add_steps(tf.math.count_nonzero(is_higher, -1) < self.k, lengths, weights)
 
 
 class CrossEntropy(StepMean):
@@ -124,10 +137,12 @@ class CrossEntropy(StepMean):
     more_is_better = False
     default_name = "cross_entropy"
 
-    def update_state(self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]` and lengths `[B]`."""
+    def update_state(
+        self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None, weights: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch: label ids `[B, T]`, logits `[B, T, C]`, lengths `[B]`, and weights."""
         labels, logits, lengths = _as_steps(labels, logits, lengths)
-        self.add_steps(step_losses(logits, labels, lengths), lengths)
+        self.add_steps(step_losses(logits, labels, lengths), lengths, weights)
 
 
 class BitsPerStep(CrossEntropy):
@@ -168,21 +183,33 @@ class LabelScores(StreamingMetric):
 
     def __init__(self, num_labels: int, name: str = "label_scores") -> None:
         super().__init__(name=name)
-        self._counts = self.add_sum("counts", shape=(3, num_labels))
+        self._counts = self.add_sum("counts", "float64", shape=(3, num_labels))
+        self._support = self.add_sum("support", shape=(num_labels,))
 
-    def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor | None) -> None:
-        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
+    def update_state(
+        self,
+        labels: tf.Tensor,
+        predictions: tf.Tensor,
+        lengths: tf.Tensor | None,
+        weights: tf.Tensor | None = None,
+    ) -> None:
+        """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
         labels, predictions, lengths = _as_steps(labels, predictions, lengths)
         mask = step_mask(lengths, tf.shape(labels)[1])
+        step_weights = tf.boolean_mask(weigh_steps(mask, weights), mask)
         true = tf.cast(tf.boolean_mask(labels, mask), tf.int32) - FIRST_ID
         predicted = tf.cast(tf.boolean_mask(predictions, mask), tf.int32) - FIRST_ID
-        correct = tf.boolean_mask(true, true == predicted)
         num_labels = self._counts.shape[1]
         counts = [
-            tf.math.bincount(label_class, None, num_labels, num_labels, tf.int64)
-            for label_class in (correct, predicted, true)
+            tf.math.bincount(label_class, counted, num_labels, num_labels)
+            for label_class, counted in (
+                (true, tf.where(true == predicted, step_weights, 0)),
+                (predicted, step_weights),
+                (true, step_weights),
+            )
         ]
         self._counts.assign_add(tf.stack(counts))
+        self._support.assign_add(tf.math.bincount(true, None, num_labels, num_labels, tf.int64))
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the means so far: `macro_precision`, `macro_recall`, `macro_f1`, float64 scalars."""
@@ -194,7 +221,8 @@ class LabelScores(StreamingMetric):
         Returns:
           `precision`, `recall` and `f1`, float64 `[C]`; and `support`, the number of steps with the label, int64 `[C]`.
         """
-        return _compute_scores(tf.convert_to_tensor(self._counts))
+        scores = _compute_scores(tf.convert_to_tensor(self._counts))
+        return scores | {"support": tf.convert_to_tensor(self._support)}
 
 
 class SpanF1(StreamingMetric):
@@ -202,7 +230,8 @@ class SpanF1(StreamingMetric):
 
     A predicted span is correct if its type, its first step and its last step are all correct. Results are equal to
     those of seqeval: `"lenient"` to its default mode, and `"BIO"` and `"BIOES"` to its strict mode with IOB2 and IOBES.
-    If the divisor of a score is 0, the score is 0. `macro_f1` is the mean F1 over the types of span that occur.
+    If the divisor of a score is 0, the score is 0. `macro_f1` is the mean F1 over the types of span that occur. The
+    weight of a span is the mean of the weights of its steps.
 
     Args:
       tags: The tags of ids 1, 2, ..., such as `["O", "B-PER", "I-PER"]`.
@@ -218,13 +247,20 @@ class SpanF1(StreamingMetric):
     def __init__(self, tags: Sequence[str], scheme: str = "lenient", name: str = "span_f1") -> None:
         super().__init__(name=name)
         self._tag_set = read_tags(tags, scheme)
-        self._counts = self.add_sum("counts", shape=(3, len(self._tag_set.types)))
+        num_types = len(self._tag_set.types)
+        self._counts = self.add_sum("counts", "float64", shape=(3, num_types))
+        self._support = self.add_sum("support", shape=(num_types,))
 
-    def update_state(self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: label ids and predicted ids `[B, T]`, and lengths `[B]`."""
+    def update_state(
+        self, labels: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
         true = find_spans(labels, lengths, self._tag_set)
         predicted = find_spans(predictions, lengths, self._tag_set)
-        self._counts.assign_add(count_spans(true, predicted, len(self._tag_set.types)))
+        step_weights = weigh_steps(step_mask(lengths, tf.shape(labels)[1]), weights)
+        counts, support = count_spans(true, predicted, step_weights, len(self._tag_set.types))
+        self._counts.assign_add(counts)
+        self._support.assign_add(support)
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns `precision`, `recall` and `f1` over all spans so far, and `macro_f1`, float64 scalars."""
@@ -236,10 +272,25 @@ class SpanF1(StreamingMetric):
     def by_type(self) -> dict[str, dict[str, tf.Tensor]]:
         """Returns the `precision`, `recall`, `f1` and `support` (number of spans) of each type of span, scalars."""
         scores = _compute_scores(tf.convert_to_tensor(self._counts))
+        scores["support"] = tf.convert_to_tensor(self._support)
         return {
             type_: {name: values[index] for name, values in scores.items()}
             for index, type_ in enumerate(self._tag_set.types)
         }
+
+
+def weigh_steps(mask: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Returns the weight of each step, float64 `[B, T]`; 0 at padded steps.
+
+    Args:
+      mask: Whether each step is real, bool `[B, T]`.
+      weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`; 1 if None.
+    """
+    ones = tf.cast(mask, tf.float64)
+    if weights is None:
+        return ones
+    weights = tf.cast(weights, tf.float64)
+    return ones * weights[:, None] if weights.shape.rank == 1 else zero_padding(weights, mask)
 
 
 def _as_steps(
@@ -268,22 +319,21 @@ def _compute_scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
     """Computes the scores of each label or type of span.
 
     Args:
-      counts: The numbers of correct predictions, of all predictions, and of true labels or spans, int64 `[3, ...]`.
+      counts: The weights of correct predictions, of all predictions, and of true labels or spans, float64 `[3, ...]`.
 
     Returns:
-      `precision`, `recall` and `f1`, float64 `[...]`; and `support`, the number of true labels or spans, int64 `[...]`.
+      `precision`, `recall` and `f1`, float64 `[...]`.
     """
-    correct, predicted, true = tf.unstack(tf.cast(counts, tf.float64))
+    correct, predicted, true = tf.unstack(counts)
     return {
         "precision": tf.math.divide_no_nan(correct, predicted),
         "recall": tf.math.divide_no_nan(correct, true),
         "f1": tf.math.divide_no_nan(2 * correct, predicted + true),
-        "support": counts[2],
     }
 
 
 def _compute_macro_scores(counts: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Computes the mean of each score over the labels or types of span that occur, from counts int64 `[3, N]`."""
+    """Computes the mean of each score over the labels or types of span that occur, from counts `[3, N]`."""
     occurs = tf.reduce_any(counts > 0, 0)
     num_occurring = tf.cast(tf.math.count_nonzero(occurs), tf.float64)
     scores = _compute_scores(counts)

@@ -18,10 +18,12 @@ class MeanAbsoluteError(StepMean):
     more_is_better = False
     default_name = "mean_absolute_error"
 
-    def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: targets and predictions, numbers `[B, T, W]`, and lengths `[B]`."""
+    def update_state(
+        self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch: targets and predictions, numbers `[B, T, W]`, lengths `[B]`, and weights `[B]` or `[B, T]`."""
         errors = _compute_errors(targets, predictions, lengths)
-        self.add_steps(tf.reduce_mean(tf.abs(errors), -1), lengths)
+        self.add_steps(tf.reduce_mean(tf.abs(errors), -1), lengths, weights)
 
 
 class RootMeanSquaredError(StepMean):
@@ -30,10 +32,12 @@ class RootMeanSquaredError(StepMean):
     more_is_better = False
     default_name = "root_mean_squared_error"
 
-    def update_state(self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> None:
-        """Adds a batch: targets and predictions, numbers `[B, T, W]`, and lengths `[B]`."""
+    def update_state(
+        self, targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch: targets and predictions, numbers `[B, T, W]`, lengths `[B]`, and weights `[B]` or `[B, T]`."""
         errors = _compute_errors(targets, predictions, lengths)
-        self.add_steps(tf.reduce_mean(errors**2, -1), lengths)
+        self.add_steps(tf.reduce_mean(errors**2, -1), lengths, weights)
 
     def result(self) -> tf.Tensor:
         """Returns the root mean squared error so far, a float64 scalar."""

@@ -80,22 +80,43 @@ def find_spans(tags: tf.Tensor, lengths: tf.Tensor, tag_set: TagSet) -> TagSpans
     return TagSpans(starts, ends, types)
 
 
-def count_spans(labels: TagSpans, predictions: TagSpans, num_types: int) -> tf.Tensor:
+def count_spans(
+    labels: TagSpans, predictions: TagSpans, step_weights: tf.Tensor, num_types: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Counts the spans of each type.
 
     A predicted span is correct if a true span has the same first step, last step and type.
 
+    Args:
+      labels: The true spans.
+      predictions: The predicted spans.
+      step_weights: The weight of each step, float64 `[B, T]`. A span counts as the mean weight of its steps.
+      num_types: The number of types.
+
     Returns:
-      The numbers of correct spans, of predicted spans, and of true spans, int64 `[3, num_types]`.
+      The weights of correct spans, of predicted spans, and of true spans, float64 `[3, num_types]`. Then the number of
+      true spans, int64 `[num_types]`.
     """
+    true_weights, predicted_weights = _weigh_spans(labels, step_weights), _weigh_spans(predictions, step_weights)
     is_correct = labels.starts & predictions.starts
     is_correct &= (labels.ends == predictions.ends) & (labels.types == predictions.types)
-    correct = _count_types(labels.types, is_correct, num_types)
-    predicted = _count_types(predictions.types, predictions.starts, num_types)
-    true = _count_types(labels.types, labels.starts, num_types)
-    return tf.stack([correct, predicted, true])
+    correct = _sum_by_type(labels.types, is_correct, true_weights, num_types)
+    predicted = _sum_by_type(predictions.types, predictions.starts, predicted_weights, num_types)
+    true = _sum_by_type(labels.types, labels.starts, true_weights, num_types)
+    num_true = tf.math.bincount(tf.boolean_mask(labels.types, labels.starts), None, num_types, num_types, tf.int64)
+    return tf.stack([correct, predicted, true]), num_true
 
 
-def _count_types(types: tf.Tensor, is_counted: tf.Tensor, num_types: int) -> tf.Tensor:
-    """Counts how often each type occurs at the counted steps, int64 `[num_types]`."""
-    return tf.math.bincount(tf.boolean_mask(types, is_counted), None, num_types, num_types, tf.int64)
+def _weigh_spans(spans: TagSpans, step_weights: tf.Tensor) -> tf.Tensor:
+    """Returns the mean weight from each step to the last step of its run, float64 `[B * T]`."""
+    flat = tf.reshape(step_weights, [-1])
+    sums_before = tf.concat([[0.0], tf.cumsum(flat)], 0)
+    first = tf.range(tf.size(flat, tf.int64))
+    after = spans.ends + 1
+    return (tf.gather(sums_before, after) - sums_before[:-1]) / tf.cast(after - first, tf.float64)
+
+
+def _sum_by_type(types: tf.Tensor, is_counted: tf.Tensor, weights: tf.Tensor, num_types: int) -> tf.Tensor:
+    """Adds up the weights of the counted steps of each type, float64 `[num_types]`."""
+    counted_weights = tf.boolean_mask(weights, is_counted)
+    return tf.math.bincount(tf.boolean_mask(types, is_counted), counted_weights, num_types, num_types)

@@ -14,6 +14,8 @@ The SavedModel has these signatures:
 - `transformed_labels` takes `examples`, and returns the ids of the labels. Stock metrics of TFMA look for it.
 - `evaluation` takes `examples`, and returns the answers, and for each label L two more outputs. `L_label` is the label
   of the record, in the form of `L`. `L_cross_entropy`, `[B]`, is the cross entropy in nats of all labels of a record.
+  If the data has weights, the cross entropy of each label is multiplied by its weight, and `L_weight`, float32 `[B]` or
+  `[B, T]`, is the weight.
 - `slices` takes `examples`, and returns the features by which TFMA may slice. `length_bucket`, string `[B]`, is the
   number of steps: `0`, `1`, `2`, `3-4`, `5-8`, `9-16`, ...
 
@@ -52,6 +54,7 @@ from tfx_sequence.schemas.contract import (
     LABEL_SUFFIX,
     LENGTH_BUCKET,
     LENGTHS,
+    WEIGHT_SUFFIX,
 )
 
 
@@ -76,7 +79,8 @@ class ServingModel(tf.Module):
         self._weights = [variable.value for variable in model.variables]
         self._run_model: Callable[[Batch], dict[str, tf.Tensor]] = lambda batch: model(batch, training=False)
         self._predict = {name: head.predict for name, head in model.heads.items()}
-        self._cross_entropy = {name: head.cross_entropy for name, head in model.heads.items()}
+        self._cross_entropy = {name: head.weighted_cross_entropy for name, head in model.heads.items()}
+        self._label_weights = {name: head.label_weights for name, head in model.heads.items()}
         self._task = task
         # The layer must be an attribute, so that its vocabularies are saved and their files become assets.
         self._graph: TransformGraph = transform_output.transform_features_layer()
@@ -122,6 +126,9 @@ class ServingModel(tf.Module):
             cross_entropy = self._cross_entropy[label.name](outputs[label.name], batch)
             if cross_entropy is not None:
                 answers[label.name + CROSS_ENTROPY_SUFFIX] = cross_entropy
+            weights = self._label_weights[label.name](batch)
+            if weights is not None:
+                answers[label.name + WEIGHT_SUFFIX] = tf.cast(weights, tf.float32)
         # TFMA cannot read sequences of unequal length with another axis, so the numbers of all steps are in one axis.
         return {name: _flatten_steps(value) for name, value in answers.items()}
 

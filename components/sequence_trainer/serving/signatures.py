@@ -69,7 +69,7 @@ SIGNATURES = (
     Signature(
         contract.EVALUATION,
         "examples",
-        "answers, and for each label L `L_label` and `L_cross_entropy`",
+        "answers, and for each label L `L_label`, `L_cross_entropy` and, if the data has weights, `L_weight`",
         "answer_evaluation",
     ),
     Signature(contract.SLICES, "examples", "`length_bucket`, string `[B]`", "compute_slices"),

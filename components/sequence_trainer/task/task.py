@@ -81,7 +81,8 @@ class SequenceTask:
       inputs: The transformed features that the model reads.
       labels: The transformed features that the model predicts.
       columns: Maps the name of each transformed feature that training needs to how the feature is stored.
-      weight: The name of the context feature that is the weight of a record in the loss; None if there is none.
+      weight: The name of the feature that is the weight of each record, or of each step, in the loss and in means; None
+        if there is none.
       embeddings: Maps the names of inputs to pretrained vectors of their ids, float32 `[num_ids, D]`.
       raw_examples: The parsing configuration of raw tf.Examples for `tf.io.parse_example`. Empty for SequenceExamples.
     """
@@ -104,8 +105,8 @@ class SequenceTask:
 
         Raises:
           TaskError: if there is no input or no label, a label of strings has no vocabulary, the vocabulary of an input
-            has more ids than the schema allows, the weight is not one number per record, or a feature cannot be read
-            or served.
+            has more ids than the schema allows, the weight is not one number per record or per step, or a feature
+            cannot be read or served.
           SchemaError: if a schema of SequenceExamples was not written by this package.
         """
         features = read_transformed(transform_output, labels)
@@ -127,7 +128,7 @@ class SequenceTask:
         for item in inputs:
             _check_input(item, features[item.name], vocabularies[item.name])
 
-        weight = _find_weight(features)
+        weight = _find_weight(features, predicted)
         names = [*(item.name for item in inputs), *(label.name for label in predicted)]
         if weight is not None:
             names.append(weight)
@@ -195,16 +196,21 @@ def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...
         )
 
 
-def _find_weight(features: Mapping[str, Transformed]) -> str | None:
-    """Returns the name of the feature that is the weight of a record; None if there is none."""
+def _find_weight(features: Mapping[str, Transformed], labels: Sequence[Label]) -> str | None:
+    """Returns the name of the feature that is the weight of a record or of a step; None if there is none."""
     weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
     for name, feature in weights.items():
         column = feature.column
-        is_one_number = column.dtype in ("float32", "int64") and feature.num_ids is None and column.width is None
-        if not column.context or not is_one_number or len(weights) > 1:
+        is_number = column.dtype in ("float32", "int64") and feature.num_ids is None
+        if not is_number or column.width is not None or column.nested or len(weights) > 1:
             raise TaskError(
                 f"the feature {name!r} has the role 'weight', which only one feature may have, with one number per "
-                f"record (context = true); it is {column}"
+                f"record (context = true) or per step; it is {column}"
+            )
+        if not column.context and not any(label.per_step for label in labels):
+            raise TaskError(
+                f"the feature {name!r} has the role 'weight' and one number per step, but no label has one value per "
+                "step; give it one number per record (context = true)"
             )
     return next(iter(weights), None)
 

@@ -39,6 +39,7 @@ SPEC = SequenceSpec(
         "constant": Feature(kind="float"),
         "rank": Feature(kind="float"),
         "size": Feature(kind="integer", context=True),
+        "importance": Feature(kind="float", role="weight"),
         "id": Feature(kind="token", role="key", context=True),
     }
 )
@@ -65,6 +66,7 @@ def records(split, size):
                 "constant": [3.5] * length,
                 "rank": [rng.expovariate(1) for _ in range(length)],
                 "size": length,
+                "importance": rng.choices([0.0, 0.5, 2.0], k=length),
                 "id": f"{split}-{number}",
             }
         )
@@ -177,6 +179,14 @@ def test_the_trainer_knows_the_ids_of_unseen_values(run):
     expected = {name: [1 + len(run.graph.vocabulary_by_name(name))] for name in found.keys() - {"hashed", "rank"}}
     assert found == {**expected, "hashed": [], "rank": []}
     assert {"words", "words_suffix1", "target", "spelled_characters"} <= expected.keys()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_weights_of_steps_reach_the_trainer_unchanged(run, split):
+    assert transformed(run, split, "importance") == column(split, "importance")
+    task = SequenceTask.load(run.graph)
+    assert task.weight == "importance"
+    assert not task.columns["importance"].context
 
 
 def test_characters_are_several_ids_in_a_step(run):

@@ -28,6 +28,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
+from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
 from tfx_sequence.components.sequence_trainer.model.value_axes import HEAD_LAYER, WeightAxes
@@ -60,12 +61,13 @@ class HeadContext:
     """The parts of a model that its heads may use.
 
     Attributes:
-      record_weight: The key of a batch that holds the weight of each record; None if records have no weights.
+      weight: The key of a batch that holds the weight of each record, `[B]`, or of each step, `[B, T]`; None if there
+        are no weights.
       embeddings: Maps the name of each input of ids to its embedding layer.
       seeds: The source of seeds for random numbers in training. If None, Keras' global seed is used.
     """
 
-    record_weight: str | None = None
+    weight: str | None = None
     embeddings: Mapping[str, keras.layers.Embedding] = field(default_factory=dict)
     seeds: random.Random | None = None
 
@@ -81,14 +83,17 @@ NO_CONTEXT = HeadContext()
 class HeadMetrics(abc.ABC):
     """Accumulates the metrics of one head over batches.
 
-    Metrics count real steps if the label has one value per step, and records otherwise.
+    Metrics count real steps if the label has one value per step, and records otherwise. If there are weights, means are
+    weighted.
 
     Args:
-      label: The label that the head predicts.
+      head: The head.
       metrics: Maps names, without the label's name, to metrics.
       watched: The name of the value that decides which model is best, without the label's name.
 
     Attributes:
+      head: The head.
+      label: The label that the head predicts.
       metrics: Maps names, without the label's name, to metrics.
       watched: The name in `result` of the value that decides which model is best.
       more_is_better: Whether a higher value of `watched` is better.
@@ -96,10 +101,11 @@ class HeadMetrics(abc.ABC):
 
     more_is_better = True
 
-    def __init__(self, label: Label, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
-        self.label = label
+    def __init__(self, head: Head, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+        self.head = head
+        self.label = head.label
         self.metrics = metrics
-        self.watched = f"{label.name}_{watched}"
+        self.watched = f"{head.label.name}_{watched}"
 
     @abc.abstractmethod
     def update(self, outputs: Outputs, batch: Batch) -> None:
@@ -145,6 +151,10 @@ class HeadMetrics(abc.ABC):
         """Returns the argument `lengths` of the metrics, int64 `[B]`; None if there is one label per record."""
         return batch[LENGTHS] if self.label.per_step else None
 
+    def weights(self, batch: Batch) -> tf.Tensor | None:
+        """Returns the argument `weights` of the metrics, `[B]` or `[B, T]`; None if there are no weights."""
+        return self.head.label_weights(batch)
+
 
 class Head(keras.layers.Layer, abc.ABC):
     """Predicts one label. The weights are created by the first call.
@@ -162,7 +172,7 @@ class Head(keras.layers.Layer, abc.ABC):
         super().__init__(name=f"{HEAD_LAYER}{label.name}")
         self.label = label
         self.config = config
-        self._record_weight = context.record_weight
+        self._weight = context.weight
 
     @abc.abstractmethod
     def call(self, encoded: Encoded, training: bool = False) -> Outputs:
@@ -239,11 +249,55 @@ class Head(keras.layers.Layer, abc.ABC):
         parts = compute(outputs, batch, reduction)
         return LossParts(self.config.weight * parts.total, parts.normaliser)
 
-    def record_weights(self, batch: Batch) -> tf.Tensor | None:
-        """Returns the weight of each record in the loss, `[B]`; None if all records have the same weight."""
+    def weighted_cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
+        """Computes `cross_entropy`, multiplied by the weights of the labels, `[B]`.
+
+        If steps have weights, the cross entropy of a record is multiplied by their mean, unless a head can multiply the
+        cross entropy of each step.
+        """
+        nats, weights = self.cross_entropy(outputs, batch), self.label_weights(batch)
+        if nats is None or weights is None:
+            return nats
+        return nats * tf.cast(_mean_weights(weights, batch), nats.dtype)
+
+    def label_weights(self, batch: Batch) -> tf.Tensor | None:
+        """Returns the weights of the labels in means, such as an accuracy.
+
+        A weight per step does not concern a label of the whole record.
+
+        Returns:
+          The weight of each record, `[B]`, or of each step, `[B, T]`. None if all labels have the same weight.
+        """
+        if self._weight is None:
+            return None
+        weights = batch[self._weight]
+        return weights if weights.shape.rank == 1 or self.label.per_step else None
+
+    def loss_weights(self, batch: Batch) -> tf.Tensor | None:
+        """Returns the weights of the labels in the loss, in the form of `label_weights`."""
+        weights = self.label_weights(batch)
         # In a window of a longer batch, each record counts by the share of its steps that are in the window.
         share = batch.get(WINDOW_SHARE)
-        if self._record_weight is None:
-            return share
-        weights = batch[self._record_weight]
-        return weights if share is None else share * tf.cast(weights, share.dtype)
+        if weights is None or share is None:
+            return share if weights is None else weights
+        return tf.cast(weights, share.dtype) * (share if weights.shape.rank == 1 else share[:, None])
+
+    def record_weights(self, batch: Batch) -> tf.Tensor | None:
+        """Returns the weight of each record in the loss, for heads whose loss is not a sum over steps.
+
+        Returns:
+          `[B]`. If steps have weights, the mean weight of the steps of each record. None if all records have the same
+          weight.
+        """
+        weights = self.loss_weights(batch)
+        return None if weights is None else _mean_weights(weights, batch)
+
+
+def _mean_weights(weights: tf.Tensor, batch: Batch) -> tf.Tensor:
+    """Returns the mean weight of the steps of each record, `[B]`. Weights of records, `[B]`, are returned unchanged."""
+    if weights.shape.rank == 1:
+        return weights
+    weights = tf.cast(weights, tf.float32)
+    lengths = batch[LENGTHS]
+    sums = tf.reduce_sum(zero_padding(weights, step_mask(lengths, tf.shape(weights)[1])), 1)
+    return tf.math.divide_no_nan(sums, tf.cast(lengths, tf.float32))

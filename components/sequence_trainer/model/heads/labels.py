@@ -21,7 +21,7 @@ from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
     full_precision,
-    reduce_sequences,
+    reduce_steps,
     step_losses,
 )
 from tfx_sequence.components.sequence_trainer.losses.softmax_summary import (
@@ -30,7 +30,7 @@ from tfx_sequence.components.sequence_trainer.losses.softmax_summary import (
     summarize_softmax,
     summary_step_losses,
 )
-from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1
+from tfx_sequence.components.sequence_trainer.metrics.labels import Accuracy, SpanF1, weigh_steps
 from tfx_sequence.components.sequence_trainer.model.heads.base import (
     NO_CONTEXT,
     Encoded,
@@ -119,7 +119,7 @@ class SoftmaxHead(Head):
         """Computes the cross entropy."""
         outputs, labels, lengths = self._as_steps(outputs, batch)
         losses = self._step_losses(outputs, labels, lengths, self._class_weights, self.config.label_smoothing)
-        return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, self.record_weights(batch))
+        return reduce_steps(losses, lengths, reduction, self.loss_weights(batch))
 
     def training_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the cross entropy. With a sampled softmax, it is computed over the sampled values only."""
@@ -137,7 +137,7 @@ class SoftmaxHead(Head):
             num_always=len(self.label.oov_ids),
             seed=tf.cast(self._sampling_seeds.next(), tf.int32),
             reduction=reduction,
-            sequence_weights=self.record_weights(batch),
+            sequence_weights=self.loss_weights(batch),
         )
 
     def step_cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
@@ -150,6 +150,13 @@ class SoftmaxHead(Head):
     def cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
         """Computes the cross entropy of each record, summed over its steps, float64 `[B]`."""
         return tf.reduce_sum(tf.cast(self.step_cross_entropy(outputs, batch), tf.float64), 1)
+
+    def weighted_cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
+        """Computes the cross entropy of each record, where that of each step is multiplied by its weight, `[B]`."""
+        _, labels, lengths = self._as_steps(outputs, batch)
+        losses = tf.cast(self.step_cross_entropy(outputs, batch), tf.float64)
+        weights = weigh_steps(step_mask(lengths, tf.shape(labels)[1]), self.label_weights(batch))
+        return tf.reduce_sum(weights * losses, 1)
 
     def _step_losses(
         self,
@@ -272,14 +279,14 @@ class LabelMetrics(HeadMetrics):
         if head.label.spans:
             metrics["span"] = SpanF1(_as_text(head.label))
         watched = "span_f1" if head.label.spans else "accuracy"
-        super().__init__(head.label, metrics, watched)
-        self._head = head
+        super().__init__(head, metrics, watched)
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it."""
-        predictions = self._head.predict(outputs, batch[LENGTHS])[f"{self.label.name}{ID_SUFFIX}"]
+        predictions = self.head.predict(outputs, batch[LENGTHS])[f"{self.label.name}{ID_SUFFIX}"]
+        labels, lengths, weights = batch[self.label.name], self.lengths(batch), self.weights(batch)
         for metric in self.metrics.values():
-            metric.update_state(batch[self.label.name], predictions, self.lengths(batch))
+            metric.update_state(labels, predictions, lengths, weights)
 
 
 def _choose_best(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:

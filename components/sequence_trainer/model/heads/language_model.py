@@ -103,17 +103,17 @@ class LanguageModelMetrics(HeadMetrics):
 
     def __init__(self, head: LanguageModelHead) -> None:
         metrics = {"perplexity": Perplexity(), "cross_entropy": CrossEntropy(), "accuracy": Accuracy()}
-        super().__init__(head.label, metrics, watched="cross_entropy")
-        self._head = head
+        super().__init__(head, metrics, watched="cross_entropy")
+        self._step_cross_entropy = head.step_cross_entropy
 
     def update(self, outputs: Outputs, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it."""
-        lengths = batch[LENGTHS]
-        losses = self._head.step_cross_entropy(outputs, batch)
+        lengths, weights = batch[LENGTHS], self.weights(batch)
+        losses = self._step_cross_entropy(outputs, batch)
         for name in ("perplexity", "cross_entropy"):
-            self.metrics[name].add_steps(losses, lengths)
-        predictions = self._head.predict(outputs, lengths)[f"{self.label.name}{ID_SUFFIX}"]
-        self.metrics["accuracy"].update_state(batch[self.label.name], predictions, lengths)
+            self.metrics[name].add_steps(losses, lengths, weights)
+        predictions = self.head.predict(outputs, lengths)[f"{self.label.name}{ID_SUFFIX}"]
+        self.metrics["accuracy"].update_state(batch[self.label.name], predictions, lengths, weights)
 
 
 def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) -> keras.layers.Embedding:

@@ -49,7 +49,7 @@ class RegressionHead(Head):
     def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the squared error, summed over the W numbers of each step or record."""
         predictions, targets, lengths = self.as_steps(outputs, batch)
-        weights = self.record_weights(batch)
+        weights = self.loss_weights(batch)
         return regression_loss(predictions, targets, lengths, reduction=reduction, sequence_weights=weights)
 
     def as_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -92,11 +92,12 @@ class NumberMetrics(HeadMetrics):
     more_is_better = False
 
     def __init__(self, head: RegressionHead) -> None:
-        super().__init__(head.label, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
-        self._head = head
+        super().__init__(head, {"mae": MeanAbsoluteError(), "rmse": RootMeanSquaredError()}, watched="rmse")
+        self._as_steps = head.as_steps
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it."""
-        predictions, targets, lengths = self._head.as_steps(outputs, batch)
+        predictions, targets, lengths = self._as_steps(outputs, batch)
+        weights = self.weights(batch)
         for metric in self.metrics.values():
-            metric.update_state(targets, predictions, lengths)
+            metric.update_state(targets, predictions, lengths, weights)

@@ -331,7 +331,7 @@ def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
 @pytest.mark.parametrize("label", [TAGS, INTENT, PRICE])
 def test_records_count_by_their_weight(label: Label) -> None:
     kind = RegressionHead if label is PRICE else SoftmaxHead
-    layer = kind(label, HeadConfig(weight=3), HeadContext(record_weight="importance"))
+    layer = kind(label, HeadConfig(weight=3), HeadContext(weight="importance"))
     outputs, batch = layer(_encoded()), _batch()
     weighted = layer.loss(outputs, batch, "sequence_mean")
     total = normaliser = 0.0

@@ -7,8 +7,10 @@ import math
 import keras
 import pytest
 
+from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
+from tfx_sequence.components.sequence_trainer.model.heads.labels import SoftmaxHead
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 
@@ -35,7 +37,8 @@ class Metrics(HeadMetrics):
     """The metrics of a head that is never run."""
 
     def __init__(self, label: str, watched: str, **metrics: keras.metrics.Metric) -> None:
-        super().__init__(Label(label, per_step=True), metrics, watched)
+        head = SoftmaxHead(Label(label, per_step=True, classes=(b"x",)), HeadConfig())
+        super().__init__(head, metrics, watched)
         self.more_is_better = getattr(metrics[watched], "more_is_better", True)
 
     def update(self, outputs: object, batch: object) -> None:
