@@ -61,6 +61,8 @@ PRIVATE_NAMES: dict[str, str] = {
         "(self, inputs, outputs, exec_properties)"
     ),
     "tfx.dsl.components.base.base_beam_executor:BaseBeamExecutor._make_beam_pipeline": "(self)",
+    # The sum of gradients over replicas. See `compat.replicas`.
+    "keras.src.backend.tensorflow.optimizer:TFOptimizer._all_reduce_sum_gradients": "(self, grads_and_vars)",
     # It has a page in the documentation of Keras Tuner, but no public import path. See `compat.tuning`.
     "keras_tuner.engine.base_tuner:BaseTuner.run_trial": "(self, trial, *fit_args, **fit_kwargs)",
 }

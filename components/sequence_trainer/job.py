@@ -101,11 +101,13 @@ class Job:
 
     def make_train_batches(self) -> SequenceBatches:
         """Makes the batches of the train split, which are shuffled with the seed of the settings."""
-        return self._make_batches(self.train_files, self.training.seed)
+        # In the scope of `get_strategy`, each device gets one batch of a group.
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        return self._make_batches(self.train_files, self.training.seed, devices)
 
     def make_eval_batches(self) -> SequenceBatches:
         """Makes the batches of the eval split, which are not shuffled."""
-        return self._make_batches(self.eval_files, None)
+        return self._make_batches(self.eval_files, None, group=1)
 
     def make_model(self) -> LabelModel:
         """Makes a SequenceModel, or calls the user's `model_fn`. The model's weights are made at its first call.
@@ -168,9 +170,10 @@ class Job:
             if head.kind is not None:
                 load_head_class(label, head.kind)
 
-    def _make_batches(self, files: tuple[str, ...], seed: int | None) -> SequenceBatches:
+    def _make_batches(self, files: tuple[str, ...], seed: int | None, group: int) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-        return SequenceBatches(records, self.task.columns, batch_tokens=self.training.batch_tokens, seed=seed)
+        batch_tokens = self.training.batch_tokens
+        return SequenceBatches(records, self.task.columns, batch_tokens=batch_tokens, seed=seed, group=group)
 
 
 def _select_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Trains on two CPU devices, then on one with two batches an update, and prints the losses and weights of each."""
+"""Trains on two CPU devices, then on one with two batches an update, and prints the losses and weights of each.
+
+It also prints how many numbers the devices add up in an update, and what dropout draws on each device.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,14 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 
+import keras  # noqa: E402
+
 from support import training_corpus  # noqa: E402
+from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig  # noqa: E402
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel  # noqa: E402
+from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer  # noqa: E402
+from tfx_sequence.components.sequence_trainer.training.step import make_training_step  # noqa: E402
+from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages  # noqa: E402
 
 training_corpus.MODEL = training_corpus.SILENT
 
@@ -27,6 +37,39 @@ def run(strategy: tf.distribute.Strategy, **settings: Any) -> dict[str, Any]:
     return {"replicas": strategy.num_replicas_in_sync, "losses": losses, "weights": weights}
 
 
+class CountingReduction(tf.distribute.ReductionToOneDevice):
+    """Counts the numbers of each device that are added up with those of the other devices."""
+
+    numbers = 0
+
+    def batch_reduce_implementation(self, reduce_op: Any, value_destination_pairs: Any, *options: Any) -> Any:
+        self.numbers += sum(value.values[0].shape.num_elements() for value, _ in value_destination_pairs)
+        return super().batch_reduce_implementation(reduce_op, value_destination_pairs, *options)
+
+
+def update(copies: int) -> dict[str, Any]:
+    """Updates a model with dropout once, with copies of one batch, each on a device of its own."""
+    reduction = CountingReduction()
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduction).scope():
+        keras.utils.set_random_seed(1)
+        model = SequenceModel(training_corpus.TASK, training_corpus.DRAWING, seed=1)
+        whole = training_corpus.batches(seed=None, batch_tokens=1000)
+        (batch,) = whole.epoch()
+        model(batch)
+        config, averages = TrainingConfig(), WeightAverages(model.trainable_variables, 0.0)
+        step = make_training_step(model, make_optimizer(config, model), averages, config, whole.epoch().element_spec)
+        numbers = reduction.numbers
+        result = step([batch] * copies)
+    states = [weight.value.values for weight in model.variables if weight.name == "seed_generator_state"]
+    return {
+        "numbers": numbers,
+        "weights": sum(weight.value.shape.num_elements() for weight in model.trainable_variables),
+        "totals": result.totals,
+        "states": [[copy.numpy().tolist() for copy in copies_of_state] for copies_of_state in states],
+    }
+
+
 if __name__ == "__main__":
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    print(json.dumps([run(mirrored), run(tf.distribute.get_strategy(), accumulate=2)]))
+    trainings = [run(mirrored), run(tf.distribute.get_strategy(), accumulate=2)]
+    print(json.dumps({"trainings": trainings, "updates": [update(1), update(2)]}))

@@ -16,10 +16,17 @@ A shuffled plan sorts the records only within chunks, so that batches differ bet
     each chunk sorted        7 4 2 | 6 3 1
     cut, with a budget of 8  [7] [4 2] [6] [3 1]
     batches permuted         [3 1] [7] [6] [4 2]
+
+Devices that make an update together all wait for the longest of their batches. So for two devices, two neighbouring
+batches of a chunk form a group, and the groups are permuted::
+
+    lengths of batches       9 8 5 4 2 | 9 6 3      chunks, from the longest to the shortest batch
+    groups                   [9 8] [5 4] [9 6] [3 2]
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +52,7 @@ def plan_batches(
     chunk: int | None = None,
     generator: np.random.Generator | None = None,
     boundaries: Sequence[int] = (),
+    group: int = 1,
 ) -> list[Ints]:
     """Assigns every record to exactly one batch.
 
@@ -54,10 +62,12 @@ def plan_batches(
     Args:
       lengths: The number of steps of each record, `[N]`.
       batch_tokens: The maximum number of steps in a batch, padding included.
-      chunk: The number of records in a chunk; `chunk_size` of the lengths if None.
+      chunk: The number of records in a chunk; `group` times the `chunk_size` of the lengths if None.
       generator: The source of the permutations. If None, the records are not shuffled.
       boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
         are in the same bucket. Lengths above the last boundary form one more bucket.
+      group: The number of successive batches that should have similar lengths, if the records are shuffled. The last
+        group may be smaller.
 
     Returns:
       One array per batch with the indices of its records, `[B]`.
@@ -66,11 +76,38 @@ def plan_batches(
     if generator is None:
         return _cut_batches(np.arange(len(steps)), steps, batch_tokens, boundaries)
     order = generator.permutation(len(steps))
-    size = chunk or chunk_size(lengths, batch_tokens)
-    batches: list[Ints] = []
-    for start in range(0, len(order), size):
-        batches += _cut_batches(order[start : start + size], steps, batch_tokens, boundaries)
-    return [batches[index] for index in generator.permutation(len(batches))]
+    # With groups, a chunk has as many groups as it has batches otherwise.
+    size = chunk or chunk_size(lengths, group * batch_tokens)
+    chunks = [
+        _cut_batches(order[start : start + size], steps, batch_tokens, boundaries)
+        for start in range(0, len(order), size)
+    ]
+    groups, last_group = _group_batches(chunks, steps, group)
+    permuted = [groups[index] for index in generator.permutation(len(groups))]
+    return list(itertools.chain(*permuted, last_group))
+
+
+def _group_batches(chunks: Sequence[list[Ints]], steps: Ints, size: int) -> tuple[list[list[Ints]], list[Ints]]:
+    """Forms groups of batches with similar lengths.
+
+    Args:
+      chunks: The batches of each chunk, from the longest to the shortest.
+      steps: The number of steps of each record, `[N]`.
+      size: The number of batches in a group.
+
+    Returns:
+      The groups, and the batches that remain, which are too few for a group.
+    """
+    groups: list[list[Ints]] = []
+    rest: list[Ints] = []
+    for batches in chunks:
+        num_grouped = len(batches) - len(batches) % size
+        groups += [batches[start : start + size] for start in range(0, num_grouped, size)]
+        rest += batches[num_grouped:]
+    rest.sort(key=lambda records: -int(steps[records].max()))
+    num_grouped = len(rest) - len(rest) % size
+    groups += [rest[start : start + size] for start in range(0, num_grouped, size)]
+    return groups, rest[num_grouped:]
 
 
 def chunk_size(lengths: Ints, batch_tokens: int) -> int:

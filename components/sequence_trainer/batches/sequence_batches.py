@@ -70,6 +70,8 @@ class SequenceBatches:
       boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
         are in the same bucket.
       memory_limit: The maximum size of the parsed records in memory, in bytes. Reading briefly needs twice as much.
+      group: The number of devices that make an update together, with one batch each. If records are shuffled, each
+        `group` successive batches then have similar lengths, so that no device waits long for another one.
 
     Attributes:
       in_memory: Whether the parsed records are kept in memory.
@@ -77,7 +79,7 @@ class SequenceBatches:
         those records that were read until the limit was reached.
 
     Raises:
-      ValueError: if there are no records, or if `columns`, `batch_tokens` or `boundaries` are invalid.
+      ValueError: if there are no records, or if `columns`, `batch_tokens`, `boundaries` or `group` are invalid.
       tf.errors.InvalidArgumentError: if a record cannot be parsed, see `parse_records`.
     """
 
@@ -90,10 +92,12 @@ class SequenceBatches:
         seed: int | None = None,
         boundaries: Sequence[int] = (),
         memory_limit: int = MEMORY_LIMIT,
+        group: int = 1,
     ) -> None:
         check_columns(columns)
-        if batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be at least 1, but is {batch_tokens}")
+        for name, number in (("batch_tokens", batch_tokens), ("group", group)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, but is {number}")
         if list(boundaries) != sorted(set(boundaries)):
             raise ValueError(f"boundaries must ascend, but are {list(boundaries)}")
         self._records = records
@@ -101,6 +105,7 @@ class SequenceBatches:
         self._batch_tokens = batch_tokens
         self._seed = seed
         self._boundaries = tuple(boundaries)
+        self._group = group
         # The parsed records stay on the CPU, even if a GPU is the default device.
         with tf.device("CPU:0"):
             parsed, self.in_memory = self._read_records(memory_limit)
@@ -157,7 +162,7 @@ class SequenceBatches:
                 return order[ends[index] : ends[index + 1]]
             num_previous = 0  # The number of batches in the previous chunks.
             for chunk, (positions, serialized) in self._chunks(number):
-                order, ends = self._plan(self._parse(serialized).lengths.numpy(), number, int(chunk))
+                order, ends = self._plan(self._parse(serialized).lengths.numpy(), number, int(chunk), num_previous)
                 num_batches = len(ends) - 1
                 if index < num_previous + num_batches:
                     at = index - num_previous
@@ -196,7 +201,7 @@ class SequenceBatches:
           A dataset of pairs of the number of a chunk and its records. The records are a pair: their positions `[N]` and
           their serialized form `[N]`.
         """
-        size = chunk_size(self.lengths, self._batch_tokens)
+        size = chunk_size(self.lengths, self._group * self._batch_tokens)
         records = self._records.enumerate()
         if self._seed is not None:
             seed = np.random.SeedSequence((self._seed, number)).generate_state(2).astype(np.int64)
@@ -210,24 +215,45 @@ class SequenceBatches:
             _, serialized = records
             return chunk, self._parse(serialized)
 
-        def make_batches(chunk: tf.Tensor, records: Records) -> tf.data.Dataset:
-            order, ends = tf.numpy_function(self._plan, [records.lengths, number, chunk], [tf.int64, tf.int64])
-            return _make_batches(_Padder(records), tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
+        def plan_chunk(
+            num_previous: tf.Tensor, numbered_records: tuple[tf.Tensor, Records]
+        ) -> tuple[tf.Tensor, tuple[Records, tf.Tensor, tf.Tensor]]:
+            chunk, records = numbered_records
+            arguments = [records.lengths, number, chunk, num_previous]
+            order, ends = tf.numpy_function(self._plan, arguments, [tf.int64, tf.int64])
+            num_batches = tf.size(ends, tf.int64) - 1
+            return num_previous + num_batches, (records, tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
 
-        return self._chunks(number).map(parse_chunk, num_parallel_calls=2).flat_map(make_batches)
+        def make_batches(records: Records, order: tf.Tensor, ends: tf.Tensor) -> tf.data.Dataset:
+            return _make_batches(_Padder(records), order, ends)
+
+        parsed = self._chunks(number).map(parse_chunk, num_parallel_calls=2)
+        return parsed.scan(tf.zeros([], tf.int64), plan_chunk).flat_map(make_batches)
 
     def _parse(self, serialized: tf.Tensor) -> Records:
         return parse_records(serialized, self._columns)
 
-    def _plan(self, lengths: Ints, number: int, chunk: int) -> tuple[Ints, Ints]:
+    def _plan(self, lengths: Ints, number: int, chunk: int, num_previous: int = 0) -> tuple[Ints, Ints]:
         """Plans the batches of a chunk.
+
+        Args:
+          lengths: The number of steps of each record of the chunk, `[N]`.
+          number: The number of the epoch.
+          chunk: The number of the chunk in the epoch.
+          num_previous: The number of batches in the previous chunks. If they end within a group of batches, then the
+            first batches of this chunk complete that group.
 
         Returns:
           The indices of the records in the order of the batches, int64 `[N]`. Then the positions in this array where
           the batches begin, followed by the end of the last batch, int64 `[number of batches + 1]`.
         """
         generator = None if self._seed is None else np.random.default_rng((self._seed, int(number), int(chunk)))
-        batches = plan_batches(lengths, self._batch_tokens, generator=generator, boundaries=self._boundaries)
+        batches = plan_batches(
+            lengths, self._batch_tokens, generator=generator, boundaries=self._boundaries, group=self._group
+        )
+        # Batches from the end complete the group, because the last batches are not a complete group themselves.
+        num_missing = -int(num_previous) % self._group
+        batches = batches[len(batches) - num_missing :] + batches[: len(batches) - num_missing]
         return np.concatenate(batches), np.cumsum([0, *map(len, batches)], dtype=np.int64)
 
 

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfx_sequence.components.compat.replicas import find_seed_states, skip_gradient_reduction
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts
@@ -146,12 +147,11 @@ class TrainingStep(abc.ABC):
         gradients = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _apply(self, gradients: Gradients, replicas: int = 1) -> tf.Tensor:
+    def _apply(self, gradients: Gradients) -> tf.Tensor:
         """Clips the gradients, and updates the weights and their averages.
 
         Args:
           gradients: The gradient of each weight, multiplied by the loss scale if the optimizer has one.
-          replicas: The number of replicas that apply the same gradients together.
 
         Returns:
           The global norm of the gradients before clipping, without the loss scale.
@@ -160,10 +160,9 @@ class TrainingStep(abc.ABC):
         if self._scales_loss:
             gradients = [gradient / scale for gradient in gradients]
         gradients, norm = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        # The optimizer itself divides by the loss scale, and sums the gradients of all replicas. The factor compensates
-        # for both.
-        if self._scales_loss or replicas > 1:
-            gradients = [gradient * (scale / replicas) for gradient in gradients]
+        # The optimizer itself divides by the loss scale.
+        if self._scales_loss:
+            gradients = [gradient * scale for gradient in gradients]
         self._optimizer.apply(gradients)
         self._averages.update()
         return norm
@@ -298,6 +297,8 @@ class ReplicatedStep(TrainingStep):
         self._strategy = tf.distribute.get_strategy()
         replicas = self._strategy.num_replicas_in_sync
         super().__init__(model, optimizer, averages, config, batches_per_update=replicas)
+        skip_gradient_reduction(optimizer)
+        self._seed_states = find_seed_states(model.variables)
         signature = [[spec] * replicas, tf.TensorSpec([replicas], tf.float32), self._divisors_spec]
         self._update_traced = _trace(self._update_on_replicas, signature)
 
@@ -324,16 +325,29 @@ class ReplicatedStep(TrainingStep):
         replica = int(tf.get_static_value(context.replica_id_in_sync_group))
         batch, weight = batches[replica], weights[replica]
         with tf.GradientTape() as tape:
+            self._shift_seeds(replica)
             parts = self._compute_losses(self._model(batch, training=True), batch)
-            losses = context.all_reduce("SUM", weight * tf.stack(parts))
+            self._shift_seeds(-replica)
+            # Without the stop, the backward pass would reduce the gradients of these numbers, which are not used.
+            losses = context.all_reduce("SUM", tf.stop_gradient(weight * tf.stack(parts)))
             _, normalisers = tf.unstack(losses, axis=1)
             # This replica's share of the loss of each head. The sum of all shares is the loss of one large batch.
             shares = []
             for part, normaliser, divisor in zip(parts, tf.unstack(normalisers), tf.unstack(divisors), strict=True):
                 shares.append(LossParts(weight * part.total, normaliser).divide_by(divisor))
             scaled = self._optimizer.scale_loss(tf.add_n(shares))
+        # Clipping needs the sum of the gradients, so they are summed here and not by the optimizer.
         gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
-        return losses, self._apply(gradients, self._strategy.num_replicas_in_sync)
+        return losses, self._apply(gradients)
+
+    def _shift_seeds(self, shift: int) -> None:
+        """Adds a number to the seeds of this replica, so that each replica draws other dropout masks.
+
+        Each replica has its own copy of the states of random generators. Between updates all copies must be equal,
+        because a checkpoint contains only one of them.
+        """
+        for state in self._seed_states if shift else []:
+            state.assign(state + tf.cast([shift, 0], state.dtype))
 
 
 def _trace(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:

@@ -17,11 +17,20 @@ from tfx_sequence.components.sequence_trainer.batches.planning import (
 _lengths = st.lists(st.integers(0, 40), min_size=1, max_size=60).map(np.array)
 
 
-@given(_lengths, st.integers(1, 100), st.integers(1, 20), st.booleans(), st.lists(st.integers(1, 30), unique=True))
-def test_plan_batches_takes_every_record_once_and_keeps_budget_and_boundaries(lengths, budget, chunk, shuffle, ends):
+@given(
+    _lengths,
+    st.integers(1, 100),
+    st.integers(1, 20),
+    st.booleans(),
+    st.lists(st.integers(1, 30), unique=True),
+    st.integers(1, 4),
+)
+def test_plan_batches_takes_every_record_once_and_keeps_budget_and_boundaries(
+    lengths, budget, chunk, shuffle, ends, group
+):
     boundaries = sorted(ends)
     generator = np.random.default_rng(0) if shuffle else None
-    batches = plan_batches(lengths, budget, chunk=chunk, generator=generator, boundaries=boundaries)
+    batches = plan_batches(lengths, budget, chunk=chunk, generator=generator, boundaries=boundaries, group=group)
     assert sorted(itertools.chain(*batches)) == list(range(len(lengths)))
     for batch in batches:
         steps = [max(1, lengths[record]) for record in batch]
@@ -54,6 +63,31 @@ def test_plan_batches_mixes_records_anew_but_repeats_itself_when_the_seed_is_the
 
     assert plan(1) == plan(1)
     assert set(plan(1)).isdisjoint(plan(2))
+
+
+@pytest.mark.parametrize("devices", [2, 8])
+def test_plan_batches_gives_devices_batches_of_similar_lengths(devices):
+    # Lengths from 5 to 200. A device needs time in proportion to the longest record of its batch.
+    lengths = np.exp(np.random.default_rng(0).uniform(np.log(5), np.log(201), 5000)).astype(int)
+
+    def wait(group):
+        generator = np.random.default_rng(1)
+        longest = [max(lengths[batch]) for batch in plan_batches(lengths, 2048, generator=generator, group=group)]
+        updates = [longest[at : at + devices] for at in range(0, len(longest), devices)]
+        return 1 - sum(longest) / sum(devices * max(update) for update in updates)
+
+    assert wait(1) > 0.2
+    assert wait(devices) < 0.07
+
+
+def test_plan_batches_puts_the_smaller_group_last_and_permutes_the_others():
+    lengths = np.arange(1, 12)
+    batches = plan_batches(lengths, 1, generator=np.random.default_rng(0), group=3)
+    longest = [lengths[batch][0] for batch in batches]
+    groups = [longest[at : at + 3] for at in range(0, 11, 3)]
+    assert groups[-1] == [2, 1]
+    assert sorted(groups[:-1]) == [[5, 4, 3], [8, 7, 6], [11, 10, 9]]
+    assert groups[:-1] != [[11, 10, 9], [8, 7, 6], [5, 4, 3]]
 
 
 def test_plan_batches_keeps_efficiency_above_095_when_chunks_are_sorted():

@@ -95,6 +95,19 @@ def test_epoch_is_shuffled_anew_when_its_number_or_the_seed_changes(make):
     assert {tuple(batch) for batch in orders[0]} != {tuple(batch) for batch in orders[1]}
 
 
+def test_epoch_has_groups_of_batches_of_similar_lengths(make):
+    def wait(group):
+        # About 10 batches a chunk, so that chunks end within groups of 3.
+        longest = [batch["tokens"].shape[1] for batch in _epoch(make(seed=1, batch_tokens=12, group=group), 1)]
+        updates = [longest[at : at + 3] for at in range(0, len(longest), 3)]
+        return 1 - sum(longest) / sum(3 * max(update) for update in updates)
+
+    batches = make(seed=1, batch_tokens=12, group=3)
+    assert sorted(index for batch in _indices(_epoch(batches, 1)) for index in batch) == list(range(len(_LENGTHS)))
+    assert batches.records(1, 7).tolist() == _indices(_epoch(batches, 1))[7]
+    assert wait(3) < 0.6 * wait(1)
+
+
 def test_epoch_does_not_depend_on_the_global_seed(make):
     orders = []
     for seed in (1, 2):
@@ -169,6 +182,7 @@ def test_batches_refuse_when_there_are_no_records(records):
     ("settings", "message"),
     [
         ({"batch_tokens": 0}, "batch_tokens must be at least 1, but is 0"),
+        ({"batch_tokens": 4, "group": 0}, "group must be at least 1, but is 0"),
         ({"batch_tokens": 4, "boundaries": [3, 2]}, r"boundaries must ascend, but are \[3, 2\]"),
         ({"batch_tokens": 4, "columns": {"id": Column("string", True)}}, "at least one sequence column"),
     ],

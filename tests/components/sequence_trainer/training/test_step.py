@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -110,11 +109,35 @@ def test_step_in_half_precision_is_close_to_that_in_full(whole: dict[str, tf.Ten
         np.testing.assert_allclose(half, full, atol=2e-2)
 
 
-@pytest.mark.slow
-def test_step_on_two_devices_is_that_of_two_batches_on_one(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_devices() -> dict[str, Any]:
     # Devices are made before anything else, so it takes a process of its own.
     output, _ = programs.run("two_devices")
-    two, one = json.loads(output.splitlines()[-1])
+    return json.loads(output.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_step_on_two_devices_adds_up_each_gradient_once(two_devices: dict[str, Any]) -> None:
+    result = two_devices["updates"][0]
+    # Each label has a total and a normaliser.
+    assert result["numbers"] == result["weights"] + 2 * len(TASK.labels)
+
+
+@pytest.mark.slow
+def test_each_of_two_devices_draws_masks_of_its_own(two_devices: dict[str, Any]) -> None:
+    one, two = two_devices["updates"]
+    # Both devices have the same batch. With the same masks, the total would be twice that of the first device.
+    for first, both in zip(one["totals"], two["totals"], strict=True):
+        assert abs(both - 2 * first) > 1e-3 * first
+    # A checkpoint contains the states of one device only, so they must be equal.
+    assert two["states"]
+    for first, second in two["states"]:
+        assert first == second
+
+
+@pytest.mark.slow
+def test_step_on_two_devices_is_that_of_two_batches_on_one(two_devices: dict[str, Any]) -> None:
+    two, one = two_devices["trainings"]
     assert two["replicas"] == 2
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-5)
     for expected, got in zip(one["weights"], two["weights"], strict=True):
