@@ -84,11 +84,12 @@ def read_last_save(config: Path) -> tuple[int, int]:
 
 
 def run_to_the_end(config: Path) -> str:
-    """Runs the pipeline to its end. Returns its metrics, and the saved states that are left, which should be none."""
+    """Runs the pipeline to its end. Returns its metrics, and the states left that are not completed: none."""
     run = start_run(config)
     if run.wait():
         raise SystemExit(config.with_name("output.json").read_text())
-    left = list(config.parent.glob("runs/*/artifacts/SequenceTrainer/state/*"))
+    states = config.parent.glob("runs/*/artifacts/SequenceTrainer/state/*")
+    left = [state for state in states if not (state / "completed").exists()]
     report = json.loads(config.with_name("output.json").read_text())
     return json.dumps(report["metrics"]) + (f" left behind: {left}" if left else "")
 

@@ -23,8 +23,9 @@ STATE_FOLDER = "state"
 def run_fn(fn_args: FnArgs) -> None:
     """Trains a model on transformed sequences and exports it.
 
-    If a run was killed, the next run with the same data and settings continues where it stopped. If there is a
-    `base_model`, training starts from its weights.
+    If a run was killed, the next run with the same data and settings continues where it stopped. This is also so if the
+    run was killed after the export, before TFX recorded the model. If there is a `base_model`, training starts from its
+    weights.
 
     Args:
       fn_args: The FnArgs of TFX's Trainer; see `Job.read`. The key `state_dir` of `custom_config`, if present, is the
@@ -35,6 +36,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     job = Job.read(fn_args)
     checkpoint = job.make_checkpoint(_find_state_folder(fn_args))
+    if checkpoint.was_completed:
+        progress.info("An earlier run has completed this training; its best weights are exported again")
     with job.get_strategy().scope():
         model = job.make_model()
         train = job.make_train_batches()
@@ -50,7 +53,7 @@ def run_fn(fn_args: FnArgs) -> None:
     job.check_vocabularies()
     ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
     write_weight_index(fn_args.serving_model_dir, model, values)
-    checkpoint.remove()
+    checkpoint.mark_completed()
 
 
 def _find_state_folder(fn_args: FnArgs) -> str:

@@ -21,6 +21,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, Mo
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training import checkpoint as checkpoint_module
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.state import Outcome
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
@@ -110,4 +111,5 @@ EVERYTHING: dict[str, Any] = {
 
 
 if __name__ == "__main__":
+    checkpoint_module.WAIT_FACTOR = 0
     train(sys.argv[1], Checkpoint(os.path.join(sys.argv[1], "state"), "training"), **EVERYTHING)

@@ -53,8 +53,8 @@ class TrainingConfig(Frozen):
         default, each head has such a metric, and for several labels these are added up.
       patience: The number of epochs without improvement after which training stops. An epoch improves if the monitored
         metric is better, or is equal with a lower loss. The weights of the best epoch are restored.
-      checkpoint_seconds: The number of seconds between checkpoints. If training was interrupted, the same command
-        continues from the last checkpoint.
+      checkpoint_seconds: The minimum number of seconds between checkpoints. It is at least 20 times as long as the last
+        checkpoint took. If training was interrupted, the same command continues from the last checkpoint.
       model_fn: A function that creates the model instead of the default one, as `module:function`. Its signature is
         `(task: SequenceTask, config: ModelConfig) -> keras.Model`.
       seed: The seed of initial weights, shuffling and dropout, also for a `model_fn` that gives no seed. On one CPU,

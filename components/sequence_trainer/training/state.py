@@ -6,6 +6,7 @@ All other state of a training is in the variables of the model, the optimizer an
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,12 +110,29 @@ class TrainingState:
 
     @classmethod
     def from_json(cls, numbers: dict[str, Any], best_weights: list[npt.NDArray[Any]]) -> TrainingState:
-        """Restores a state from the weights and the result of `to_json`."""
-        best = None if numbers["best"] is None else Outcome(**numbers["best"])
+        """Restores a state from the weights and the result of `to_json`.
+
+        Raises:
+          ValueError: if the numbers lack a field, or have a field that is not known.
+        """
+        # Without this check, a field that is missing would get its default.
+        _check_fields(cls, {*numbers, "best_weights"})
+        _check_fields(EpochSums, numbers["sums"])
         sums = EpochSums(**numbers["sums"])
+        best = None
+        if numbers["best"] is not None:
+            _check_fields(Outcome, numbers["best"])
+            best = Outcome(**numbers["best"])
         return cls(**{**numbers, "best": best, "best_weights": best_weights, "sums": sums})
 
 
 def _add_each(sums: list[float], values: list[float]) -> list[float]:
     """Adds values to sums one by one. Without sums, returns the values."""
     return [first + second for first, second in zip(sums, values, strict=True)] if sums else list(values)
+
+
+def _check_fields(kind: type[Any], names: Iterable[str]) -> None:
+    """Raises a ValueError if the names are not exactly those of the fields of a dataclass."""
+    different = {field.name for field in dataclasses.fields(kind)} ^ set(names)
+    if different:
+        raise ValueError(f"its {kind.__name__} lacks, or should not have, the fields {sorted(different)}")

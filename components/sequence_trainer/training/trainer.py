@@ -105,7 +105,7 @@ class Trainer:
         total_updates = count_updates(config, train.size(), step.batches_per_update)
         # The model's variables include the states of its random generators.
         variables = [*model.variables, *optimizer.variables, *averages.variables, *divisors.variables]
-        periodic_checkpoint = PeriodicCheckpoint(self._checkpoint, variables, config.checkpoint_seconds)
+        periodic_checkpoint = PeriodicCheckpoint(self._checkpoint, variables, model.weights, config.checkpoint_seconds)
         self._state = periodic_checkpoint.restore() or self._state
         return TrainingLoop(
             model=model,

@@ -19,7 +19,7 @@ progress = logging.getLogger(PROGRESS_LOGGER)
 
 It logs one record at the end of each epoch, and from time to time one record within an epoch. The attribute `progress`
 of a record holds its figures. A record within an epoch also has the figure `batch` and, if the number of batches is
-known, `batches`. The record about a warm start has a message, but no figures.
+known, `batches`. The records about a warm start and a completed training have a message, but no figures.
 """
 
 MIN_SECONDS_BETWEEN_REPORTS = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,11 +25,14 @@ from tfx.utils import io_utils
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.model.model import build
+from tfx_sequence.components.sequence_trainer.run_fn import run_fn
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
+from tfx_sequence.components.sequence_trainer.training import checkpoint
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.executor import Executor
+from tfx_sequence.schemas.contract import PROGRESS_LOGGER
 from tfx_sequence.schemas.records.examples import encode
 from tfx_sequence.schemas.tfmd.convert import to_schema
 
@@ -131,6 +135,46 @@ def test_ids_are_those_of_a_plain_vocabulary(make_job: Callable[[str], Job]) -> 
     assert rows == [[[2, 2, 2, 2, 2]], [[3, 4, 4]]]
     assert [batch["tags"].numpy().tolist() for batch in batches] == [[[2] * 5], [[1, 2, 2]]]
     assert [batch["intent"].numpy().tolist() for batch in batches] == [[1], [2]]
+
+
+def test_training_is_not_repeated_when_its_run_was_killed_after_the_export(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, raw, settings = WAYS["sequences"]
+    done = transform(tmp_path, kind, raw, **settings)
+    monkeypatch.setattr(checkpoint, "WAIT_FACTOR", 0)
+
+    def run(number: int) -> tuple[str, list[str]]:
+        """Runs one execution. Returns its exported model, and what it logged."""
+        caplog.clear()
+        serving_model_dir = str(tmp_path / "model" / str(number))
+        run_fn(
+            SimpleNamespace(
+                transform_graph_path=done.graph_path,
+                custom_config={
+                    "model": {"units": 4, "embedding_dim": 3},
+                    "training": {"batch_tokens": 8, "epochs": 2, "checkpoint_seconds": 1e-6},
+                },
+                hyperparameters=None,
+                train_files=done.files["train"],
+                eval_files=done.files["eval"],
+                base_model=None,
+                model_run_dir=str(tmp_path / "trainer" / "model_run" / str(number)),
+                serving_model_dir=serving_model_dir,
+            )
+        )
+        return serving_model_dir, [record.getMessage() for record in caplog.records]
+
+    caplog.set_level(logging.INFO, PROGRESS_LOGGER)
+    first, first_log = run(1)
+    again, again_log = run(2)
+    assert any("epoch" in line for line in first_log)
+    assert again_log == ["An earlier run has completed this training; its best weights are exported again"]
+    weights, exported_again = (tf.train.load_checkpoint(f"{folder}/variables/variables") for folder in (first, again))
+    names = [name for name in weights.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    assert names
+    for name in names:
+        np.testing.assert_array_equal(exported_again.get_tensor(name), weights.get_tensor(name), err_msg=name)
 
 
 @pytest.mark.parametrize("way", list(WAYS))

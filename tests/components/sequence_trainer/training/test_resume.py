@@ -17,6 +17,7 @@ from support import programs
 from support.training_corpus import EVERYTHING, TASK, batches, new_trainer, records, train
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
+from tfx_sequence.components.sequence_trainer.training import checkpoint
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.state import Outcome
 
@@ -35,7 +36,7 @@ class Dying(Checkpoint):
     def save(self, *args: Any) -> None:
         self._left -= 1
         if self._left < 0 and self._torn:
-            Path(self.directory, "state.npz.unfinished").write_bytes(b"PK half of it")
+            Path(self.directory, "state.npz.0123.unfinished").write_bytes(b"PK half of it")
         if self._left < 0:
             raise Killed
         super().save(*args)
@@ -47,6 +48,11 @@ class NeverRead(SequenceBatches):
     def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
         assert number == 0, "an epoch is trained"
         return super().epoch(number, start)
+
+
+@pytest.fixture(autouse=True)
+def _save_after_each_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "WAIT_FACTOR", 0)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +92,8 @@ def test_training_starts_anew_when_the_state_is_of_another_model(
     saved.save({}, {"variables": [np.zeros(3)]})
     _, trainer = new_trainer(str(tmp_path), saved, epochs=1)
     trainer.fit(batches(), batches(seed=None))
-    assert "belongs to another model; training starts from the beginning" in caplog.text
+    assert "belongs to another model: " in caplog.text
+    assert "; training starts from the beginning" in caplog.text
 
 
 def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
@@ -99,8 +106,6 @@ def test_training_that_is_over_is_not_trained_again_when_it_is_started_again(
     untouched = NeverRead(records(), TASK.columns, batch_tokens=32, seed=1)
     assert trainer.fit(untouched, batches(seed=None)) == outcome
     np.testing.assert_array_equal(model.get_weights()[0], first.get_weights()[0])
-    saved.remove()
-    assert not (tmp_path / "state" / "key").exists()
 
 
 @pytest.mark.slow
