@@ -46,6 +46,11 @@ class VocabularyConfig(Frozen):
 
     Ids start at 1 and follow falling frequency. The id 0 is used for padding only.
 
+    The characters, or the values of a step, of all tokens of a batch are padded to the largest number. So one token of
+    5,000 characters, such as an address with data in it, would need 50 times the memory of one of 100. The defaults of
+    `max_characters` and `max_values` are limits of memory that ordinary data does not reach. The longest of the 81,370
+    words of the treebank in the example has 28 characters.
+
     Attributes:
       min_count: The minimum number of times that a value must occur in the analysed splits to be in the vocabulary.
         Not allowed for labels.
@@ -59,6 +64,9 @@ class VocabularyConfig(Frozen):
         of unseen words. Not allowed for labels.
       characters: Adds the input `<name>_characters`, which holds the characters of every value, so that a step has
         several ids. Not allowed for labels.
+      max_characters: The maximum number of characters of a value in `<name>_characters`. Later characters are cut off
+        there. The id of the whole value does not depend on it. Needs `characters`.
+      max_values: The maximum number of values in a step of a nested feature. Later values are cut off.
       share: The name of another input. This feature uses the settings of that input, and one vocabulary is made from
         the values of both. A label that shares a vocabulary may have unseen values, as the label of a language model
         does.
@@ -89,6 +97,8 @@ class VocabularyConfig(Frozen):
     fold_digits: bool = False
     affixes: tuple[_Positive, ...] = ()
     characters: bool = False
+    max_characters: _Positive = 100
+    max_values: _Positive = 256
     share: str | None = None
     file: _Path | None = None
     hash_buckets: _Positive | None = None
@@ -117,6 +127,8 @@ class VocabularyConfig(Frozen):
     @pydantic.model_validator(mode="after")
     def _check(self) -> VocabularyConfig:
         self._check_id_source()
+        if "max_characters" in self.model_fields_set and not self.characters:
+            raise ValueError("`max_characters` needs `characters = true`: no characters are used otherwise")
         if self.share is not None and self.model_fields_set != {"share"}:
             raise ValueError("a feature that sets `share` takes all settings from the other feature: set nothing else")
         for target, symbol in _EXCLUSIVE:

@@ -21,6 +21,7 @@ __all__ = ["SettingProblem", "contradictions"]
 # Names of settings, by the kind of feature that may or may not have them.
 _NEEDS_STEPS = ("characters", "begin", "end", "next", "previous")
 _NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
+_NEEDS_NESTED = ("max_values",)
 _NEEDS_MISSING = ("fill", "indicator")
 _NOT_FOR_LABELS = (
     *("affixes", "characters", "hash_buckets", "max_size", "min_count"),
@@ -110,6 +111,8 @@ def _explain_feature_conflict(feature: Feature, setting: str) -> str | None:
         return "not for a context feature: it has no steps"
     if setting in _NOT_FOR_NESTED and feature.nested:
         return "not for a nested feature: it has any number of values in a step"
+    if setting in _NEEDS_NESTED and not feature.nested:
+        return "only for a nested feature: any other has one value in a step"
     return None
 
 

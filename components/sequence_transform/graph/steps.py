@@ -16,7 +16,10 @@ import tensorflow as tf
 
 
 def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
-    """Keeps the first `max_steps` steps of each sequence `[B, (T), ...]`, of any type."""
+    """Keeps the first `max_steps` steps of each sequence `[B, (T), ...]`, of any type.
+
+    A sequence may also be the characters of a string, or the values of a step.
+    """
     lengths = tf.minimum(x.row_lengths(), max_steps)
     positions = tf.ragged.range(x.row_starts(), x.row_starts() + lengths)
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions.values), positions.row_splits, validate=False)

@@ -17,7 +17,13 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig, find_owner, has_vocabulary
-from tfx_sequence.components.sequence_transform.graph.steps import next_steps, previous_steps, with_first, with_last
+from tfx_sequence.components.sequence_transform.graph.steps import (
+    next_steps,
+    previous_steps,
+    truncate,
+    with_first,
+    with_last,
+)
 from tfx_sequence.components.sequence_transform.graph.strings import characters, fold_digits, lowercase, prefix, suffix
 from tfx_sequence.components.sequence_transform.graph.unicode_normal_forms import normalize
 from tfx_sequence.components.sequence_transform.graph.vocabulary import (
@@ -29,7 +35,7 @@ from tfx_sequence.components.sequence_transform.graph.vocabulary import (
     share_vocabulary,
     with_domain,
 )
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
 
 _Strings: TypeAlias = tf.Tensor | tf.RaggedTensor
@@ -52,13 +58,14 @@ def transform_strings(
       vocabularies: Name of a string feature to the settings of its vocabulary.
 
     Returns:
-      Output name to int64 ids. Their shape is that of the strings, or `[B, (T), (C)]` for characters.
+      Output name to int64 ids. Their shape is that of the strings, or `[B, (T), (C)]` for characters. No step has more
+      than `max_values` values, and no value more than `max_characters` characters.
     """
     outputs: dict[str, _Ids] = {}
     for owner, members in _group_by_vocabulary(spec, vocabularies).items():
         settings = vocabularies.get(owner, VocabularyConfig())
         is_closed = spec.features[owner].role == "label"
-        derived = {name: _derive_strings(inputs[name], settings, spec.features[name].role) for name in members}
+        derived = {name: _derive_strings(inputs[name], settings, spec.features[name]) for name in members}
         for ending in derived[owner]:
             # A label has no derived strings, only its values, which have the ending "".
             strings = {
@@ -80,8 +87,11 @@ def _group_by_vocabulary(spec: SequenceSpec, vocabularies: Mapping[str, Vocabula
     return groups
 
 
-def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[str, _Strings]:
+def _derive_strings(x: _Strings, settings: VocabularyConfig, feature: Feature) -> dict[str, _Strings]:
     """Returns the ending of an output's name to the strings that are looked up for it; "" for the values themselves."""
+    if feature.nested:
+        # The values of each step are rows of the inner ragged tensor `[steps, (V)]`.
+        x = x.with_values(truncate(x.values, settings.max_values))
     values = _get_flat_values(x)
     if settings.normalize is not None:
         values = normalize(values, settings.normalize)
@@ -91,12 +101,12 @@ def _derive_strings(x: _Strings, settings: VocabularyConfig, role: str) -> dict[
         values = fold_digits(values)
     strings_by_ending = {"": values}
     # A label can share the settings of an input, but the affixes of the label would be inputs that reveal the label.
-    if role == "input":
+    if feature.role == "input":
         for length in settings.affixes:
             strings_by_ending[f"_prefix{length}"] = prefix(values, length)
             strings_by_ending[f"_suffix{length}"] = suffix(values, length)
         if settings.characters:
-            strings_by_ending["_characters"] = characters(values)
+            strings_by_ending["_characters"] = truncate(characters(values), settings.max_characters)
     return {ending: _replace_flat_values(x, strings) for ending, strings in strings_by_ending.items()}
 
 

@@ -21,6 +21,8 @@ from tfx_sequence.schemas.spec import Feature, SequenceSpec
         ({"hash_buckets": 3, "embeddings": "y"}, "`embeddings` needs a vocabulary, but `hash_buckets` is set"),
         ({"end": True, "next": "y"}, "`next` and `end` exclude each other"),
         ({"begin": True, "previous": "y"}, "`previous` and `begin` exclude each other"),
+        ({"max_characters": 9}, "`max_characters` needs `characters = true`"),
+        ({"characters": True, "max_characters": 0}, "greater than or equal to 1"),
     ],
 )
 def test_vocabulary_config_refuses_settings_that_exclude_each_other(settings, message):

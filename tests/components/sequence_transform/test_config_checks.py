@@ -58,6 +58,7 @@ SPEC = SequenceSpec(
         ({"origin": VocabularyConfig(characters=True)}, {}, "transform.origin.characters", "not for a context feature"),
         ({"origin": VocabularyConfig(next="y")}, {}, "transform.origin.next", "not for a context feature"),
         ({"tags": VocabularyConfig(next="y")}, {}, "transform.tags.next", "not for a label"),
+        ({"words": VocabularyConfig(max_values=9)}, {}, "transform.words.max_values", "only for a nested feature"),
         ({"words": VocabularyConfig(begin=True)}, {}, "transform.words.begin", "source would have fewer steps"),
         ({"words": VocabularyConfig(next="tags")}, {}, "transform.words.next", "there is another feature 'tags'"),
         (

@@ -61,3 +61,40 @@ def test_preprocess_refuses_a_setting_that_does_not_fit():
         preprocess({}, spec, {"scores": VocabularyConfig()})
     with pytest.raises(ValueError, match=r"settings of 'tokens', `share`: no other string input is called 'words'"):
         preprocess({}, spec, {"tokens": VocabularyConfig(share="words")})
+
+
+LONG = "ab\u00e9\U0001f600" * 100
+
+
+def hashed(records, nested=False, **settings):
+    """The outputs of a feature whose ids are hashes, which need no pass over the data."""
+    spec = SequenceSpec(features={"tokens": Feature(kind="token", nested=nested)})
+    config = VocabularyConfig(hash_buckets=1000, **settings)
+    # In a graph of its own: TFT would keep the domains of ids that are made eagerly for the next graph.
+    outputs = tf.function(lambda x: preprocess({"tokens": x}, spec, {"tokens": config}))(ragged(*records))
+    return {name: value.to_list() for name, value in outputs.items()}
+
+
+@pytest.mark.parametrize("limit", [1, 6, None], ids=["1", "6", "default"])
+def test_characters_after_the_limit_are_cut_off_and_the_value_itself_is_not(limit):
+    records = [[[LONG], ["ab\u00e9"], [""]], [], [["x" * 100], ["\U0001f600" * 101]]]
+    limits = {} if limit is None else {"max_characters": limit}
+    outputs = hashed(records, characters=True, **limits)
+    cut = [[[value[: limit or 100] for value in step] for step in record] for record in records]
+    assert outputs["tokens_characters"] == hashed(cut, characters=True, max_characters=1000)["tokens_characters"]
+    assert outputs["tokens"] == hashed(records)["tokens"]
+    assert max(len(step) for record in outputs["tokens_characters"] for step in record) == (limit or 100)
+
+
+@pytest.mark.parametrize("limit", [1, 3, None], ids=["1", "3", "default"])
+def test_values_of_a_step_after_the_limit_are_cut_off(limit):
+    records = [[["a"], [], ["b", "a", "c", "d"]], [], [[f"v{number}" for number in range(300)], ["a", "b"]]]
+    limits = {} if limit is None else {"max_values": limit}
+    cut = [[step[: limit or 256] for step in record] for record in records]
+    assert hashed(records, nested=True, **limits) == hashed(cut, nested=True, max_values=1000)
+
+
+def test_characters_that_are_no_utf8_are_counted_as_they_are_split():
+    outputs = hashed([[[b"\xff\xfe" + b"a" * 9]]], characters=True, max_characters=3)
+    replaced = hashed([[["\ufffd\ufffda"]]], characters=True)
+    assert outputs["tokens_characters"] == replaced["tokens_characters"]
