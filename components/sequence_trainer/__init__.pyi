@@ -1,5 +1,6 @@
 """SequenceTrainer and the RNN toolkit: cells, dynamic RNNs, losses, metrics, batching, export."""
 
+from .batches.keras_batch import make_keras_batch as make_keras_batch
 from .batches.parsing import Column as Column
 from .batches.parsing import parse_records as parse_records
 from .batches.planning import bucket_boundaries as bucket_boundaries

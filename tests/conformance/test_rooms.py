@@ -12,6 +12,7 @@ from support.imports import OURS, imports, module_name, within
 
 ROOMS = {
     "components/sequence_trainer": {
+        "keras_names": "",
         "errors": "",
         "families": "",
         "config": "families errors",

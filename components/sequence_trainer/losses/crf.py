@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import classes, refuse_keras_mask, step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.crf_partition import log_partition
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
@@ -99,8 +99,9 @@ class LinearChainCRF(keras.layers.Layer):
         self.end = self.add_weight(shape=(num_labels,), initializer="zeros", name="end")
         self.built = True
 
-    def call(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Returns the ids of the best labels: int64 `[B, T]`, 0 at padded steps."""
+    def call(self, logits: tf.Tensor, lengths: tf.Tensor, logits_mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the ids of the best labels: int64 `[B, T]`, 0 at padded steps. A mask of Keras is refused."""
+        refuse_keras_mask(self, logits_mask)
         return self.decode(logits, lengths)[0]
 
     def loss(

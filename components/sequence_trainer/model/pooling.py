@@ -8,30 +8,35 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import refuse_keras_mask, step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded
 
 
+@keras.saving.register_keras_serializable("tfx_sequence")
 class MeanPooling(keras.layers.Layer):
     """Computes the mean of the steps."""
 
-    def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
+    def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
+        refuse_keras_mask(self, steps_mask)
         mask = step_mask(lengths, tf.shape(steps)[1])
         total = tf.reduce_sum(zero_padding(steps, mask), axis=1)
         return total / tf.cast(tf.maximum(lengths, 1), total.dtype)[:, None]
 
 
+@keras.saving.register_keras_serializable("tfx_sequence")
 class MaxPooling(keras.layers.Layer):
     """Computes the maximum of each feature over the steps."""
 
-    def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
+    def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
+        refuse_keras_mask(self, steps_mask)
         mask = step_mask(lengths, tf.shape(steps)[1])[:, :, None]
         maximum = tf.reduce_max(tf.where(mask, steps, steps.dtype.min), axis=1)
         return tf.where(lengths[:, None] > 0, maximum, tf.zeros([], steps.dtype))
 
 
+@keras.saving.register_keras_serializable("tfx_sequence")
 class AttentionPooling(keras.layers.Layer):
     """Computes a mean of the steps that is weighted by attention.
 
@@ -51,8 +56,9 @@ class AttentionPooling(keras.layers.Layer):
         self.bias = self.add_weight(shape=(width,), initializer="zeros", name="bias")
         self.query = self.add_weight(shape=(width, 1), initializer="glorot_uniform", name="query")
 
-    def call(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`."""
+    def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
+        refuse_keras_mask(self, steps_mask)
         mask = step_mask(lengths, tf.shape(steps)[1])
         steps = zero_padding(steps, mask)
         hidden = tf.tanh(tf.matmul(steps, self.kernel) + self.bias)

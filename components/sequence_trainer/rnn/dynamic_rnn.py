@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.batches.masking import refuse_keras_mask
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, Shape, loop_over_steps, real_steps
 
 
@@ -53,7 +54,12 @@ class DynamicRNN(keras.layers.Layer):
             ]
 
     def call(
-        self, inputs: tf.Tensor, lengths: tf.Tensor, initial_state: Nest = None, training: bool = False
+        self,
+        inputs: tf.Tensor,
+        lengths: tf.Tensor,
+        initial_state: Nest = None,
+        training: bool = False,
+        inputs_mask: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Nest]:
         """Runs the cell over a batch.
 
@@ -63,15 +69,17 @@ class DynamicRNN(keras.layers.Layer):
           initial_state: A nest of `[B, S]` that matches the cell's `state_size`. If None, the trainable initial states
             or zeros.
           training: Whether dropout and similar regularization are on.
+          inputs_mask: A mask of Keras, which is refused.
 
         Returns:
           Outputs `[B, T, U]`, or `[T, B, U]` if time-major; and the final states, a nest of `[B, S]`.
 
         Raises:
-          ValueError: if `lengths` is None.
+          ValueError: if `lengths` is None, or the inputs have a mask of Keras.
           TypeError: if `lengths` does not have an integer type.
           tf.errors.InvalidArgumentError: if `lengths` does not have shape `[B]`, or a length is not in 0..T.
         """
+        refuse_keras_mask(self, inputs_mask)
         if not self.time_major:
             inputs = tf.transpose(inputs, [1, 0, 2])
         static_steps = inputs.shape[0]
@@ -162,7 +170,12 @@ class BidirectionalRNN(keras.layers.Layer):
         self.backward.build(input_shape)
 
     def call(
-        self, inputs: tf.Tensor, lengths: tf.Tensor, initial_state: Nest = None, training: bool = False
+        self,
+        inputs: tf.Tensor,
+        lengths: tf.Tensor,
+        initial_state: Nest = None,
+        training: bool = False,
+        inputs_mask: tf.Tensor | None = None,
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[Nest, Nest]]:
         """Runs both cells over a batch.
 
@@ -172,6 +185,7 @@ class BidirectionalRNN(keras.layers.Layer):
           Outputs (forward, backward), each `[B, T, U]`; and the final states (forward, backward). The final backward
           states are those after the first step of the row, which the backward cell reads last.
         """
+        refuse_keras_mask(self, inputs_mask)
         state_fw, state_bw = initial_state or (None, None)
         out_fw, state_fw = self.forward(inputs, lengths, state_fw, training=training)
         out_bw, state_bw = self.backward(self._reverse(inputs, lengths), lengths, state_bw, training=training)
