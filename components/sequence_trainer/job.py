@@ -23,7 +23,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, load_head_class
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
@@ -123,6 +123,23 @@ class Job:
             model = model_fn(self.task, self.model)
         self._check_heads(model)
         return model
+
+    def make_serving_model(self, model: LabelModel, batches: SequenceBatches) -> LabelModel:
+        """Makes the model to export: the trained model itself, or one of equal weights that computes in float32.
+
+        Weights are float32 whatever the precision of training. Half precision makes training on GPUs faster, but a
+        served number would have three digits only, and most CPUs that serve have no instructions for it.
+
+        Args:
+          model: The trained model.
+          batches: Batches in the form of the model's inputs.
+        """
+        if self.training.precision == "float32":
+            return model
+        exported = self.replace_settings({"training.precision": "float32"}).make_model()
+        build(exported, batches)
+        exported.set_weights(model.get_weights())
+        return exported
 
     def get_strategy(self) -> tf.distribute.Strategy:
         """Returns the strategy that distributes the training over devices."""

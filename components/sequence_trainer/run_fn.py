@@ -49,10 +49,11 @@ def run_fn(fn_args: FnArgs) -> None:
             progress.info("Warm start: %s", line)
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, checkpoint)
         trainer.fit(train, job.make_eval_batches())
-    write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), model, job.task, job.transform_output)
+        exported = job.make_serving_model(model, train)
+    write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), exported, job.task, job.transform_output)
     job.check_vocabularies()
-    ServingModel(model, job.task, job.transform_output).save(fn_args.serving_model_dir)
-    write_weight_index(fn_args.serving_model_dir, model, values)
+    ServingModel(exported, job.task, job.transform_output).save(fn_args.serving_model_dir)
+    write_weight_index(fn_args.serving_model_dir, exported, values)
     checkpoint.mark_completed()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -65,11 +65,12 @@ class GRUCell(GatedCell):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """Computes all steps with `fused_gru`, which supports float32 only, or in a loop."""
-        if self.compute_dtype != "float32":
+        """Computes all steps with `fused_gru` in float32, or in a loop if the cell computes in float64."""
+        if self.compute_dtype == "float64":
             return super().unroll(inputs, lengths, states, training)
-        weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
-        outputs, h = fused_gru(inputs, lengths, *states, *weights)
+        values = [inputs, *states, self.kernel, self.recurrent_kernel, self.bias]
+        inputs, *states_and_weights = _cast_all(values, "float32")
+        outputs, h = _cast_all(fused_gru(inputs, lengths, *states_and_weights), self.compute_dtype)
         return outputs, [h]
 
 
@@ -88,8 +89,9 @@ class LSTMCell(GatedCell):
     so a new cell mostly keeps its state.
 
     Whole sequences are computed by cuDNN in training on a GPU, if no option is set. Otherwise one fused operation
-    computes them in float32 (`fused_lstm`, "block LSTM"), unless the output is projected or clipped. In all other cases
-    they are computed in a loop.
+    computes them (`fused_lstm`, "block LSTM"), unless the output is projected or clipped. In all other cases they are
+    computed in a loop. A cell of half precision also uses these operations. They then compute in float32, except that
+    cuDNN computes in float16 if the cell does.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -164,27 +166,37 @@ class LSTMCell(GatedCell):
         fused = self._find_fused(training)
         if fused is None:
             return super().unroll(inputs, lengths, states, training)
-        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
-        outputs, h, c = fused(inputs, lengths, *states, *weights)
+        run, dtype = fused
+        inputs, *states_and_weights = _cast_all([inputs, *states, *self.weights], dtype)
+        outputs, h, c = _cast_all(run(inputs, lengths, *states_and_weights), self.compute_dtype)
         return outputs, [h, c]
 
-    def _find_fused(self, training: bool) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] | None:
-        """Returns the operation that runs all steps, or None if no operation supports the options and the dtype."""
+    def _find_fused(self, training: bool) -> tuple[Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]], str] | None:
+        """Finds the operation that runs all steps.
+
+        Returns:
+          The operation, and the dtype in which it computes; None if no operation supports the options and the dtype.
+        """
         if self.projection or self.output_clip:
             return None
         has_options = self.peepholes or self.cell_clip is not None
         # cuDNN's operation has no CPU kernel. Only training uses it, so a saved model can be served anywhere.
-        fits_cudnn = training and not has_options and self.compute_dtype != "bfloat16"
-        if fits_cudnn and tf.config.list_logical_devices("GPU"):
-            return cudnn_lstm
-        if self.compute_dtype == "float32":
-            return functools.partial(fused_lstm, cell_clip=self.cell_clip)
-        return None
+        if training and not has_options and tf.config.list_logical_devices("GPU"):
+            return cudnn_lstm, "float32" if self.compute_dtype == "bfloat16" else self.compute_dtype
+        if self.compute_dtype == "float64":
+            return None
+        # `BlockLSTMV2` has no bfloat16, and sums over many steps would lose precision in float16.
+        return functools.partial(fused_lstm, cell_clip=self.cell_clip), "float32"
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, for Keras to store."""
         names = ("peepholes", "cell_clip", "projection", "output_clip")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _cast_all(values: Iterable[Any], dtype: str) -> list[tf.Tensor]:
+    """Casts tensors and weights to `dtype`."""
+    return [tf.cast(value, dtype) for value in values]
 
 
 def _clip(values: tf.Tensor, max_value: float | None) -> tf.Tensor:

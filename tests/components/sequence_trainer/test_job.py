@@ -17,6 +17,7 @@ from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
+from tfx_sequence.components.sequence_trainer.model.model import build
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 
 
@@ -90,6 +91,34 @@ def test_make_model_leaves_the_precision_of_others_alone(job: Job) -> None:
     model = job.replace_settings({"training.precision": "mixed_bfloat16"}).make_model()
     assert model.compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_model_of_half_precision_is_exported_in_float32(job: Job, precision: str) -> None:
+    half, batches = job.replace_settings({"training.precision": precision}), job.make_train_batches()
+    model = half.make_model()
+    build(model, batches)
+    rng = np.random.default_rng(3)
+    # Other weights than the first ones, which are those of every model of one seed.
+    model.set_weights([rng.normal(size=weight.shape, scale=0.5) for weight in model.get_weights()])
+    exported = half.make_serving_model(model, batches)
+    batch = next(iter(batches.epoch(0)))
+    trained = model(batch, training=False)
+    run = tf.function(lambda batch: exported(batch, training=False))
+    for name, outputs in run(batch).items():
+        assert trained[name].dtype.name == precision.removeprefix("mixed_")
+        np.testing.assert_allclose(outputs, tf.cast(trained[name], tf.float32), atol=0.1)
+        answers = exported.heads[name].predict(outputs, batch["lengths"])
+        assert answers[f"{name}_score"].dtype == outputs.dtype == tf.float32
+        assert exported.heads[name].cross_entropy(outputs, batch).dtype == tf.float64
+    graph = run.get_concrete_function(batch).graph
+    types = {output.dtype for operation in graph.get_operations() for output in operation.outputs}
+    assert not types & {tf.bfloat16, tf.float16}
+
+
+def test_model_of_full_precision_is_exported_itself(job: Job) -> None:
+    model = job.make_model()
+    assert job.make_serving_model(model, job.make_train_batches()) is model
 
 
 def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
