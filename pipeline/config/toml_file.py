@@ -35,9 +35,12 @@ def load_config(path: str | os.PathLike[str]) -> Config:
       ConfigError: if the file cannot be read, a key or value is not allowed, or input files are missing.
     """
     config = read_config(path)
-    problems = tuple(_check_input_files(config.data)) or tuple(_check_reader(config))
+    problems = list(_check_input_files(config.data))
+    if not problems:
+        # A missing file would also make the reader fail, with a message that helps less.
+        problems = list(_check_reader(config))
     if problems:
-        raise ConfigError(os.fspath(path), problems)
+        raise ConfigError(os.fspath(path), tuple(problems))
     return config
 
 
@@ -49,7 +52,7 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     """
     file = os.fspath(path)
     # The validation is strict because `epochs = "20"` and `epochs = true` are mistakes. The config is converted to JSON
-    # because strict pydantic accepts a list for a tuple only in JSON.
+    # because strict pydantic accepts a list for a tuple only in JSON. Dates of TOML become text, as JSON has none.
     text = json.dumps(_parse_toml(file), default=str)
     folder = str(pathlib.Path(file).absolute().parent)
     try:

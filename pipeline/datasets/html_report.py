@@ -76,7 +76,7 @@ def _render_anomalies(report: DataReport) -> str:
 
 def _render_lengths(report: DataReport) -> Iterator[str]:
     for split, content in report.splits.items():
-        labels = [str(low) if low == high else f"{low} - {high}" for low, high, _ in content.histogram]
+        labels = [str(low) if low == high else f"{low} .. {high}" for low, high, _ in content.histogram]
         counts = [count for _, _, count in content.histogram]
         plot = draw_bars(labels, {"records": counts}, {"records": sum(counts)})
         yield f"<h3>{html.escape(split)}</h3>{plot}"
@@ -102,8 +102,8 @@ def _render_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]
         counts[split] = [values.top.get(value, 0) for value in plotted_values]
         totals[split] = values.count
     yield draw_bars(plotted_values, counts, totals)
-    # `top=0`, because the plot already shows the counts of the values.
-    yield _render_table(["", *values_by_split], make_value_rows(values_by_split, top=0))
+    # No values in the table, because the plot already shows their counts.
+    yield _render_table(["", *values_by_split], make_value_rows(values_by_split, num_top=0))
     for line in describe_unseen_values(values_by_split):
         yield f"<p>{html.escape(line)}</p>"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TextIO
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TextIO, TypeVar
 
 import rich.console
 import rich.text
@@ -18,6 +19,8 @@ from tfx_sequence.components.sequence_example_validator.examination.data_report 
 from tfx_sequence.pipeline.terminal.tables import format_percent, make_console, make_table
 from tfx_sequence.schemas.spec import Feature
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
+
+_Row = TypeVar("_Row")
 
 _NUM_TOP_VALUES = {"token": 8, "categorical": 20}
 """The number of most frequent values to show for each kind of feature. A label usually has fewer than 20 values. A few
@@ -51,9 +54,9 @@ def print_report(report: DataReport, stream: TextIO) -> None:
         _print_anomaly(anomaly, console)
 
 
-def _print_values(values_by_split: Mapping[str, ValuesReport], top: int, console: rich.console.Console) -> None:
-    """Prints a table of the `top` most frequent values of a feature, and the values that are not in train."""
-    console.print(make_table(["", *values_by_split], make_value_rows(values_by_split, top)))
+def _print_values(values_by_split: Mapping[str, ValuesReport], num_top: int, console: rich.console.Console) -> None:
+    """Prints a table of the `num_top` most frequent values of a feature, and the values that are not in train."""
+    console.print(make_table(["", *values_by_split], make_value_rows(values_by_split, num_top)))
     for line in describe_unseen_values(values_by_split):
         console.print(rich.text.Text(line, "dim"))
 
@@ -66,7 +69,8 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
     splits = list(report.splits.values())
     yield ["records", *(f"{split.records:,}" for split in splits)]
     yield ["steps", *(f"{split.steps:,}" for split in splits)]
-    for quantile in splits[0].lengths if splits else ():
+    quantiles = splits[0].lengths if splits else ()
+    for quantile in quantiles:
         yield [f"length, {quantile}", *(f"{split.lengths[quantile]:,}" for split in splits)]
     for key, order in (("random", "in random order"), ("by_length", "sorted by length")):
         title = f"padding in batches of {report.batch_size}, {order}"
@@ -74,30 +78,35 @@ def make_overview_rows(report: DataReport) -> Iterator[list[str]]:
     yield ["the same as another record of the split", *(format_percent(split.repeated) for split in splits)]
     if any(split.in_train is not None for split in splits):
         yield ["the same as a record of train", *(_format_share(split.in_train) for split in splits)]
-    # dict.fromkeys removes duplicates and keeps the order.
-    for feature in dict.fromkeys(name for split in splits for name in split.missing):
+    for feature in _list_keys(split.missing for split in splits):
         yield [f"without {feature}", *(format_percent(split.missing.get(feature, 0)) for split in splits)]
-    for key in dict.fromkeys(name for split in splits for name in split.distances):
+    for key in _list_keys(split.distances for split in splits):
         subject = "lengths" if key == SEQUENCE else key
         yield [f"distance from the baseline, {subject}", *(_format_distance(split, key) for split in splits)]
 
 
+def _list_keys(tables: Iterable[Mapping[str, float]]) -> list[str]:
+    """Returns the keys of all tables, each of them once, in the order in which they occur."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(tables)))
+
+
 def group_values_by_feature(report: DataReport) -> dict[str, dict[str, ValuesReport]]:
-    """Returns feature name to split name to values. The report itself has split name to feature name to values."""
-    values_by_feature: dict[str, dict[str, ValuesReport]] = {}
-    for split, content in report.splits.items():
-        for name, values in content.values.items():
-            values_by_feature.setdefault(name, {})[split] = values
-    return values_by_feature
+    """Returns the string features of a report, as `{feature: {split: values}}`."""
+    return _swap_keys({name: split.values for name, split in report.splits.items()})
 
 
 def group_numbers_by_feature(report: DataReport) -> dict[str, dict[str, NumbersReport]]:
-    """Returns feature name to split name to numbers. The report itself has split name to feature name to numbers."""
-    numbers_by_feature: dict[str, dict[str, NumbersReport]] = {}
-    for split, content in report.splits.items():
-        for name, numbers in content.numbers.items():
-            numbers_by_feature.setdefault(name, {})[split] = numbers
-    return numbers_by_feature
+    """Returns the number features of a report, as `{feature: {split: numbers}}`."""
+    return _swap_keys({name: split.numbers for name, split in report.splits.items()})
+
+
+def _swap_keys(by_split: Mapping[str, Mapping[str, _Row]]) -> dict[str, dict[str, _Row]]:
+    """Turns `{split: {feature: row}}` into `{feature: {split: row}}`."""
+    by_feature: dict[str, dict[str, _Row]] = {}
+    for split, rows in by_split.items():
+        for feature, row in rows.items():
+            by_feature.setdefault(feature, {})[split] = row
+    return by_feature
 
 
 def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[list[str]]:
@@ -113,23 +122,23 @@ def make_number_rows(numbers_by_split: Mapping[str, NumbersReport]) -> Iterator[
     yield ["standard deviation", *(format_statistic(numbers.deviation) for numbers in columns)]
 
 
-def make_value_rows(values_by_split: Mapping[str, ValuesReport], top: int) -> Iterator[list[str]]:
+def make_value_rows(values_by_split: Mapping[str, ValuesReport], num_top: int) -> Iterator[list[str]]:
     """Yields the rows of a table with one column per split.
 
     Args:
       values_by_split: Split name to values.
-      top: The number of most frequent values to add to the table, with their counts.
+      num_top: The number of most frequent values to add to the table, with their counts.
     """
     columns = list(values_by_split.values())
     yield ["different values", *(f"{values.distinct:,}" for values in columns)]
     if any(values.unseen is not None for values in columns):
         yield ["not seen in train", *(_format_share(values.unseen) for values in columns)]
-    for value in select_top_values(values_by_split, top):
+    for value in select_top_values(values_by_split, num_top):
         yield [repr(value), *(f"{values.top[value]:,}" if value in values.top else _NOTHING for values in columns)]
 
 
-def select_top_values(values_by_split: Mapping[str, ValuesReport], top: int) -> list[str]:
-    """Returns the `top` most frequent values.
+def select_top_values(values_by_split: Mapping[str, ValuesReport], num_top: int) -> list[str]:
+    """Returns the `num_top` most frequent values.
 
     The frequency of a value is its count in the split with the largest count. If no value occurs twice in a split, as
     with names of records, the counts say nothing, and the list is empty.
@@ -140,7 +149,7 @@ def select_top_values(values_by_split: Mapping[str, ValuesReport], top: int) -> 
             largest_counts[value] = max(count, largest_counts.get(value, 0))
     if max(largest_counts.values(), default=0) <= 1:
         return []
-    return sorted(largest_counts, key=lambda value: (-largest_counts[value], value))[:top]
+    return sorted(largest_counts, key=lambda value: (-largest_counts[value], value))[:num_top]
 
 
 def format_statistic(value: float | None) -> str:
@@ -167,8 +176,8 @@ def describe_feature(feature: Feature) -> str:
 
 def describe_unseen_values(values_by_split: Mapping[str, ValuesReport]) -> Iterator[str]:
     """Yields one line for each split with values that do not occur in train. The line has the most frequent ones."""
-    if not select_top_values(values_by_split, top=1):
-        return
+    if not select_top_values(values_by_split, num_top=1):
+        return  # Each value occurs once, so all values of the other splits are unseen, and the lines would say nothing.
     for split, values in values_by_split.items():
         if values.unseen_top:
             counts = ", ".join(f"{value!r} {count:,}" for value, count in values.unseen_top.items())

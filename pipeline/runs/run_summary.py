@@ -108,7 +108,10 @@ class RunReport:
         else:
             reasons = "; ".join(self._describe_broken_bounds()) or "the evaluation did not bless it"
             model = f"not pushed: {reasons}"
-        return {"model": model, "artifacts": shorten_path(self.pipeline_root or ""), "log": shorten_path(log)}
+        places = {"model": model}
+        if self.pipeline_root is not None:
+            places["artifacts"] = shorten_path(self.pipeline_root)
+        return {**places, "log": shorten_path(log)}
 
     def _describe_broken_bounds(self) -> Iterator[str]:
         """Yields a sentence about each metric that is not within its bounds.

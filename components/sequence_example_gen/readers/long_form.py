@@ -159,7 +159,8 @@ class Grouping:
             cells = [row.cells[column] for row in rows]
             sort_columns.append(_make_sortable(column, cells))
         keys = list(zip(*sort_columns, strict=True))
-        return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
+        keyed_rows = sorted(zip(keys, rows, strict=True), key=lambda keyed_row: keyed_row[0])
+        return [row for _, row in keyed_rows]
 
     def _normalize_context(self, name: str, row: FileRow) -> list[Any]:
         """Returns the cells of a feature, with None for every spelling of an empty cell."""

@@ -91,7 +91,8 @@ class LinearChainCRF(keras.layers.Layer):
     def __init__(self, num_labels: int, constraints: TagConstraints | None = None, **kwargs: Any) -> None:
         if constraints is not None:
             _check_shapes(constraints, num_labels)
-        super().__init__(**{"dtype": "float32", **kwargs})
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
         self.num_labels = num_labels
         self.constraints = constraints
         self.transitions = self.add_weight(shape=(num_labels, num_labels), initializer="zeros", name="transitions")
@@ -115,7 +116,7 @@ class LinearChainCRF(keras.layers.Layer):
     ) -> LossParts:
         """Computes the negative log-likelihood of the labels, reduced as in `sequence_loss`.
 
-        A sequence has one loss for all its labels. The reduction treats it as the sum of equal losses of the steps.
+        A sequence has one loss for all its labels. A reduction by steps divides it evenly among the steps.
 
         Args:
           logits: `[B, T, C]`.
@@ -179,9 +180,9 @@ class LinearChainCRF(keras.layers.Layer):
             end += _penalize(self.constraints.end, end.dtype)
         mask = step_mask(lengths, tf.shape(logits)[1])
         step_scores = tf.transpose(zero_padding(logits, mask), [1, 0, 2])  # [T, B, C]
-        score, sources = _find_best_sources(step_scores, tf.transpose(mask), transitions, start)
+        score, backpointers = _find_backpointers(step_scores, tf.transpose(mask), transitions, start)
         score += end
-        path = _trace_back(sources, tf.argmax(score, -1, tf.int32))
+        path = _trace_back(backpointers, tf.argmax(score, -1, tf.int32))
         ids = tf.where(mask, tf.cast(tf.transpose(path), tf.int64) + FIRST_ID, PAD_ID)
         return ids, tf.where(lengths > 0, tf.reduce_max(score, -1), 0)
 
@@ -222,54 +223,58 @@ def _penalize(is_allowed: npt.NDArray[np.bool_], dtype: tf.DType) -> tf.Tensor:
     return tf.where(is_allowed, 0.0, tf.cast(_FORBIDDEN, dtype))
 
 
-def _find_best_sources(
-    step_scores: tf.Tensor, real: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor
+def _find_backpointers(
+    step_scores: tf.Tensor, mask: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the best path to each label of each step.
 
-    At a padded step, each label is its own source, so a path repeats its last real label there. The same holds at the
+    At a padded step, each label points to itself, so a path repeats its last real label there. The same holds at the
     first step, because there is no step before it.
 
     Args:
       step_scores: The score of each label at each step, `[T, B, C]`.
-      real: Whether each step is not padding, bool `[T, B]`.
+      mask: Whether each step is not padding, bool `[T, B]`.
       transitions: The score of each label (rows) being followed by each label (columns), `[C, C]`.
       start: The score of each label at the first step, `[C]`.
 
     Returns:
-      The score of the best path to each label of the last real step, `[B, C]`; and the sources, int32 `[T, B, C]`: for
-      each label of each step, the label of the step before on the best path.
+      The score of the best path to each label of the last real step, `[B, C]`; and the backpointers, int32
+      `[T, B, C]`: for each label of each step, the label of the step before on the best path.
     """
     steps = tf.shape(step_scores)[0]
-    itself = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(step_scores)[1:])
-    sources = tf.TensorArray(tf.int32, steps, element_shape=step_scores.shape[1:]).write(0, itself)
+    own_label = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(step_scores)[1:])
+    backpointers = tf.TensorArray(tf.int32, steps, element_shape=step_scores.shape[1:]).write(0, own_label)
 
-    def body(t: tf.Tensor, score: tf.Tensor, sources: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+    def add_step(
+        t: tf.Tensor, score: tf.Tensor, backpointers: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         paths = score[:, :, None] + transitions  # [B, from, to]
-        is_real = real[t][:, None]
-        sources = sources.write(t, tf.where(is_real, tf.argmax(paths, 1, tf.int32), itself))
+        is_real = mask[t][:, None]
+        backpointers = backpointers.write(t, tf.where(is_real, tf.argmax(paths, 1, tf.int32), own_label))
         best_score = tf.reduce_max(paths, 1) + step_scores[t]
-        return t + 1, tf.where(is_real, best_score, score), sources
+        return t + 1, tf.where(is_real, best_score, score), backpointers
 
-    _, score, sources = tf.while_loop(lambda t, *_: t < steps, body, [1, start + step_scores[0], sources])
-    return score, sources.stack()
+    _, score, backpointers = tf.while_loop(lambda t, *_: t < steps, add_step, [1, start + step_scores[0], backpointers])
+    return score, backpointers.stack()
 
 
-def _trace_back(sources: tf.Tensor, last_labels: tf.Tensor) -> tf.Tensor:
-    """Follows the sources backward from the labels of the last step.
+def _trace_back(backpointers: tf.Tensor, last_labels: tf.Tensor) -> tf.Tensor:
+    """Follows the backpointers from the labels of the last step.
 
     Args:
-      sources: For each label of each step, the label of the step before, int32 `[T, B, C]`.
+      backpointers: For each label of each step, the label of the step before, int32 `[T, B, C]`.
       last_labels: The label of the last step, int32 `[B]`.
 
     Returns:
       The labels of all steps, int32 `[T, B]`.
     """
-    steps = tf.shape(sources)[0]
+    steps = tf.shape(backpointers)[0]
     path = tf.TensorArray(tf.int32, steps, element_shape=last_labels.shape)
 
-    def body(t: tf.Tensor, label: tf.Tensor, path: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-        return t - 1, tf.gather(sources[t], label, batch_dims=1), path.write(t, label)
+    def follow_step(
+        t: tf.Tensor, label: tf.Tensor, path: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        return t - 1, tf.gather(backpointers[t], label, batch_dims=1), path.write(t, label)
 
-    _, _, path = tf.while_loop(lambda t, *_: t >= 0, body, [steps - 1, last_labels, path])
+    _, _, path = tf.while_loop(lambda t, *_: t >= 0, follow_step, [steps - 1, last_labels, path])
     return path.stack()

@@ -1,4 +1,4 @@
-"""Finds the steps that a transform graph adds to every sequence, such as the begin of a language model."""
+"""Finds the steps that a transform graph adds to every sequence, such as the symbol in front of a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class AddedSteps(NamedTuple):
 
     Attributes:
       before: The number of steps in front of the first step.
-      after: The number of steps behind the last step.
+      after: The number of steps after the last step.
     """
 
     before: int
@@ -25,7 +25,7 @@ class AddedSteps(NamedTuple):
 def find_added_steps(
     transform: Callable[[tf.Tensor], Mapping[str, AnyTensor]], make_example: Callable[[int], bytes]
 ) -> AddedSteps | None:
-    """Compares the transformed steps of a record without steps with those of a record of one step.
+    """Finds the added steps by comparing a transformed record without steps with one of a single step.
 
     ::
 
@@ -39,18 +39,22 @@ def find_added_steps(
       make_example: Makes a serialized record with a given number of steps.
 
     Returns:
-      The added steps. None if the transform does not make one step of each raw step, such as windows, or if the graph
-      refuses a record without steps.
+      The added steps. None if the transform makes no steps, if it makes another number of steps than one for each raw
+      step (as windows do), or if it refuses a record without steps.
     """
     records = tf.constant([make_example(0), make_example(1)])
     try:
         columns = tf.function(transform)(records)
     except tf.errors.InvalidArgumentError:  # A `preprocessing_fn` of the user may need at least one step.
         return None
-    found = [_compare_rows(column) for column in columns.values() if isinstance(column, tf.RaggedTensor)]
-    known = [added for added in found if added is not None]
-    # A number in an added step can equal the number of the real step, which then seems to be one position later.
-    return min(known) if len(known) == len(found) else None
+    sequences = [column for column in columns.values() if isinstance(column, tf.RaggedTensor)]
+    added_by_column = [_compare_rows(column) for column in sequences]
+    known = [added for added in added_by_column if added is not None]
+    if not known or len(known) < len(added_by_column):
+        return None
+    # A number in an added step can equal the number of the real step, which then seems to be one position later. So the
+    # column in which the real step comes first is right.
+    return min(known, key=lambda added: added.before)
 
 
 def _compare_rows(column: tf.RaggedTensor) -> AddedSteps | None:
