@@ -30,6 +30,7 @@ FIRST_ID = 1
 Kind = Literal["token", "categorical", "integer", "float", "vector"]
 Role = Literal["input", "label", "weight", "key", "time", "carried"]
 DType = Literal["string", "int64", "float32"]
+Shift = Literal["next", "previous"]
 
 _DTYPES: dict[Kind, DType] = {
     "token": "string",
@@ -77,6 +78,10 @@ class Feature(Frozen):
         then has a list of strings per step. Only for sequence features of strings with the role `input` or `carried`.
       missing: True if numbers may be missing: null, an empty cell, or NaN. Missing numbers are stored as NaN, and the
         transform fills them in. Only for `float` and `vector` features with the role `input` or `carried`.
+      shift: `next` if the value at a step belongs to the next step, or to one after it, as in a language model.
+        `previous` if it belongs to a step before it. No label is then predicted from steps that contain its value, see
+        docs/models.md. For sequence features with the role `label` or `carried`. The transform notes it for the labels
+        that it makes, and a config for features of the format `text` with the source `next`.
       spans: The scheme of tags, if the tags of a `categorical` feature mark spans of steps, and None otherwise. With
         `BIO`, `B-PER` begins a span of type PER, `I-PER` continues the span, and `O` is outside of all spans. With
         `BIOES`, in addition, `E-PER` ends a span, and `S-PER` is a span of one step.
@@ -95,6 +100,7 @@ class Feature(Frozen):
     width: Annotated[int, pydantic.Field(ge=1)] | None = None
     nested: bool = False
     missing: bool = False
+    shift: Shift | None = None
     spans: SpanScheme | None = None
     drift: _Distance | None = None
     skew: _Distance | None = None
@@ -111,6 +117,12 @@ class Feature(Frozen):
             raise ValueError("only a 'categorical' sequence feature has `spans`")
         if self.nested:
             self._check_nested()
+        if self.shift is not None and (self.context or self.role not in ("label", "carried")):
+            place = "context" if self.context else "sequence"
+            raise ValueError(
+                "`shift` is for a sequence feature of the role 'label' or 'carried', not for a "
+                f"{place} feature of the role {self.role!r}"
+            )
         if self.missing and not self.can_be_missing:
             raise ValueError(
                 "`missing` is for a 'float' or 'vector' feature of the role 'input' or 'carried', not for one of kind "

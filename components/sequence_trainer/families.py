@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tfx_sequence.schemas.families import Family, Row
+from tfx_sequence.schemas.spec import Shift
 
 _RNN = "tfx_sequence.components.sequence_trainer.rnn"
 _HEADS = "tfx_sequence.components.sequence_trainer.model.heads"
@@ -86,7 +87,8 @@ class HeadRow(Row):
       keys: The keys of `[model.heads.<label>]` that the head accepts. All heads also accept `weight`.
       takes_options: Whether the head accepts the table `options`.
       needs_steps: Whether the label must have one value per step.
-      one_way_because: The reason why the recurrent layers must not be bidirectional; empty if they may be.
+      shift: The shift of a label for which no schema notes one; None if such a label belongs to its own step.
+      no_shift_because: The reason why the label must belong to its own step; empty if it may belong to another step.
       no_window_because: The reason why the head cannot be trained window by window; empty if it can.
     """
 
@@ -95,7 +97,8 @@ class HeadRow(Row):
     keys: tuple[str, ...] = ()
     takes_options: bool = False
     needs_steps: bool = False
-    one_way_because: str = ""
+    shift: Shift | None = None
+    no_shift_because: str = ""
     no_window_because: str = ""
 
 
@@ -112,6 +115,7 @@ HEADS = Family(
             f"{_HEADS}.labels:CRFHead",
             predicts="values",
             needs_steps=True,
+            no_shift_because="it weighs the steps of a sequence together, and other steps have read the value",
             no_window_because="it weighs the steps of a sequence together",
         ),
         "language_model": HeadRow(
@@ -119,7 +123,7 @@ HEADS = Family(
             predicts="values",
             keys=("label_smoothing", "class_weights", "tied", "sampled"),
             needs_steps=True,
-            one_way_because="the backward reading sees the step to predict",
+            shift="next",
         ),
         "regression": HeadRow(
             f"{_HEADS}.regression:RegressionHead",

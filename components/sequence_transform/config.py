@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, Frozen, SequenceSpec, Shift
 from tfx_sequence.schemas.vocabulary import BEGIN, END, Symbol
 
 
@@ -234,7 +234,9 @@ def transformed_spec(
     if max_steps is not None:
         min_length = min(min_length, max_steps)
         max_length = min(max_length or max_steps, max_steps)
-    added_labels = dict.fromkeys(_list_target_names(vocabularies), Feature(kind="categorical", role="label"))
+    added_labels = {
+        name: Feature(kind="categorical", role="label", shift=shift) for name, shift in _list_targets(vocabularies)
+    }
     return spec.model_copy(
         update={
             "features": {**spec.features, **added_labels},
@@ -244,9 +246,10 @@ def transformed_spec(
     )
 
 
-def _list_target_names(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[str]:
-    """Yields the names of the labels that `next` and `previous` add."""
+def _list_targets(vocabularies: Mapping[str, VocabularyConfig]) -> Iterator[tuple[str, Shift]]:
+    """Yields the names and shifts of the labels that `next` and `previous` add."""
     for vocabulary in vocabularies.values():
-        for target in (vocabulary.next, vocabulary.previous):
-            if target is not None:
-                yield target
+        if vocabulary.next is not None:
+            yield vocabulary.next, "next"
+        if vocabulary.previous is not None:
+            yield vocabulary.previous, "previous"

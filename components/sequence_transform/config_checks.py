@@ -70,10 +70,11 @@ def _check_numbers(spec: SequenceSpec, numbers: _Numbers) -> Iterator[SettingPro
             )
             yield SettingProblem(("numbers", name), message)
         else:
-            yield from _check_number(feature, name, number)
+            yield from _check_number(spec, name, number)
 
 
-def _check_number(feature: Feature, name: str, number: NumberConfig) -> Iterator[SettingProblem]:
+def _check_number(spec: SequenceSpec, name: str, number: NumberConfig) -> Iterator[SettingProblem]:
+    feature = spec.features[name]
     if number.buckets is not None and feature.width is not None:
         yield SettingProblem(("numbers", name, "buckets"), "not for a vector: it has no rank")
     for setting in _NEEDS_MISSING:
@@ -83,6 +84,12 @@ def _check_number(feature: Feature, name: str, number: NumberConfig) -> Iterator
     if number.fill == "last" and feature.context:
         message = "a context feature has no number before it; set `mean` or a number"
         yield SettingProblem(("numbers", name, "fill"), message)
+    if number.fill == "last":
+        for label, label_feature in spec.with_role("label").items():
+            # The number that replaces a missing one may be the value of this label.
+            if label_feature.shift == "previous" and label_feature.dtype != "string":
+                message = f"shows numbers of earlier steps, which {label} may be, a label of the previous step"
+                yield SettingProblem(("numbers", name, "fill"), message)
 
 
 def _check_vocabulary(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> Iterator[SettingProblem]:

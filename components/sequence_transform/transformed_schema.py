@@ -19,7 +19,7 @@ from tensorflow_metadata.proto.v0 import path_pb2, schema_pb2
 from tfx_sequence.components.sequence_transform.records.record_batch import SequenceLayout
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG
-from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, FileSize, make_role_tag, note_vocabulary_size
+from tfx_sequence.schemas.tfmd.feature import NESTED_TAG, FileSize, make_role_tags, note_vocabulary_size
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
@@ -72,11 +72,11 @@ def to_sequence_schema(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> 
     Args:
       schema: The transformed schema as TFT infers it.
       spec: The features, with the limits on lengths after the transform. None if a spec cannot describe the features.
-        An output with the name of a feature gets the role of that feature. Other outputs get the role `input`.
+        An output with the name of a feature gets its role and its shift. Other outputs get the role `input`.
 
     Returns:
-      A schema with the types and domains of `schema`, the lengths and roles of `spec`, and TensorRepresentations for
-      the written SequenceExamples.
+      A schema with the types and domains of `schema`, and the lengths, roles and shifts of `spec`. It has
+      TensorRepresentations for the written SequenceExamples.
     """
     layout = find_layout(schema)
     new_schema = schema_pb2.Schema(string_domain=schema.string_domain)
@@ -97,7 +97,7 @@ def _add_context(
     for name in layout.context:
         proto = new_schema.feature.add()
         proto.CopyFrom(flat_features[name])
-        proto.annotation.tag.append(make_role_tag(_find_role(spec, name)))
+        proto.annotation.tag.extend(_make_tags(spec, name))
         if name in representations:
             new_representations[name].CopyFrom(representations[name])
         else:
@@ -124,7 +124,7 @@ def _add_sequences(
 
 
 def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb2.Schema:
-    """Returns the flat schema of transformed tf.Examples with roles added, by the same rule as `to_sequence_schema`."""
+    """Adds roles and shifts to the flat schema of transformed tf.Examples, by the same rule as `to_sequence_schema`."""
     layout = find_layout(schema)
     new_schema = schema_pb2.Schema()
     new_schema.CopyFrom(schema)
@@ -137,15 +137,14 @@ def add_roles(schema: schema_pb2.Schema, spec: SequenceSpec | None) -> schema_pb
             feature_by_column[ragged.feature_path.step[0]] = name
     for proto in new_schema.feature:
         if proto.name in feature_by_column:
-            role = _find_role(spec, feature_by_column[proto.name])
-            proto.annotation.tag.append(make_role_tag(role))
+            proto.annotation.tag.extend(_make_tags(spec, feature_by_column[proto.name]))
     return new_schema
 
 
 def _describe_sequence(
     proto: schema_pb2.Feature, name: str, width: int, is_nested: bool, spec: SequenceSpec | None
 ) -> None:
-    """Changes the name, the counts and the role in the proto of a flat column to those of a feature list."""
+    """Changes the name, the counts and the tags in the proto of a flat column to those of a feature list."""
     for field in ("shape", "value_count", "value_counts"):
         proto.ClearField(field)
     proto.name = name
@@ -157,11 +156,11 @@ def _describe_sequence(
     values = schema_pb2.ValueCount(min=0) if is_nested else schema_pb2.ValueCount(min=width, max=width)
     proto.value_counts.value_count.append(values)
     if not is_nested and (width == 1 or proto.type == schema_pb2.FLOAT):
-        proto.annotation.tag.append(make_role_tag(_find_role(spec, name)))
+        proto.annotation.tag.extend(_make_tags(spec, name))
     elif proto.type == schema_pb2.BYTES:
         # A spec can describe several strings in a step. No training input is made of them, so they are carried by
         # default. A spec cannot describe several ids in a step, so such ids get no role.
-        proto.annotation.tag.extend([NESTED_TAG, make_role_tag(_find_role(spec, name, "carried"))])
+        proto.annotation.tag.extend([NESTED_TAG, *_make_tags(spec, name, "carried")])
 
 
 def _count_values_per_step(ragged: _Ragged) -> int:
@@ -177,6 +176,9 @@ def _is_nested(ragged: _Ragged) -> bool:
     return any(part.row_length for part in ragged.partition)
 
 
-def _find_role(spec: SequenceSpec | None, name: str, default: str = "input") -> str:
-    """Returns the role of the feature `name`, or `default` if the spec has no such feature."""
-    return spec.features[name].role if spec is not None and name in spec.features else default
+def _make_tags(spec: SequenceSpec | None, name: str, default_role: str = "input") -> list[str]:
+    """Makes the tags of the role and the shift of the feature `name`; of `default_role` if the spec has no feature."""
+    if spec is None or name not in spec.features:
+        return make_role_tags(default_role)
+    feature = spec.features[name]
+    return make_role_tags(feature.role, feature.shift)

@@ -84,8 +84,7 @@ def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]
         yield Problem(format_key(problem.path), problem.message)
     window = config.training.window
     if window is not None:
-        context_labels = [name for name, feature in transformed.with_role("label").items() if feature.context]
-        for message in model_checks.window_problems(config.model, context_labels):
+        for message in model_checks.window_problems(config.model, transformed.with_role("label")):
             yield Problem("training.window", message, format_value(window))
 
 

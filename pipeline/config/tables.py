@@ -19,7 +19,7 @@ import pydantic
 
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.readers.table import READERS
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS, note_shifts
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
@@ -311,7 +311,8 @@ class Config(Frozen):
     @property
     def spec(self) -> SequenceSpec:
         """The features of a record, and the limits of its number of steps."""
-        return SequenceSpec(features=self.features, **self.sequence.model_dump(exclude={"max_steps"}))
+        spec = SequenceSpec(features=self.features, **self.sequence.model_dump(exclude={"max_steps"}))
+        return note_shifts(spec, self.data.format)
 
     @property
     def serving_dir(self) -> str:

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE, find_format, find_row
+from tfx_sequence.components.sequence_example_gen.readers.table import (
+    SEQUENCE_EXAMPLE,
+    find_format,
+    find_row,
+    note_shifts,
+)
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
@@ -93,10 +98,12 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
         raise CommandError("no data is named; give files or folders, or --config with a config that names them")
     splits = _find_splits(paths, arguments.format)
     format_name = arguments.format or _guess_format(path for files in splits.values() for path in files)
+    if features:
+        spec = build_setting(SequenceSpec, "--feature", features=features)
     return Dataset(
         splits=_keep_files_of_format(splits, format_name),
         read=build_setting(ReadConfig, "--option", format=format_name, options=options),
-        spec=build_setting(SequenceSpec, "--feature", features=features) if features else spec,
+        spec=spec and note_shifts(spec, format_name),
     )
 
 

@@ -1,7 +1,7 @@
 """Writes one feature of a spec as one feature of a TensorFlow Metadata schema, and reads it back.
 
 The type, the presence, and the comparators for drift and skew are written to the fields that TFX reads. A schema has no
-fields for kind, role, nested, missing, spans and source. These are written as annotation tags, which TFX ignores::
+fields for kind, role, nested, missing, shift, spans and source. They become annotation tags, which TFX ignores::
 
     annotation { tag: "kind:categorical" tag: "role:label" tag: "spans:BIO" }
 
@@ -19,10 +19,11 @@ from typing import NamedTuple, get_args
 import pydantic
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, describe_validation_error
+from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, Shift, describe_validation_error
 
 _KIND_PREFIX = "kind:"
 _ROLE_PREFIX = "role:"
+_SHIFT_PREFIX = "shift:"
 _SOURCE_PREFIX = "source:"
 _SPANS_PREFIX = "spans:"
 _VOCABULARY_PREFIX = "vocabulary:"
@@ -62,7 +63,7 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
     """Writes a feature of a spec to `proto`, except for the number of values."""
     proto.type = TYPES[feature.dtype]
     require_presence(proto)
-    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, make_role_tag(feature.role)])
+    proto.annotation.tag.extend([_KIND_PREFIX + feature.kind, *make_role_tags(feature.role, feature.shift)])
     distance = _INFINITY_NORM if feature.dtype == "string" else _DIVERGENCE
     if feature.drift is not None:
         getattr(proto.drift_comparator, distance).threshold = feature.drift
@@ -113,6 +114,7 @@ def read_feature(proto: schema_pb2.Feature, is_context: bool) -> Feature | None:
             width=width if kind == "vector" else None,
             nested=_is_nested(proto, is_context),
             missing=_MISSING_TAG in proto.annotation.tag,
+            shift=read_shift(proto),
             spans=_find_tag(proto, _SPANS_PREFIX),  # An unknown scheme raises a ValidationError.
             drift=_read_threshold(proto.drift_comparator),
             skew=_read_threshold(proto.skew_comparator),
@@ -137,7 +139,7 @@ def _check_type(proto: schema_pb2.Feature, feature: Feature) -> None:
 
 
 def _check_tag(proto: schema_pb2.Feature, field: str, value: str, known: tuple[str, ...]) -> None:
-    """Raises a SchemaError if the value of a tag is unknown. `field` is "kind" or "role", for the message."""
+    """Raises a SchemaError if the value of a tag is unknown. `field` is its name, for the message."""
     if value not in known:
         raise SchemaError(f"feature {proto.name!r} of the schema has the {field} {value!r}; known are {known}")
 
@@ -167,14 +169,27 @@ def explain_undescribed(proto: schema_pb2.Feature, is_context: bool) -> str | No
     return None
 
 
-def make_role_tag(role: str) -> str:
-    """Returns the annotation tag of a role."""
-    return _ROLE_PREFIX + role
+def make_role_tags(role: str, shift: str | None = None) -> list[str]:
+    """Returns the annotation tags of a role, and of the shift of a label if it has one."""
+    tags = [_ROLE_PREFIX + role]
+    return tags if shift is None else [*tags, _SHIFT_PREFIX + shift]
 
 
 def find_role(proto: schema_pb2.Feature) -> str | None:
     """Finds the role in the tags of a feature, or returns None."""
     return _find_tag(proto, _ROLE_PREFIX)
+
+
+def read_shift(proto: schema_pb2.Feature) -> Shift | None:
+    """Reads the shift in the tags of a feature, or returns None.
+
+    Raises:
+      SchemaError: if there is no such shift.
+    """
+    shift = _find_tag(proto, _SHIFT_PREFIX)
+    if shift is not None:
+        _check_tag(proto, "shift", shift, get_args(Shift))
+    return shift  # type: ignore[return-value]  # checked above
 
 
 def find_span_scheme(proto: schema_pb2.Feature) -> str | None:

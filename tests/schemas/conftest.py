@@ -29,10 +29,13 @@ def features(draw: Any, context: bool) -> Feature:
     can_nest = kind in ("token", "categorical") and role in ("input", "carried") and not context and spans is None
     nested = can_nest and draw(st.booleans())
     missing = kind in ("float", "vector") and role in ("input", "carried") and draw(st.booleans())
+    can_shift = role in ("label", "carried") and not context
+    shift = draw(st.sampled_from([None, "next", "previous"])) if can_shift else None
     more = {
         "width": width,
         "nested": nested,
         "missing": missing,
+        "shift": shift,
         "spans": spans,
         "drift": drift,
         "skew": skew,

@@ -64,6 +64,11 @@ def test_source_is_the_name_unless_given():
             {"kind": "token", "role": "label"},
             ": Value error, a label must be 'categorical', 'integer', 'float' or 'vector', not 'token'",
         ),
+        (
+            {"kind": "token", "shift": "next"},
+            ": Value error, `shift` is for a sequence feature of the role 'label' or 'carried', not for a sequence "
+            "feature of the role 'input'",
+        ),
         ({"kind": "token", "spans": "BIO"}, ": Value error, only a 'categorical' sequence feature has `spans`"),
         (
             {"kind": "categorical", "spans": "BIO", "context": True},

@@ -82,7 +82,8 @@ FORMATS: dict[str, Format] = {
     "text, windows": Format(
         ReadConfig(format="text", options={"steps": "character", "window": 5, "stride": 2}),
         _spec(
-            words=Feature(kind="token", source="step"), next=Feature(kind="categorical", role="label", source="next")
+            words=Feature(kind="token", source="step"),
+            next=Feature(kind="categorical", role="label", source="next", shift="next"),
         ),
         "To be, or not to be\r\nthat ís".encode(),
     ),

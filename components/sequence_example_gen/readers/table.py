@@ -7,10 +7,12 @@ package adds a row by an entry point, as docs/reading.md shows.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tfx_sequence.components.sequence_example_gen.files.compression import SUFFIXES as COMPRESSED_SUFFIXES
 from tfx_sequence.schemas.families import Family, Row
+from tfx_sequence.schemas.spec import SequenceSpec, Shift
 
 SEQUENCE_EXAMPLE = "sequence_example"
 """The format of records that are written unchanged. It is also assumed for a file whose name does not determine the
@@ -27,11 +29,13 @@ class ReaderRow(Row):
       suffixes: The suffixes of file names that determine the format.
       holds_lists: Whether a step may have several values, as the steps of a nested feature do.
       by_folder: Whether the files of a folder belong together, so that the folder determines the split of a file.
+      shifts: Maps the sources whose values belong to another step to the shift of such a feature.
     """
 
     suffixes: tuple[str, ...] = ()
     holds_lists: bool = False
     by_folder: bool = False
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
 
 
 def _make_row_of_unknown_format(target: str) -> ReaderRow:
@@ -51,7 +55,7 @@ READERS = Family(
         "parallel": ReaderRow(f"{_READERS}.parallel:ParallelReader", by_folder=True),
         "parquet": ReaderRow(f"{_READERS}.parquet:ParquetReader", suffixes=(".parquet",), holds_lists=True),
         SEQUENCE_EXAMPLE: ReaderRow(f"{_READERS}.sequence_example:SequenceExampleReader", holds_lists=True),
-        "text": ReaderRow(f"{_READERS}.text:TextReader"),
+        "text": ReaderRow(f"{_READERS}.text:TextReader", shifts={"next": "next"}),
         "ts": ReaderRow(f"{_READERS}.ts:SeriesReader", suffixes=(".ts",)),
     },
     make_row=_make_row_of_unknown_format,
@@ -62,6 +66,18 @@ READERS = Family(
 def find_row(name: str) -> ReaderRow:
     """Returns the properties of a format. It neither imports the reader nor checks that there is one."""
     return READERS.rows.get(name) or _make_row_of_unknown_format(name)
+
+
+def note_shifts(spec: SequenceSpec, format_name: str) -> SequenceSpec:
+    """Returns the spec with the shifts of the labels and carried features whose source has a shift in this format."""
+    shifts = find_row(format_name).shifts
+    features = {}
+    for name, feature in spec.features.items():
+        shift = shifts.get(spec.source(name))
+        if shift is not None and feature.role in ("label", "carried") and not feature.context:
+            feature = feature.model_copy(update={"shift": shift})
+        features[name] = feature
+    return spec.model_copy(update={"features": features})
 
 
 def find_format(path: str) -> str | None:

@@ -18,6 +18,7 @@ import pydantic
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
+from tfx_sequence.components.sequence_example_gen.readers.table import find_row
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 STEP = "step"
@@ -65,7 +66,8 @@ class TextReader(Reader):
     """Reader of plain text. The options are the fields of `TextOptions`.
 
     The `source` of a sequence feature is `step` or `next`, and the `source` of a context feature is `position`. With a
-    `next` feature, the last step of a line or file only occurs as the next step of the step before it.
+    `next` feature, the last step of a line or file only occurs as the next step of the step before it. Such a feature
+    must have `shift = "next"`, which a config sets, so that no network reads a step before it predicts it.
     """
 
     default_spec = SequenceSpec(features={"tokens": Feature(kind="token", source=STEP)})
@@ -141,7 +143,8 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
     """Returns the source of a feature.
 
     Raises:
-      ValueError: if text has no such source, or if the source does not fit the kind of the feature.
+      ValueError: if text has no such source, or if the source does not fit the kind, the role or the shift of the
+        feature.
     """
     if feature.context:
         fits = source == POSITION and feature.dtype == "int64"
@@ -151,6 +154,15 @@ def _check_source(name: str, source: str, feature: Feature) -> str:
         expected = "a 'token' or 'categorical' from 'step' or 'next'"
     if not fits:
         raise ValueError(f"`{name}` is of kind {feature.kind!r} from {source!r}, but text has {expected}; set `source`")
+    shift = find_row("text").shifts.get(source)
+    if shift is not None and feature.role not in ("label", "carried"):
+        raise ValueError(
+            f"`{name}` is from {source!r}, which shows each step before it is read, so its role must be 'label' or "
+            f"'carried', but is {feature.role!r}"
+        )
+    if feature.shift != shift:
+        needed = f"needs shift = {shift!r}" if shift else "takes no `shift`"
+        raise ValueError(f"`{name}` is from {source!r}, so it {needed}, but its shift is {feature.shift!r}")
     return source
 
 

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tfx_sequence.components.arguments import SettingProblem
+from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, find_shift
 from tfx_sequence.components.sequence_trainer.config.model import HEAD_KEYS, HeadConfig, ModelConfig, quoted_heads
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
-from tfx_sequence.schemas.spec import Feature, SequenceSpec
+from tfx_sequence.schemas.spec import Feature, SequenceSpec, Shift
 
 # The names that TensorFlow accepts for the arguments of a signature.
 _ARGUMENT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 
 
-def contradictions(spec: SequenceSpec, config: ModelConfig, made: Iterable[str] = ()) -> Iterator[SettingProblem]:
+def contradictions(
+    spec: SequenceSpec, config: ModelConfig, labels: Mapping[str, Feature] | None = None
+) -> Iterator[SettingProblem]:
     """Finds all settings that do not fit the features.
 
     Args:
-      spec: The features before the transform.
+      spec: The features, before or after the transform.
       config: The settings of the network.
-      made: The labels that the transform makes, such as the next step. They have one value per step.
+      labels: The labels, including those that the transform makes, such as the next step. If None, those of the spec.
     """
-    labels = {name: Feature(kind="categorical", role="label") for name in made} | spec.with_role("label")
+    labels = spec.with_role("label") if labels is None else labels
+    for message in _direction_problems(config, labels):
+        yield SettingProblem(("model", "bidirectional"), message)
     for name, head in config.heads.items():
         if name not in labels:
             message = f"no label is called {name!r}; the labels are {', '.join(labels)}"
             yield SettingProblem(("model", "heads", name), message)
             continue
         problems = [
-            *_kind_problems(labels[name], head, config),
+            *_kind_problems(labels[name], head),
             *_key_problems(labels[name], head),
             *_tied_problems(spec, head),
         ]
@@ -49,27 +54,55 @@ NEEDED_NAME = (
 """A message that explains what is wrong with the names that `unserved_inputs` finds."""
 
 
-def window_problems(config: ModelConfig, of_record: Iterable[str]) -> Iterator[str]:
+def window_problems(config: ModelConfig, labels: Mapping[str, Feature]) -> Iterator[str]:
     """Finds the reasons why the network cannot be trained on windows of sequences.
 
     Args:
       config: The settings of the network.
-      of_record: The names of the labels with one value per record.
+      labels: The labels, including those that the transform makes.
 
     Yields:
       The end of a message that begins with the key `training.window`.
     """
-    if config.bidirectional:
-        yield "needs model.bidirectional = false: the backward direction of a window starts in the windows after it"
+    shifts = find_shifts(config, labels)
+    reason = "the backward direction of a window starts in the windows after it"
+    if previous := [name for name, shift in shifts.items() if shift == "previous"]:
+        yield f"does not go with {previous[0]!r}, a label of the previous step, which is read backwards: {reason}"
+    elif choose_directions(config.bidirectional, shifts.values()) != ("forward",):
+        yield f"needs model.bidirectional = false: {reason}"
     for name, head in config.heads.items():
-        reason = HEADS.row(head.kind).no_window_because if head.kind is not None else ""
-        if reason:
-            yield f'does not go with kind = "{head.kind}" in model.heads.{name}: {reason}'
-    for name in of_record:
-        yield f"needs one label per step, but {name!r} has one per record (context = true)"
+        because = HEADS.row(head.kind).no_window_because if head.kind is not None else ""
+        if because:
+            yield f'does not go with kind = "{head.kind}" in model.heads.{name}: {because}'
+    for name, label in labels.items():
+        if label.context:
+            yield f"needs one label per step, but {name!r} has one per record (context = true)"
 
 
-def _kind_problems(label: Feature, head: HeadConfig, config: ModelConfig) -> Iterator[tuple[str, str]]:
+def find_shifts(config: ModelConfig, labels: Mapping[str, Feature]) -> dict[str, Shift | None]:
+    """Maps the name of each label to its shift, which the schema notes or the kind of its head implies."""
+    return {name: find_shift(label.shift, config.heads.get(name)) for name, label in labels.items()}
+
+
+def _direction_problems(config: ModelConfig, labels: Mapping[str, Feature]) -> Iterator[str]:
+    """Finds why `bidirectional` does not fit the labels."""
+    shifts = find_shifts(config, labels)
+    previous = [name for name, shift in shifts.items() if shift == "previous"]
+    if config.bidirectional is False and previous:
+        yield (
+            f"must not be false: forwards, {previous[0]!r} is read before it is predicted, as it is a label of the "
+            "previous step; leave it out"
+        )
+    if config.bidirectional and len(set(shifts.values())) == 1 and None not in shifts.values():
+        name, shift = next(iter(shifts.items()))
+        way = "backwards" if shift == "next" else "forwards"
+        yield (
+            f"must not be true: {way}, every label is read before it is predicted, as {name!r} is a label of the "
+            f"{shift} step; leave it out"
+        )
+
+
+def _kind_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, str]]:
     """Finds why a head of this kind cannot predict the label, as pairs of a key and a message."""
     if head.kind is None:  # The default fits every label.
         return
@@ -79,8 +112,8 @@ def _kind_problems(label: Feature, head: HeadConfig, config: ModelConfig) -> Ite
         yield "kind", f'"{head.kind}" {need}, but the label is of kind {label.kind!r}'
     if row.needs_steps and label.context:
         yield "kind", f'"{head.kind}" needs one label per step, but there is one label per record (context = true)'
-    if row.one_way_because and config.bidirectional:
-        yield "kind", f'"{head.kind}" needs bidirectional = false: {row.one_way_because}'
+    if row.no_shift_because and label.shift is not None:
+        yield "kind", f'"{head.kind}" does not go with a label of the {label.shift} step: {row.no_shift_because}'
 
 
 def _key_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, str]]:

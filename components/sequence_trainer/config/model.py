@@ -90,8 +90,9 @@ class HeadConfig(Frozen):
     Attributes:
       kind: `softmax` predicts the value of each step, or of the record, independently. `crf` is a linear-chain
         conditional random field. It predicts the values of all steps of a sequence together, and follows the `spans`
-        of the label. `language_model` is a softmax over the next step, and measures its perplexity. `regression`
-        predicts numbers and minimises the squared error. The default is `regression` for numbers and `softmax` for
+        of the label. `language_model` is a softmax over the next step, and measures its perplexity. A label with this
+        head counts as one of the next step, unless its feature has another `shift`. `regression` predicts numbers and
+        minimises the squared error. The default is `regression` for numbers and `softmax` for
         all other labels. Other names are a head that an installed package adds, or `module:Class` for a class of your
         own. The module is in the folder of the config or is installed.
       options: Settings of a head that this package does not provide.
@@ -169,8 +170,10 @@ class ModelConfig(Frozen):
       cell_options: Further arguments of a cell that this package does not provide.
       units: The number of units of the cell in each direction. For a cell with blocks, the number per block.
       layers: The number of recurrent layers, each of which reads the outputs of the layer below.
-      bidirectional: Whether sequences are read in both directions, which suits tagging and classification. Otherwise
-        they are read forwards only.
+      bidirectional: Whether sequences are read in both directions, which suits tagging and classification; otherwise
+        forwards only. By default it follows from the labels: both directions, but forwards only if all labels are of
+        the next step, and backwards only if all are of the previous step. If only some are, the two directions are
+        networks of their own, and a label of another step is predicted from the one that has not read it.
       shortcut: The connection that lets the inputs of a layer bypass it, from the second layer on. `residual` adds the
         inputs to the outputs, and `highway` mixes the two by a gate.
       peepholes: Whether each gate also reads the cell state of its unit. For `lstm`.
@@ -204,7 +207,7 @@ class ModelConfig(Frozen):
     cell_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     units: _Count = 128
     layers: _Count = 1
-    bidirectional: bool = True
+    bidirectional: bool | None = None
     shortcut: Literal["residual", "highway"] | None = None
     peepholes: bool = False
     cell_clip: _Positive | None = None

@@ -4,6 +4,9 @@ r"""Defines the network, which consists of an input encoder, recurrent layers an
 
     inputs [B, T, D] -> recurrent layers -> outputs of all steps [B, T, U] -> heads of labels with one value per step
                                          \> final outputs        [B, S]    -> heads of labels with one value per record
+
+If a label is the value of another step, the directions are stacks of layers of their own, and the label's head reads
+only the one that has not read its value (`config/directions.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config.checks import contradictions
+from tfx_sequence.components.sequence_trainer.config.checks import contradictions, find_shifts
+from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
@@ -77,14 +81,21 @@ class SequenceModel(keras.Model):
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
         super().__init__()
-        for problem in contradictions(task.raw, config, [label.name for label in task.labels]):
+        for problem in contradictions(task.raw, config, task.label_features):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
         # Keras draws the seeds of its own layers in the same way if none are given.
         seeds = random.Random(random.getrandbits(31) if seed is None else seed)
         # The layers draw their seeds in this order. A different order would change the results of training.
         self._inputs = InputEncoder(task, config, seeds)
-        self._stack = RecurrentStack(config, seeds)
+        shifts = find_shifts(config, task.label_features)
+        directions = choose_directions(config.bidirectional, shifts.values())
+        self._stacks = [RecurrentStack(config, seeds, direction) for direction in directions]
+        # The positions in `_stacks` of those that the head of each label reads.
+        self._read_stacks = {
+            name: [directions.index(direction) for direction in choose_readable(shift, directions)]
+            for name, shift in shifts.items()
+        }
         context = HeadContext(task.weight, self._inputs.embeddings, seeds)
         self.heads: dict[str, Head] = {
             label.name: make_head(label, config.heads.get(label.name, HeadConfig()), context) for label in task.labels
@@ -120,14 +131,29 @@ class SequenceModel(keras.Model):
         """
         inputs = self._inputs(features, training=training)
         lengths = features[LENGTHS]
-        steps, final, states = self._stack(inputs, lengths, states, training=training)
-        encoded = Encoded(steps, final, lengths)
-        outputs = {name: head(encoded, training=training) for name, head in self.heads.items()}
-        return outputs, states
+        encoded, final_states = [], []
+        for index, stack in enumerate(self._stacks):
+            steps, final, state = stack(inputs, lengths, states and states[index], training=training)
+            encoded.append(Encoded(steps, final, lengths))
+            final_states.append(state)
+        outputs = {
+            name: head(_concatenate([encoded[index] for index in self._read_stacks[name]]), training=training)
+            for name, head in self.heads.items()
+        }
+        return outputs, final_states
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
         """Returns the initial states of the recurrent layers for `batch` sequences, a nest of `[B, S]`."""
-        return self._stack.first_states(batch)
+        return [stack.first_states(batch) for stack in self._stacks]
+
+
+def _concatenate(encoded: Sequence[Encoded]) -> Encoded:
+    """Concatenates the outputs of several stacks of recurrent layers for the same batch."""
+    if len(encoded) == 1:
+        return encoded[0]
+    steps = tf.concat([part.steps for part in encoded], axis=-1)
+    final = tf.concat([part.final for part in encoded], axis=-1)
+    return Encoded(steps, final, encoded[0].lengths)
 
 
 def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, HeadContext], Head]:

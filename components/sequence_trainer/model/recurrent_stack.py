@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from tfx_sequence.components.sequence_trainer.config.directions import Direction
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import CELLS
@@ -27,15 +28,19 @@ class RecurrentStack(keras.layers.Layer):
     Args:
       config: The settings of the network.
       seeds: The source of the seeds of dropout and zoneout.
+      direction: `forward`, `backward`, or `both`: then each layer reads in both directions. If None, it is `forward` if
+        `config.bidirectional` is false, and otherwise `both`.
 
     Attributes:
       rnns: The recurrent layers, from the lowest to the highest.
     """
 
-    def __init__(self, config: ModelConfig, seeds: random.Random) -> None:
-        super().__init__(name="recurrent")
-        self.rnns = [_make_rnn(config, seeds) for _ in range(config.layers)]
-        self._directions = 2 if config.bidirectional else 1
+    def __init__(self, config: ModelConfig, seeds: random.Random, direction: Direction | None = None) -> None:
+        if direction is None:
+            direction = "forward" if config.bidirectional is False else "both"
+        super().__init__(name="recurrent_backward" if direction == "backward" else "recurrent")
+        self._direction = direction
+        self.rnns = [_make_rnn(config, direction, seeds) for _ in range(config.layers)]
         # Variational dropout drops the same units at all steps, so its noise has size 1 on the time axis.
         noise_shape = (None, 1, None) if config.variational else None
         self._dropout = keras.layers.Dropout(config.dropout, noise_shape=noise_shape, seed=seeds.getrandbits(31))
@@ -54,9 +59,11 @@ class RecurrentStack(keras.layers.Layer):
           training: Whether dropout is applied.
 
         Returns:
-          The outputs of all steps `[B, T, U]`, the final outputs of both directions `[B, U]`, and the final states of
-          each layer.
+          The outputs of all steps `[B, T, U]`, the final outputs of the directions `[B, U]`, and the final states of
+          each layer. The outputs of a backward stack are in the order of the steps.
         """
+        if self._direction == "backward":
+            x = _reverse_steps(x, lengths)
         final_states = []
         for index, rnn in enumerate(self.rnns):
             x = self._dropout(x, training=training)
@@ -66,8 +73,11 @@ class RecurrentStack(keras.layers.Layer):
                 outputs = tf.concat(outputs, axis=-1)
             # The lowest layer has no shortcut, because its inputs and outputs may differ in width.
             x = self._shortcuts[index - 1](x, outputs) if index > 0 and self._shortcuts else outputs
-        final = _final_outputs(x, lengths, self._directions)
-        return self._dropout(x, training=training), self._final_dropout(final, training=training), final_states
+        final = _final_outputs(x, lengths, directions=2 if self._direction == "both" else 1)
+        x, final = self._dropout(x, training=training), self._final_dropout(final, training=training)
+        if self._direction == "backward":
+            x = _reverse_steps(x, lengths)
+        return x, final, final_states
 
     def first_states(self, batch: tf.Tensor | int) -> Nest:
         """Returns the initial states of each layer for `batch` sequences, which are 0. The layers must read one way."""
@@ -110,18 +120,23 @@ _SHORTCUTS: dict[str, type[keras.layers.Layer]] = {"residual": Residual, "highwa
 
 
 def _final_outputs(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
-    """Returns the final outputs of both directions, `[B, U]`; 0 for a sequence without real steps.
+    """Returns the final outputs of one or two directions, `[B, U]`; 0 for a sequence without real steps.
 
-    The forward direction ends at the last real step of each sequence, and the backward direction at the first step.
+    The first direction ends at the last real step of each sequence, and the second direction at the first step.
     """
     forward, *backward = tf.split(outputs, directions, axis=-1)
     final_forward = tf.gather(forward, tf.maximum(lengths - 1, 0), batch_dims=1)
     return tf.concat([final_forward, *(part[:, 0] for part in backward)], axis=-1)
 
 
-def _make_rnn(config: ModelConfig, seeds: random.Random) -> DynamicRNN | BidirectionalRNN:
+def _reverse_steps(x: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Reverses the real steps of each sequence of `[B, T, D]`. Padding stays at the end."""
+    return tf.reverse_sequence(x, lengths, seq_axis=1, batch_axis=0)
+
+
+def _make_rnn(config: ModelConfig, direction: Direction, seeds: random.Random) -> DynamicRNN | BidirectionalRNN:
     """Creates one recurrent layer."""
-    if config.bidirectional:
+    if direction == "both":
         return BidirectionalRNN(_make_wrapped_cell(config, seeds), _make_wrapped_cell(config, seeds))
     return DynamicRNN(_make_wrapped_cell(config, seeds))
 

@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_trainer.task.transformed import (
     read_transformed,
 )
 from tfx_sequence.schemas.embeddings import load_embeddings
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.spec import Feature, Kind, SequenceSpec, Shift
 from tfx_sequence.schemas.tags import SpanScheme
 
 
@@ -61,6 +61,8 @@ class Label:
       same_ids: The names of the inputs with one id per step that have the vocabulary of the label. A value has the same
         id in the label and in these inputs.
       oov_ids: The ids of unseen values, which are the last ids. Empty if an unseen value is an error.
+      shift: `next` if the value at a step belongs to a later step, `previous` if to an earlier one; None if to its own
+        step, or if that is not known.
     """
 
     name: str
@@ -70,6 +72,13 @@ class Label:
     width: int | None = None
     same_ids: tuple[str, ...] = ()
     oov_ids: range = range(0)
+    shift: Shift | None = None
+
+    def as_feature(self) -> Feature:
+        """Returns the label as a feature of a spec."""
+        width = None if self.classes else self.width
+        kind: Kind = "categorical" if self.classes else "float" if width is None else "vector"
+        return Feature(kind=kind, role="label", context=not self.per_step, width=width, shift=self.shift)
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,11 @@ class SequenceTask:
     weight: str | None = None
     embeddings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     raw_examples: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label_features(self) -> dict[str, Feature]:
+        """The labels as features of a spec, by name."""
+        return {label.name: label.as_feature() for label in self.labels}
 
     @classmethod
     def load(cls, transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> SequenceTask:
@@ -154,7 +168,7 @@ def _make_label(
     if column.nested:
         raise TaskError(f"the label {name!r} may have several values in a step, but a label must have one")
     if feature.num_ids is None and column.dtype != "string":
-        return Label(name, not column.context, width=column.width)
+        return Label(name, not column.context, width=column.width, shift=feature.shift)
     classes = vocabularies[name]
     if classes is None:
         raise TaskError(
@@ -168,7 +182,15 @@ def _make_label(
         if item.num_ids == feature.num_ids and not (item.context or item.nested) and vocabularies[item.name] == classes
     )
     spans = raw.features[name].spans if name in raw.features else None
-    return Label(name, not column.context, classes, spans, same_ids=same_ids, oov_ids=feature.oov_ids)
+    return Label(
+        name,
+        not column.context,
+        classes,
+        spans,
+        same_ids=same_ids,
+        oov_ids=feature.oov_ids,
+        shift=feature.shift,
+    )
 
 
 def _check_roles(features: Mapping[str, Transformed]) -> None:

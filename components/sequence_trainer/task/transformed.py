@@ -20,9 +20,9 @@ from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.vocabulary_files import count_lines
-from tfx_sequence.schemas.spec import FIRST_ID
+from tfx_sequence.schemas.spec import FIRST_ID, Shift
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema
-from tfx_sequence.schemas.tfmd.feature import find_role
+from tfx_sequence.schemas.tfmd.feature import find_role, read_shift
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, list_feature_protos
 from tfx_sequence.schemas.vocabulary import OOV, one_based_key, vocabulary_of
 
@@ -37,12 +37,14 @@ class Transformed(NamedTuple):
         not consist of ids.
       oov_ids: The ids in batches of values that are not in the vocabulary. Empty if there are none, or if it is not
         known which ids these are.
+      shift: Whether a label belongs to the `next` or the `previous` step, as a spec describes it; None if to its own.
     """
 
     role: str
     column: Column
     num_ids: int | None = None
     oov_ids: range = range(0)
+    shift: Shift | None = None
 
 
 def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> dict[str, Transformed]:
@@ -161,7 +163,7 @@ def _read_sequence_features(schema: schema_pb2.Schema) -> Iterator[tuple[str, sc
     protos = {proto.name: proto for proto in list_feature_protos(schema)}
     for name, feature in spec.features.items():
         column = Column(feature.dtype, feature.context, feature.width, feature.nested)
-        yield name, protos[name], Transformed(feature.role, column)
+        yield name, protos[name], Transformed(feature.role, column, shift=feature.shift)
     # Features that the transform derived, such as characters, are in the schema but not in the spec.
     for proto in find_sequence_struct(schema).struct_domain.feature:
         if proto.name not in spec.features and proto.int_domain.is_categorical:
@@ -182,11 +184,13 @@ def _read_flat_features(
     for name, spec in sorted(transform_output.transformed_feature_spec().items()):
         column = _read_column(name, spec, widths.get(name))
         proto = protos[column.keys[0]]
-        raw_role = find_role(raw[name]) if name in raw else None
-        role = find_role(proto) or raw_role or "input"
+        # Stock Transform leaves out the tags of the raw features.
+        raw_proto = raw.get(name, proto)
+        role = find_role(proto) or find_role(raw_proto) or "input"
+        shift = None if column.context else read_shift(proto) or read_shift(raw_proto)
         if name in labels or role == "label" or (role == "input" and not column.context):
             _check_number(name, proto, raw)
-        features.append((name, proto, Transformed(role, column)))
+        features.append((name, proto, Transformed(role, column, shift=shift)))
     yield from sorted(features, key=lambda feature: (feature[2].column.nested, not feature[2].column.context))
 
 

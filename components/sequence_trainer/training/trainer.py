@@ -147,6 +147,5 @@ def _check_windows(model: LabelModel, task: SequenceTask) -> None:
         raise TaskError(
             f"training.window: needs a SequenceModel, which carries its states on, not {type(model).__name__}"
         )
-    record_labels = [label.name for label in task.labels if not label.per_step]
-    for problem in window_problems(model.settings, record_labels):
+    for problem in window_problems(model.settings, task.label_features):
         raise TaskError(f"training.window: {problem}")

@@ -65,4 +65,4 @@ def test_transformed_spec_has_the_lengths_and_labels_that_settings_make(lengths,
     after = transformed_spec(spec, {"a": VocabularyConfig(**settings)}, max_steps)
     assert (after.min_length, after.max_length) == expected
     both = transformed_spec(spec, {"a": VocabularyConfig(next="y", previous="z")})
-    assert [*both.with_role("label")] == ["y", "z"]
+    assert {name: label.shift for name, label in both.with_role("label").items()} == {"y": "next", "z": "previous"}

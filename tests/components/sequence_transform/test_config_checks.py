@@ -111,6 +111,17 @@ def test_settings_that_cannot_be_of_a_nested_feature_are_refused(vocabularies, k
     assert list(contradictions(spec, fit, {})) == []
 
 
+def test_last_number_is_refused_beside_a_label_of_numbers_of_the_previous_step():
+    features = {
+        "x": Feature(kind="float", missing=True),
+        "y": Feature(kind="float", role="label", shift="previous"),
+    }
+    (problem,) = contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="last")})
+    assert problem.key == "numbers.x.fill"
+    assert "shows numbers of earlier steps, which y may be" in problem.message
+    assert not list(contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="mean")}))
+
+
 def test_begin_and_end_fit_when_all_sequence_features_ask_for_them():
     spec = SequenceSpec(features={"a": Feature(kind="token"), "b": Feature(kind="token")})
     both = {"a": VocabularyConfig(begin=True, end=True, affixes=(1,)), "b": VocabularyConfig(share="a")}

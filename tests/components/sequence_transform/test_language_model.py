@@ -14,6 +14,7 @@ from tfx.proto import example_gen_pb2
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import dataset_options
 
+from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_transform import VocabularyConfig
 from tfx_sequence.schemas.embeddings import load_coverage, load_embeddings
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -103,6 +104,8 @@ def test_derived_features_have_the_same_steps(run):
 
 def test_transformed_spec_has_the_target_as_label_and_the_new_lengths(run):
     assert run.spec.features["target"].role == "label"
+    assert run.spec.features["target"].shift == "next"
+    assert run.spec.features["text"].shift is None
     assert run.spec.features["text"].role == "input"
     assert (run.spec.min_length, run.spec.max_length) == (1, MAX_STEPS + 1)
     anomalies = anomalies_pb2.Anomalies()
@@ -145,7 +148,7 @@ def test_vectors_are_aligned_with_the_ids(run, vocabulary, vectors):
 CHARACTERS = SequenceSpec(
     features={
         "text": Feature(kind="token", source="step"),
-        "target": Feature(kind="categorical", role="label", source="next"),
+        "target": Feature(kind="categorical", role="label", source="next", shift="next"),
         "vectors": Feature(kind="vector", width=2),
         "id": Feature(kind="token", role="key", context=True),
     }
@@ -208,6 +211,12 @@ def test_flat_examples_are_read_by_stock(flat):
         assert record["target"] == vocabulary.ids([char.encode() for char in target])
         assert record["text_characters"] == [spelled.ids([char.encode()]) for char in text]
         assert record["vectors"] == [[number, -0.5]] * len(text)
+
+
+def test_trainer_knows_the_shift_of_a_label_without_a_config(run, flat):
+    for graph in (run.graph, flat.graph):
+        (label,) = SequenceTask.load(graph).labels
+        assert (label.name, label.shift) == ("target", "next")
 
 
 def test_flat_examples_have_no_anomalies(flat):

@@ -18,8 +18,20 @@ from tfx_sequence.pipeline.config.toml_file import load_config
         ('[model.heads.upos]\nkind = "regression"\n', 'model.heads.upos.kind: "regression" is for numbers'),
         ('[model.heads.upos]\npooling = "mean"\n', "model.heads.upos.pooling: is for one label per record"),
         (
-            '[model.heads.next]\nkind = "language_model"\n[transform.tokens]\nnext = "next"\n',
-            'model.heads.next.kind: "language_model" needs bidirectional = false',
+            '[model.heads.next]\nkind = "crf"\n[transform.tokens]\nnext = "next"\n',
+            'model.heads.next.kind: "crf" does not go with a label of the next step',
+        ),
+        (
+            '[model]\nbidirectional = false\n[transform.tokens]\nprevious = "before"\n',
+            "model.bidirectional: must not be false: forwards, 'before' is read before it is predicted",
+        ),
+        (
+            '[training]\nwindow = 50\n[transform.tokens]\nprevious = "before"\n',
+            "training.window = 50: does not go with 'before', a label of the previous step",
+        ),
+        (
+            '[features.copy]\nkind = "categorical"\nshift = "next"\n',
+            "features.copy: `shift` is for a sequence feature of the role 'label' or 'carried'",
         ),
         (
             '[features."größe"]\nkind = "float"\n',
@@ -43,3 +55,10 @@ def test_load_config_names_the_key_when_the_model_cannot_work(
     with pytest.raises(ConfigError) as raised:
         load_config(config_file)
     assert problem in str(raised.value)
+
+
+def test_load_config_notes_the_shift_of_a_feature_of_a_text(config_file: pathlib.Path) -> None:
+    text = config_file.read_text(encoding="utf-8").replace('"conllu"', '"text"').replace("FORM", "step")
+    config_file.write_text(text + 'source = "next"\n', encoding="utf-8")
+    spec = load_config(config_file).spec
+    assert {name: feature.shift for name, feature in spec.features.items()} == {"tokens": None, "upos": "next"}

@@ -5,6 +5,7 @@ from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
+from tfx_sequence.components.sequence_example_gen.readers.table import note_shifts
 from tfx_sequence.components.sequence_example_gen.readers.text import TextReader
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -13,7 +14,7 @@ STEPS = SequenceSpec(features={"x": Feature(kind="token", source="step")})
 NEXT = SequenceSpec(
     features={
         "x": Feature(kind="token", source="step"),
-        "y": Feature(kind="categorical", role="label", source="next"),
+        "y": Feature(kind="categorical", role="label", source="next", shift="next"),
         "at": Feature(kind="integer", role="time", context=True, source="position"),
     }
 )
@@ -101,11 +102,21 @@ def test_a_line_that_is_not_utf8_is_left_out_of_the_stream_and_counted(read):
         (Feature(kind="token", source="step"), {"steps": "regex", "pattern": "("}, "not a regular expression"),
         (Feature(kind="token", source="step"), {"stride": 3}, "`stride` goes with `window`"),
         (Feature(kind="token", source="step"), {"window": 0}, "window"),
+        (Feature(kind="token", source="next"), {}, "shows each step before it is read, so its role must be 'label'"),
+        (Feature(kind="categorical", role="label", source="next"), {}, "from 'next', so it needs shift = 'next'"),
+        (Feature(kind="categorical", role="label", source="step", shift="next"), {}, "so it takes no `shift`"),
     ],
 )
 def test_the_reader_refuses_settings_that_do_not_fit(feature, options, message):
     with pytest.raises(ValueError, match=message):
         TextReader(SequenceSpec(features={"x": feature}), options)
+
+
+def test_note_shifts_marks_what_comes_from_the_next_step():
+    label = Feature(kind="categorical", role="label", source="next")
+    spec = SequenceSpec(features={"x": STEPS.features["x"], "y": label})
+    assert note_shifts(spec, "text").features == {"x": STEPS.features["x"], "y": NEXT.features["y"]}
+    assert note_shifts(spec, "csv") == spec, "a column of a table may have any name"
 
 
 @given(

@@ -22,6 +22,9 @@ SPEC = SequenceSpec(
     }
 )
 
+NEXT = Feature(kind="categorical", role="label", shift="next")
+PREVIOUS = Feature(kind="categorical", role="label", shift="previous")
+
 
 @pytest.mark.parametrize(
     ("settings", "key", "message"),
@@ -160,11 +163,6 @@ def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules
             "model.heads.tags.pooling: is for one label per record (context = true), but there is one label per step",
         ),
         (
-            {"heads": {"tags": {"kind": "language_model"}}},
-            'model.heads.tags.kind: "language_model" needs bidirectional = false: the backward reading sees the step '
-            "to predict",
-        ),
-        (
             {"bidirectional": False, "heads": {"tags": {"kind": "language_model", "tied": "pitch"}}},
             "model.heads.tags.tied: no input with one id per step is called 'pitch'; such inputs are: tokens",
         ),
@@ -189,12 +187,19 @@ def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
 
 def test_window_problems_name_what_needs_whole_sequences() -> None:
     config = ModelConfig.model_validate({"heads": {"tags": {"kind": "crf"}}})
-    found = list(window_problems(config, ["intent"]))
-    assert [problem.split(":")[0] for problem in found] == [
+    labels = {name: SPEC.features[name] for name in ("tags", "intent")}
+    assert [problem.split(":")[0] for problem in window_problems(config, labels)] == [
         "needs model.bidirectional = false",
         'does not go with kind = "crf" in model.heads.tags',
         "needs one label per step, but 'intent' has one per record (context = true)",
     ]
+
+
+def test_window_problems_are_none_when_all_is_read_forwards() -> None:
+    assert not list(window_problems(ModelConfig(), {"next": NEXT}))
+    assert not list(window_problems(ModelConfig(bidirectional=False), {"next": NEXT, "tags": SPEC.features["tags"]}))
+    (problem,) = window_problems(ModelConfig(), {"before": PREVIOUS})
+    assert problem.startswith("does not go with 'before', a label of the previous step, which is read backwards")
 
 
 def test_contradictions_are_none_when_all_fits() -> None:
@@ -203,5 +208,48 @@ def test_contradictions_are_none_when_all_fits() -> None:
 
 
 def test_contradictions_take_a_label_that_the_transform_makes() -> None:
-    config = ModelConfig.model_validate({"bidirectional": False, "heads": {"next": {"kind": "language_model"}}})
-    assert not list(contradictions(SPEC, config, made=["next"]))
+    config = ModelConfig.model_validate({"heads": {"next": {"kind": "language_model"}}})
+    assert not list(contradictions(SPEC, config, SPEC.with_role("label") | {"next": NEXT}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "problem"),
+    [
+        (
+            {"bidirectional": False},
+            {"before": PREVIOUS, "next": NEXT},
+            "model.bidirectional: must not be false: forwards, 'before' is read before it is predicted, as it is a "
+            "label of the previous step; leave it out",
+        ),
+        (
+            {"bidirectional": True},
+            {"next": NEXT},
+            "model.bidirectional: must not be true: backwards, every label is read before it is predicted, as 'next' "
+            "is a label of the next step; leave it out",
+        ),
+        (
+            # The schema does not note the shift, but the head implies it.
+            {"bidirectional": True, "heads": {"tags": {"kind": "language_model"}}},
+            {"tags": SPEC.features["tags"]},
+            "model.bidirectional: must not be true: backwards, every label is read before it is predicted, as 'tags' "
+            "is a label of the next step; leave it out",
+        ),
+        (
+            {"heads": {"next": {"kind": "crf"}}},
+            {"next": NEXT},
+            'model.heads.next.kind: "crf" does not go with a label of the next step: it weighs the steps of a sequence '
+            "together, and other steps have read the value",
+        ),
+        (
+            {"heads": {"before": {"kind": "crf"}}},
+            {"before": PREVIOUS, "tags": SPEC.features["tags"]},
+            'model.heads.before.kind: "crf" does not go with a label of the previous step: it weighs the steps of a '
+            "sequence together, and other steps have read the value",
+        ),
+    ],
+)
+def test_contradictions_name_the_key_when_a_label_would_be_read_before_it_is_predicted(
+    settings: dict[str, Any], labels: dict[str, Feature], problem: str
+) -> None:
+    problems = contradictions(SPEC, ModelConfig.model_validate(settings), labels)
+    assert [f"{found.key}: {found.message}" for found in problems] == [problem]

@@ -54,7 +54,7 @@ def _model(task: SequenceTask = TASK, **settings: object) -> SequenceModel:
 
 
 def test_model_names_the_key_when_its_settings_do_not_fit_the_task() -> None:
-    with pytest.raises(TaskError, match=r'^model\.heads\.next\.kind: "language_model" needs bidirectional = false'):
+    with pytest.raises(TaskError, match=r"^model\.bidirectional: must not be true: backwards, every label is read"):
         _model(bidirectional=True)
 
 
