@@ -109,6 +109,12 @@ RECORDS_REJECTED = "records_rejected"
 RECORDS_TRUNCATED = "records_truncated"
 """The number of accepted records that were cut to `max_length`: a property and a counter, too."""
 
+IN_PIECES = "in_pieces"
+"""A property of Examples: 1 if a record may be a piece of a longer sequence, with steps before and after it."""
+
+TRUNCATED_TO = "truncated_to"
+"""A property of Examples: the number of steps after which longer records are cut off, if the reader does so."""
+
 # Execution properties, and keys of `custom_config`.
 
 SEQUENCE_SPEC = "sequence_spec"

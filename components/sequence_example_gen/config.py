@@ -93,6 +93,11 @@ class ReadConfig(Frozen):
             )
         return self
 
+    @property
+    def truncated_to(self) -> int | None:
+        """The number of steps after which longer records are cut off. None if they are not."""
+        return self.max_length if self.on_long == "truncate" else None
+
 
 class WriteConfig(Frozen):
     """Settings for writing records.

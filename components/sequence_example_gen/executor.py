@@ -18,7 +18,15 @@ from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
-from tfx_sequence.schemas.contract import READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
+from tfx_sequence.components.sequence_example_gen.readers.table import makes_pieces
+from tfx_sequence.schemas.contract import (
+    IN_PIECES,
+    READ_CONFIG,
+    SEQUENCE_SPEC,
+    SPLIT_CONFIG,
+    TRUNCATED_TO,
+    WRITE_CONFIG,
+)
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -49,6 +57,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         artifacts.set_file_format(examples, file_format)
         for name, count in read_counts.counts.items():
             examples.set_int_custom_property(name, count)
+        # A transform must not take the place where a record was cut for the begin or the end of its sequence.
+        if makes_pieces(request.read):
+            examples.set_int_custom_property(IN_PIECES, 1)
+        if request.read.truncated_to is not None:
+            examples.set_int_custom_property(TRUNCATED_TO, request.read.truncated_to)
 
 
 def list_splits(properties: Mapping[str, Any]) -> list[str]:

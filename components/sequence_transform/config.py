@@ -79,10 +79,11 @@ class VocabularyConfig(Frozen):
       begin: Adds a step in front of every sequence. Its id belongs to no value. All sequence features of the record
         must set it.
       end: Adds a step behind every sequence. Its id belongs to no value. All sequence features of the record must set
-        it.
+        it. A sequence that `max_steps` cuts off does not end there, so it gets its next value in that place.
       next: The name of a label to add, as in `[text] next = "target"`. At each step, the label is the id of the value
         at the next step, and at the last step it is the id of the end. With `begin`, this makes the data of a
-        language model: the values a, b become the input begin, a, b and the target a, b, end.
+        language model: the values a, b become the input begin, a, b and the target a, b, end. If `max_steps` cuts off
+        the sequence, the label of the last step that is kept is the value after it.
       previous: The name of a label to add, for a model that reads backwards. At each step, the label is the id of the
         value at the previous step, and at the first step it is the id of the begin.
       embeddings: The path of a file of pretrained vectors. The format is one of word2vec (text or binary), GloVe and
@@ -213,6 +214,17 @@ def find_owner(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> str:
     This is the feature that `name` has in its setting `share`, or else `name` itself.
     """
     return vocabularies.get(name, VocabularyConfig()).share or name
+
+
+def count_steps_ahead(name: str, vocabularies: Mapping[str, VocabularyConfig]) -> int:
+    """Returns how many values after the last step of a cut sequence are in the outputs of a feature: 0 or 1.
+
+    The value after the last step is the target of `next` there. With `end`, it is in the place of the end, which would
+    be false.
+    """
+    settings = vocabularies.get(find_owner(name, vocabularies), VocabularyConfig())
+    has_target = settings.next is not None and find_owner(name, vocabularies) == name
+    return int(settings.end or has_target)
 
 
 def transformed_spec(

@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_transform.config import (
 )
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-__all__ = ["SettingProblem", "contradictions"]
+__all__ = ["SettingProblem", "contradictions", "find_cut_problems"]
 
 # Names of settings, by the kind of feature that may or may not have them.
 _NEEDS_STEPS = ("characters", "begin", "end", "next", "previous")
@@ -43,6 +43,37 @@ def contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Nu
     yield from _check_vocabularies(spec, vocabularies)
     yield from _check_output_names(spec, vocabularies, numbers)
     yield from _check_numbers(spec, numbers)
+
+
+def find_cut_problems(
+    vocabularies: _Vocabularies, max_steps: int | None, in_pieces: bool, truncated_to: int | None
+) -> Iterator[SettingProblem]:
+    """Yields a problem for every setting that would name a begin or an end where the reader has cut the data.
+
+    Args:
+      vocabularies: The argument `transform`: name of a string feature to the settings of its vocabulary.
+      max_steps: The argument `max_steps`: the number of steps that the transform keeps.
+      in_pieces: Whether a record may be a piece of a longer sequence, with anything before and after it.
+      truncated_to: The number of steps after which the reader has cut off longer records; None if it has not.
+    """
+    # In a record of this length, the value after the last step may be unknown. If fewer steps are kept, it is known.
+    is_end_unknown = truncated_to is not None and (max_steps is None or max_steps >= truncated_to)
+    for name, vocabulary in vocabularies.items():
+        for setting in ("begin", "end", "next", "previous"):
+            if not getattr(vocabulary, setting):
+                continue
+            path = ("transform", name, setting)
+            if in_pieces:
+                yield SettingProblem(
+                    path, "the records are pieces of longer sequences, which neither begin nor end there"
+                )
+            elif is_end_unknown and setting in ("end", "next"):
+                message = (
+                    f"records are truncated to {truncated_to} steps, so the end of a record may not be the end of the "
+                    f"sequence; set `max_steps` to less than {truncated_to}, so that the step after the last one is "
+                    "known, or read whole records"
+                )
+                yield SettingProblem(path, message)
 
 
 def _check_vocabularies(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[SettingProblem]:

@@ -21,6 +21,7 @@ from tfx_bsl.public import tfxio
 
 from tfx_sequence.components.compat import artifacts, transform
 from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
+from tfx_sequence.components.sequence_transform.config_checks import find_cut_problems
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.records.batch_coder import compress_batches
 from tfx_sequence.components.sequence_transform.records.flat_batch import to_flat_batch
@@ -52,11 +53,14 @@ class Executor(transform.TransformExecutor):
         """Runs Transform.
 
         Raises:
-          ValueError: if the examples are not SequenceExamples.
+          ValueError: if the examples are not SequenceExamples, or if a setting would name a begin or an end where the
+            reader has cut them.
           SchemaError: if the schema does not describe sequences.
         """
         _check_payload_formats(input_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _read_settings(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
+        for artifact in input_dict[standard_component_specs.EXAMPLES_KEY]:
+            _check_cuts(artifact, settings)
         # Stock Transform makes its processor without arguments, so the settings are put on a class made for this run.
         processor = type("TransformProcessor", (SequenceTransformProcessor,), {"settings": settings})
         with (
@@ -145,6 +149,15 @@ def _check_payload_formats(examples: list[types.Artifact]) -> None:
                 f"SequenceTransform reads FORMAT_TF_SEQUENCE_EXAMPLE, but the examples in {artifact.uri} are "
                 f"marked {name}. If they are SequenceExamples, set the output_data_format of ExampleGen"
             )
+
+
+def _check_cuts(examples: types.Artifact, settings: Settings) -> None:
+    """Raises a ValueError if a setting names a begin or an end that the examples may not have."""
+    in_pieces = bool(examples.get_int_custom_property(contract.IN_PIECES))
+    # A property that is not set is 0.
+    truncated_to = examples.get_int_custom_property(contract.TRUNCATED_TO) or None
+    for problem in find_cut_problems(settings.transform, settings.max_steps, in_pieces, truncated_to):
+        raise ValueError(f"{problem.key}: {problem.message} (the examples in {examples.uri})")
 
 
 def _set_payload_formats(transformed_examples: list[types.Artifact], is_flat: bool) -> None:

@@ -20,7 +20,12 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
+from tfx_sequence.components.sequence_transform.config import (
+    NumberConfig,
+    Settings,
+    VocabularyConfig,
+    count_steps_ahead,
+)
 from tfx_sequence.components.sequence_transform.config_checks import contradictions
 from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
 from tfx_sequence.components.sequence_transform.graph.number_features import transform_numbers
@@ -73,7 +78,8 @@ def preprocess(
         defaults.
       numbers: Name of a number feature to its settings. Features without an entry are not changed, except that missing
         numbers are replaced by the mean.
-      max_steps: The maximum number of steps of a sequence. Later steps are cut off. There is no limit if None.
+      max_steps: The maximum number of steps of a sequence, before `begin` and `end` add theirs. Later steps are cut
+        off. There is no limit if None.
 
     Returns:
       Feature name to tensor.
@@ -84,8 +90,15 @@ def preprocess(
     vocabularies = vocabularies or {}
     numbers = numbers or {}
     _check_settings(spec, vocabularies, numbers)
-    values = {name: _shape_values(inputs[name], name, feature, max_steps) for name, feature in spec.features.items()}
-    return {**values, **transform_numbers(values, spec, numbers), **transform_strings(values, spec, vocabularies)}
+    values = {}
+    for name, feature in spec.features.items():
+        limit = None if max_steps is None else max_steps + count_steps_ahead(name, vocabularies)
+        values[name] = _shape_values(inputs[name], name, feature, limit)
+    return {
+        **values,
+        **transform_numbers(values, spec, numbers),
+        **transform_strings(values, spec, vocabularies, max_steps),
+    }
 
 
 def _check_settings(

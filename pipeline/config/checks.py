@@ -17,9 +17,11 @@ from tfx_sequence.components.sequence_evaluator.config_checks import (
     find_threshold_problems,
 )
 from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
+from tfx_sequence.components.sequence_example_gen.readers.table import makes_pieces
 from tfx_sequence.components.sequence_trainer.config import checks as model_checks
 from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.components.sequence_transform.config_checks import contradictions as transform_contradictions
+from tfx_sequence.components.sequence_transform.config_checks import find_cut_problems
 from tfx_sequence.pipeline.config.problems import Problem, format_key, format_value, translate_errors
 from tfx_sequence.schemas.spec import SequenceSpec
 
@@ -69,7 +71,12 @@ def _check_roles(spec: SequenceSpec, transformed: SequenceSpec) -> Iterator[Prob
 
 def _check_transform(config: Config, spec: SequenceSpec) -> Iterator[Problem]:
     """Checks that the settings in `transform` and `numbers` fit the features with the same names."""
-    for problem in transform_contradictions(spec, config.transform, config.numbers):
+    read = config.data.read_config
+    problems = [
+        *transform_contradictions(spec, config.transform, config.numbers),
+        *find_cut_problems(config.transform, config.sequence.max_steps, makes_pieces(read), read.truncated_to),
+    ]
+    for problem in problems:
         value: Any = config.model_dump(mode="json")
         for key in problem.path:
             value = value[key]

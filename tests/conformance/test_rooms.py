@@ -36,7 +36,7 @@ ROOMS = {
         "ingestion": "config files readers",
         "discovery": "config files readers",
         "config_checks": "config ingestion readers",
-        "executor": "config files ingestion",
+        "executor": "config files ingestion readers",
         "component": "config config_checks executor",
         "conversion": "config config_checks files ingestion",
     },
@@ -49,7 +49,7 @@ ROOMS = {
         "embeddings": "config graph vector_files",
         "preprocessing": "config config_checks graph",
         "transformed_schema": "records",
-        "executor": "config embeddings records transformed_schema",
+        "executor": "config config_checks embeddings records transformed_schema",
         "component": "config config_checks executor preprocessing",
     },
     "pipeline": {

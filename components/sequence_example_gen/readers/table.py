@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import SUFFIXES as COMPRESSED_SUFFIXES
 from tfx_sequence.schemas.families import Family, Row
 from tfx_sequence.schemas.spec import SequenceSpec, Shift
@@ -29,12 +30,14 @@ class ReaderRow(Row):
       suffixes: The suffixes of file names that determine the format.
       holds_lists: Whether a step may have several values, as the steps of a nested feature do.
       by_folder: Whether the files of a folder belong together, so that the folder determines the split of a file.
+      piece_option: The option that cuts a file into records that are pieces of it; None if there is no such option.
       shifts: Maps the sources whose values belong to another step to the shift of such a feature.
     """
 
     suffixes: tuple[str, ...] = ()
     holds_lists: bool = False
     by_folder: bool = False
+    piece_option: str | None = None
     shifts: Mapping[str, Shift] = field(default_factory=dict)
 
 
@@ -55,7 +58,7 @@ READERS = Family(
         "parallel": ReaderRow(f"{_READERS}.parallel:ParallelReader", by_folder=True),
         "parquet": ReaderRow(f"{_READERS}.parquet:ParquetReader", suffixes=(".parquet",), holds_lists=True),
         SEQUENCE_EXAMPLE: ReaderRow(f"{_READERS}.sequence_example:SequenceExampleReader", holds_lists=True),
-        "text": ReaderRow(f"{_READERS}.text:TextReader", shifts={"next": "next"}),
+        "text": ReaderRow(f"{_READERS}.text:TextReader", piece_option="window", shifts={"next": "next"}),
         "ts": ReaderRow(f"{_READERS}.ts:SeriesReader", suffixes=(".ts",)),
     },
     make_row=_make_row_of_unknown_format,
@@ -66,6 +69,12 @@ READERS = Family(
 def find_row(name: str) -> ReaderRow:
     """Returns the properties of a format. It neither imports the reader nor checks that there is one."""
     return READERS.rows.get(name) or _make_row_of_unknown_format(name)
+
+
+def makes_pieces(config: ReadConfig) -> bool:
+    """Returns whether a record may be a piece of a longer sequence, with steps before and after it."""
+    piece_option = find_row(config.format).piece_option
+    return config.on_long == "split" or (piece_option is not None and bool(config.options.get(piece_option)))
 
 
 def note_shifts(spec: SequenceSpec, format_name: str) -> SequenceSpec:

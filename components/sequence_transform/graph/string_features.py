@@ -48,14 +48,19 @@ _FOR_DERIVED_STRINGS = frozenset({"min_count", "max_size", "hash_buckets", "begi
 
 
 def transform_strings(
-    inputs: Mapping[str, _Strings], spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig]
+    inputs: Mapping[str, _Strings],
+    spec: SequenceSpec,
+    vocabularies: Mapping[str, VocabularyConfig],
+    max_steps: int | None = None,
 ) -> dict[str, _Ids]:
     """Maps every string input and label to ids, and adds the outputs that the settings request.
 
     Args:
-      inputs: Feature name to strings, `[B]`, `[B, (T)]` or `[B, (T), (V)]`.
+      inputs: Feature name to strings, `[B]`, `[B, (T)]` or `[B, (T), (V)]`. Sequences that are longer than `max_steps`
+        have `count_steps_ahead` more steps.
       spec: The raw features.
       vocabularies: Name of a string feature to the settings of its vocabulary.
+      max_steps: The maximum number of steps of a sequence in the outputs, without `begin` and `end`. No limit if None.
 
     Returns:
       Output name to int64 ids. Their shape is that of the strings, or `[B, (T), (C)]` for characters. No step has more
@@ -74,7 +79,7 @@ def transform_strings(
                 if ending in strings_by_ending
             }
             vocabulary_settings = _select_for_derived(settings) if ending else settings
-            outputs.update(_look_up(strings, owner + ending, vocabulary_settings, is_closed))
+            outputs.update(_look_up(strings, owner + ending, vocabulary_settings, is_closed, max_steps))
     return outputs
 
 
@@ -117,15 +122,28 @@ def _select_for_derived(settings: VocabularyConfig) -> VocabularyConfig:
 
 
 def _look_up(
-    strings: Mapping[str, _Strings], vocabulary: str, settings: VocabularyConfig, is_closed: bool
+    strings: Mapping[str, _Strings],
+    vocabulary: str,
+    settings: VocabularyConfig,
+    is_closed: bool,
+    max_steps: int | None,
 ) -> dict[str, _Ids]:
     """Maps strings to the ids of one vocabulary, then adds the steps and targets that the settings request.
+
+    Long sequences are cut last, so that the target of the last step is the value that follows it in the data::
+
+        max_steps = 3       a     b   c   d         the input, with one value more than is kept
+        begin and next      BEGIN a   b   c   d     the input with its first step
+                            a     b   c   d   END   the target
+                            BEGIN a   b   c         what is kept of the input
+                            a     b   c   d         what is kept of the target
 
     Args:
       strings: Output name to strings. One of the names is the name of the vocabulary.
       vocabulary: The name of the vocabulary.
       settings: The settings of the vocabulary.
       is_closed: Whether a value that is not in the vocabulary is an error.
+      max_steps: The maximum number of steps that are kept, without `begin` and `end`. All are kept if None.
 
     Returns:
       Output name to int64 ids in the shape of the strings, with their domain in the transformed schema.
@@ -143,7 +161,10 @@ def _look_up(
         outputs[settings.previous] = previous_steps(outputs[vocabulary], symbol_id(BEGIN, settings.symbols))
     if settings.hash_buckets is None:
         share_vocabulary(vocabulary, [name for name in outputs if name != vocabulary], settings.file)
-    # The domain is set last, because adding steps and making targets loses it.
+    if max_steps is not None:
+        limit = max_steps + settings.begin + settings.end
+        outputs = {name: truncate(x, limit) if isinstance(x, tf.RaggedTensor) else x for name, x in outputs.items()}
+    # The domain is set last, because it is lost when steps are added or cut off and when targets are made.
     return {name: _replace_flat_values(x, with_domain(_get_flat_values(x), size)) for name, x in outputs.items()}
 
 

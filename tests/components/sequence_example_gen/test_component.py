@@ -109,6 +109,28 @@ def test_given_splits_keep_their_records(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (READ, (0, 0)),
+        (ReadConfig(format="jsonl", max_length=9, on_long="truncate"), (0, 9)),
+        (ReadConfig(format="jsonl", max_length=9, on_long="reject"), (0, 0)),
+        (ReadConfig(format="text", options={"window": 2}), (1, 0)),
+        (ReadConfig(format="text"), (0, 0)),
+    ],
+)
+def test_examples_say_where_records_may_be_cut(tmp_path, read, expected):
+    fill(tmp_path, data=range(1, 9))
+    spec = SequenceSpec(features={"x": Feature(kind="token", source="step")}) if read.format == "text" else SPEC
+    component = SequenceExampleGen(input_base=str(tmp_path), spec=spec, read=read)
+    examples = make_examples(tmp_path / "out")
+    Executor().Do({}, {"examples": [examples]}, properties(component))
+    assert (
+        tuple(examples.get_int_custom_property(name) for name in (contract.IN_PIECES, contract.TRUNCATED_TO))
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"read": ReadConfig(format="conlu")}, "`format` is 'conlu', expected one of .*conllu.*jsonl"),

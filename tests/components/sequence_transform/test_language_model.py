@@ -62,13 +62,14 @@ def vocabulary(run):
     return vocabulary_of(run.graph, "text")
 
 
-def kept(record):
-    return [value.encode() for value in record["text"][:MAX_STEPS]]
+def kept(record, ahead=0):
+    """The values that are read, and with `ahead=1` the one after them, which is only predicted."""
+    return [value.encode() for value in record["text"][: MAX_STEPS + ahead]]
 
 
 def test_symbols_have_the_first_ids_and_every_value_its_own(run, vocabulary):
     assert (vocabulary.symbol_id(BEGIN), vocabulary.symbol_id(END)) == (1, 2)
-    counts = Counter(value for record in RECORDS["train"] for value in kept(record))
+    counts = Counter(value for record in RECORDS["train"] for value in kept(record, ahead=1))
     assert set(vocabulary.entries) == set(counts) == {word.encode() for word in WORDS}
     assert sorted((counts[entry] for entry in vocabulary.entries), reverse=True) == [
         counts[entry] for entry in vocabulary.entries
@@ -86,7 +87,9 @@ def test_inputs_begin_and_targets_end(run, vocabulary, split):
     for record in RECORDS[split]:
         ids = vocabulary.ids(kept(record))
         assert written[record["id"]]["text"] == [1, *ids]
-        assert written[record["id"]]["target"] == [*ids, 2]
+        # A record that was cut off goes on in the data.
+        after = vocabulary.ids(kept(record, ahead=1))[len(ids) :] or [2]
+        assert written[record["id"]]["target"] == [*ids, *after]
 
 
 def test_derived_features_have_the_same_steps(run):
@@ -120,7 +123,7 @@ def test_serving_does_the_same_as_training(run, vocabulary):
     served = tf.function(lambda raw: layer({"text": raw}))(raw)
     ids = vocabulary.ids([b"two words", b"unseen", b"", b"b"])
     assert served["text"].to_list() == [[1, *ids], [1]]
-    assert served["target"].to_list() == [[*ids, 2], [2]]
+    assert served["target"].to_list() == [[*ids, *vocabulary.ids([b"a"])], [2]]
     assert vocabulary.oov_id == ids[1]
 
 
@@ -138,7 +141,7 @@ def test_vectors_are_aligned_with_the_ids(run, vocabulary, vectors):
         np.testing.assert_allclose(matrix[number], VECTORS.get(word, mean))
     np.testing.assert_array_equal(load_embeddings(folder, "target"), matrix)
     assert load_embeddings(folder, "text_suffix1") is None
-    counts = Counter(value.decode() for record in RECORDS["train"] for value in kept(record))
+    counts = Counter(value.decode() for record in RECORDS["train"] for value in kept(record, ahead=1))
     coverage = load_coverage(folder)["target"]
     assert (coverage.vocabulary, coverage.file) == ("text", vectors)
     assert (coverage.entries, coverage.found) == (len(WORDS), len(found))

@@ -57,6 +57,33 @@ def test_load_config_names_the_key_when_the_model_cannot_work(
     assert problem in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "max_steps", "problem"),
+    [
+        (
+            'on_long = "truncate"\nmax_length = 9',
+            9,
+            'transform.tokens.next = "after": records are truncated to 9 steps',
+        ),
+        ('on_long = "truncate"\nmax_length = 9', 8, None),
+        ('on_long = "reject"\nmax_length = 9', 9, None),
+        ('on_long = "split"\nmax_length = 9', 8, 'transform.tokens.next = "after": the records are pieces of longer'),
+    ],
+)
+def test_load_config_names_the_setting_that_needs_the_place_where_the_reader_cut(
+    config_file: pathlib.Path, data: str, max_steps: int, problem: str | None
+) -> None:
+    text = config_file.read_text(encoding="utf-8").replace('format = "conllu"', f'format = "conllu"\n{data}')
+    more = f'[sequence]\nmax_steps = {max_steps}\n[transform.tokens]\nnext = "after"\n'
+    config_file.write_text(text + more, encoding="utf-8")
+    if problem is None:
+        load_config(config_file)
+        return
+    with pytest.raises(ConfigError) as raised:
+        load_config(config_file)
+    assert problem in str(raised.value)
+
+
 def test_load_config_notes_the_shift_of_a_feature_of_a_text(config_file: pathlib.Path) -> None:
     text = config_file.read_text(encoding="utf-8").replace('"conllu"', '"text"').replace("FORM", "step")
     config_file.write_text(text + 'source = "next"\n', encoding="utf-8")
