@@ -53,7 +53,12 @@ class LossDivisors:
         self._reduction = reduction
         self._train = train
         self._batches_per_update = batches_per_update
-        self._compute_normalisers = tf.function(self._find_normalisers, input_signature=[train.epoch(0).element_spec])
+        spec = train.epoch(0).element_spec
+        run_model = tf.function(lambda batch: model(batch, training=False), input_signature=[spec])
+        self._output_specs = run_model.get_concrete_function().structured_outputs
+        # Only features of steps have a second axis without a fixed size.
+        self._step_feature = next(name for name, x in spec.items() if x.shape.rank > 1 and x.shape[1] is None)
+        self._compute_normalisers = tf.function(self._find_normalisers, input_signature=[spec])
         self._epoch_sums: Floats | None = None
         self._running_sums = tf.Variable(tf.zeros([len(model.heads)], tf.float64), trainable=False)
         self._updates = tf.Variable(tf.zeros([], tf.int64), trainable=False)
@@ -100,9 +105,17 @@ class LossDivisors:
     def _find_normalisers(self, batch: Batch) -> tf.Tensor:
         """Returns the normalisers of a batch, float64 `[heads]`.
 
-        Normalisers depend on lengths and weights only. TensorFlow removes the rest of the network from the graph, so
-        that it does not run.
+        Normalisers depend on lengths and weights only. So the network need not run, and its outputs are replaced by 0.
         """
-        outputs = self._model(batch, training=False)
+        size, steps = tf.unstack(tf.shape(batch[self._step_feature])[:2])
+        outputs = tf.nest.map_structure(lambda spec: _make_zeros(spec, size, steps), self._output_specs)
         losses = [head.loss(outputs[name], batch, self._reduction) for name, head in self._model.heads.items()]
         return tf.stack([tf.cast(loss.normaliser, tf.float64) for loss in losses])
+
+
+def _make_zeros(spec: tf.TensorSpec, size: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """Makes an output of a head with the value 0, `[B, ...]` or `[B, T, ...]`."""
+    fixed_sizes = spec.shape.as_list()
+    sizes = [size, steps, *[1] * len(fixed_sizes)]
+    shape = [found if fixed is None else fixed for fixed, found in zip(fixed_sizes, sizes, strict=False)]
+    return tf.zeros(shape, spec.dtype)
