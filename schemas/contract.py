@@ -163,3 +163,6 @@ PROGRESS_LOGGER = "tfx_sequence.progress"
 
 PROGRESS_ATTRIBUTE = "progress"
 """The attribute of each log record of this logger that holds the reported numbers, name to float."""
+
+SKIPPED_BATCHES = "skipped_batches"
+"""The number of batches that training passed over because their loss was not finite. It is reported if it is not 0."""

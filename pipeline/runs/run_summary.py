@@ -16,6 +16,7 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
 from tfx_sequence.pipeline.runs.model_questions import name_question, reads_words
 from tfx_sequence.pipeline.runs.progress import format_number, format_seconds
+from tfx_sequence.schemas.contract import SKIPPED_BATCHES
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
@@ -38,6 +39,7 @@ class RunReport:
       metrics: The metrics of the last evaluation, by name or by split.
       intervals: Metric name to the lower and the upper bound of its 95% confidence interval.
       model: The folder of the pushed model, or None if no model was pushed.
+      skipped_batches: The number of batches that training passed over because their loss was not finite.
 
     Raises:
       ValueError: if there is an evaluation artifact without metrics.
@@ -52,12 +54,14 @@ class RunReport:
         self.model = _find_pushed_model(result) if result else None
         self._config = config
         self._epoch = result.epoch if result else None
+        self.skipped_batches = int((self._epoch or {}).get(SKIPPED_BATCHES, 0))
 
     def to_json(self, error: str | None = None) -> str:
         """Returns the results as one line of JSON.
 
         The object has the keys `metrics`, `model`, `pipeline_root` and `components`. It also has `intervals` if there
-        are confidence intervals, and `error` if there is an error message.
+        are confidence intervals, `skipped_batches` if training passed over batches, and `error` if there is an error
+        message.
         """
         components = {
             name: {"status": result.status, "seconds": round(result.seconds, 3)}
@@ -71,6 +75,8 @@ class RunReport:
         }
         if self.intervals:
             report["intervals"] = self.intervals
+        if self.skipped_batches:
+            report[SKIPPED_BATCHES] = self.skipped_batches
         # The mean over no steps is NaN. JSON has no NaN, so it is written as null: reading the JSON again replaces it.
         report = json.loads(json.dumps(report), parse_constant=lambda _: None)
         if error is not None:
@@ -88,11 +94,19 @@ class RunReport:
         metrics = {name: self._format_metric(name, value) for name, value in flatten_metrics(self.metrics)}
         blocks = [
             f"Finished in {format_seconds(seconds)}; {num_reused} of {len(self.components)} components reused",
+            self._describe_skipped_batches(),
             _format_block("Metrics", metrics),
             _format_block("Places", self._describe_places(log)),
             _format_block("Next", {**self._make_training_hint(), **self._make_model_hint()}),
         ]
         return "\n\n".join(block for block in blocks if block)
+
+    def _describe_skipped_batches(self) -> str:
+        """Returns a sentence about the batches that training passed over, or an empty text if there are none."""
+        if not self.skipped_batches:
+            return ""
+        batches = "1 batch" if self.skipped_batches == 1 else f"{self.skipped_batches} batches"
+        return f"Training passed over {batches} whose loss was not finite; the log names the records"
 
     def _format_metric(self, name: str, value: float) -> str:
         """Formats a value as `0.9424`, or as `0.9424  (0.9380 to 0.9468)` with its 95% confidence interval."""

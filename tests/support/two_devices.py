@@ -1,11 +1,13 @@
 """Trains on two CPU devices, then on one with two batches an update, and prints the losses and weights of each.
 
 It also prints how many numbers the devices add up in an update, and what dropout draws on each device.
+With the argument `bad`, a record is not finite, and training passes over its batches.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from typing import Any
 
@@ -24,17 +26,20 @@ from tfx_sequence.components.sequence_trainer.training.step import make_training
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages  # noqa: E402
 
 training_corpus.MODEL = training_corpus.SILENT
+BAD: dict[str, Any] = {"bad": 17} if "bad" in sys.argv else {}
 
 
 def run(strategy: tf.distribute.Strategy, **settings: Any) -> dict[str, Any]:
     with strategy.scope(), tempfile.TemporaryDirectory() as folder:
-        train = training_corpus.batches(batch_tokens=28)
+        train = training_corpus.batches(batch_tokens=28, **BAD)
         assert (train.size(1) or 0) % 2, "the last update must have one batch only"
-        model, trainer = training_corpus.new_trainer(folder, epochs=2, clip_norm=0.2, average=0.5, **settings)
+        settings = {"epochs": 2, "clip_norm": 0.2, "average": 0.5, "skip_bad_batches": 2, **settings}
+        model, trainer = training_corpus.new_trainer(folder, **settings)
         outcome = trainer.fit(train, training_corpus.batches(seed=None))
         weights = [tf.convert_to_tensor(weight).numpy().astype(float).tolist() for weight in model.trainable_variables]
     losses = [figures["loss"] for figures in trainer.history] + [outcome.metrics["loss"]]
-    return {"replicas": strategy.num_replicas_in_sync, "losses": losses, "weights": weights}
+    skipped = [figures.get("skipped_batches", 0) for figures in trainer.history]
+    return {"replicas": strategy.num_replicas_in_sync, "losses": losses, "weights": weights, "skipped": skipped}
 
 
 class CountingReduction(tf.distribute.ReductionToOneDevice):
@@ -72,4 +77,5 @@ def update(copies: int) -> dict[str, Any]:
 if __name__ == "__main__":
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     trainings = [run(mirrored), run(tf.distribute.get_strategy(), accumulate=2)]
-    print(json.dumps({"trainings": trainings, "updates": [update(1), update(2)]}))
+    updates = [] if BAD else [update(1), update(2)]
+    print(json.dumps({"trainings": trainings, "updates": updates}))

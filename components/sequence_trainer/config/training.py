@@ -40,6 +40,11 @@ class TrainingConfig(Frozen):
         at the last step of the last epoch. `plateau` halves it after each epoch that is not the best so far.
       warmup_steps: The number of updates in which the learning rate rises from 0.
       clip_norm: The maximum global norm of the gradient.
+      skip_bad_batches: The maximum number of batches that are passed over because their loss or its gradient is not
+        finite. Such a batch changes no weight and no average of a weight, and does not count as an update. The progress
+        and the summary of the run show the number, and the log names the records. One more such batch stops the
+        training. With `accumulate` or several devices, all batches of an update are passed over together and count as
+        one.
       average: The decay of a moving average of the weights, such as 0.999; no average if 0. The average is evaluated
         and exported instead of the last weights (Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by
         Averaging"). At step t the decay cannot be more than (1 + t) / (10 + t), so that the average starts faster.
@@ -75,6 +80,7 @@ class TrainingConfig(Frozen):
     schedule: Literal["constant", "linear", "cosine", "plateau"] = "constant"
     warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
     clip_norm: _Positive = 5.0
+    skip_bad_batches: Annotated[int, pydantic.Field(ge=0)] = 0
     average: _Share = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     devices: Literal["one", "all"] = "one"

@@ -63,6 +63,7 @@ class LossDivisors:
         self._running_sums = tf.Variable(tf.zeros([len(model.heads)], tf.float64), trainable=False)
         self._updates = tf.Variable(tf.zeros([], tf.int64), trainable=False)
         self.variables = [self._running_sums, self._updates]
+        self._last_values = [variable.numpy() for variable in self.variables]
 
     def compute(self, batches: Sequence[Batch], batches_in_epoch: int | None) -> tf.Tensor:
         """Computes the divisors of an update. Each update must call this method exactly once.
@@ -82,8 +83,14 @@ class LossDivisors:
             means = self._sum_over_epoch() / updates_in_epoch
         return tf.constant(means, tf.float32)
 
+    def take_back(self) -> None:
+        """Takes the batches of the last call of `compute` out of the running means, if their update was not made."""
+        for variable, value in zip(self.variables, self._last_values, strict=True):
+            variable.assign(value)
+
     def _compute_running_means(self, batches: Sequence[Batch]) -> Floats:
         """Adds the normalisers of an update to the running sums, and returns their means."""
+        self._last_values = [variable.numpy() for variable in self.variables]
         self._running_sums.assign_add(self._sum_normalisers(batches))
         self._updates.assign_add(1)
         sums, updates = tf.convert_to_tensor(self._running_sums), tf.convert_to_tensor(self._updates)
@@ -99,7 +106,9 @@ class LossDivisors:
         """Adds up the normalisers of each head over batches, float64 `[heads]`."""
         sums = np.zeros(len(self._model.heads))
         for batch in batches:
-            sums += self._compute_normalisers(batch).numpy()
+            normalisers = self._compute_normalisers(batch).numpy()
+            # The loss of a batch is not finite if a weight of its records is not, so no update uses it.
+            sums += np.where(np.isfinite(normalisers), normalisers, 0)
         return sums
 
     def _find_normalisers(self, batch: Batch) -> tf.Tensor:

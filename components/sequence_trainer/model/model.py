@@ -55,6 +55,8 @@ class LabelModel(Protocol):
     def weights(self) -> Sequence[keras.Variable]: ...  # noqa: D102
     @property
     def trainable_variables(self) -> Sequence[keras.Variable]: ...  # noqa: D102
+    @property
+    def non_trainable_variables(self) -> Sequence[keras.Variable]: ...  # noqa: D102
     def get_weights(self) -> list[npt.NDArray[Any]]: ...  # noqa: D102
     def set_weights(self, weights: Sequence[npt.NDArray[Any]]) -> None: ...  # noqa: D102
 

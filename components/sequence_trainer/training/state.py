@@ -6,6 +6,7 @@ All other state of a training is in the variables of the model, the optimizer an
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,7 @@ class EpochSums:
     """Sums over the batches of an epoch that are done.
 
     Attributes:
-      batches: The number of batches.
+      batches: The number of batches, with those that were passed over.
       totals: The sum of the totals of each head's loss; empty before the first update.
       normalisers: The sum of the normalisers of each head's loss; empty before the first update.
       updates: The number of updates of the weights.
@@ -70,9 +71,13 @@ class EpochSums:
         return loss
 
     def compute_figures(self) -> dict[str, float]:
-        """Computes the mean loss, the number of real steps per second, and the share of real steps among all steps."""
+        """Computes the mean loss, the number of real steps per second, and the share of real steps among all steps.
+
+        The loss is NaN if all batches were passed over, and 0 if there was no batch.
+        """
+        are_all_passed_over = self.batches > 0 and not self.updates
         return {
-            "loss": self.compute_loss(),
+            "loss": math.nan if are_all_passed_over else self.compute_loss(),
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
             "padding_efficiency": self.tokens / max(1, self.computed),
         }
@@ -85,6 +90,7 @@ class TrainingState:
     Attributes:
       epoch: The number of the current epoch, from 1.
       step: The number of updates of the weights so far.
+      skipped_batches: The number of updates so far that were not made because their loss was not finite.
       seconds: The time that updates and evaluations took so far, in seconds.
       worse_epochs: The number of epochs that were not the best epoch when they ended.
       best: The best epoch so far; None until the first epoch has ended.
@@ -95,6 +101,7 @@ class TrainingState:
 
     epoch: int = 1
     step: int = 0
+    skipped_batches: int = 0
     seconds: float = 0.0
     worse_epochs: int = 0
     best: Outcome | None = None

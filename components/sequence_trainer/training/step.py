@@ -44,7 +44,8 @@ class StepResult(NamedTuple):
 
     Attributes:
       loss: The loss of the batches before the update, each head's total divided by its own normaliser.
-      is_finite: Whether the loss and the gradient are finite. With a loss scale, only the loss counts.
+      is_finite: Whether the loss and the gradient are finite. With a loss scale, only the loss counts. If False, the
+        update was not made.
       totals: The total of the loss of each head.
       normalisers: The normaliser of the loss of each head.
     """
@@ -85,6 +86,9 @@ def make_training_step(
 class TrainingStep(abc.ABC):
     """Base class of the training steps. Each call updates the weights of a built model once, and their averages.
 
+    If the loss or its gradient is not finite, the weights, their averages and the variables of the optimizer do not
+    change. The random generators of the model go on, because they have already drawn the numbers for the batch.
+
     Attributes:
       batches_per_update: The number of batches that one update uses.
     """
@@ -105,6 +109,12 @@ class TrainingStep(abc.ABC):
         self._scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         self._variables = [variable.value for variable in model.trainable_variables]
         self._divisors_spec = tf.TensorSpec([len(model.heads)], tf.float32)
+        # What a model of the user computes from its batches, such as the moving mean of a batch normalisation.
+        self._statistics = [
+            variable.value
+            for variable in model.non_trainable_variables
+            if config.skip_bad_batches and tf.as_dtype(variable.dtype).is_floating
+        ]
 
     def __call__(self, batches: Sequence[Batch], divisors: tf.Tensor | None = None) -> StepResult:
         """Makes one update.
@@ -116,22 +126,23 @@ class TrainingStep(abc.ABC):
         """
         if divisors is None:
             divisors = tf.zeros([len(self._model.heads)])
-        losses, norm = self._update(batches, divisors)
+        statistics = [tf.convert_to_tensor(variable) for variable in self._statistics]
+        losses, is_finite = self._update(batches, divisors)
+        if not is_finite:
+            for variable, value in zip(self._statistics, statistics, strict=True):
+                variable.assign(value)
         totals, normalisers = losses.numpy().astype(np.float64).T
         # If a normaliser is 0, the total is not divided.
         loss = float(np.sum(totals / np.where(normalisers > 0, normalisers, 1)))
-        # A loss scale that is too large produces infinite gradients from time to time. Its optimizer skips these
-        # updates, so an infinite gradient is not an error then, but a loss that is not finite is.
-        numbers = [loss] if self._scales_loss else [loss, float(norm)]
-        return StepResult(loss, bool(np.all(np.isfinite(numbers))), totals.tolist(), normalisers.tolist())
+        return StepResult(loss, bool(is_finite), totals.tolist(), normalisers.tolist())
 
     @abc.abstractmethod
     def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes one update.
 
         Returns:
-          The total and the normaliser of each head's loss, float32 `[heads, 2]`, and the global norm of the gradient, a
-          scalar.
+          The total and the normaliser of each head's loss, float32 `[heads, 2]`, and whether these and the gradient are
+          finite, a scalar bool.
         """
 
     def _compute_losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
@@ -147,14 +158,15 @@ class TrainingStep(abc.ABC):
         gradients = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _apply(self, gradients: Gradients) -> tf.Tensor:
-        """Clips the gradients, and updates the weights and their averages.
+    def _apply(self, losses: tf.Tensor, gradients: Gradients) -> tf.Tensor:
+        """Clips the gradients, and updates the weights and their averages if the losses and the gradients are finite.
 
         Args:
+          losses: The total and the normaliser of each head's loss, `[heads, 2]`.
           gradients: The gradient of each weight, multiplied by the loss scale if the optimizer has one.
 
         Returns:
-          The global norm of the gradients before clipping, without the loss scale.
+          Whether the losses and the gradients are finite, a scalar bool.
         """
         scale = self._optimizer.scale_loss(tf.ones([]))
         if self._scales_loss:
@@ -163,9 +175,34 @@ class TrainingStep(abc.ABC):
         # The optimizer itself divides by the loss scale.
         if self._scales_loss:
             gradients = [gradient * scale for gradient in gradients]
-        self._optimizer.apply(gradients)
-        self._averages.update()
-        return norm
+        # A loss scale that is too large produces infinite gradients from time to time. Its optimizer skips these
+        # updates, so an infinite gradient is not an error then, but a loss that is not finite is.
+        is_finite = tf.reduce_all(tf.math.is_finite(losses))
+        if not self._scales_loss:
+            is_finite = tf.logical_and(is_finite, tf.math.is_finite(norm))
+        tf.distribute.get_replica_context().merge_call(self._update_if, args=(is_finite, gradients))
+        return is_finite
+
+    def _update_if(self, strategy: tf.distribute.Strategy, condition: tf.Tensor, gradients: Gradients) -> None:
+        """Updates the weights and their averages on all replicas if the condition is true.
+
+        A condition around an update must be outside of the replicas, because the optimizer joins them.
+
+        Args:
+          strategy: The strategy of the replicas.
+          condition: A scalar bool, which is the same on all replicas.
+          gradients: The gradient of each weight on each replica.
+        """
+
+        def update(gradients: Gradients) -> None:
+            self._optimizer.apply(gradients)
+            self._averages.update()
+
+        tf.cond(
+            strategy.experimental_local_results(condition)[0],
+            lambda: strategy.extended.call_for_each_replica(update, args=(gradients,)),
+            lambda: None,
+        )
 
 
 class SingleStep(TrainingStep):
@@ -198,7 +235,8 @@ class SingleStep(TrainingStep):
             losses = self._compute_losses(self._model(batch, training=True), batch)
             shares = [loss.divide_by(divisor) for loss, divisor in zip(losses, tf.unstack(divisors), strict=True)]
             scaled = self._optimizer.scale_loss(tf.add_n(shares))
-        return tf.stack(losses), self._apply(self._compute_gradients(tape, scaled))
+        losses = tf.stack(losses)
+        return losses, self._apply(losses, self._compute_gradients(tape, scaled))
 
 
 class AccumulatedStep(TrainingStep):
@@ -264,9 +302,9 @@ class AccumulatedStep(TrainingStep):
         for sums_of_heads in zip(*self._gradient_sums, strict=True):
             terms = [factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]
             gradients.append(tf.add_n(terms))
-        norm = self._apply(gradients)
+        is_finite = self._apply(losses, gradients)
         self._reset_sums()
-        return losses, norm
+        return losses, is_finite
 
     def _reset_sums(self) -> None:
         for variable in [self._loss_sums, *itertools.chain.from_iterable(self._gradient_sums)]:
@@ -314,8 +352,8 @@ class ReplicatedStep(TrainingStep):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         results = self._strategy.run(self._update_on_replica, args=(batches, weights, divisors))
         # All replicas return the same numbers.
-        losses, norm = (self._strategy.experimental_local_results(result)[0] for result in results)
-        return losses, norm
+        losses, is_finite = (self._strategy.experimental_local_results(result)[0] for result in results)
+        return losses, is_finite
 
     def _update_on_replica(
         self, batches: list[Batch], weights: tf.Tensor, divisors: tf.Tensor
@@ -338,7 +376,7 @@ class ReplicatedStep(TrainingStep):
             scaled = self._optimizer.scale_loss(tf.add_n(shares))
         # Clipping needs the sum of the gradients, so they are summed here and not by the optimizer.
         gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
-        return losses, self._apply(gradients)
+        return losses, self._apply(losses, gradients)
 
     def _shift_seeds(self, shift: int) -> None:
         """Adds a number to the seeds of this replica, so that each replica draws other dropout masks.

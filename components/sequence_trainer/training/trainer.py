@@ -81,8 +81,8 @@ class Trainer:
           The best epoch.
 
         Raises:
-          TaskError: if the loss or its gradient is not finite, or if the learning rate's schedule needs the number of
-            updates and this number is not known.
+          TaskError: if the loss or its gradient is not finite more than `skip_bad_batches` times, or if the learning
+            rate's schedule needs the number of updates and this number is not known.
         """
         build(self._model, train)
         loop = self._make_loop(train, evaluation)

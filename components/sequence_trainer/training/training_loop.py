@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -22,9 +24,12 @@ from tfx_sequence.components.sequence_trainer.training.monitor import Monitor
 from tfx_sequence.components.sequence_trainer.training.optimizer import compute_learning_rate
 from tfx_sequence.components.sequence_trainer.training.state import EpochSums, Outcome, TrainingState
 from tfx_sequence.components.sequence_trainer.training.step import TrainingStep
-from tfx_sequence.components.sequence_trainer.training.training_report import TrainingReport
+from tfx_sequence.components.sequence_trainer.training.training_report import TrainingReport, progress
 from tfx_sequence.components.sequence_trainer.training.weight_averages import WeightAverages
 from tfx_sequence.schemas.contract import LENGTHS
+
+_MAX_LOGGED_RECORDS = 8
+"""The maximum number of records that a log line describes, so that it stays readable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,7 @@ class TrainingLoop:
           The best epoch, whose weights are `state.best_weights`.
 
         Raises:
-          TaskError: if the loss or its gradient is not finite.
+          TaskError: if the loss or its gradient is not finite more than `skip_bad_batches` times.
         """
         best = self.state.best
         while best is None or not self._is_over(best):
@@ -119,16 +124,21 @@ class TrainingLoop:
     def _update(self, group: list[Batch], num_batches: int | None) -> None:
         """Updates the weights once, and adds the batches of the update to the sums of the epoch.
 
+        If the loss is not finite, nothing is updated, and the batches only count as done.
+
         Args:
           group: The batches of the update.
           num_batches: The number of batches of the epoch; None if it is not known.
         """
         self.optimizer.learning_rate = self._compute_learning_rate()
         result = self.step(group, self.divisors.compute(group, num_batches))
-        if not result.is_finite:
-            raise TaskError(self._report_loss_not_finite(result.loss, len(group)))
-        self.state.step += 1
         sums = self.state.sums
+        if not result.is_finite:
+            self._pass_over(result.loss, len(group))
+            self.divisors.take_back()
+            sums.batches += len(group)
+            return
+        self.state.step += 1
         sums.batches += len(group)
         sums.updates += 1
         sums.add_losses(result.totals, result.normalisers)
@@ -141,6 +151,35 @@ class TrainingLoop:
         """Computes the learning rate of the next update."""
         return compute_learning_rate(self.config, self.state.step, self.total_updates, self.state.worse_epochs)
 
+    def _pass_over(self, loss: float, num_batches: int) -> None:
+        """Counts the batches of an update whose loss is not finite, and logs which records they have.
+
+        Raises:
+          TaskError: if `skip_bad_batches` such updates were passed over before.
+        """
+        if self.state.skipped_batches >= self.config.skip_bad_batches:
+            raise TaskError(self._report_loss_not_finite(loss, num_batches))
+        self.state.skipped_batches += 1
+        epoch, first_batch = self.state.epoch, self.state.sums.batches
+        progress.warning(
+            "epoch %d, batch %d is passed over (%d of at most %d): the loss or its gradient is not finite (the loss is "
+            "%s); its records are %s",
+            epoch,
+            first_batch,
+            self.state.skipped_batches,
+            self.config.skip_bad_batches,
+            loss,
+            _shorten_records(self._describe_batches(num_batches)),
+        )
+
+    def _describe_batches(self, num_batches: int) -> list[dict[str, Any]]:
+        """Describes the records of the batches of the current update."""
+        first_batch = self.state.sums.batches
+        records: list[dict[str, Any]] = []
+        for index in range(first_batch, first_batch + num_batches):
+            records += describe_batch(self.train, self.state.epoch, index)
+        return records
+
     def _report_loss_not_finite(self, loss: float, num_batches: int) -> str:
         """Writes a file with the records of the last batches, if there is a checkpoint. Returns the error message."""
         epoch, first_batch = self.state.epoch, self.state.sums.batches
@@ -149,11 +188,11 @@ class TrainingLoop:
             "either the inputs hold values that are not finite, or the updates are too large; try a smaller "
             f"learning_rate (it is {self.config.learning_rate}) or clip_norm (it is {self.config.clip_norm})"
         )
+        if self.config.skip_bad_batches:
+            message += f". {self.state.skipped_batches} such batches were passed over before"
         if self.bad_batch_checkpoint is None:
             return message
-        records = []
-        for index in range(first_batch, first_batch + num_batches):
-            records += describe_batch(self.train, epoch, index)
+        records = self._describe_batches(num_batches)
         contents = {"epoch": epoch, "batch": first_batch, "loss": str(loss), "records": records}
         path = self.bad_batch_checkpoint.write_bad_batch(contents)
         return f"{message}. The batch's records are listed in {path}"
@@ -183,6 +222,13 @@ class TrainingLoop:
         state.seconds += time.monotonic() - start
         self.periodic_checkpoint.save_if_due(state)
         return best
+
+
+def _shorten_records(records: list[dict[str, Any]]) -> str:
+    """Returns a few descriptions of records as JSON: of those with numbers that are not finite, or else of all."""
+    named = [record for record in records if record["not_finite"]] or records
+    more = f" and {len(named) - _MAX_LOGGED_RECORDS} more" if len(named) > _MAX_LOGGED_RECORDS else ""
+    return json.dumps(named[:_MAX_LOGGED_RECORDS]) + more
 
 
 def _group_batches(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

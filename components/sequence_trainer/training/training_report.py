@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.training.state import Outcome, TrainingState
-from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
+from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER, SKIPPED_BATCHES
 
 progress = logging.getLogger(PROGRESS_LOGGER)
 """The logger for the progress of a training.
@@ -70,7 +70,7 @@ class TrainingReport:
         figures: dict[str, float] = self._epoch_numbers(state) | {"batch": state.sums.batches}
         if batches is not None:
             figures["batches"] = batches
-        figures |= state.sums.compute_figures()
+        figures |= state.sums.compute_figures() | self._count_skipped(state)
         seconds_left = self._estimate_seconds_left(state, batches)
         if seconds_left is not None:
             figures["seconds_left"] = seconds_left
@@ -97,6 +97,7 @@ class TrainingReport:
           The figures of the epoch.
         """
         figures: dict[str, float] = self._epoch_numbers(state) | state.sums.compute_figures()
+        figures |= self._count_skipped(state)
         figures["learning_rate"] = learning_rate
         figures |= {f"eval_{name}": value for name, value in metrics.items()}
         self.write_scalars(figures)
@@ -123,6 +124,10 @@ class TrainingReport:
     def _epoch_numbers(self, state: TrainingState) -> dict[str, float]:
         """Returns the number of the current epoch, and the maximum number of epochs."""
         return {"epoch": state.epoch, "epochs": self._config.epochs}
+
+    def _count_skipped(self, state: TrainingState) -> dict[str, float]:
+        """Returns the number of batches that were passed over so far, if there are any."""
+        return {SKIPPED_BATCHES: state.skipped_batches} if state.skipped_batches else {}
 
     def _estimate_seconds_left(self, state: TrainingState, batches: int | None) -> float | None:
         """Estimates the remaining time of the training in seconds, if it does not stop early.

@@ -40,6 +40,14 @@ def test_report_says_why_when_no_model_was_pushed(config_file, tmp_path):
     assert model(upos_accuracy=0.9, upos_cross_entropy=1.2) == "not pushed: the evaluation did not bless it"
 
 
+@pytest.mark.parametrize(("skipped", "text"), [(1, "1 batch"), (3, "3 batches"), (0, None)])
+def test_report_counts_the_batches_that_training_passed_over(config_file, skipped, text):
+    report = RunReport(load_config(config_file), result_of(epoch={"epoch": 2, "epochs": 5, "skipped_batches": skipped}))
+    assert ("Training passed over" in report.to_text("/log")) == bool(skipped)
+    assert text is None or f"Training passed over {text} whose loss was not finite" in report.to_text("/log")
+    assert json.loads(report.to_json()).get("skipped_batches", 0) == skipped
+
+
 @pytest.mark.parametrize(
     ("schedule", "epoch", "hint"),
     [

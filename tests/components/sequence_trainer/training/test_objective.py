@@ -228,3 +228,15 @@ def test_a_model_that_knows_nothing_learns_the_share_of_the_records(tmp_path: Pa
     (logits,) = model.heads["kind"].get_weights()
     learnt = 1 / (1 + np.exp(logits[1] - logits[0]))
     assert learnt == pytest.approx(np.mean(lengths > 76), abs=0.02)
+
+
+def test_divisors_forget_a_batch_that_is_passed_over() -> None:
+    batches = _batches(WEIGHTED_TASK, 32, limit=1)
+    first, second = list(batches.epoch())[:2]
+    model = _model(WEIGHTED_TASK, batches)
+    wrong = {**second, "importance": second["importance"] * np.nan}
+    divisors = LossDivisors(model, "sequence_mean", batches, batches_per_update=1)
+    expected = divisors.compute([first], None)
+    assert np.isfinite(divisors.compute([wrong], None)).all()
+    divisors.take_back()
+    np.testing.assert_array_equal(divisors.compute([first], None), expected)
