@@ -1,4 +1,4 @@
-"""Converts the outputs of a transform graph to the columns of a training batch, before padding."""
+"""Converts the outputs of a transform graph to the columns of a training batch, and pads them."""
 
 from __future__ import annotations
 
@@ -100,3 +100,13 @@ def _assert_values_per_step(name: str, steps: tf.RaggedTensor, width: int) -> tf
     )
     with tf.control_dependencies([] if check is None else [check]):  # In eager mode the check has run already.
         return tf.identity(steps.flat_values)
+
+
+def pad_steps(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    """Pads a ragged tensor `[B, (T), ...]` to `[B, T, ...]`, with T at least 1. Returns a dense tensor unchanged."""
+    if not isinstance(value, tf.RaggedTensor):
+        return value
+    padded = value.to_tensor()
+    # If all sequences are empty, one padded step is added, as in `nested_batch`.
+    missing = tf.maximum(1 - tf.shape(padded)[1], 0)
+    return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])

@@ -29,6 +29,7 @@ and there is no `L_id` and no `L_score`.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 
@@ -37,10 +38,12 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
+from tfx_sequence.components.sequence_trainer.model.heads.base import Outputs
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel
 from tfx_sequence.components.sequence_trainer.serving.added_steps import find_added_steps
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
-from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns
+from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns, pad_steps
+from tfx_sequence.components.sequence_trainer.serving.length_groups import Columns, HeadAnswers, answer_by_length
 from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor, RawFeatures, TransformGraph
 from tfx_sequence.components.sequence_trainer.serving.request_decoder import RequestDecoder
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
@@ -77,7 +80,7 @@ class ServingModel(tf.Module):
         # variables are an attribute. `weight_index` finds them in the checkpoint as
         # `_weights/<index in model.variables>`.
         self._weights = [variable.value for variable in model.variables]
-        self._run_model: Callable[[Batch], dict[str, tf.Tensor]] = lambda batch: model(batch, training=False)
+        self._run_model: Callable[[Batch], dict[str, Outputs]] = lambda batch: model(batch, training=False)
         self._predict = {name: head.predict for name, head in model.heads.items()}
         self._cross_entropy = {name: head.weighted_cross_entropy for name, head in model.heads.items()}
         self._label_weights = {name: head.label_weights for name, head in model.heads.items()}
@@ -85,6 +88,10 @@ class ServingModel(tf.Module):
         # The layer must be an attribute, so that its vocabularies are saved and their files become assets.
         self._graph: TransformGraph = transform_output.transform_features_layer()
         self._requests = _make_decoder(task, self._graph)
+        # Functions that are attributes would be exported, too.
+        per_step = {name: head.label.per_step for name, head in model.heads.items()}
+        self._answer_inputs = functools.partial(answer_by_length, tf.function(self._predict_columns), per_step)
+        self._answer_labelled = functools.partial(answer_by_length, tf.function(self._evaluate_columns), per_step)
         added_steps = find_added_steps(self._transform_inputs, self._requests.make_example)
         self._num_added = None if added_steps is None else sum(added_steps)
         if added_steps is not None:
@@ -114,21 +121,14 @@ class ServingModel(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: when the graph runs on a label that does not occur in the train split.
         """
-        batch = self.transform_features(examples)
-        outputs = self._run_model(batch)
-        answers = self._answer_outputs(outputs, batch[LENGTHS])
+        columns = self._select_columns(self._transform(self._requests.decode_all(examples)), self._task.columns)
+        answers = _add_lengths(self._answer_labelled(columns, _find_lengths(columns)), columns)
         for label in self._task.labels:
-            values = batch[label.name]
+            values = pad_steps(columns[label.name])
             if label.classes:
                 # Id 0 is padding, whose string is empty.
                 values = tf.gather([b"", *label.classes], values)
             answers[label.name + LABEL_SUFFIX] = values
-            cross_entropy = self._cross_entropy[label.name](outputs[label.name], batch)
-            if cross_entropy is not None:
-                answers[label.name + CROSS_ENTROPY_SUFFIX] = cross_entropy
-            weights = self._label_weights[label.name](batch)
-            if weights is not None:
-                answers[label.name + WEIGHT_SUFFIX] = tf.cast(weights, tf.float32)
         # TFMA cannot read sequences of unequal length with another axis, so the numbers of all steps are in one axis.
         return {name: _flatten_steps(value) for name, value in answers.items()}
 
@@ -149,24 +149,38 @@ class ServingModel(tf.Module):
           tf.errors.InvalidArgumentError: when the graph runs on a label that does not occur in the train split.
         """
         transformed = self._transform(self._requests.decode_labels(examples))
-        return {name: _pad(transformed[name]) for name in self._predict}
+        return {name: pad_steps(transformed[name]) for name in self._predict}
 
     def _answer_raw(self, raw: RawFeatures) -> dict[str, tf.Tensor]:
         """Transforms raw features, runs the model, and returns its answers."""
-        batch = self._make_batch(self._transform(raw), [item.name for item in self._task.inputs])
-        batch = {name: _replace_infinite(value) for name, value in batch.items()}
-        answers = self._answer_outputs(self._run_model(batch), batch[LENGTHS])
+        columns = self._select_columns(self._transform(raw), [item.name for item in self._task.inputs])
+        answers = _add_lengths(self._answer_inputs(columns, _find_lengths(columns)), columns)
         if self._num_added is None:
             return answers
         # Steps that the transform cut off get answers like those of padding, so that all steps have answers.
         num_steps = _count_steps(raw) + self._num_added
         return {name: _extend_steps(value, num_steps) for name, value in answers.items()}
 
-    def _answer_outputs(self, outputs: Mapping[str, tf.Tensor], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Converts the outputs of the heads to answers, and adds `lengths`."""
-        answers = {LENGTHS: lengths}
+    def _predict_columns(self, columns: Columns) -> HeadAnswers:
+        """Pads the inputs of some records, runs the model, and returns the answers of each head."""
+        batch = self._make_batch(columns, columns)
+        batch = {name: _replace_infinite(value) for name, value in batch.items()}
+        outputs = self._run_model(batch)
+        return {name: predict(outputs[name], batch[LENGTHS]) for name, predict in self._predict.items()}
+
+    def _evaluate_columns(self, columns: Columns) -> HeadAnswers:
+        """Pads the inputs and labels of some records, runs the model, and adds cross entropies and weights to answers."""
+        batch = self._make_batch(columns, columns)
+        outputs = self._run_model(batch)
+        answers: HeadAnswers = {}
         for name, predict in self._predict.items():
-            answers |= predict(outputs[name], lengths)
+            answers[name] = dict(predict(outputs[name], batch[LENGTHS]))
+            cross_entropy = self._cross_entropy[name](outputs[name], batch)
+            if cross_entropy is not None:
+                answers[name][name + CROSS_ENTROPY_SUFFIX] = cross_entropy
+            weights = self._label_weights[name](batch)
+            if weights is not None:
+                answers[name][name + WEIGHT_SUFFIX] = tf.cast(weights, tf.float32)
         return answers
 
     def _transform_inputs(self, examples: tf.Tensor) -> dict[str, AnyTensor]:
@@ -179,6 +193,10 @@ class ServingModel(tf.Module):
         """Returns the columns that the graph makes from the raw features, without padding."""
         return convert_to_columns(self._graph(dict(raw)), self._task.columns)
 
+    @staticmethod
+    def _select_columns(transformed: Mapping[str, AnyTensor], names: Iterable[str]) -> dict[str, AnyTensor]:
+        return {name: transformed[name] for name in names}
+
     def _make_batch(self, transformed: Mapping[str, AnyTensor], names: Iterable[str]) -> dict[str, tf.Tensor]:
         """Pads the columns with these names in the same way as training batches, and adds `lengths`."""
         batch: dict[str, tf.Tensor] = {}
@@ -187,7 +205,7 @@ class ServingModel(tf.Module):
             if self._task.columns[name].nested:
                 batch |= nested_batch(name, value)
             else:
-                batch[name] = _pad(value)
+                batch[name] = pad_steps(value)
         return batch | {LENGTHS: _find_lengths(transformed)}
 
 
@@ -198,19 +216,17 @@ def _make_decoder(task: SequenceTask, graph: TransformGraph) -> RequestDecoder:
     return SequenceRequests(task.raw, [label.name for label in task.labels], graph, task.columns)
 
 
+def _add_lengths(answers: HeadAnswers, columns: Columns) -> dict[str, tf.Tensor]:
+    """Returns the answers of all heads together, and the lengths of the records."""
+    together = {LENGTHS: _find_lengths(columns)}
+    for named in answers.values():
+        together |= named
+    return together
+
+
 def _find_lengths(transformed: Mapping[str, AnyTensor]) -> tf.Tensor:
     """Returns the number of steps of each record, `[B]`. `convert_to_columns` has checked that all sequences agree."""
     return next(value.row_lengths() for value in transformed.values() if isinstance(value, tf.RaggedTensor))
-
-
-def _pad(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-    """Pads a ragged tensor `[B, (T)]` to `[B, T]`, with T at least 1. A dense tensor is returned unchanged."""
-    if not isinstance(value, tf.RaggedTensor):
-        return value
-    padded = value.to_tensor()
-    # If all sequences are empty, one padded step is added, as in `nested_batch`.
-    missing = tf.maximum(1 - tf.shape(padded)[1], 0)
-    return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])
 
 
 def _count_steps(raw: RawFeatures) -> tf.Tensor:

@@ -15,6 +15,7 @@ from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
+from tfx_sequence.components.sequence_trainer.serving import length_groups
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -260,3 +261,50 @@ class _Steps(tf.Module):
 
     def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
         return {name: value.with_values(value.values.flat_values) for name, value in raw.items()}
+
+
+def _labelled(words: list[str]) -> bytes:
+    example = tf.train.SequenceExample()
+    example.context.feature["intent"].bytes_list.value.append(b"xy"[len(words) % 2 :][:1])
+    lists = example.feature_lists.feature_list
+    for name in ("words", "tags", "price"):
+        lists[name].SetInParent()
+    for step, word in enumerate(words):
+        lists["words"].feature.add().bytes_list.value.append(word.encode())
+        lists["tags"].feature.add().bytes_list.value.append([b"O", b"B-A", b"I-A"][step % 3])
+        lists["price"].feature.add().float_list.value.append(step / 7)
+    return example.SerializeToString()
+
+
+def test_records_of_unequal_length_get_the_answers_that_each_gets_alone(
+    model: SequenceModel, batch: dict[str, tf.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(length_groups, "SMALL_GROUP", 2)
+    model(batch)
+    output = SimpleNamespace(transform_features_layer=_Transform)
+    ServingModel(model, TASK, output).save(str(tmp_path))  # type: ignore[arg-type]  # as above
+    served = tf.saved_model.load(str(tmp_path))
+    lengths = [2, 31, 0, 5, 1, 20, 3]
+    random = np.random.default_rng(0)
+    examples = [_labelled([chr(97 + random.integers(26)) * random.integers(1, 5) for _ in range(n)]) for n in lengths]
+    for signature in ("serving_default", "evaluation"):
+        answer = served.signatures[signature]
+        together = answer(examples=tf.constant(examples))
+        assert together["lengths"].numpy().tolist() == lengths
+        assert together["tags"].shape == together["price"].shape == (7, 31)
+        for row, example in enumerate(examples):
+            alone = answer(examples=tf.constant([example]))
+            assert alone.keys() == together.keys()
+            for name, value in together.items():
+                _assert_is_padded(value.numpy()[row], alone[name].numpy()[0], name)
+
+
+def _assert_is_padded(got: Any, expected: Any, name: str) -> None:
+    """Checks that an answer of one record is the expected one, and padding behind its steps."""
+    if isinstance(expected, np.ndarray):
+        assert set(got[len(expected) :].tolist()) <= {0, b""}, name
+        got = got[: len(expected)]
+    if np.asarray(expected).dtype.kind == "f":
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    else:
+        np.testing.assert_array_equal(got, expected, err_msg=name)

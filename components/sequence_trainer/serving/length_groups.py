@@ -1,0 +1,168 @@
+"""Answers the records of a request in groups of similar length, so that a long record does not pad all the others.
+
+A request with one record of 20,000 steps and 300 records of 20 steps would be padded to 6 million steps, of which
+26,000 are real. The exported graph therefore divides it, and computes one group after another::
+
+    lengths             3  20000  20  7  18  16000
+    longest first       20000  16000 | 20  18  7  3       a group ends before a record that is less than half as long as
+                                                          its first record, unless the group is small
+    answers of a group  [2, 20000]     [4, 20]
+    of all records      [6, 20000], in the order of the request
+
+A request whose records are of similar length is one group. It is answered directly, without any sorting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfx_sequence.components.sequence_trainer.serving.graph_outputs import pad_steps
+from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor
+
+SMALL_GROUP = 4096
+"""The number of steps, padding included, up to which a group is not divided.
+
+The steps of one record are computed one after another, so to compute a second group takes longer than a little padding.
+"""
+
+Columns = Mapping[str, AnyTensor]
+"""The columns of the records without padding: ragged `[B, (T), ...]`, or `[B]` or `[B, width]` for context features."""
+
+HeadAnswers = dict[str, dict[str, tf.Tensor]]
+"""The answers of each head: the name of a label, then the name of an answer, `[B, T, ...]` or `[B, ...]`."""
+
+
+AnswerFunction = Any
+"""A `tf.function` that maps Columns to HeadAnswers. The class of such functions is private."""
+
+
+class _Answer(NamedTuple):
+    """One answer of a head, which is collected over the groups.
+
+    Attributes:
+      label: The label.
+      name: The name of the answer.
+      spec: The shape and dtype of the answer.
+    """
+
+    label: str
+    name: str
+    spec: tf.TensorSpec
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the answer has one value per step: its second axis has no fixed size."""
+        return self.spec.shape.rank > 1 and self.spec.shape[1] is None
+
+    @property
+    def trailing(self) -> list[int | None]:
+        """The sizes of the axes behind B and T, or behind B."""
+        return self.spec.shape.as_list()[2 if self.has_steps else 1 :]
+
+    def is_collectable(self, per_step: Mapping[str, bool]) -> bool:
+        """Whether the answers of several groups can be put together.
+
+        Args:
+          per_step: Maps the name of each label to whether it has one value per step.
+        """
+        if self.spec.shape.rank is None or None in self.trailing:
+            return False
+        return per_step[self.label] or not self.has_steps
+
+
+def answer_by_length(
+    answer: AnswerFunction, per_step: Mapping[str, bool], columns: Columns, lengths: tf.Tensor
+) -> HeadAnswers:
+    """Answers all records at once if their lengths are similar, and otherwise in groups.
+
+    If the answers of a head have axes of a size that is known only when it has computed them, other than T, all records
+    are always answered at once.
+
+    Args:
+      answer: Answers some records. It must be a `tf.function`, so that its graph is exported only once.
+      per_step: Maps the name of each label to whether it has one value per step.
+      columns: The columns of the records.
+      lengths: The number of steps of each record, int64 `[B]`.
+
+    Returns:
+      The answers. If there is one value per step, they are padded with 0 or "" to the longest record.
+    """
+    specs = tf.nest.map_structure(tf.type_spec_from_value, dict(columns))
+    found = answer.get_concrete_function(specs).structured_outputs
+    answers = [_Answer(label, name, spec) for label, named in found.items() for name, spec in named.items()]
+    if not all(item.is_collectable(per_step) for item in answers):
+        return answer(columns)
+    return tf.cond(
+        _are_one_group(lengths),
+        lambda: answer(columns),
+        lambda: _answer_groups(columns, lengths, answers, answer),
+    )
+
+
+def _are_one_group(lengths: tf.Tensor) -> tf.Tensor:
+    """Returns whether all records are one group, a bool scalar."""
+    longest = tf.maximum(tf.reduce_max(lengths), 1)
+    is_small = tf.size(lengths, tf.int64) * longest <= SMALL_GROUP
+    return is_small | tf.reduce_all(2 * lengths >= longest)
+
+
+def _answer_groups(columns: Columns, lengths: tf.Tensor, answers: list[_Answer], answer: AnswerFunction) -> HeadAnswers:
+    """Answers one group after another, and puts the answers together in the order of the request."""
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    ordered = tf.gather(lengths, order)
+    parts = [
+        tf.TensorArray(item.spec.dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None, *item.trailing])
+        for item in answers
+    ]
+
+    def add_group(
+        group: tf.Tensor, start: tf.Tensor, parts: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.TensorArray]]:
+        end = _find_end(ordered, start)
+        rows = order[start:end]
+        found = answer({name: tf.gather(value, rows) for name, value in columns.items()})
+        real = tf.sequence_mask(ordered[start:end], tf.maximum(ordered[start], 1))
+        values = [found[item.label][item.name] for item in answers]
+        # Only real steps are kept, because the padding of all groups would be that of the whole request.
+        values = [
+            tf.boolean_mask(value, real) if item.has_steps else value
+            for item, value in zip(answers, values, strict=True)
+        ]
+        return group + 1, end, [part.write(group, value) for part, value in zip(parts, values, strict=True)]
+
+    # Groups that run at the same time would need the memory of all of them.
+    _, _, parts = tf.while_loop(
+        lambda group, start, parts: start < tf.size(lengths),
+        add_group,
+        (tf.constant(0), tf.constant(0), parts),
+        parallel_iterations=1,
+    )
+    position = tf.math.invert_permutation(order)
+    together: HeadAnswers = {}
+    for item, part in zip(answers, parts, strict=True):
+        values = part.concat()
+        if item.has_steps:
+            values = pad_steps(tf.gather(tf.RaggedTensor.from_row_lengths(values, ordered, validate=False), position))
+        else:
+            values = tf.gather(values, position)
+        together.setdefault(item.label, {})[item.name] = values
+    return together
+
+
+def _find_end(ordered: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Finds the end of the group that begins at position `start` of the lengths, which are ordered from the longest.
+
+    ::
+
+        ordered   20000  16000  20  18  7  3
+        start     0                               end 2
+        start     2                               end 6, because 4 records of 20 steps are a small group
+    """
+    longest = tf.maximum(ordered[start], 1)
+    # Records before the group are longer, so they count, too.
+    end_of_similar = tf.math.count_nonzero(2 * ordered >= longest, dtype=tf.int32)
+    end_of_small = start + tf.cast(SMALL_GROUP // longest, tf.int32)
+    return tf.minimum(tf.maximum(end_of_similar, end_of_small), tf.size(ordered))
