@@ -189,8 +189,14 @@ class Job:
 
     def _make_batches(self, files: tuple[str, ...], seed: int | None, group: int) -> SequenceBatches:
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-        batch_tokens = self.training.batch_tokens
-        return SequenceBatches(records, self.task.columns, batch_tokens=batch_tokens, seed=seed, group=group)
+        return SequenceBatches(
+            records,
+            self.task.columns,
+            batch_tokens=self.training.batch_tokens,
+            seed=seed,
+            group=group,
+            window=self.training.window,
+        )
 
 
 def _select_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
         exported = job.make_serving_model(model, train)
     write_projector(os.path.join(fn_args.model_run_dir, "tensorboard"), exported, job.task, job.transform_output)
     job.check_vocabularies()
-    ServingModel(exported, job.task, job.transform_output).save(fn_args.serving_model_dir)
+    ServingModel(exported, job.task, job.transform_output, job.training.window).save(fn_args.serving_model_dir)
     write_weight_index(fn_args.serving_model_dir, exported, values)
     checkpoint.mark_completed()
 

@@ -22,6 +22,12 @@ batches of a chunk form a group, and the groups are permuted::
 
     lengths of batches       9 8 5 4 2 | 9 6 3      chunks, from the longest to the shortest batch
     groups                   [9 8] [5 4] [9 6] [3 2]
+
+If records are computed in windows, a batch of B records needs memory for B * window steps at a time. In later windows,
+rows that have ended are padding. So a record joins only if it has at least half as many windows as the longest one::
+
+    lengths, longest first   90 80 | 9 9 8 2    budget 40, windows of 10 steps: 4 rows fit
+    windows                   9  8   1 1 1 1
 """
 
 from __future__ import annotations
@@ -53,6 +59,7 @@ def plan_batches(
     generator: np.random.Generator | None = None,
     boundaries: Sequence[int] = (),
     group: int = 1,
+    window: int | None = None,
 ) -> list[Ints]:
     """Assigns every record to exactly one batch.
 
@@ -68,18 +75,21 @@ def plan_batches(
         are in the same bucket. Lengths above the last boundary form one more bucket.
       group: The number of successive batches that should have similar lengths, if the records are shuffled. The last
         group may be smaller.
+      window: The number of steps of the windows in which batches are computed; None if they are computed as a whole.
+        The budget then limits the steps of a window.
 
     Returns:
       One array per batch with the indices of its records, `[B]`.
     """
     steps = np.maximum(lengths, 1)
     if generator is None:
-        return _cut_batches(np.arange(len(steps)), steps, batch_tokens, boundaries)
+        return _cut_batches(np.arange(len(steps)), steps, batch_tokens, boundaries, window)
     order = generator.permutation(len(steps))
     # With groups, a chunk has as many groups as it has batches otherwise.
-    size = chunk or chunk_size(lengths, group * batch_tokens)
+    steps_at_a_time = steps if window is None else np.minimum(steps, window)
+    size = chunk or chunk_size(steps_at_a_time, group * batch_tokens)
     chunks = [
-        _cut_batches(order[start : start + size], steps, batch_tokens, boundaries)
+        _cut_batches(order[start : start + size], steps, batch_tokens, boundaries, window)
         for start in range(0, len(order), size)
     ]
     groups, last_group = _group_batches(chunks, steps, group)
@@ -201,10 +211,12 @@ def padding_efficiency(lengths: npt.ArrayLike, padded: npt.ArrayLike) -> float:
     return int(np.sum(lengths)) / computed if computed else 1.0
 
 
-def _cut_batches(records: Ints, steps: Ints, batch_tokens: int, boundaries: Sequence[int]) -> list[Ints]:
+def _cut_batches(
+    records: Ints, steps: Ints, batch_tokens: int, boundaries: Sequence[int], window: int | None
+) -> list[Ints]:
     """Sorts records from the longest to the shortest, and cuts them into batches.
 
-    A batch ends where the budget is full or the bucket ends.
+    A batch ends where the budget is full, the bucket ends, or records have less than half of the windows.
     """
     # The sort is stable, so that records of equal length keep their shuffled order.
     records = records[np.argsort(-steps[records], kind="stable")]
@@ -212,11 +224,15 @@ def _cut_batches(records: Ints, steps: Ints, batch_tokens: int, boundaries: Sequ
     bucket = np.searchsorted(np.asarray(boundaries, dtype=np.int64), ordered)
     # Bucket numbers descend like the lengths, but searchsorted needs an ascending array. Hence the minus signs.
     bucket_end = np.searchsorted(-bucket, -bucket, side="right")
+    # Without windows, each record is one window of its own length.
+    steps_at_a_time = ordered if window is None else np.minimum(ordered, window)
+    num_windows = -(-ordered // (ordered if window is None else window))
     batches: list[Ints] = []
     start = 0
     while start < len(records):
-        fitting = max(1, batch_tokens // int(ordered[start]))
-        end = min(start + fitting, int(bucket_end[start]))
+        fitting = max(1, batch_tokens // int(steps_at_a_time[start]))
+        similar_end = int(np.searchsorted(-num_windows, -num_windows[start] / 2, side="right"))
+        end = min(start + fitting, int(bucket_end[start]), similar_end)
         batches.append(records[start:end])
         start = end
     return batches

@@ -69,6 +69,8 @@ class SequenceBatches:
         (within chunks, if the data is not kept in memory).
       boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
         are in the same bucket.
+      window: The number of steps of the windows in which batches are computed; None if they are computed as a whole.
+        `batch_tokens` then limits the steps of a window, so that several long records share a batch.
       memory_limit: The maximum size of the parsed records in memory, in bytes. Reading briefly needs twice as much.
       group: The number of devices that make an update together, with one batch each. If records are shuffled, each
         `group` successive batches then have similar lengths, so that no device waits long for another one.
@@ -91,6 +93,7 @@ class SequenceBatches:
         batch_tokens: int,
         seed: int | None = None,
         boundaries: Sequence[int] = (),
+        window: int | None = None,
         memory_limit: int = MEMORY_LIMIT,
         group: int = 1,
     ) -> None:
@@ -106,6 +109,7 @@ class SequenceBatches:
         self._seed = seed
         self._boundaries = tuple(boundaries)
         self._group = group
+        self._window = window
         # The parsed records stay on the CPU, even if a GPU is the default device.
         with tf.device("CPU:0"):
             parsed, self.in_memory = self._read_records(memory_limit)
@@ -202,6 +206,9 @@ class SequenceBatches:
           their serialized form `[N]`.
         """
         size = chunk_size(self.lengths, self._group * self._batch_tokens)
+        if self._window is not None:
+            # All steps of a chunk are in memory, so a chunk of very long records has only what one batch needs.
+            size = max(size, self._batch_tokens // self._window)
         records = self._records.enumerate()
         if self._seed is not None:
             seed = np.random.SeedSequence((self._seed, number)).generate_state(2).astype(np.int64)
@@ -249,7 +256,12 @@ class SequenceBatches:
         """
         generator = None if self._seed is None else np.random.default_rng((self._seed, int(number), int(chunk)))
         batches = plan_batches(
-            lengths, self._batch_tokens, generator=generator, boundaries=self._boundaries, group=self._group
+            lengths,
+            self._batch_tokens,
+            generator=generator,
+            boundaries=self._boundaries,
+            group=self._group,
+            window=self._window,
         )
         # Batches from the end complete the group, because the last batches are not a complete group themselves.
         num_missing = -int(num_previous) % self._group

@@ -27,9 +27,10 @@ class TrainingConfig(Frozen):
       window: The number of steps in a window. Longer sequences are trained window by window, so that memory does not
         grow with their length. The states of the recurrent layers continue from one window to the next, but gradients
         do not. The losses and gradients of all windows are added up for one update (Williams and Peng 1990, "An
-        Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories"). By default, and
-        always in evaluation and serving, sequences are not divided. For models that read forwards only, with one label
-        per step and without a CRF.
+        Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories"). Evaluation and the
+        exported model read long sequences in the same windows, with the results of whole sequences. `batch_tokens`
+        limits the steps of a window. By default, sequences are not divided. For models that read forwards only, with
+        one label per step and without a CRF.
       optimizer: `adam` (Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"), or `sgd` with momentum.
       learning_rate: The learning rate after the warm-up.
       momentum: The momentum of `sgd`.

@@ -13,24 +13,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import keras
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import Batch
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch, counts_key
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions, find_shifts
 from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
-from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext
+from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext, Outputs
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.families import UnknownMemberError
 
@@ -86,6 +86,7 @@ class SequenceModel(keras.Model):
         for problem in contradictions(task.raw, config, task.label_features):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
+        self._step_keys = [key for item in task.inputs if not item.context for key in _list_keys(item)]
         # Keras draws the seeds of its own layers in the same way if none are given.
         seeds = random.Random(random.getrandbits(31) if seed is None else seed)
         # The layers draw their seeds in this order. A different order would change the results of training.
@@ -144,6 +145,51 @@ class SequenceModel(keras.Model):
         }
         return outputs, final_states
 
+    def call_in_windows(self, features: Batch, size: int) -> dict[str, Outputs]:
+        """Runs the network without dropout, one window of steps after another.
+
+        The outputs are those of `call`, but of the steps inside the network only one window is in memory. The model
+        must meet the conditions of `training.window`.
+
+        Args:
+          features: A padded batch, in the form of `call`.
+          size: The number of steps in a window.
+
+        Returns:
+          The outputs in the form of `call`.
+        """
+        lengths = features[LENGTHS]
+        num_steps = tf.shape(features[self._step_keys[0]])[1]
+
+        def run_window(start: tf.Tensor, states: Nest) -> tuple[dict[str, Outputs], Nest]:
+            window = {key: features[key][:, start : start + size] for key in self._step_keys}
+            lengths_in_window = tf.clip_by_value(lengths - tf.cast(start, lengths.dtype), 0, size)
+            outputs, states = self.window({**features, **window, LENGTHS: lengths_in_window}, states)
+            # Arrays are concatenated on the first axis, which is therefore that of the steps.
+            return tf.nest.map_structure(_swap_batch_and_steps, outputs), states
+
+        # The first window is outside of the loop, because its outputs say what the loop collects.
+        first, states = run_window(tf.constant(0), self.first_states(tf.size(lengths)))
+        num_windows = (num_steps + size - 1) // size
+        arrays = [
+            tf.TensorArray(value.dtype, num_windows, infer_shape=False, element_shape=[None, *value.shape[1:]])
+            for value in tf.nest.flatten(first)
+        ]
+        arrays = [array.write(0, value) for array, value in zip(arrays, tf.nest.flatten(first), strict=True)]
+
+        def add_window(
+            index: tf.Tensor, states: Nest, arrays: list[tf.TensorArray]
+        ) -> tuple[tf.Tensor, Nest, list[tf.TensorArray]]:
+            outputs, states = run_window(index * size, states)
+            values = tf.nest.flatten(outputs)
+            arrays = [array.write(index, value) for array, value in zip(arrays, values, strict=True)]
+            return index + 1, states, arrays
+
+        _, _, arrays = tf.while_loop(
+            lambda index, *_: index < num_windows, add_window, (tf.constant(1), states, arrays), parallel_iterations=1
+        )
+        return tf.nest.pack_sequence_as(first, [_swap_batch_and_steps(array.concat()) for array in arrays])
+
     def first_states(self, batch: tf.Tensor | int) -> Nest:
         """Returns the initial states of the recurrent layers for `batch` sequences, a nest of `[B, S]`."""
         return [stack.first_states(batch) for stack in self._stacks]
@@ -156,6 +202,16 @@ def _concatenate(encoded: Sequence[Encoded]) -> Encoded:
     steps = tf.concat([part.steps for part in encoded], axis=-1)
     final = tf.concat([part.final for part in encoded], axis=-1)
     return Encoded(steps, final, encoded[0].lengths)
+
+
+def _list_keys(item: Input) -> list[str]:
+    """Returns the keys of a batch that hold the values of an input."""
+    return [item.name, counts_key(item.name)] if item.nested else [item.name]
+
+
+def _swap_batch_and_steps(value: tf.Tensor) -> tf.Tensor:
+    """Transposes `[B, T, ...]` to `[T, B, ...]`, or back."""
+    return tf.transpose(value, [1, 0, *range(2, value.shape.rank)])
 
 
 def load_head_class(label: str, kind: str) -> Callable[[Label, HeadConfig, HeadContext], Head]:
@@ -182,6 +238,19 @@ def make_head(label: Label, config: HeadConfig, context: HeadContext) -> Head:
     """
     kind = config.kind or DEFAULT_HEADS["values" if label.classes else "numbers"]
     return load_head_class(label.name, kind)(label, config, context)
+
+
+def choose_reading(model: LabelModel, window: int | None) -> Callable[[Batch], dict[str, Outputs]]:
+    """Returns a function that maps a padded batch to the outputs of all heads, without dropout.
+
+    Args:
+      model: The model. With a window, it must be a SequenceModel, which carries its states on.
+      window: The number of steps of the windows in which the model reads the batch; None to read it as a whole.
+    """
+    if window is None:
+        return lambda batch: model(batch, training=False)
+    windowed = cast(SequenceModel, model)
+    return lambda batch: windowed.call_in_windows(batch, window)
 
 
 def build(model: LabelModel, batches: SequenceBatches) -> None:

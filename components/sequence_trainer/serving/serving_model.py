@@ -39,7 +39,7 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
 from tfx_sequence.components.sequence_trainer.model.heads.base import Outputs
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, choose_reading
 from tfx_sequence.components.sequence_trainer.serving.added_steps import find_added_steps
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns, pad_steps
@@ -71,16 +71,24 @@ class ServingModel(tf.Module):
       model: The trained model.
       task: The inputs and labels of the model.
       transform_output: The transform graph and its vocabularies.
+      window: The number of steps of the windows in which the model, a SequenceModel, reads long records. If None, it
+        reads records as a whole.
     """
 
-    def __init__(self, model: LabelModel, task: SequenceTask, transform_output: tft.TFTransformOutput) -> None:
+    def __init__(
+        self,
+        model: LabelModel,
+        task: SequenceTask,
+        transform_output: tft.TFTransformOutput,
+        window: int | None = None,
+    ) -> None:
         super().__init__()
         # If the model were an attribute, TensorFlow would export each of its layers, and Keras would add another
         # signature, for float inputs. So a closure holds the model. Only variables in attributes are saved, so the
         # variables are an attribute. `weight_index` finds them in the checkpoint as
         # `_weights/<index in model.variables>`.
         self._weights = [variable.value for variable in model.variables]
-        self._run_model: Callable[[Batch], dict[str, Outputs]] = lambda batch: model(batch, training=False)
+        self._run_model: Callable[[Batch], dict[str, Outputs]] = choose_reading(model, window)
         self._predict = {name: head.predict for name, head in model.heads.items()}
         self._cross_entropy = {name: head.weighted_cross_entropy for name, head in model.heads.items()}
         self._label_weights = {name: head.label_weights for name, head in model.heads.items()}
@@ -169,7 +177,7 @@ class ServingModel(tf.Module):
         return {name: predict(outputs[name], batch[LENGTHS]) for name, predict in self._predict.items()}
 
     def _evaluate_columns(self, columns: Columns) -> HeadAnswers:
-        """Pads the inputs and labels of some records, runs the model, and adds cross entropies and weights to answers."""
+        """Pads all columns of some records, runs the model, and adds cross entropies and weights to the answers."""
         batch = self._make_batch(columns, columns)
         outputs = self._run_model(batch)
         answers: HeadAnswers = {}

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.losses.sequence import Reduction
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, choose_reading
 from tfx_sequence.components.sequence_trainer.training.batch_parts import BatchSpec
 
 
@@ -24,12 +24,20 @@ class ModelMetrics:
       head_metrics: The metrics of each head, by label.
       loss: The reduction of the losses of steps to one number.
       spec: The shapes and dtypes of the batches.
+      window: The number of steps of the windows in which the model, a SequenceModel, reads a batch. If None, it reads
+        the batch as a whole.
     """
 
     def __init__(
-        self, model: LabelModel, head_metrics: Mapping[str, HeadMetrics], loss: Reduction, spec: BatchSpec
+        self,
+        model: LabelModel,
+        head_metrics: Mapping[str, HeadMetrics],
+        loss: Reduction,
+        spec: BatchSpec,
+        window: int | None = None,
     ) -> None:
         self._model = model
+        self._run_model = choose_reading(model, window)
         self._head_metrics = head_metrics
         self._loss = loss
         self._add_batch = tf.function(self._add_to_metrics, input_signature=[spec])
@@ -51,7 +59,7 @@ class ModelMetrics:
 
     def _add_to_metrics(self, batch: Batch) -> tf.Tensor:
         """Adds a batch to the metrics. Returns float64 `[heads, 2]`, a total and a normaliser of the loss per head."""
-        outputs = self._model(batch, training=False)
+        outputs = self._run_model(batch)
         for name, metrics in self._head_metrics.items():
             metrics.update(outputs[name], batch)
         losses = [head.loss(outputs[name], batch, self._loss) for name, head in self._model.heads.items()]

@@ -117,7 +117,7 @@ class Trainer:
             averages=averages,
             step=step,
             divisors=divisors,
-            metrics=ModelMetrics(model, self._head_metrics, config.loss, spec),
+            metrics=ModelMetrics(model, self._head_metrics, config.loss, spec, config.window),
             monitor=self._monitor,
             total_updates=total_updates,
             bad_batch_checkpoint=self._checkpoint,
@@ -137,7 +137,8 @@ class Trainer:
         Returns:
           The values by name: `loss`, and the metrics of each label.
         """
-        metrics = ModelMetrics(self._model, self._head_metrics, self._config.loss, batches.element_spec)
+        config = self._config
+        metrics = ModelMetrics(self._model, self._head_metrics, config.loss, batches.element_spec, config.window)
         return metrics.compute(batches)
 
 

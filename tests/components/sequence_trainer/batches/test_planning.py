@@ -51,6 +51,30 @@ def test_plan_batches_gives_a_record_beyond_the_budget_its_own_batch():
     assert [list(batch) for batch in batches] == [[1], [0, 2]]
 
 
+@given(_lengths, st.integers(1, 100), st.integers(1, 20), st.booleans())
+def test_plan_batches_counts_the_steps_of_one_window_at_a_time(lengths, budget, window, shuffle):
+    generator = np.random.default_rng(0) if shuffle else None
+    batches = plan_batches(lengths, budget, generator=generator, window=window)
+    assert sorted(itertools.chain(*batches)) == list(range(len(lengths)))
+    for batch in batches:
+        steps = [max(1, lengths[record]) for record in batch]
+        windows = [-(-step // window) for step in steps]
+        assert len(batch) == 1 or len(batch) * min(max(steps), window) <= budget
+        assert max(windows) <= 2 * min(windows)
+
+
+def test_plan_batches_of_windows_are_those_cut_by_hand():
+    lengths = np.array([9, 80, 2, 90, 8, 9])
+    batches = plan_batches(lengths, 40, window=10)
+    assert [list(lengths[batch]) for batch in batches] == [[90, 80], [9, 9, 8, 2]]
+
+
+def test_plan_batches_of_a_window_as_long_as_all_records_are_those_without_windows():
+    lengths = np.random.default_rng(0).integers(0, 30, 200)
+    plans = [plan_batches(lengths, 100, generator=np.random.default_rng(1), window=window) for window in (None, 30)]
+    assert [list(batch) for batch in plans[0]] == [list(batch) for batch in plans[1]]
+
+
 def test_plan_batches_counts_an_empty_record_as_one_step():
     assert [len(batch) for batch in plan_batches(np.zeros(5, int), 2)] == [2, 2, 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -297,6 +298,30 @@ def test_records_of_unequal_length_get_the_answers_that_each_gets_alone(
             assert alone.keys() == together.keys()
             for name, value in together.items():
                 _assert_is_padded(value.numpy()[row], alone[name].numpy()[0], name)
+
+
+def test_model_that_reads_in_windows_gives_the_answers_of_whole_records() -> None:
+    task = dataclasses.replace(TASK, labels=(TASK.labels[0], TASK.labels[2]))
+    keras.utils.set_random_seed(4)
+    settings = {"units": 6, "embedding_dim": 5, "bidirectional": False, "layers": 2}
+    model = SequenceModel(task, ModelConfig.model_validate(settings), seed=4)
+    output: Any = SimpleNamespace(transform_features_layer=_Transform)
+    examples = tf.constant([_labelled(["ab", "c", "def"] * repeats) for repeats in (3, 0, 1)])
+    model(
+        {name: tf.ones([1, 1, 1][: 2 + column.nested], column.dtype) for name, column in TASK.columns.items()}
+        | {counts_key("words_characters"): tf.ones([1, 1], tf.int64), "lengths": tf.ones([1], tf.int64)}
+    )
+    answers = []
+    for window in (None, 2):
+        served = ServingModel(model, task, output, window)
+        answers.append(tf.function(served.answer_evaluation)(examples))
+    whole, windowed = answers
+    assert whole.keys() == windowed.keys()
+    for name, expected in whole.items():
+        if expected.dtype.is_floating:
+            np.testing.assert_allclose(windowed[name], expected, rtol=1e-6, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(windowed[name], expected, err_msg=name)
 
 
 def _assert_is_padded(got: Any, expected: Any, name: str) -> None:

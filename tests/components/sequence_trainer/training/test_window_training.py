@@ -15,6 +15,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss, sequence_loss_by_example
+from tfx_sequence.components.sequence_trainer.model.heads import labels
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
@@ -130,6 +131,46 @@ def test_records_count_by_their_weight_in_windows_too(data: SequenceBatches) -> 
     config, spec = TrainingConfig(window=3), {**data.epoch().element_spec, "importance": tf.TensorSpec([None])}
     step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
     assert step([batch])[0] == pytest.approx(np.average(means, weights=batch["importance"]), rel=1e-5)
+
+
+@pytest.mark.parametrize(("cell", "kept", "window"), [("layers", 512, 3), ("layers", 0, 1), ("attention", 0, 50)])
+def test_outputs_in_windows_are_those_of_whole_sequences(
+    data: SequenceBatches, cell: str, kept: int, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "MAX_KEPT_CLASSES", kept)
+    (batch,) = data.epoch()
+    model = _model(batch, **CELLS[cell])
+    real = tf.sequence_mask(batch["lengths"])
+    expected, found = model(batch)["tags"], model.call_in_windows(batch, window)["tags"]
+    assert isinstance(found, labels.SoftmaxSummary) == (kept == 0)
+    for got, wanted in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(tf.boolean_mask(got, real), tf.boolean_mask(wanted, real), rtol=1e-6, atol=1e-6)
+
+
+def test_evaluation_in_windows_gives_the_numbers_of_whole_sequences(data: SequenceBatches, tmp_path: Any) -> None:
+    (batch,) = data.epoch()
+    model = _model(batch)
+    values = []
+    for window in (None, 3):
+        trainer = Trainer(model, STEPS_TASK, TrainingConfig(window=window), str(tmp_path))
+        values.append(trainer.evaluate(data.epoch()))
+    assert values[1] == pytest.approx(values[0], rel=1e-6)
+
+
+def test_evaluation_in_windows_runs_the_network_on_one_window_at_a_time(data: SequenceBatches) -> None:
+    (batch,) = data.epoch()
+    model, steps = _model(batch), []
+    encode = model.layers[0]
+    read = encode.call
+
+    def record_steps(features: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        steps.append(features["tokens"].shape[1])
+        return read(features, training=training)
+
+    encode.call = record_steps
+    model.call_in_windows(batch, 3)
+    assert steps == [3, 3, 1]
 
 
 def test_training_in_windows_learns_and_repeats(data: SequenceBatches, tmp_path: Any) -> None:
