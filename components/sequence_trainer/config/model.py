@@ -191,7 +191,8 @@ class ModelConfig(Frozen):
       affix_dim: The width of the embedding of a derived prefix or suffix feature.
       freeze_pretrained: Whether pretrained embeddings stay unchanged in training.
       characters: The encoder of features with several ids per step.
-      dropout: The share of units that are dropped in training, before, between and after the layers.
+      dropout: The share of units that are dropped in training: of the embeddings of the inputs, and between and after
+        the layers. Inputs that are numbers are not dropped.
       variational: Whether the same units are dropped at all steps of a sequence (Gal and Ghahramani 2016, "A
         Theoretically Grounded Application of Dropout in Recurrent Neural Networks").
       state_dropout: The share of the state that is dropped between steps. The same units are dropped at all steps. This

@@ -33,6 +33,7 @@ class NestedEncoder(keras.layers.Layer):
 
     Attributes:
       embedding: The embedding layer of the ids.
+      width: The width D of the vectors.
     """
 
     def __init__(self, num_ids: int, config: CharacterConfig, seeds: random.Random, **kwargs: Any) -> None:
@@ -40,6 +41,7 @@ class NestedEncoder(keras.layers.Layer):
         self.embedding = embedding(num_ids, config.embedding_dim, name="embedding")
         self._dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
         self._encoder = CharacterCNN(config) if config.encoder == "cnn" else CharacterRNN(config)
+        self.width = config.units if config.encoder == "cnn" else 2 * config.units
 
     def call(self, ids: tf.Tensor, counts: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Encodes the ids of a batch.

@@ -41,6 +41,7 @@ class InputEncoder(keras.layers.Layer):
 
     Attributes:
       embeddings: Maps the name of each input of ids to its embedding layer. Nested inputs are left out.
+      embedded: Whether each of the D values of a step belongs to an embedding, rather than being a number.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
@@ -59,6 +60,9 @@ class InputEncoder(keras.layers.Layer):
             for item in task.inputs
             if item.num_ids and item.nested
         }
+        self.embedded: tuple[bool, ...] = ()
+        for item in task.inputs:
+            self.embedded += (item.num_ids is not None,) * self._width(item)
 
     def call(self, features: Batch, training: bool = False) -> tf.Tensor:
         """Encodes the inputs of a batch as `[B, T, D]`. The values at padded steps have no meaning."""
@@ -70,6 +74,12 @@ class InputEncoder(keras.layers.Layer):
         """Returns the weights of the embeddings, whose rows are indexed by the ids of an input."""
         tables = self.embeddings | {name: encoder.embedding for name, encoder in self._nested.items()}
         return [(table.embeddings, (name, None)) for name, table in tables.items()]
+
+    def _width(self, item: Input) -> int:
+        """Returns the number of values by which an input is encoded in each step."""
+        if item.num_ids is None:
+            return item.width
+        return self._nested[item.name].width if item.nested else self.embeddings[item.name].output_dim
 
     def _encode(self, item: Input, features: Batch, num_steps: tf.Tensor, training: bool) -> tf.Tensor:
         """Encodes one input as `[B, T, D]`."""

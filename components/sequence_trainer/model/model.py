@@ -93,7 +93,8 @@ class SequenceModel(keras.Model):
         self._inputs = InputEncoder(task, config, seeds)
         shifts = find_shifts(config, task.label_features)
         directions = choose_directions(config.bidirectional, shifts.values())
-        self._stacks = [RecurrentStack(config, seeds, direction) for direction in directions]
+        embedded = self._inputs.embedded
+        self._stacks = [RecurrentStack(config, seeds, direction, embedded) for direction in directions]
         # The positions in `_stacks` of those that the head of each label reads.
         self._read_stacks = {
             name: [directions.index(direction) for direction in choose_readable(shift, directions)]

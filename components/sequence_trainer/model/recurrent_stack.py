@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -23,23 +23,34 @@ from tfx_sequence.schemas.families import UnknownMemberError
 class RecurrentStack(keras.layers.Layer):
     """A stack of recurrent layers, each of which reads the outputs of the layer below.
 
-    Dropout is applied to the inputs, between the layers, and to the outputs.
+    Dropout is applied to the inputs, between the layers, and to the outputs. Inputs that are numbers should be left
+    out. Dropout multiplies what it keeps, and most of the values of an embedding still tell its id. A number would be
+    another number, and the network would learn to answer for that one.
 
     Args:
       config: The settings of the network.
       seeds: The source of the seeds of dropout and zoneout.
       direction: `forward`, `backward`, or `both`: then each layer reads in both directions. If None, it is `forward` if
         `config.bidirectional` is false, and otherwise `both`.
+      embedded: Whether each of the D inputs of a step belongs to an embedding, as `InputEncoder.embedded` says. Dropout
+        does not change the others. If None, all inputs belong to embeddings.
 
     Attributes:
       rnns: The recurrent layers, from the lowest to the highest.
     """
 
-    def __init__(self, config: ModelConfig, seeds: random.Random, direction: Direction | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        seeds: random.Random,
+        direction: Direction | None = None,
+        embedded: Sequence[bool] | None = None,
+    ) -> None:
         if direction is None:
             direction = "forward" if config.bidirectional is False else "both"
         super().__init__(name="recurrent_backward" if direction == "backward" else "recurrent")
         self._direction = direction
+        self._embedded = None if embedded is None or all(embedded) else tuple(embedded)
         self.rnns = [_make_rnn(config, direction, seeds) for _ in range(config.layers)]
         # Variational dropout drops the same units at all steps, so its noise has size 1 on the time axis.
         noise_shape = (None, 1, None) if config.variational else None
@@ -66,7 +77,8 @@ class RecurrentStack(keras.layers.Layer):
             x = _reverse_steps(x, lengths)
         final_states = []
         for index, rnn in enumerate(self.rnns):
-            x = self._dropout(x, training=training)
+            dropped = self._dropout(x, training=training)
+            x = dropped if index > 0 or self._embedded is None else tf.where(self._embedded, dropped, x)
             outputs, state = rnn(x, lengths, states and states[index], training=training)
             final_states.append(state)
             if isinstance(rnn, BidirectionalRNN):
