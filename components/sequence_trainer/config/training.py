@@ -57,7 +57,7 @@ class TrainingConfig(Frozen):
       loss: How step losses are reduced to one number. `sequence_mean` is the mean over the real steps of each sequence,
         and then over sequences. `token_mean` is the mean over all real steps. `sum` is their sum.
       monitor: The metric on the eval split that determines the best epoch, such as `<label>_accuracy` or `loss`. By
-        default, each head has such a metric, and for several labels these are added up.
+        default, each head has a score without a unit, and for several labels these are added up.
       patience: The number of epochs without improvement after which training stops. An epoch improves if the monitored
         metric is better, or is equal with a lower loss. The weights of the best epoch are restored.
       checkpoint_seconds: The minimum number of seconds between checkpoints. It is at least 20 times as long as the last

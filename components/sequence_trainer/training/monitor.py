@@ -14,31 +14,30 @@ class Monitor:
 
     Args:
       heads: The metrics of each label's head.
-      monitor: The name of the metric that is the score. If None, the score is the sum of one metric per head: the one
-        that the head watches.
+      monitor: The name of the metric that is the score, or its negative if lower is better. If None, the score is the
+        sum of the scores of the heads, which have no unit.
 
     Raises:
       TaskError: if no metric has this name, or if the metric's class does not say whether a higher value is better.
     """
 
     def __init__(self, heads: Iterable[HeadMetrics], monitor: str | None) -> None:
-        heads = list(heads)
-        if monitor is None:
-            self._signs = {head.watched: _sign(head.more_is_better) for head in heads}
-        else:
-            self._signs = {monitor: _sign(_look_up_direction(heads, monitor))}
+        self._heads = list(heads)
+        self._monitor = monitor
+        self._sign = 1
+        if monitor is not None and not _look_up_direction(self._heads, monitor):
+            self._sign = -1
 
     def score(self, metrics: Mapping[str, float]) -> float:
-        """Returns the sum of the monitored metrics. Metrics for which a lower value is better are subtracted.
+        """Returns the score of an epoch from its metrics.
 
-        If the sum is NaN, the score is minus infinity, which is worse than any number.
+        If the score is NaN, it becomes minus infinity, which is worse than any number.
         """
-        score = sum(sign * metrics[name] for name, sign in self._signs.items())
+        if self._monitor is None:
+            score = sum(head.score(metrics) for head in self._heads)
+        else:
+            score = self._sign * metrics[self._monitor]
         return -math.inf if math.isnan(score) else score
-
-
-def _sign(more_is_better: bool) -> int:
-    return 1 if more_is_better else -1
 
 
 def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:

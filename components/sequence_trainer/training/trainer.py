@@ -85,6 +85,8 @@ class Trainer:
             rate's schedule needs the number of updates and this number is not known.
         """
         build(self._model, train)
+        # A restored state replaces what this sets, so a run that was killed goes on with the statistics that it had.
+        _measure_labels(self._model, train)
         loop = self._make_loop(train, evaluation)
         with loop.report:
             # The epochs of a run that was killed are written again, so that TensorBoard shows all epochs.
@@ -140,6 +142,19 @@ class Trainer:
         config = self._config
         metrics = ModelMetrics(self._model, self._head_metrics, config.loss, batches.element_spec, config.window)
         return metrics.compute(batches)
+
+
+def _measure_labels(model: LabelModel, train: SequenceBatches) -> None:
+    """Gives each head the statistics of its labels that it needs, in one pass over the train split."""
+    all_statistics = [head.new_statistics() for head in model.heads.values()]
+    needed = [statistics for statistics in all_statistics if statistics is not None]
+    if not needed:
+        return
+    for batch in train.epoch():
+        for statistics in needed:
+            statistics.update(batch)
+    for statistics in needed:
+        statistics.finish()
 
 
 def _check_windows(model: LabelModel, task: SequenceTask) -> None:

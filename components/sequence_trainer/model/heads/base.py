@@ -14,6 +14,9 @@ training loop needs nothing else::
     metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
     metrics["tags"].watched                     # "tags_span_f1": the default metric for early stopping
     metrics["tags"].more_is_better              # True
+    metrics["tags"].score(values)               # 0.93: higher is better, and there is no unit
+
+Some heads need statistics of the labels before training. `Head.new_statistics` says how they get them.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import abc
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -142,6 +145,18 @@ class HeadMetrics(abc.ABC):
                 values_by_metric[name] = {full_name: float(result)}
         return values_by_metric
 
+    def score(self, values: Mapping[str, float]) -> float:
+        """Returns the watched value as a number without a unit, which is higher for a better model.
+
+        If a task has several labels, the sum of their scores decides which epoch is best. A value with a unit, such as
+        an error in metres, would outweigh the other labels, or count for nothing. Then a head overrides this method.
+
+        Args:
+          values: The values by name, as `result` returns them. There may be others.
+        """
+        watched = values[self.watched]
+        return watched if self.more_is_better else -watched
+
     def reset(self) -> None:
         """Resets all metrics to their state before the first batch."""
         for metric in self.metrics.values():
@@ -154,6 +169,16 @@ class HeadMetrics(abc.ABC):
     def weights(self, batch: Batch) -> tf.Tensor | None:
         """Returns the argument `weights` of the metrics, `[B]` or `[B, T]`; None if there are no weights."""
         return self.head.label_weights(batch)
+
+
+class LabelStatistics(Protocol):
+    """Accumulates what a head must know about the labels of the train split before training."""
+
+    def update(self, batch: Batch) -> None:
+        """Adds a batch of the train split. It runs eagerly."""
+
+    def finish(self) -> None:
+        """Sets what follows from all batches in the head."""
 
 
 class Head(keras.layers.Layer, abc.ABC):
@@ -215,6 +240,14 @@ class Head(keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def new_metrics(self) -> HeadMetrics:
         """Returns new metrics without any batch. Their variables are not weights of this layer."""
+
+    def new_statistics(self) -> LabelStatistics | None:
+        """Returns new statistics without any batch, if this head needs statistics of its labels before training.
+
+        The trainer adds each batch of the train split once, and then calls `finish`. Whatever that changes in the head
+        must be in its weights, so that checkpoints and exported models have it. By default, a head needs no statistics.
+        """
+        return None
 
     def value_axes(self) -> list[WeightAxes]:
         """Returns the weights with an axis that is indexed by the values of the label.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
@@ -114,6 +117,15 @@ class LanguageModelMetrics(HeadMetrics):
             self.metrics[name].add_steps(losses, lengths, weights)
         predictions = self.head.predict(outputs, lengths)[f"{self.label.name}{ID_SUFFIX}"]
         self.metrics["accuracy"].update_state(batch[self.label.name], predictions, lengths, weights)
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """Returns minus the cross entropy, divided by that of a model that knows nothing: log C for C values.
+
+        Such a model has the score -1, and a perfect one has 0.
+        """
+        # A label with one value has no cross entropy, whatever it is divided by.
+        num_values = max(2, len(self.label.classes))
+        return -values[self.watched] / math.log(num_values)
 
 
 def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) -> keras.layers.Embedding:

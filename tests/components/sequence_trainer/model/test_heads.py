@@ -323,6 +323,89 @@ def test_regression_head_has_the_squared_error_and_answers_with_numbers() -> Non
     np.testing.assert_allclose(answers["place"][0], outputs[0], rtol=1e-6)
 
 
+def _measure(layer: Head, *batches: dict[str, tf.Tensor]) -> None:
+    statistics = layer.new_statistics()
+    for batch in batches:
+        statistics.update(batch)
+    statistics.finish()
+
+
+@pytest.mark.parametrize("padding", [0, 999])
+def test_regression_head_learns_in_standard_deviations_and_answers_in_the_unit_of_its_label(padding: int) -> None:
+    layer, batch = _head("place"), _batch(8, padding)
+    outputs = layer(_encoded(8))
+    _measure(layer, batch, batch)
+    real = np.concatenate([batch["place"][row, :length].numpy() for row, length in enumerate(LENGTHS)])
+    mean, scale = real.mean(0), real.std(0)
+    raw = np.concatenate([outputs[row, :length].numpy() for row, length in enumerate(LENGTHS)])
+    errors = raw - (real - mean) / scale
+    assert float(layer.loss(outputs, batch, "token_mean").value) == pytest.approx((errors**2).sum(-1).mean(), rel=1e-5)
+    answers = layer.predict(outputs, batch["lengths"])["place"]
+    np.testing.assert_allclose(answers[0, :3], mean + scale * raw[:3], rtol=1e-5)
+    assert not np.any(answers[1])
+    metrics = layer.new_metrics()
+    metrics.update(outputs, batch)
+    values = metrics.result()
+    rmse = np.sqrt(((errors * scale) ** 2).mean())
+    assert values == pytest.approx({"place_mae": np.abs(errors * scale).mean(), "place_rmse": rmse}, rel=1e-5)
+    assert metrics.score(values) == pytest.approx(-rmse / np.sqrt((scale**2).mean()), rel=1e-5)
+
+
+def test_regression_head_leaves_out_missing_labels_and_counts_records_by_their_weight() -> None:
+    layer = RegressionHead(PRICE, HeadConfig(), HeadContext(weight="importance"))
+    layer(_encoded())
+    _measure(layer, _batch() | {"price": tf.constant([5.0, np.nan, 2.0])})
+    values = [5.0] * 4 + [2.0]  # The weights are 2, 1 and 0.5.
+    np.testing.assert_allclose((layer.mean[0], layer.scale[0]), (np.mean(values), np.std(values)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.1, 0, -7.5])
+def test_regression_head_of_a_label_that_never_changes_has_the_scale_one(value: float) -> None:
+    layer = _head("price")
+    outputs = layer(_encoded())
+    _measure(layer, _batch() | {"price": tf.fill([3], tf.constant(value, tf.float32))})
+    assert layer.scale.numpy().tolist() == [1]
+    np.testing.assert_allclose(layer.predict(outputs, LENGTHS)["price"], value + outputs[:, 0], rtol=1e-6)
+
+
+def test_regression_head_tells_large_integers_apart() -> None:
+    # float32 has steps of 131,072 there.
+    times = 1_700_000_000_000 + 1000 * np.arange(3)
+    layer, batch = _head("price"), _batch() | {"price": tf.constant(times, tf.int64)}
+    outputs, metrics = layer(_encoded()), layer.new_metrics()
+    _measure(layer, batch)
+    _, targets, _ = layer.as_steps(outputs, batch)
+    np.testing.assert_allclose(targets[:, 0, 0], (times - times.mean()) / times.std(), rtol=1e-6)
+    metrics.update(tf.zeros([3, 1]), batch)
+    assert metrics.result()["price_rmse"] == pytest.approx(times.std(), rel=1e-6)
+
+
+def test_regression_head_keeps_its_answers_when_the_unit_of_its_label_changes_after_a_warm_start() -> None:
+    layer = _head("place")
+    layer(_encoded())
+    _measure(layer, _batch())
+    before = layer.predict(layer(_encoded()), LENGTHS)["place"]
+    _measure(layer, _batch() | {"place": _batch()["place"] * 1000 + 70})
+    np.testing.assert_allclose(layer.predict(layer(_encoded()), LENGTHS)["place"], before, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_scores_of_heads_have_no_unit(unit: float) -> None:
+    layer = _head("price")
+    layer(_encoded())
+    batch = _batch() | {"price": unit * _batch()["price"]}
+    _measure(layer, batch)
+    metrics = layer.new_metrics()
+    metrics.update(tf.zeros([3, 1]), batch)
+    # These outputs are the mean of the label, which explains nothing.
+    assert metrics.score(metrics.result()) == pytest.approx(-1, rel=1e-5)
+    # A model that knows nothing gives each of four values the probability 1 / 4.
+    guess = {"next_cross_entropy": np.log(4)}
+    assert LanguageModelHead(NEXT, HeadConfig()).new_metrics().score(guess) == pytest.approx(-1)
+    tags = SoftmaxHead(TAGS, HeadConfig()).new_metrics()
+    assert tags.score({"tags_span_f1": 0.75, "loss": 3.0}) == 0.75
+
+
 def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
     layer = _head("price")
     assert layer.predict(layer(_encoded()), tf.constant(LENGTHS))["price"].shape == (3,)

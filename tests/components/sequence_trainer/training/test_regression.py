@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -62,3 +63,22 @@ def train_with_defaults(
 def test_number_is_learnt_up_to_its_noise_with_all_defaults(tmp_path: Path) -> None:
     # With dropout on the numbers this was 0.310.
     assert train_with_defaults(tmp_path, lambda x, noise: x + 0.1 * noise) <= 0.11
+
+
+@pytest.mark.slow
+def test_number_far_from_zero_is_learnt_up_to_its_noise_with_all_defaults(tmp_path: Path) -> None:
+    # Without standardisation this was 9,886.
+    assert train_with_defaults(tmp_path, lambda x, noise: 10_000 + 100 * x + 10 * noise) <= 12
+
+
+def test_run_that_goes_on_keeps_the_statistics_of_its_label(tmp_path: Path) -> None:
+    means = []
+    for run, offset in enumerate((100.0, 200.0)):
+        config = TrainingConfig(epochs=run + 1, checkpoint_seconds=1e-6)
+        model = SequenceModel(TASK, ModelConfig(units=2), seed=1)
+        trainer = Trainer(model, TASK, config, str(tmp_path), Checkpoint(str(tmp_path), "state"))
+        batches = make_batches(20, 0, lambda x, _, offset=offset: x + offset, shuffled=False)
+        trainer.fit(batches, batches)
+        means.append(float(model.heads["y"].mean[0]))
+    # The second run restores the state of the first, and would otherwise have the mean of other labels.
+    assert means[0] == means[1] == pytest.approx(100, abs=0.5)
