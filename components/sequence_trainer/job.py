@@ -5,12 +5,11 @@ The default `run_fn` trains one job. `tuner_fn` trains one job per trial.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ from tfx_sequence.components.sequence_trainer.batches.sequence_batches import Se
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
+from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
@@ -116,7 +116,7 @@ class Job:
           TaskError: if `training.model_fn` cannot be imported, or if its model does not have one head per label.
         """
         keras.utils.set_random_seed(self.training.seed)
-        with _dtype_policy(self.training.precision):
+        with use_dtype_policy(self.training.precision):
             if self.training.model_fn is None:
                 return SequenceModel(self.task, self.model, seed=self.training.seed)
             model_fn = _load_model_fn(self.training.model_fn)
@@ -243,14 +243,3 @@ def _read_source(name: str) -> str | None:
         return None
     with open(file, encoding="utf-8", errors="replace") as text:
         return text.read()
-
-
-@contextlib.contextmanager
-def _dtype_policy(policy: str) -> Iterator[None]:
-    """Sets the dtype policy of all layers that are made within the block."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -51,7 +51,8 @@ class TrainingConfig(Frozen):
         Averaging"). At step t the decay cannot be more than (1 + t) / (10 + t), so that the average starts faster.
       precision: `mixed_bfloat16` and `mixed_float16` compute in half precision and keep the weights in float32.
         `mixed_float16` also scales the loss. The recurrence of `lstm` and `gru` and the exported model compute in
-        float32. Both are for GPUs; on CPUs `float32` is faster.
+        float32, and so does the lowest layer if there are inputs that are numbers, because half precision cannot hold
+        every number. Both are for GPUs; on CPUs `float32` is faster.
       devices: `one` device, or `all` GPUs. With `all`, each GPU gets a different batch in each step. Their losses are
         summed and divided once, as with `accumulate`.
       loss: How step losses are reduced to one number. `sequence_mean` is the mean over the real steps of each sequence,

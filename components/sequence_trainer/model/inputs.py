@@ -45,7 +45,7 @@ class InputEncoder(keras.layers.Layer):
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
-        super().__init__(name="inputs")
+        super().__init__(name="inputs", autocast=False)  # Numbers are read in the precision that they have.
         _check_word_dropout(task, config)
         self._task_inputs = task.inputs
         self._word_dropout = config.word_dropout
@@ -65,10 +65,17 @@ class InputEncoder(keras.layers.Layer):
             self.embedded += (item.num_ids is not None,) * self._width(item)
 
     def call(self, features: Batch, training: bool = False) -> tf.Tensor:
-        """Encodes the inputs of a batch as `[B, T, D]`. The values at padded steps have no meaning."""
+        """Encodes the inputs of a batch as `[B, T, D]`. The values at padded steps have no meaning.
+
+        If there are numbers, the result is float32, whatever the precision of the network.
+        """
         sequence = next(features[item.name] for item in self._task_inputs if not item.context)
         num_steps = tf.shape(sequence)[1]
-        return tf.concat([self._encode(item, features, num_steps, training) for item in self._task_inputs], axis=-1)
+        encoded = [self._encode(item, features, num_steps, training) for item in self._task_inputs]
+        if not all(self.embedded):
+            # In half precision 70,000 would be infinite (float16), or one of few numbers (bfloat16).
+            encoded = [tf.cast(part, tf.float32) for part in encoded]
+        return tf.concat(encoded, axis=-1)
 
     def value_axes(self) -> list[WeightAxes]:
         """Returns the weights of the embeddings, whose rows are indexed by the ids of an input."""
@@ -96,7 +103,7 @@ class InputEncoder(keras.layers.Layer):
 
     def _as_vectors(self, item: Input, numbers: tf.Tensor) -> tf.Tensor:
         """Converts numbers to vectors, which have one element if there is one number per step or record."""
-        vectors = tf.cast(numbers, self.compute_dtype)
+        vectors = tf.cast(numbers, tf.float32)
         rank_of_single_numbers = 1 if item.context else 2
         return vectors[..., tf.newaxis] if vectors.shape.rank == rank_of_single_numbers else vectors
 

@@ -82,7 +82,7 @@ class SequenceModel(keras.Model):
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
-        super().__init__()
+        super().__init__(autocast=False)  # Inputs that are numbers are read in the precision that they have.
         for problem in contradictions(task.raw, config, task.label_features):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config

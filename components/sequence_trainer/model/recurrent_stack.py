@@ -12,6 +12,7 @@ from tfx_sequence.components.sequence_trainer.config.directions import Direction
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import CELLS
+from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
 from tfx_sequence.components.sequence_trainer.rnn.attention import AttentionWrapper
 from tfx_sequence.components.sequence_trainer.rnn.cell import Cell
 from tfx_sequence.components.sequence_trainer.rnn.dropout import DropoutWrapper, ZoneoutWrapper
@@ -48,10 +49,14 @@ class RecurrentStack(keras.layers.Layer):
     ) -> None:
         if direction is None:
             direction = "forward" if config.bidirectional is False else "both"
-        super().__init__(name="recurrent_backward" if direction == "backward" else "recurrent")
+        super().__init__(name="recurrent_backward" if direction == "backward" else "recurrent", autocast=False)
         self._direction = direction
         self._embedded = None if embedded is None or all(embedded) else tuple(embedded)
-        self.rnns = [_make_rnn(config, direction, seeds) for _ in range(config.layers)]
+        # The layer that reads numbers computes in float32, because half precision could not hold them.
+        policy = keras.config.dtype_policy() if self._embedded is None else "float32"
+        with use_dtype_policy(policy):
+            self.rnns = [_make_rnn(config, direction, seeds)]
+        self.rnns += [_make_rnn(config, direction, seeds) for _ in range(config.layers - 1)]
         # Variational dropout drops the same units at all steps, so its noise has size 1 on the time axis.
         noise_shape = (None, 1, None) if config.variational else None
         self._dropout = keras.layers.Dropout(config.dropout, noise_shape=noise_shape, seed=seeds.getrandbits(31))
@@ -78,7 +83,10 @@ class RecurrentStack(keras.layers.Layer):
         final_states = []
         for index, rnn in enumerate(self.rnns):
             dropped = self._dropout(x, training=training)
-            x = dropped if index > 0 or self._embedded is None else tf.where(self._embedded, dropped, x)
+            if index > 0 or self._embedded is None:
+                x = dropped
+            else:
+                x = tf.where(self._embedded, tf.cast(dropped, x.dtype), x)
             outputs, state = rnn(x, lengths, states and states[index], training=training)
             final_states.append(state)
             if isinstance(rnn, BidirectionalRNN):

@@ -1,6 +1,11 @@
 """Transforms number features in the graph: replaces missing numbers, then scales numbers or puts them into buckets.
 
-Means, ranges and boundaries are computed from the analysed data, which has no padding.
+Means, ranges and boundaries are computed from the analysed data, which has no padding. They are computed and used in
+float64, and only the results are float32::
+
+    milliseconds, int64         1700000000000   1700000001000   1700000002000
+    as float32                  1.7000000e12    1.7000000e12    1.7000000e12      float32 has steps of 131,072 there
+    z-score by float64          -1.2247449      0.0             1.2247449
 """
 
 from __future__ import annotations
@@ -65,7 +70,8 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
     values = _get_flat_values(hold_last(x)) if fill == "last" else raw_values
     if isinstance(fill, str):
         # The mean is of the raw values. With each missing number replaced by the last one, some would count twice.
-        fill_value = tft.mean(raw_values, reduce_instance_dims=False, name=f"{name}_mean")
+        exact_values = tf.cast(raw_values, tf.float64)
+        fill_value = tft.mean(exact_values, reduce_instance_dims=False, name=f"{name}_mean")
     else:
         fill_value = fill
     values = tf.where(tf.math.is_nan(values), tf.cast(fill_value, values.dtype), values)
@@ -74,6 +80,7 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
 
 def bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
     """Maps numbers `[N]` to ids of buckets, from 1. Each bucket has about the same share of the analysed numbers."""
+    x = _center(x, name)
     boundaries = tft.quantiles(x, num_buckets, epsilon=_BUCKET_ERROR / num_buckets, name=name)
     ids = tft.apply_buckets(x, boundaries) + FIRST_ID
     return with_domain(ids, FIRST_ID + num_buckets)
@@ -84,10 +91,32 @@ def _scale_or_bucket(x: _Numbers, name: str, config: NumberConfig) -> _Numbers:
     if config.buckets is not None:
         values = bucket_ids(values, config.buckets, name)
     elif config.scale is not None:
-        scale_numbers = tft.scale_to_z_score if config.scale == "z_score" else tft.scale_to_0_1
+        scale_numbers = tft.scale_to_z_score if config.scale == "z_score" else _scale_to_0_1
         is_vector = values.shape.rank == 2
-        values = tf.cast(scale_numbers(values, elementwise=is_vector, name=name), tf.float32)
+        exact_values = tf.cast(values, tf.float64)
+        values = tf.cast(scale_numbers(exact_values, elementwise=is_vector, name=name), tf.float32)
     return _replace_flat_values(x, values)
+
+
+def _scale_to_0_1(x: tf.Tensor, elementwise: bool, name: str) -> tf.Tensor:
+    """Does what `tft.scale_to_0_1` does, but in the float64 of `x`. TFT casts its argument to float32."""
+    low = tft.min(x, reduce_instance_dims=not elementwise, name=f"{name}_min")
+    high = tft.max(x, reduce_instance_dims=not elementwise, name=f"{name}_max")
+    # Without any analysed number, the minimum is infinite and greater than the maximum.
+    has_range = low < high
+    size = tf.where(has_range, high - low, tf.ones_like(low))
+    return tf.where(has_range, (x - low) / size, tf.sigmoid(x))
+
+
+def _center(x: tf.Tensor, name: str) -> tf.Tensor:
+    """Moves numbers `[N]` towards 0, so that close numbers differ in float32, the type of TFT's boundaries.
+
+    The distance is a whole number, so integers stay integers. Numbers that are float32 already are not changed.
+    """
+    if x.dtype == tf.float32:
+        return x
+    exact = tf.cast(x, tf.float64)
+    return tf.cast(exact - tf.round(tft.mean(exact, name=f"{name}_mean")), tf.float32)
 
 
 def _get_flat_values(x: _Numbers) -> tf.Tensor:

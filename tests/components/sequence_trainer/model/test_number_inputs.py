@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
@@ -11,12 +12,14 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
+from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import DynamicRNN
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
 from tfx_sequence.components.sequence_trainer.rnn.standard_cells import LSTMCell
-from tfx_sequence.components.sequence_trainer.task.task import Input, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 TASK = SequenceTask(
@@ -73,3 +76,23 @@ def test_dropout_changes_embeddings_and_no_number(encoder: str) -> None:
     # The embeddings have some 200 values in each step.
     assert 0.4 < was_dropped[original != 0].mean() < 0.6
     np.testing.assert_allclose(embedded, np.where(was_dropped, 0, 2 * original), rtol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_numbers_stay_float32_in_a_network_of_half_precision(precision: str, layers: int) -> None:
+    task = dataclasses.replace(TASK, inputs=TASK.inputs[:3], labels=(Label("tags", True, classes=(b"a", b"b")),))
+    # float16 ends at 65,504, and bfloat16 has no number between 69,632 and 70,144.
+    batch = BATCH | {"age": tf.constant([70000.0, 70010.0]), "tags": tf.ones([2, 3], tf.int64)}
+    config = ModelConfig(units=4, embedding_dim=3, layers=layers)
+    with use_dtype_policy(precision):
+        model = SequenceModel(task, config, seed=1)
+    encoder = next(layer for layer in model.layers if isinstance(layer, InputEncoder))
+    np.testing.assert_array_equal(encoder(batch)[:, 0, 0], [70000, 70010])
+    with tf.GradientTape() as tape:
+        outputs = model(batch, training=True)["tags"]
+        assert outputs.dtype.size == 2
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float32))
+    for gradient in tape.gradient(loss, [weight.value for weight in model.trainable_variables]):
+        assert np.isfinite(tf.convert_to_tensor(gradient)).all()
+    assert np.isfinite(tf.cast(model(batch)["tags"], tf.float32)).all()

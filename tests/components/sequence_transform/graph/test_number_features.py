@@ -1,4 +1,4 @@
-"""Missing numbers are filled in as scikit-learn and a plain loop fill them in."""
+"""Numbers are scaled, and missing ones filled in, as scikit-learn and a plain loop do it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ SPEC = SequenceSpec(
         "never": Feature(kind="float", missing=True),
         "left": Feature(kind="float", role="carried", missing=True),
         "age": Feature(kind="float", context=True, missing=True),
+        "time": Feature(kind="integer"),
+        "time_share": Feature(kind="integer"),
+        "time_rank": Feature(kind="integer"),
         "id": Feature(kind="token", role="key", context=True),
     }
 )
@@ -43,6 +46,9 @@ NUMBERS = {
     "v": NumberConfig(scale="z_score", indicator=True),
     "held_v": NumberConfig(fill="last", scale="min_max"),
     "age": NumberConfig(scale="z_score", indicator=True),
+    "time": NumberConfig(scale="z_score"),
+    "time_share": NumberConfig(scale="min_max"),
+    "time_rank": NumberConfig(buckets=20),
 }
 SPLITS = {"train": 60, "eval": 20}
 STEPS = ("x", "plain", "held", "zero", "rank", "left")
@@ -55,10 +61,14 @@ def _records(split: str, size: int) -> list[dict[str, Any]]:
         return rng.choice([None, NAN, *(rng.gauss(20, 5) for _ in range(5))])
 
     out = []
+    seconds = iter(rng.sample(range(10 * size), 10 * size))
     for index in range(size):
         length = rng.randint(1, 7)
         record: dict[str, Any] = {name: [number() for _ in range(length)] for name in STEPS}
         record |= {name: [[number(), number()] for _ in range(length)] for name in ("v", "held_v")}
+        # Milliseconds, one second apart: float32 has steps of 131 seconds there.
+        times = [1_700_000_000_000 + 1000 * next(seconds) for _ in range(length)]
+        record |= {"time": times, "time_share": times, "time_rank": times}
         record |= {"never": [None] * length, "age": number(), "id": f"{split}-{index:03d}"}
         out.append(record)
     return out
@@ -143,6 +153,22 @@ def test_buckets_hold_the_filled_numbers(run):
     raw, ids = _raw("train", "rank"), _transformed(run, "train", "rank")
     assert set(ids[np.isnan(raw)]) == {3}, "what stands for a missing number is greater than all others"
     assert (np.diff(ids[np.argsort(np.nan_to_num(raw, nan=100), axis=0)].ravel()) >= 0).all()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize(("name", "scaler"), [("time", StandardScaler()), ("time_share", MinMaxScaler())])
+def test_integers_that_float32_cannot_tell_apart_are_scaled_as_scikit_learn_scales_them(run, split, name, scaler):
+    expected = scaler.fit(_raw("train", name)).transform(_raw(split, name))
+    scaled = _transformed(run, split, name)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-6, atol=1e-6)
+    assert len(np.unique(scaled)) == len(np.unique(_raw(split, name))) == len(scaled)
+
+
+def test_integers_that_float32_cannot_tell_apart_fill_buckets_of_equal_size(run):
+    raw, ids = _raw("train", "time_rank"), _transformed(run, "train", "time_rank")
+    assert (np.diff(ids[np.argsort(raw, axis=0)].ravel()) >= 0).all()
+    share = np.bincount(ids.ravel(), minlength=21)[1:] / len(ids)
+    np.testing.assert_allclose(share, 1 / 20, atol=0.01)
 
 
 def test_mean_is_zero_when_no_record_has_a_number_and_carried_numbers_stay_missing(run):
