@@ -166,3 +166,11 @@ PROGRESS_ATTRIBUTE = "progress"
 
 SKIPPED_BATCHES = "skipped_batches"
 """The number of batches that training passed over because their loss was not finite. It is reported if it is not 0."""
+
+TRIAL_ATTRIBUTE = "trial"
+"""The attribute of a log record of this logger that describes a trial of a Tuner, at its beginning and at its end.
+
+It is a dict: `number`, from 1; `trials`, the number of all trials; and `settings`, name to value. At the end of the
+trial there is also `score`, which is higher for better settings. If the trial failed, `score` is None, and there is
+`error`, a message.
+"""

@@ -19,16 +19,19 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import keras_tuner
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
 from tfx_sequence.components.compat.tuning import BaseTuner
-from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig
+from tfx_sequence.components.sequence_trainer.config.tuning import Range, TuningConfig, is_integer
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
-from tfx_sequence.schemas.contract import TUNING
+from tfx_sequence.components.sequence_trainer.training.training_report import progress
+from tfx_sequence.schemas.contract import TRIAL_ATTRIBUTE, TUNING
 
 _SCORE = "score"  # The name under which the tuner receives the score of a trial.
 
@@ -57,6 +60,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 class SequenceTuner(BaseTuner):
     """Trains a model with the settings of each trial. The score of a trial is the score of its best epoch.
 
+    The beginning and the end of each trial are logged, as `contract.TRIAL_ATTRIBUTE` describes.
+
     Args:
       job: The data, and the settings that are the same in all trials.
       oracle: Chooses the settings of each trial.
@@ -65,25 +70,61 @@ class SequenceTuner(BaseTuner):
 
     def __init__(self, job: Job, oracle: keras_tuner.Oracle, directory: str) -> None:
         self._job = job
+        self._error: Exception | None = None  # The error of the last trial that failed.
         super().__init__(oracle, directory=directory, project_name="sequence_tuner")
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float]:
         """Trains a model with the settings of a trial, and returns the score of its best epoch."""
+        self._log(trial)
+        try:
+            score = self._train(trial)
+        except Exception as error:
+            self._error = error
+            # Keras Tuner goes on with the next trial, unless several trials have failed one after the other.
+            self._log(trial, score=None, error=" ".join(str(error).split()))
+            raise
+        self._log(trial, score=score)
+        return {_SCORE: score}
+
+    def on_search_end(self) -> None:
+        """Checks that there are best settings.
+
+        Raises:
+          TaskError: if all trials failed.
+        """
+        # Keras Tuner would pass on the settings of a trial that failed.
+        if all(trial.score is None for trial in self.oracle.trials.values()):
+            raise TaskError(f"no trial of the tuner succeeded; the last one failed: {self._error}") from self._error
+
+    def _train(self, trial: keras_tuner.engine.trial.Trial) -> float:
+        """Trains a model, and returns the score of its best epoch."""
         job = self._job.replace_settings(trial.hyperparameters.values)
         with job.get_strategy().scope():
             model = job.make_model()
             log_folder = os.path.join(self.get_trial_dir(trial.trial_id), "logs")
             trainer = Trainer(model, job.task, job.training, log_folder)
-            outcome = trainer.fit(job.make_train_batches(), job.make_eval_batches())
-        return {_SCORE: outcome.score}
+            return trainer.fit(job.make_train_batches(), job.make_eval_batches()).score
+
+    def _log(self, trial: keras_tuner.engine.trial.Trial, **end: Any) -> None:
+        """Logs the beginning of a trial, or its end with a score and perhaps an error."""
+        # Keras Tuner counts trials from 0.
+        number, trials = int(trial.trial_id) + 1, self.oracle.max_trials
+        settings = dict(trial.hyperparameters.values)
+        described = {"number": number, "trials": trials, "settings": settings, **end}
+        shown = ", ".join(f"{name} {value}" for name, value in (settings | end).items())
+        progress.info("trial %d of %d: %s", number, trials, shown, extra={TRIAL_ATTRIBUTE: described})
 
 
 def _make_search_space(config: TuningConfig) -> keras_tuner.HyperParameters:
     """Converts the ranges and lists of a TuningConfig to the search space of Keras Tuner."""
     space = keras_tuner.HyperParameters()
     for name, choices in config.space.items():
-        if isinstance(choices, Range):
-            space.Float(name, choices.min, choices.max, sampling="log" if choices.log else "linear")
-        else:
+        if not isinstance(choices, Range):
             space.Choice(name, list(choices))
+            continue
+        sampling = "log" if choices.log else "linear"
+        if is_integer(name):
+            space.Int(name, int(choices.min), int(choices.max), sampling=sampling)
+        else:
+            space.Float(name, choices.min, choices.max, sampling=sampling)
     return space

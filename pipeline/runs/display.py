@@ -18,10 +18,13 @@ from tfx_sequence.pipeline.runs.progress import (
     Display,
     Status,
     TrainingProgress,
+    Trial,
+    format_number,
     format_progress,
     format_seconds,
     is_within_epoch,
 )
+from tfx_sequence.pipeline.runs.trials import format_settings, format_trials
 
 _MIN_LINE_SECONDS = 30.0
 """The minimum number of seconds between two lines about one epoch. A log stays short, and still shows that training
@@ -85,6 +88,13 @@ class PlainDisplay:
         self._last_line_at = now
         self.show_message(f"{self._component}: {format_progress(progress)}")
 
+    def show_trial(self, trial: Trial) -> None:
+        """Writes the settings of a trial at its beginning, and its score at its end."""
+        text = format_settings(trial["settings"])
+        if "score" in trial:
+            text = f"failed: {trial['error']}" if trial["score"] is None else f"score {format_number(trial['score'])}"
+        self.show_message(f"{self._component}: trial {trial['number']}/{trial['trials']}  {text}")
+
 
 @dataclasses.dataclass
 class _Row:
@@ -109,6 +119,7 @@ class LiveDisplay:
     def __init__(self, stream: TextIO) -> None:
         self._rows: dict[str, _Row] = {}
         self._running_row = _Row()
+        self._trials: dict[int, Trial] = {}
         self._spinner = rich.spinner.Spinner("dots", style="cyan")
         console = rich.console.Console(file=stream, highlight=False)
         self._live = rich.live.Live(
@@ -138,7 +149,10 @@ class LiveDisplay:
         table.add_column(overflow="fold")
         for component, row in self._rows.items():
             table.add_row(*self._draw_cells(component, row))
-        return table
+        if not self._trials:
+            return table
+        trials = "\n".join(format_trials(list(self._trials.values())))
+        return rich.console.Group(table, rich.text.Text(f"\n{trials}", "dim"))
 
     def _draw_cells(self, component: str, row: _Row) -> list[rich.console.RenderableType]:
         mark, style = _MARKS[row.status]
@@ -169,8 +183,14 @@ class LiveDisplay:
 
     def show_end(self, component: str, status: Status, seconds: float) -> None:
         """Shows how the component ended and how long it took. The last note about its training stays."""
+        # The summary of the run shows the trials again.
+        self._trials = {}
         self._rows[component] = _Row(status, seconds=seconds, note=self._running_row.note)
 
     def show_training(self, progress: TrainingProgress) -> None:
         """Shows the numbers of training in the row of the running component."""
         self._running_row.note = format_progress(progress)
+
+    def show_trial(self, trial: Trial) -> None:
+        """Shows the trials so far in a second table, as long as their component runs."""
+        self._trials[trial["number"]] = trial

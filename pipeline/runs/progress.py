@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
+from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER, TRIAL_ATTRIBUTE
 
 Status = Literal["pending", "running", "ran", "reused", "skipped", "failed"]
 """The state of a component. `reused`: the inputs and settings had not changed, so the outputs of an earlier run are
@@ -19,6 +19,9 @@ TrainingProgress = Mapping[str, float]
 They are `epoch`, `epochs`, and then losses and metrics. Training reports after each epoch, and sometimes within an
 epoch. Within an epoch there is also `batch`, the number of batches so far, and `batches`, their total, if it is
 known."""
+
+Trial = Mapping[str, Any]
+"""A trial of a Tuner, at its beginning or at its end, as `contract.TRIAL_ATTRIBUTE` describes it."""
 
 
 class Display(Protocol):
@@ -45,12 +48,22 @@ class Display(Protocol):
     def show_training(self, progress: TrainingProgress) -> None:
         """Shows the progress of training in the running component."""
 
+    def show_trial(self, trial: Trial) -> None:
+        """Shows that the running component, a Tuner, has begun or ended a trial."""
+
 
 @contextlib.contextmanager
-def listen_to_training(listener: Callable[[TrainingProgress], None]) -> Iterator[None]:
-    """Calls `listener` with the progress of every training in this process, until the block ends."""
+def listen_to_training(
+    training_listener: Callable[[TrainingProgress], None], trial_listener: Callable[[Trial], None]
+) -> Iterator[None]:
+    """Calls the listeners until the block ends.
+
+    Args:
+      training_listener: Is called with the progress of every training in this process.
+      trial_listener: Is called with every trial of a Tuner, at its beginning and at its end.
+    """
     logger = logging.getLogger(PROGRESS_LOGGER)
-    handler = _ProgressHandler(listener)
+    handler = _ProgressHandler({PROGRESS_ATTRIBUTE: training_listener, TRIAL_ATTRIBUTE: trial_listener})
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -62,16 +75,21 @@ def listen_to_training(listener: Callable[[TrainingProgress], None]) -> Iterator
 
 
 class _ProgressHandler(logging.Handler):
-    """Passes the numbers in log records to a listener. The texts of the records are ignored."""
+    """Passes what is attached to log records to listeners. The texts of the records are ignored.
 
-    def __init__(self, listener: Callable[[TrainingProgress], None]) -> None:
+    Args:
+      listeners: The name of each attribute of a record, with the listener that gets it.
+    """
+
+    def __init__(self, listeners: Mapping[str, Callable[[Mapping[str, Any]], None]]) -> None:
         super().__init__(logging.INFO)
-        self._listener = listener
+        self._listeners = listeners
 
     def emit(self, record: logging.LogRecord) -> None:
-        progress = getattr(record, PROGRESS_ATTRIBUTE, None)
-        if isinstance(progress, Mapping):
-            self._listener(progress)
+        for attribute, listener in self._listeners.items():
+            attached = getattr(record, attribute, None)
+            if isinstance(attached, Mapping):
+                listener(attached)
 
 
 def is_within_epoch(progress: TrainingProgress) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from tfx_sequence.components.sequence_transform.config import transformed_spec
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
 from tfx_sequence.pipeline.runs.model_questions import name_question, reads_words
-from tfx_sequence.pipeline.runs.progress import format_number, format_seconds
+from tfx_sequence.pipeline.runs.progress import Trial, format_number, format_seconds
+from tfx_sequence.pipeline.runs.trials import format_trials, read_trials
 from tfx_sequence.schemas.contract import SKIPPED_BATCHES
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class RunReport:
       intervals: Metric name to the lower and the upper bound of its 95% confidence interval.
       model: The folder of the pushed model, or None if no model was pushed.
       skipped_batches: The number of batches that training passed over because their loss was not finite.
+      trials: The trials of a Tuner, in the order in which they ran. Empty if there was no Tuner.
 
     Raises:
       ValueError: if there is an evaluation artifact without metrics.
@@ -52,6 +54,7 @@ class RunReport:
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
         self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _find_pushed_model(result) if result else None
+        self.trials = _list_trials(result) if result else []
         self._config = config
         self._epoch = result.epoch if result else None
         self.skipped_batches = int((self._epoch or {}).get(SKIPPED_BATCHES, 0))
@@ -60,8 +63,8 @@ class RunReport:
         """Returns the results as one line of JSON.
 
         The object has the keys `metrics`, `model`, `pipeline_root` and `components`. It also has `intervals` if there
-        are confidence intervals, `skipped_batches` if training passed over batches, and `error` if there is an error
-        message.
+        are confidence intervals, `trials` if there was a Tuner, `skipped_batches` if training passed over batches, and
+        `error` if there is an error message.
         """
         components = {
             name: {"status": result.status, "seconds": round(result.seconds, 3)}
@@ -77,6 +80,10 @@ class RunReport:
             report["intervals"] = self.intervals
         if self.skipped_batches:
             report[SKIPPED_BATCHES] = self.skipped_batches
+        if self.trials:
+            report["trials"] = [
+                {key: value for key, value in trial.items() if key != "trials"} for trial in self.trials
+            ]
         # The mean over no steps is NaN. JSON has no NaN, so it is written as null: reading the JSON again replaces it.
         report = json.loads(json.dumps(report), parse_constant=lambda _: None)
         if error is not None:
@@ -95,6 +102,7 @@ class RunReport:
         blocks = [
             f"Finished in {format_seconds(seconds)}; {num_reused} of {len(self.components)} components reused",
             self._describe_skipped_batches(),
+            _format_lines("Trials", format_trials(self.trials) if self.trials else []),
             _format_block("Metrics", metrics),
             _format_block("Places", self._describe_places(log)),
             _format_block("Next", {**self._make_training_hint(), **self._make_model_hint()}),
@@ -177,6 +185,13 @@ def _find_pushed_model(result: RunResult) -> str | None:
     return None
 
 
+def _list_trials(result: RunResult) -> list[Trial]:
+    """Returns the trials of this run, or those of an earlier run if the Tuner was reused."""
+    if result.trials:
+        return list(result.trials)
+    return [trial for artifact in result.list_outputs_of_type("TunerResults") for trial in read_trials(artifact.uri)]
+
+
 def flatten_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     """Yields the path and the value of each number in nested tables: `{"test": {"f1": 0.5}}` -> `("test.f1", 0.5)`."""
     for name, value in metrics.items():
@@ -194,7 +209,10 @@ def shorten_path(path: str) -> str:
 
 def _format_block(title: str, lines: Mapping[str, str]) -> str:
     """Formats a title, and below it one line per name with its text. Returns an empty text if there are no names."""
-    if not lines:
-        return ""
-    width = max(map(len, lines))
-    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
+    width = max(map(len, lines), default=0)
+    return _format_lines(title, [f"{name:<{width}}  {text}" for name, text in lines.items()])
+
+
+def _format_lines(title: str, lines: Sequence[str]) -> str:
+    """Formats a title, and below it the lines. Returns an empty text if there are no lines."""
+    return "\n".join([title, *(f"  {line}" for line in lines)]) if lines else ""

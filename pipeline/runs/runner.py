@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -14,6 +14,7 @@ from tfx_sequence.pipeline.runs.progress import (
     Display,
     Status,
     TrainingProgress,
+    Trial,
     is_within_epoch,
     listen_to_training,
 )
@@ -44,12 +45,14 @@ class RunResult:
       failed_component: The id of the component that failed, or None if no component failed.
       error: The exception that ended the run, or None if the run succeeded.
       epoch: The numbers of the last epoch of training, or None if no model was trained.
+      trials: The trials of a Tuner that have ended. Empty if the Tuner was reused.
     """
 
     components: Mapping[str, ComponentResult]
     failed_component: str | None = None
     error: BaseException | None = None
     epoch: TrainingProgress | None = None
+    trials: Sequence[Trial] = ()
 
     def list_outputs_of_type(self, type_name: str) -> list[OutputArtifact]:
         """Returns the output artifacts of a type, such as `ModelEvaluation`, in the order of the pipeline."""
@@ -75,7 +78,7 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     progress = _RunProgress(pipeline, display)
     error: BaseException | None = None
     try:
-        with listen_to_training(progress.update_training):
+        with listen_to_training(progress.update_training, progress.update_trial):
             ReportingLocalDagRunner(progress).run(pipeline)
     except (Exception, KeyboardInterrupt) as raised:
         error = raised
@@ -86,7 +89,8 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
 class _RunProgress:
     """Records how far a run has come, and passes each event on to a display.
 
-    The runner calls the methods `plan`, `start_component` and `end_component`. Training calls `update_training`.
+    The runner calls the methods `plan`, `start_component` and `end_component`. Training calls `update_training`, and a
+    Tuner calls `update_trial`.
     """
 
     def __init__(self, pipeline: tfx_pipeline.Pipeline, display: Display) -> None:
@@ -98,6 +102,7 @@ class _RunProgress:
         self._running_component: str | None = None
         self._started_at = 0.0
         self._epoch: TrainingProgress | None = None
+        self._trials: list[Trial] = []
 
     def plan(self, compiled: Any) -> None:
         self._compiled_pipeline = compiled
@@ -120,6 +125,11 @@ class _RunProgress:
             self._epoch = progress
         self._display.show_training(progress)
 
+    def update_trial(self, trial: Trial) -> None:
+        if "score" in trial:
+            self._trials.append(trial)
+        self._display.show_trial(trial)
+
     def fail_running_component(self) -> None:
         if self._running_component is not None:
             self._end(self._running_component, "failed")
@@ -136,7 +146,7 @@ class _RunProgress:
         failed_component = next((name for name, status in self._statuses.items() if status == "failed"), None)
         if error is None and failed_component is not None:
             error = NotRunError("it did not run, because some of its inputs are missing. The log says which inputs")
-        return RunResult(components, failed_component, error, self._epoch)
+        return RunResult(components, failed_component, error, self._epoch, self._trials)
 
     def _end(self, component: str, status: Status) -> None:
         self._running_component = None

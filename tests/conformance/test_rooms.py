@@ -26,7 +26,7 @@ ROOMS = {
         "serving": "batches config errors model task",
         "job": "batches config errors model task training",
         "run_fn": "config job model serving task training",
-        "tuner_fn": "config job training",
+        "tuner_fn": "config errors job training",
         "component": "config",
     },
     "components/sequence_example_gen": {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
+import types
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.model.model import build
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
+from tfx_sequence.schemas import contract
 
 
 @pytest.fixture
@@ -121,25 +124,51 @@ def test_model_of_full_precision_is_exported_itself(job: Job) -> None:
     assert job.make_serving_model(model, job.make_train_batches()) is model
 
 
-def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _tuner(job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
     monkeypatch.setattr(tuning.Job, "read", lambda fn_args: job)
+    fn_args = types.SimpleNamespace(custom_config={"tuning": settings}, working_dir=str(folder))
+    return tuning.tuner_fn(fn_args).tuner
 
-    class FnArgs:
-        custom_config: dict[str, Any] = {  # noqa: RUF012
-            "tuning": {"trials": 2, "space": {"training.learning_rate": [1e-9, 0.02], "model.dropout": [0.0]}}
-        }
-        working_dir = str(tmp_path)
 
-    result = tuning.tuner_fn(FnArgs())
-    result.tuner.search(**result.fit_kwargs)
-    best = result.tuner.get_best_hyperparameters()[0]
+def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = {"training.learning_rate": [1e-9, 0.02], "model.dropout": [0]}
+    tuner = _tuner(job, tmp_path, monkeypatch, trials=2, space=space)
+    tuner.search()
+    best = tuner.get_best_hyperparameters()[0]
     assert best.get("training.learning_rate") == 0.02
     # What the stock Tuner writes, and SequenceTrainer reads.
     assert job.replace_settings(best.get_config()["values"]).training.learning_rate == 0.02
-    assert len(result.tuner.oracle.get_best_trials(5)) == 2
+    assert len(tuner.oracle.get_best_trials(5)) == 2
 
 
-@pytest.mark.parametrize("space", [{}, {"units": [1]}, {"model.units": 3}])
-def test_tuning_refuses_a_space_that_says_nothing(space: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="space"):
-        tuning.TuningConfig(space=space)
+def test_tuner_tries_integers_of_a_range_and_reports_its_trials(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = {"model.units": {"min": 2, "max": 5}, "model.projection": {"min": 1, "max": 9, "log": True}}
+    quick = job.replace_settings({"training.epochs": 1})
+    tuner = _tuner(quick, tmp_path, monkeypatch, trials=2, space=space)
+    with caplog.at_level(logging.INFO, logger=contract.PROGRESS_LOGGER):
+        tuner.search()
+    trials = [record.trial for record in caplog.records if hasattr(record, "trial")]
+    assert [("score" in trial, trial["number"], trial["trials"]) for trial in trials] == [
+        (ended, number, 2) for number in (1, 2) for ended in (False, True)
+    ]
+    for begin, end in zip(trials[::2], trials[1::2], strict=True):
+        assert begin["settings"] == end["settings"]
+        assert {type(value) for value in end["settings"].values()} == {int}
+        assert 2 <= end["settings"]["model.units"] <= 5
+    best = tuner.oracle.get_best_trials(1)[0]
+    assert best.score == max(trial["score"] for trial in trials[1::2])
+
+
+def test_tuner_says_why_when_no_trial_succeeds(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Each value alone is possible, but not with the cell.
+    tuner = _tuner(job, tmp_path, monkeypatch, trials=1, space={"model.blocks": [2]})
+    with caplog.at_level(logging.INFO, logger=contract.PROGRESS_LOGGER), pytest.raises(TaskError) as raised:
+        tuner.search()
+    assert str(raised.value).startswith("no trial of the tuner succeeded; the last one failed: ")
+    *_, end = [record.trial for record in caplog.records if hasattr(record, "trial")]
+    assert end["score"] is None
+    assert "goes with cell = " in end["error"]

@@ -2,6 +2,7 @@ import io
 import re
 
 import pytest
+import rich.console
 
 from tfx_sequence.pipeline.runs.display import LiveDisplay, PlainDisplay, make_display
 from tfx_sequence.pipeline.runs.progress import format_number, format_progress, format_seconds
@@ -51,6 +52,51 @@ def test_live_display_leaves_the_last_state_of_every_component(monkeypatch):
     assert " ".join(last[1][5:]) == "epoch 3/20 loss 0.4121 eval accuracy 0.9000 tokens per second 12,346"
     assert last[2] == ["·", "Push", "pending"]
     assert stream.getvalue().endswith("\x1b[?25h"), "the cursor must be seen again"
+
+
+TRIALS = [
+    {"number": 1, "trials": 3, "settings": {"model.units": 64, "model.dropout": 0.25}, "score": 0.91234},
+    {"number": 2, "trials": 3, "settings": {"model.units": 7, "model.dropout": 1 / 3}, "score": None, "error": "bad"},
+    {"number": 3, "trials": 3, "settings": {"model.units": 128, "model.dropout": 0.5}},
+]
+
+
+def test_plain_display_writes_a_line_when_a_trial_begins_and_when_it_ends():
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    display.show_start("Tuner")
+    for trial in TRIALS:
+        display.show_trial(trial)
+    assert stream.getvalue().splitlines()[1:] == [
+        "Tuner: trial 1/3  score 0.9123",
+        "Tuner: trial 2/3  failed: bad",
+        "Tuner: trial 3/3  model.units 128  model.dropout 0.5",
+    ]
+
+
+def test_live_display_shows_the_trials_as_a_table_while_their_component_runs(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    stream = Terminal()
+
+    def shown():
+        console = rich.console.Console(file=io.StringIO(), width=160)
+        console.print(display)
+        return [line.strip() for line in console.file.getvalue().splitlines()]
+
+    with LiveDisplay(stream) as display:
+        display.show_plan(["Tuner", "Trainer"])
+        display.show_start("Tuner")
+        for trial in TRIALS:
+            display.show_trial(trial)
+        assert shown()[-4:] == [
+            "number  score    model.units  model.dropout",
+            "1       0.9123   64           0.25           best",
+            "2       failed   7            0.3333",
+            "3       running  128          0.5",
+        ]
+        display.show_end("Tuner", "ran", 1)
+        assert len(shown()) == 2
 
 
 def test_live_display_shows_the_cursor_again_when_interrupted(monkeypatch):

@@ -150,6 +150,30 @@ def test_report_shows_the_bounds_of_a_metric_when_there_are_intervals(config_fil
     assert (got["metrics"], got["intervals"]) == (report.metrics, {"accuracy": [0.931, 0.9468]})
 
 
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_report_lists_the_trials_of_this_run_or_of_the_run_that_is_reused(config_file, tmp_path, is_reused):
+    trials = [
+        {"number": 1, "trials": 2, "settings": {"model.units": 64}, "score": 0.75},
+        {"number": 2, "trials": 2, "settings": {"model.units": 9}, "score": 0.5},
+    ]
+    # As the stock Tuner writes them, the best first.
+    rows = [{"trial_id": "0", "score": 0.75, "model.units": 64}, {"trial_id": "1", "score": 0.5, "model.units": 9}]
+    (tmp_path / "tuner_results.json").write_text(json.dumps(rows))
+    outputs = {"tuner_results": (OutputArtifact("TunerResults", str(tmp_path), {}),)}
+    components = {"Tuner": ComponentResult("reused" if is_reused else "ran", 1.0, outputs)}
+    report = RunReport(load_config(config_file), RunResult(components, trials=() if is_reused else trials))
+    assert report.to_text("/log").split("\n\n")[1].splitlines() == [
+        "Trials",
+        "  number  score   model.units",
+        "  1       0.7500  64           best",
+        "  2       0.5000  9",
+    ]
+    assert json.loads(report.to_json())["trials"] == [
+        {"number": 1, "settings": {"model.units": 64}, "score": 0.75},
+        {"number": 2, "settings": {"model.units": 9}, "score": 0.5},
+    ]
+
+
 def test_report_is_empty_when_there_was_no_run():
     assert json.loads(RunReport().to_json(error="wrong")) == {
         "metrics": {},

@@ -198,6 +198,12 @@ def test_tuner_baseline_slices_and_bulk_inference_run_when_the_config_asks_for_t
         files = [str(file) for file in run.output("BulkInferrer", "inference_result").glob("*.gz")]
         assert sum(1 for _ in tf.data.TFRecordDataset(files, "GZIP")) == SPLITS["test"]
     assert first.report.model != second.report.model
+    # Each trial is reported, and so are its settings.
+    for run in (first, second):
+        tried = [trial["settings"]["training.learning_rate"] for trial in run.report.trials]
+        assert set(tried) <= {0.02, 0.03}
+        assert [trial["number"] for trial in run.report.trials] == list(range(1, len(tried) + 1))
+    assert len(first.report.trials) == 2
     # The second evaluation had the first model to compare with.
     configs = [(run.output("Evaluator", "evaluation") / "eval_config.json").read_text() for run in (first, second)]
     assert ["isBaseline" in config for config in configs] == [False, True]
