@@ -19,6 +19,7 @@ from tfx_sequence.components.sequence_trainer.config.training import TrainingCon
 from tfx_sequence.components.sequence_trainer.model.loss_divisors import LossDivisors
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
 from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.training import checkpoint as checkpoint_module
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint
 from tfx_sequence.components.sequence_trainer.training.optimizer import make_optimizer
 from tfx_sequence.components.sequence_trainer.training.step import make_training_step
@@ -166,7 +167,11 @@ class Dying(Checkpoint):
 
 
 @pytest.mark.slow
-def test_a_streamed_training_that_was_stopped_goes_on_with_the_same_divisors(tmp_path: Path) -> None:
+def test_a_streamed_training_that_was_stopped_goes_on_with_the_same_divisors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "WAIT_FACTOR", 0)  # The state is saved after each update.
+
     def train(checkpoint: Checkpoint) -> tuple[list[np.ndarray], list[float]]:
         batches = SequenceBatches(records(), TASK.columns, batch_tokens=28, seed=1, memory_limit=1)
         settings = {"learning_rate": 0.1, "epochs": 2, "checkpoint_seconds": 1e-6}
