@@ -45,8 +45,8 @@ class Tag(NamedTuple):
 
 def split_tag(tag: str) -> Tag:
     """Splits a tag into its parts: `B-PER` has the prefix `B` and the type `PER`."""
-    prefix, dash, type_ = tag.partition("-")
-    return Tag(prefix, type_ if dash else None)
+    prefix, dash, rest = tag.partition("-")
+    return Tag(prefix, rest if dash else None)
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class TagScheme:
         return (OUTSIDE, *self.begin, *self.inside, *self.end, *self.single)
 
     @property
-    def opening(self) -> tuple[str, ...]:
+    def open_prefixes(self) -> tuple[str, ...]:
         """The prefixes of steps after which a span is open."""
         return self.begin + self.inside
 
     @property
-    def continuing(self) -> tuple[str, ...]:
+    def continuing_prefixes(self) -> tuple[str, ...]:
         """The prefixes of steps that belong to the same span as the step before."""
         return self.inside + self.end
 
@@ -104,6 +104,8 @@ SCHEMES: dict[str, TagScheme] = {
 }
 """The schemes by name. A feature's `spans` in the schema must be one of these names."""
 
+# A type checker cannot read a Literal whose names come from a table, so it sees a string. At run time, pydantic refuses
+# names that are not in the table.
 if TYPE_CHECKING:
     SpanScheme = str
 else:
@@ -140,21 +142,21 @@ class TagSet(NamedTuple):
 
     Attributes:
       scheme: The scheme by which the tags are read.
-      types: The names of all types, sorted.
-      type: The type of each tag as an index into `types`, int32 `[C]`; -1 if the tag has no type.
+      types: The distinct types, sorted.
+      type_indices: The position in `types` of each tag's type, int32 `[C]`; -1 if the tag has no type.
       is_known: Whether each tag belongs to the scheme and its type is not empty, bool `[C]`.
       is_outside: Whether each tag is outside of all spans, bool `[C]`.
-      opens: Whether a span is open after each tag, bool `[C]`.
-      continues: Whether each tag belongs to the same span as the tag before, bool `[C]`.
+      is_open_after: Whether a span is open after each tag, bool `[C]`.
+      continues_span: Whether each tag belongs to the same span as the tag before, bool `[C]`.
     """
 
     scheme: TagScheme
     types: tuple[str, ...]
-    type: Ints
+    type_indices: Ints
     is_known: Bools
     is_outside: Bools
-    opens: Bools
-    continues: Bools
+    is_open_after: Bools
+    continues_span: Bools
 
     @classmethod
     def parse(cls, tags: Sequence[str], scheme: TagScheme) -> TagSet:
@@ -162,31 +164,31 @@ class TagSet(NamedTuple):
         parsed = [split_tag(tag) for tag in tags]
         types = sorted({tag.type for tag in parsed if tag.type is not None})
         # A tag without a type is not in the table, and gets -1.
-        index_by_type: dict[str | None, int] = {type_: index for index, type_ in enumerate(types)}
+        index_by_type: dict[str | None, int] = {name: index for index, name in enumerate(types)}
         return cls(
             scheme=scheme,
             types=tuple(types),
-            type=np.array([index_by_type.get(tag.type, -1) for tag in parsed], np.int32),
+            type_indices=np.array([index_by_type.get(tag.type, -1) for tag in parsed], np.int32),
             is_known=np.array([scheme.has_tag(tag) and tag.type != "" for tag in parsed], np.bool_),
             is_outside=np.array([tag.prefix == OUTSIDE for tag in parsed], np.bool_),
-            opens=np.array([tag.prefix in scheme.opening for tag in parsed], np.bool_),
-            continues=np.array([tag.prefix in scheme.continuing for tag in parsed], np.bool_),
+            is_open_after=np.array([tag.prefix in scheme.open_prefixes for tag in parsed], np.bool_),
+            continues_span=np.array([tag.prefix in scheme.continuing_prefixes for tag in parsed], np.bool_),
         )
 
     @property
     def may_start(self) -> Bools:
         """Whether each tag may be the first of a sequence, bool `[C]`."""
-        return ~self.continues
+        return ~self.continues_span
 
     @property
     def may_end(self) -> Bools:
         """Whether each tag may be the last of a sequence, bool `[C]`."""
-        return ~self.opens if self.scheme.must_close else np.ones_like(self.opens)
+        return ~self.is_open_after if self.scheme.must_close else np.ones_like(self.is_open_after)
 
     def may_follow(self, before: Ints, after: Ints) -> Bools:
         """Returns whether each tag of `after` may follow the tag of `before`. The two arrays are broadcast."""
-        have_same_type = self.type[before] == self.type[after]
-        is_same_span = self.opens[before] & self.continues[after] & have_same_type
+        have_same_type = self.type_indices[before] == self.type_indices[after]
+        is_same_span = self.is_open_after[before] & self.continues_span[after] & have_same_type
         is_new_span = self.may_end[before] & self.may_start[after]
         return is_same_span | is_new_span
 
@@ -217,10 +219,10 @@ def read_tags(tags: Sequence[str], reading: str) -> TagSet:
       reading: The name of a scheme, or `lenient`.
 
     Raises:
-      ValueError: if the scheme is unknown, or a tag does not belong to the scheme.
+      ValueError: if `reading` is unknown, or a tag does not belong to the scheme.
     """
     if reading not in READINGS:
-        raise ValueError(f"scheme must be one of {sorted(READINGS)}, but is {reading!r}")
+        raise ValueError(f"the scheme of the tags must be one of {sorted(READINGS)}, but is {reading!r}")
     scheme = READINGS[reading]
     for id_, tag in enumerate(tags, 1):
         if not scheme.has_tag(split_tag(tag)):
@@ -234,11 +236,11 @@ def find_scheme(tags: Iterable[str]) -> SpanScheme | None:
 
     Returns:
       The first scheme in `SCHEMES` to which all tags belong, or None if there is no such scheme. At least one of the
-      tags must begin a span.
+      tags must be the first of a span, such as B-PER or S-PER: data that has only the tag O may be of any kind.
     """
     parsed = [split_tag(tag) for tag in tags]
     for name, scheme in SCHEMES.items():
         all_belong = all(scheme.has_tag(tag) and tag.type != "" for tag in parsed)
-        if all_belong and any(tag.prefix in scheme.begin for tag in parsed):
+        if all_belong and any(tag.prefix in scheme.begin + scheme.single for tag in parsed):
             return name
     return None

@@ -43,4 +43,4 @@ def find_spans(tags: Iterable[str]) -> set[Span]:
 def _is_same_span(tag_before: Tag, tag: Tag) -> bool:
     """Returns whether two successive steps belong to the same span."""
     have_same_type = (tag_before.type or "") == (tag.type or "")
-    return tag_before.prefix in LENIENT.opening and tag.prefix in LENIENT.continuing and have_same_type
+    return tag_before.prefix in LENIENT.open_prefixes and tag.prefix in LENIENT.continuing_prefixes and have_same_type

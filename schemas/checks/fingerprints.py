@@ -1,8 +1,13 @@
 """Computes fingerprints of records: 64-bit numbers that are equal for records with equal content.
 
+Content is equal if the records have the same features, the same number of steps, and equal values in the same places.
+0.0 and -0.0 are equal, and so are all NaNs, which stand for missing numbers.
+
 Each value is hashed together with the name of its feature and its place in the record. The fingerprint of a record is
 the sum of these hashes, so that a whole batch can be computed with array operations. Two different records have the
 same fingerprint with a probability of about 2 ** -64.
+
+In the shapes below, a batch has N records, with V values of one feature in total.
 
 Source: The bits are mixed by SplitMix64, from Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
 Generators", https://doi.org/10.1145/2660193.2660195.
@@ -18,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn
+from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, Ints
 
 Fingerprints = npt.NDArray[np.uint64]
 
@@ -31,7 +36,12 @@ def fingerprint_records(columns: Mapping[str, ArrowColumn]) -> Fingerprints:
 
     Returns:
       One fingerprint per record, uint64 `[N]`.
+
+    Raises:
+      ValueError: if there is no column, or if the numbers of a column do not have 64 bits.
     """
+    if not columns:
+        raise ValueError("a fingerprint needs at least one feature, but there is no column")
     num_records = len(next(iter(columns.values())).lengths)
     fingerprints = np.zeros(num_records, np.uint64)
     for name, column in columns.items():
@@ -39,7 +49,7 @@ def fingerprint_records(columns: Mapping[str, ArrowColumn]) -> Fingerprints:
         fingerprints += _hash_lengths(column, seed)
         record_of_value = column.record_of_step[column.step_of_value]
         # `add.at` adds up all values of a record. `fingerprints[record_of_value] += ...` would add only one of them.
-        np.add.at(fingerprints, record_of_value, _hash_placed_values(column, seed))
+        np.add.at(fingerprints, record_of_value, _hash_placed_values(column, record_of_value, seed))
     return fingerprints
 
 
@@ -52,18 +62,23 @@ def _hash_lengths(column: ArrowColumn, seed: np.uint64) -> Fingerprints:
     return _mix(lengths + column.present.astype(np.uint64))
 
 
-def _hash_placed_values(column: ArrowColumn, seed: np.uint64) -> Fingerprints:
+def _hash_placed_values(column: ArrowColumn, record_of_value: Ints, seed: np.uint64) -> Fingerprints:
     """Hashes each value together with its feature, which is the seed, and with its place, uint64 `[V]`.
 
-    The place is the number of the step in the record, and the number of the value in the step.
+    The place is the number of the step in the record, and the number of the value in the step, packed into 64 bits::
+
+        bits    63 ... 32              31 ... 0
+                value in the step      step in the record
     """
     step_of_value = column.step_of_value
-    record_of_value = column.record_of_step[step_of_value]
     step_in_record = (step_of_value - column.starts[record_of_value]).astype(np.uint64)
     first_value_of_step = np.cumsum(column.counts) - column.counts
     value_in_step = (np.arange(len(step_of_value)) - first_value_of_step[step_of_value]).astype(np.uint64)
-    places = _mix(step_in_record + (value_in_step << np.uint64(32)))
-    return _mix(_mix(_hash_values(column.values) + seed) ^ places)
+    place_hashes = _mix(step_in_record + (value_in_step << np.uint64(32)))
+    # Both parts are mixed before they are combined, so that a value and its place cannot cancel each other out. The
+    # result is mixed again, so that the sum over a record depends on which value stands in which place.
+    value_hashes = _mix(_hash_values(column.values) + seed)
+    return _mix(value_hashes ^ place_hashes)
 
 
 def _hash_values(values: pa.Array) -> Fingerprints:
@@ -76,7 +91,12 @@ def _hash_values(values: pa.Array) -> Fingerprints:
         return np.asarray(hashes[encoded.indices.to_numpy(zero_copy_only=False)])
     numbers = values.to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "f":
-        return numbers.astype(np.float64).view(np.uint64)
+        # Equal numbers get equal bits: adding 0 turns -0.0 into 0.0, and all NaNs become the same one.
+        canonical_numbers = numbers.astype(np.float64) + 0.0
+        canonical_numbers[np.isnan(canonical_numbers)] = np.nan
+        return canonical_numbers.view(np.uint64)
+    if numbers.dtype != np.int64:
+        raise ValueError(f"values must be strings, floats or 64-bit integers, but are of the Arrow type {values.type}")
     return numbers.view(np.uint64)
 
 

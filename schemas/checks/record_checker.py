@@ -96,22 +96,24 @@ class RecordChecker:
 
     def apply_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
         """Yields the findings in a batch. Findings about whole records come first, then those of each feature."""
-        return (finding for finding in self._apply_all_rules(columns) if len(finding.records))
+        # A rule may return a finding about no record, which means that nothing is wrong.
+        return (finding for finding in self._list_findings(columns) if len(finding.records))
 
     def read_keys(self, columns: Mapping[str, ArrowColumn]) -> list[str | None]:
         """Reads the key of each record.
 
-        The key is the values of `key_features`, joined by slashes. It is None if the record has no value of one of
-        these features, or if the spec has no such features.
+        The key is the values of `key_features`, joined by slashes. If there are several features, a slash in a value
+        has a backslash before it, so that different values have different keys. The key is None if the record has no
+        value of one of these features, or if the spec has no such features.
         """
         if not self.key_features:
             num_records = len(next(iter(columns.values())).lengths)
             return [None] * num_records
         values_by_feature = [columns[name].read_first_values() for name in self.key_features]
         values_by_record = zip(*values_by_feature, strict=True)
-        return [None if None in values else "/".join(map(str, values)) for values in values_by_record]
+        return [None if None in values else _join_key(values) for values in values_by_record]
 
-    def _apply_all_rules(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
+    def _list_findings(self, columns: Mapping[str, ArrowColumn]) -> Iterator[Finding]:
         """Yields the findings of all rules, also findings without records."""
         for record_rule in self._record_rules:
             yield from record_rule.find(self.spec, columns)
@@ -147,18 +149,25 @@ class _Batch(NamedTuple):
     def count_finding(self, finding: Finding) -> FindingCounts:
         """Counts the records of a finding, and makes rejects of the first few of them."""
         first_records = finding.records[:MAX_FIRST_REJECTS].tolist()
-        first_rejects = tuple(self._make_reject(finding, k, record) for k, record in enumerate(first_records))
+        first_rejects = tuple(self._make_reject(finding, index, record) for index, record in enumerate(first_records))
         return FindingCounts.for_reason(finding.reason, finding.feature, len(finding.records), first_rejects)
 
-    def _make_reject(self, finding: Finding, k: int, record: int) -> Reject:
-        """Makes the reject of `finding.records[k]`, which is the position of a record in the batch."""
-        reject = Reject(reason=finding.reason, message=finding.describe(k))
+    def _make_reject(self, finding: Finding, index: int, record: int) -> Reject:
+        """Makes the reject of `record`, which is the position in the batch that `finding.records[index]` gives."""
+        reject = Reject(reason=finding.reason, message=finding.describe(index))
         return reject.at(
             file=self.file,
             record=int(self.positions[record]),
             key=self.keys[record],
             excerpt=_make_row_excerpt(self.data.slice(record, 1)),
         )
+
+
+def _join_key(values: Sequence[Any]) -> str:
+    """Joins the values of key features by slashes."""
+    if len(values) == 1:
+        return str(values[0])
+    return "/".join(str(value).replace("\\", "\\\\").replace("/", "\\/") for value in values)
 
 
 def _make_row_excerpt(row: pa.RecordBatch) -> str:

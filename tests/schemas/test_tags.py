@@ -71,7 +71,11 @@ def test_tags_that_may_not_stand_where_they_do(tags, scheme, at):
     [
         (["O", "B-PER", "I-PER"], "BIO"),
         (["O", "B-PER", "E-PER"], "BIOES"),
+        (["O", "S-PER"], "BIOES"),
+        (["S-PER", "S-LOC"], "BIOES"),
         (["O", "I-PER"], None),
+        (["O", "E-PER"], None),
+        (["O"], None),
         (["B-PER", "B"], None),
         (["B-PER", "B-"], None),
         (["B-PER", "NOUN"], None),
@@ -89,7 +93,7 @@ def test_find_scheme_finds_the_first_that_has_all_tags(tags, scheme):
         ("PER", "lenient", r"tag 'PER' \(id 2\)"),
         ("B", "BIO", r"tag 'B' \(id 2\)"),
         ("O-PER", "BIO", r"tag 'O-PER' \(id 2\)"),
-        ("B-PER", "IOB", r"scheme must be one of \['BIO', 'BIOES', 'lenient'\], but is 'IOB'"),
+        ("B-PER", "IOB", r"scheme of the tags must be one of \['BIO', 'BIOES', 'lenient'\], but is 'IOB'"),
     ],
 )
 def test_read_tags_names_the_tag_that_does_not_belong_to_the_scheme(tag, scheme, message):

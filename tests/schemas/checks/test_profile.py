@@ -1,13 +1,15 @@
 import collections
 import itertools
+import math
 import random
 
 import hypothesis.strategies as st
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from tfx_sequence.schemas.checks.arrow_columns import read_column
+from tfx_sequence.schemas.checks.arrow_columns import ArrowColumn, read_column
 from tfx_sequence.schemas.checks.fingerprints import fingerprint_records
 from tfx_sequence.schemas.checks.lengths import Lengths
 from tfx_sequence.schemas.checks.profile import Profile
@@ -126,3 +128,19 @@ def test_fingerprints_of_all_short_sentences_differ(example):
     sentences = [list(s) for n in range(5) for s in itertools.product(words, repeat=n)]
     records = [example({}, {"tokens": s, "tags": ["X"] * len(s)}) for s in sentences]
     assert len(set(fingerprint_records(columns_of(records)).tolist())) == len(sentences)
+
+
+def test_fingerprints_of_equal_numbers_are_equal(example):
+    other_nan = float(np.array(0xFFC00001, np.uint32).view(np.float32))
+    records = [example({}, {"tokens": ["a"], "x": [x]}) for x in (0.0, -0.0, math.nan, other_nan, 1.0)]
+    zero, minus_zero, nan, another_nan, one = fingerprint_records(columns_of(records)).tolist()
+    assert (zero, nan) == (minus_zero, another_nan)
+    assert len({zero, nan, one}) == 3
+
+
+def test_fingerprints_need_a_column_and_numbers_of_64_bits():
+    with pytest.raises(ValueError, match="at least one feature"):
+        fingerprint_records({})
+    column = ArrowColumn(pa.array([1, 2], pa.int32()), np.array([2]), np.array([1]), np.array([True]), context=False)
+    with pytest.raises(ValueError, match="64-bit integers, but are of the Arrow type int32"):
+        fingerprint_records({"x": column})

@@ -368,3 +368,13 @@ def test_reasons_have_stable_names():
         "time_reversed",
         "broken_span",
     ]
+
+
+def test_keys_of_several_features_differ_if_the_values_differ(example):
+    keys = {name: Feature(kind="token", role="key", context=True) for name in ("book", "line")}
+    checker = RecordChecker(to_schema(SequenceSpec(features={"tokens": Feature(kind="token"), **keys})))
+    pairs = [("a", "b"), ("a/b", "c"), ("a", "b/c"), ("a\\", "b"), ("a\\/b", "c")]
+    records = [example({"book": book, "line": line}, {"tokens": ["x"]}) for book, line in pairs]
+    found = [key for key, _ in checker.check(records).keys]
+    assert found[0] == "a/b"
+    assert len(set(found)) == len(pairs)

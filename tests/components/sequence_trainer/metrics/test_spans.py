@@ -110,8 +110,8 @@ def test_find_spans_finds_those_that_the_module_shows(scheme, tags, expected):
     names = sorted(set(sequence))
     ids = np.array([[names.index(tag) + 1 for tag in sequence]] * 2)
     spans = find_spans(ids, np.array([len(sequence), 0]), read_tags(names, scheme))
-    starts = tf.where(spans.starts)[:, 0].numpy()
-    assert [(start, spans.ends.numpy()[start]) for start in starts] == expected
+    starts = tf.where(spans.is_start)[:, 0].numpy()
+    assert [(start, spans.run_ends.numpy()[start]) for start in starts] == expected
 
 
 def test_spans_end_with_their_sequence_and_work_in_a_graph():
