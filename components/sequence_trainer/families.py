@@ -26,8 +26,10 @@ class CellRow(Row):
       arguments: Maps keys of `[model]` to arguments of the class. A key that is not listed is an error for this cell.
       required: The keys that must be given.
       takes_options: Whether the entries of `cell_options` are passed to the class as arguments.
-      one_layer_because: The reason why there can be only one layer; empty if there can be more.
-      no_zoneout_because: The reason why zoneout cannot be applied; empty if it can be applied.
+      one_layer_because: The reason why there can be only one layer; empty if there can be more. It ends the message
+        `must be 1 for cell = "<name>": <reason>`.
+      no_zoneout_because: The reason why zoneout cannot be applied; empty if it can be applied. It ends the message
+        `does not go with cell = "<name>": <reason>`.
     """
 
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +45,7 @@ def _block_cell(target: str, no_zoneout_because: str = "") -> CellRow:
         target,
         arguments={"blocks": "blocks", "block_width": "width", "block_stride": "stride"},
         required=("blocks", "block_width"),
-        one_layer_because="its blocks are of the inputs",
+        one_layer_because="its blocks are ranges of the model's inputs",
         no_zoneout_because=no_zoneout_because,
     )
 
@@ -69,7 +71,8 @@ CELLS = Family(
         "nas": CellRow(f"{_RNN}.variant_cells:NASCell"),
         "time_frequency_lstm": _block_cell(f"{_RNN}.frequency_cells:TimeFrequencyLSTMCell"),
         "grid_lstm": _block_cell(
-            f"{_RNN}.frequency_cells:GridLSTMCell", no_zoneout_because="its output is more than its state"
+            f"{_RNN}.frequency_cells:GridLSTMCell",
+            no_zoneout_because="its output has more numbers than its state",
         ),
     },
     make_row=lambda target: CellRow(target, takes_options=True),
@@ -89,7 +92,9 @@ class HeadRow(Row):
       needs_steps: Whether the label must have one value per step.
       shift: The shift of a label for which no schema notes one; None if such a label belongs to its own step.
       no_shift_because: The reason why the label must belong to its own step; empty if it may belong to another step.
-      no_window_because: The reason why the head cannot be trained window by window; empty if it can.
+        It ends the message `"<kind>" does not go with a label of the <shift> step: <reason>`, where "it" is the head.
+      no_window_because: The reason why the head cannot be trained window by window; empty if it can. It ends a message
+        that begins with the name of the head, which "it" refers to.
     """
 
     predicts: Literal["values", "numbers"] | None = None

@@ -206,12 +206,12 @@ def _select_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list_files(patterns: list[str]) -> tuple[str, ...]:
-    """Returns the paths that match any of the patterns, sorted.
+    """Returns the paths that match any of the patterns, sorted. A path that matches several patterns is returned once.
 
     Raises:
       TaskError: if no path matches.
     """
-    files = tuple(sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern)))
+    files = tuple(sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)}))
     if not files:
         raise TaskError(f"no file matches {patterns}: does the split exist, and did the transform write its records?")
     return files
@@ -223,14 +223,17 @@ def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelMode
     Raises:
       TaskError: if the module or the function cannot be imported.
     """
+    expected = (
+        "It must be `module:function`: the name of a module that is installed or on PYTHONPATH, and of its function "
+        "(task, config) -> keras.Model"
+    )
     module, _, function = name.partition(":")
+    if not module or module.startswith(".") or not function:
+        raise TaskError(f"training.model_fn = {name!r} does not name a module and a function. {expected}")
     try:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise TaskError(
-            f"training.model_fn = {name!r} cannot be imported: {error}. It must be `module:function`: the name of "
-            "a module that is installed or on PYTHONPATH, and of its function (task, config) -> keras.Model"
-        ) from error
+        raise TaskError(f"training.model_fn = {name!r} cannot be imported: {error}. {expected}") from error
 
 
 def _read_source(name: str) -> str | None:
@@ -238,7 +241,8 @@ def _read_source(name: str) -> str | None:
 
     The module must have been imported. Its source is part of the fingerprint, because it determines the model.
     """
-    file = sys.modules[name.partition(":")[0]].__file__
+    # A built-in module, or one that was made in a notebook, has no `__file__`.
+    file = getattr(sys.modules[name.partition(":")[0]], "__file__", None)
     if file is None or not os.path.exists(file):
         return None
     with open(file, encoding="utf-8", errors="replace") as text:

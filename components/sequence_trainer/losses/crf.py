@@ -79,6 +79,8 @@ class LinearChainCRF(keras.layers.Layer):
 
     Constraints apply to decoding only. Training data that breaks a constraint still has a finite loss.
 
+    The methods need batches with T at least 1. A sequence may have the length 0.
+
     Args:
       num_labels: The number of labels, C.
       constraints: The label sequences that decoding allows, as from `tag_constraints`. If None, all are allowed.
@@ -144,16 +146,11 @@ class LinearChainCRF(keras.layers.Layer):
         """
         logits, transitions, start, end = self._cast_scores(logits)
         mask = step_mask(lengths, tf.shape(logits)[1])
+        # Padded logits may be NaN, whose gradient would be NaN even if it is not used.
         logits = zero_padding(logits, mask)
-        y = classes(labels, mask)
-        last_step = tf.maximum(tf.cast(lengths, tf.int64) - 1, 0)
-        last_label = tf.gather(y, last_step, batch_dims=1)
-        step_scores = zero_padding(tf.gather(logits, y, batch_dims=2), mask)
-        pair_scores = tf.gather_nd(transitions, tf.stack([y[:, :-1], y[:, 1:]], -1))
-        # A transition counts if the step that it leads to is real.
-        score = tf.reduce_sum(step_scores, 1) + tf.reduce_sum(zero_padding(pair_scores, mask[:, 1:]), 1)
-        score += tf.gather(start, y[:, 0]) + tf.gather(end, last_label)
+        score = _score_labels(logits, classes(labels, mask), lengths, transitions, start, end)
         log_z = log_partition(logits, lengths, transitions, start, end)
+        # A sequence without steps has one label sequence, the empty one, with the probability 1.
         return tf.where(lengths > 0, score - log_z, 0)
 
     def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -171,7 +168,8 @@ class LinearChainCRF(keras.layers.Layer):
 
         Returns:
           The ids of the labels, int64 `[B, T]`, 0 at padded steps; and the score of each sequence's labels, `[B]`, 0
-          for a sequence of length 0.
+          for a sequence of length 0. If every label sequence breaks a constraint, the score contains -1e9 for each one
+          that is broken.
         """
         logits, transitions, start, end = self._cast_scores(logits)
         if self.constraints is not None:
@@ -212,10 +210,37 @@ class LinearChainCRF(keras.layers.Layer):
 def _check_shapes(constraints: TagConstraints, num_labels: int) -> None:
     """Checks that the constraints are for `num_labels` labels."""
     shapes = [np.shape(part) for part in constraints]
-    if shapes != [(num_labels,), (num_labels, num_labels), (num_labels,)]:
+    expected_shapes = [(num_labels,), (num_labels, num_labels), (num_labels,)]
+    if shapes != expected_shapes:
         raise ValueError(
-            f"constraints for {num_labels} labels cannot have start, transitions and end of shapes {shapes}"
+            f"for {num_labels} labels, the start, transitions and end of constraints must have the shapes "
+            f"{expected_shapes}, but they have {shapes}; call tag_constraints with all labels of the layer"
         )
+
+
+def _score_labels(
+    logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor, end: tf.Tensor
+) -> tf.Tensor:
+    """Computes the score of given labels, as at the top of this module, `[B]`. At length 0, it has no meaning.
+
+    Args:
+      logits: `[B, T, C]`, 0 at padded steps.
+      labels: Labels from 0 to C - 1, int64 `[B, T]`, 0 at padded steps.
+      lengths: The number of real steps of each sequence, integers `[B]`.
+      transitions: The score of each label (rows) being followed by each label (columns), `[C, C]`.
+      start: The score of each label at the first step, `[C]`.
+      end: The score of each label at the last real step, `[C]`.
+    """
+    mask = step_mask(lengths, tf.shape(logits)[1])
+    step_scores = zero_padding(tf.gather(logits, labels, batch_dims=2), mask)
+    pairs = tf.stack([labels[:, :-1], labels[:, 1:]], -1)  # [B, T - 1, 2]
+    # A transition counts if the step that it leads to is real.
+    pair_scores = zero_padding(tf.gather_nd(transitions, pairs), mask[:, 1:])
+    # A sequence of length 0 has no last step, but its index must be in the batch.
+    last_steps = tf.maximum(tf.cast(lengths, tf.int64) - 1, 0)
+    last_labels = tf.gather(labels, last_steps, batch_dims=1)
+    boundary_scores = tf.gather(start, labels[:, 0]) + tf.gather(end, last_labels)
+    return tf.reduce_sum(step_scores, 1) + tf.reduce_sum(pair_scores, 1) + boundary_scores
 
 
 def _penalize(is_allowed: npt.NDArray[np.bool_], dtype: tf.DType) -> tf.Tensor:

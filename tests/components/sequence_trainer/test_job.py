@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from support.training_corpus import MODEL, TASK, records
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.job import Job
+from tfx_sequence.components.sequence_trainer.job import Job, _list_files, _load_model_fn, _read_source
 from tfx_sequence.components.sequence_trainer.model.model import build
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.schemas import contract
@@ -172,3 +173,22 @@ def test_tuner_says_why_when_no_trial_succeeds(
     *_, end = [record.trial for record in caplog.records if hasattr(record, "trial")]
     assert end["score"] is None
     assert "goes with cell = " in end["error"]
+
+
+@pytest.mark.parametrize("name", [":make", "module", "module:", ".module:make", ""])
+def test_load_model_fn_refuses_a_name_without_module_or_function(name: str) -> None:
+    with pytest.raises(TaskError, match=r"does not name a module and a function\. It must be `module:function`"):
+        _load_model_fn(name)
+
+
+def test_files_that_match_two_patterns_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").touch()
+    (tmp_path / "b.gz").touch()
+    patterns = [str(tmp_path / "*.gz"), str(tmp_path / "a*")]
+    assert _list_files(patterns) == (str(tmp_path / "a.gz"), str(tmp_path / "b.gz"))
+
+
+def test_a_module_without_a_file_has_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "made_here", types.ModuleType("made_here"))
+    assert _read_source("sys:path") is None
+    assert _read_source("made_here:make") is None

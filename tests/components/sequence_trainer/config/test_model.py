@@ -40,12 +40,12 @@ PREVIOUS = Feature(kind="categorical", role="label", shift="previous")
         (
             {"cell": "grid_lstm", "blocks": 2, "block_width": 3, "layers": 2},
             ("layers",),
-            'must be 1 for cell = "grid_lstm": its blocks are of the inputs',
+            'must be 1 for cell = "grid_lstm": its blocks are ranges of the model\'s inputs',
         ),
         (
             {"cell": "grid_lstm", "blocks": 2, "block_width": 3, "zoneout": 0.1},
             ("zoneout",),
-            'does not go with cell = "grid_lstm": its output is more than its state',
+            'does not go with cell = "grid_lstm": its output has more numbers than its state',
         ),
         (
             {"cell_options": {"peepholes": True}},
