@@ -24,8 +24,16 @@ _NOT_FOR_NESTED = ("affixes", "characters", "next", "previous", "embeddings")
 _NEEDS_NESTED = ("max_values",)
 _NEEDS_MISSING = ("fill", "indicator")
 _NOT_FOR_LABELS = (
-    *("affixes", "characters", "hash_buckets", "max_size", "min_count"),
-    *("begin", "end", "next", "previous", "embeddings"),
+    "affixes",
+    "characters",
+    "hash_buckets",
+    "max_size",
+    "min_count",
+    "begin",
+    "end",
+    "next",
+    "previous",
+    "embeddings",
 )
 
 _Vocabularies = Mapping[str, VocabularyConfig]
@@ -107,7 +115,9 @@ def _check_numbers(spec: SequenceSpec, numbers: _Numbers) -> Iterator[SettingPro
 def _check_number(spec: SequenceSpec, name: str, number: NumberConfig) -> Iterator[SettingProblem]:
     feature = spec.features[name]
     if number.buckets is not None and feature.width is not None:
-        yield SettingProblem(("numbers", name, "buckets"), "not for a vector: it has no rank")
+        yield SettingProblem(
+            ("numbers", name, "buckets"), "not for a vector: buckets are ranges of one number, and a vector has several"
+        )
     for setting in _NEEDS_MISSING:
         if setting in number.model_fields_set and not feature.missing:
             message = f"no number of {name} may be missing; set its `missing` if some may"
@@ -166,9 +176,14 @@ def _explain_length_conflict(spec: SequenceSpec, vocabularies: _Vocabularies, se
 
 def _check_share(spec: SequenceSpec, vocabularies: _Vocabularies, name: str, other: str) -> Iterator[SettingProblem]:
     path = ("transform", name, "share")
-    inputs = [key for key, feature in spec.features.items() if has_vocabulary(feature) and feature.role == "input"]
-    if other not in inputs or other == name:
-        yield SettingProblem(path, f"no other string input is called {other!r}; there are {', '.join(inputs)}")
+    other_inputs = [
+        key
+        for key, feature in spec.features.items()
+        if has_vocabulary(feature) and feature.role == "input" and key != name
+    ]
+    if other not in other_inputs:
+        choices = f"the others are {', '.join(other_inputs)}" if other_inputs else "there is none"
+        yield SettingProblem(path, f"no other string input is called {other!r}; {choices}")
     elif other in vocabularies and vocabularies[other].share is not None:
         message = f"{other} itself takes the vocabulary of {vocabularies[other].share}; name that one"
         yield SettingProblem(path, message)
@@ -188,6 +203,7 @@ def _find_feature_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, 
       setting: `begin` or `end`.
     """
     for name, feature in spec.sequence.items():
+        # With `share`, the settings stand at another feature, the owner of the vocabulary.
         settings = vocabularies.get(find_owner(name, vocabularies), VocabularyConfig())
         if not has_vocabulary(feature) or feature.role == "label" or not getattr(settings, setting):
             return name
@@ -196,10 +212,7 @@ def _find_feature_without_step(spec: SequenceSpec, vocabularies: _Vocabularies, 
 
 def _check_output_names(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
     """Yields a problem for each setting that adds an output with the name of a feature or of another output."""
-    added_outputs = list(_list_added_outputs(spec, vocabularies))
-    for name, number in numbers.items():
-        if number.indicator:
-            added_outputs.append(_AddedOutput(f"{name}_missing", ("numbers", name, "indicator")))
+    added_outputs = [*_list_string_outputs(spec, vocabularies), *_list_indicator_outputs(numbers)]
     counts = Counter([*spec.features, *(output.name for output in added_outputs)])
     for output in added_outputs:
         if counts[output.name] > 1:
@@ -218,11 +231,19 @@ class _AddedOutput(NamedTuple):
     setting_path: tuple[str, ...]
 
 
-def _list_added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[_AddedOutput]:
+def _list_indicator_outputs(numbers: _Numbers) -> Iterator[_AddedOutput]:
+    """Yields the outputs that the settings of numbers add."""
+    for name, number in numbers.items():
+        if number.indicator:
+            yield _AddedOutput(f"{name}_missing", ("numbers", name, "indicator"))
+
+
+def _list_string_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iterator[_AddedOutput]:
     """Yields the outputs that the settings of vocabularies add."""
     for name, feature in spec.features.items():
         if not has_vocabulary(feature):
             continue
+        # With `share`, the settings stand at another feature, the owner of the vocabulary.
         owner = find_owner(name, vocabularies)
         settings = vocabularies.get(owner, VocabularyConfig())
         if feature.role == "input":
@@ -243,17 +264,38 @@ def _list_added_outputs(spec: SequenceSpec, vocabularies: _Vocabularies) -> Iter
 def _describe_file_conflict(spec: SequenceSpec, vocabularies: _Vocabularies, name: str) -> str | None:
     """Describes another vocabulary whose file has the same name as `file` of this feature; None if there is none.
 
-    The transform graph keeps the files of all vocabularies in one folder, so their names must differ.
+    The transform graph keeps the files of all vocabularies in one folder, so their names must differ. The file of a
+    vocabulary that the transform makes has the name of the feature. A given file keeps its own name.
     """
     path = vocabularies[name].file or ""
     file_name = os.path.basename(path)
-    if file_name in spec.features:
+    if file_name in _list_made_vocabularies(spec, vocabularies):
         return f"the vocabulary of {file_name}"
     for vocabulary in vocabularies.values():
         other = vocabulary.file
         if other is not None and other != path and os.path.basename(other) == file_name:
             return other
     return None
+
+
+def _list_made_vocabularies(spec: SequenceSpec, vocabularies: _Vocabularies) -> list[str]:
+    """Returns the names of the vocabularies of values, affixes, characters and counts that the transform makes."""
+    names = []
+    for name, feature in spec.features.items():
+        if not has_vocabulary(feature) or find_owner(name, vocabularies) != name:
+            continue
+        settings = vocabularies.get(name, VocabularyConfig())
+        if settings.hash_buckets is not None:
+            continue
+        # A given file takes the place of the vocabulary of values only.
+        if settings.file is None:
+            names.append(name)
+    derived_settings = ("affixes", "characters", "frequencies")
+    for output in _list_string_outputs(spec, vocabularies):
+        _, owner, setting = output.setting_path
+        if setting in derived_settings and vocabularies[owner].hash_buckets is None:
+            names.append(output.name)
+    return names
 
 
 def _make_unknown_feature_problem(table: str, name: str, spec: SequenceSpec) -> SettingProblem:

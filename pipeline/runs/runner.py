@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx.orchestration import pipeline as tfx_pipeline
 
@@ -86,6 +86,13 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     return progress.make_result(error)
 
 
+class _RunningComponent(NamedTuple):
+    """The component that runs now, and when it started, in seconds of `time.monotonic`."""
+
+    id: str
+    started_at: float
+
+
 class _RunProgress:
     """Records how far a run has come, and passes each event on to a display.
 
@@ -97,28 +104,28 @@ class _RunProgress:
         self._pipeline = pipeline
         self._display = display
         self._compiled_pipeline: Any = None
-        self._statuses: dict[str, Status] = {}
-        self._seconds: dict[str, float] = {}
-        self._running_component: str | None = None
-        self._started_at = 0.0
+        self._components: list[str] = []
+        self._ended_components: dict[str, ComponentResult] = {}
+        self._running: _RunningComponent | None = None
         self._epoch: TrainingProgress | None = None
         self._trials: list[Trial] = []
 
     def plan(self, compiled: Any) -> None:
         self._compiled_pipeline = compiled
-        components = [node.pipeline_node.node_info.id for node in compiled.nodes]
-        self._statuses = dict.fromkeys(components, "pending")
-        self._display.show_plan(components)
+        self._components = [node.pipeline_node.node_info.id for node in compiled.nodes]
+        self._display.show_plan(self._components)
 
     def start_component(self, component: str) -> None:
-        self._running_component = component
-        self._started_at = time.monotonic()
+        self._running = _RunningComponent(component, time.monotonic())
         self._display.show_start(component)
 
     def end_component(self, component: str) -> None:
         executed = self._read_components().get(component)
-        # If a component has a condition that is false, TFX ends it without an execution.
-        self._end(component, executed.status if executed else "skipped")
+        if executed is None:
+            # If a component has a condition that is false, TFX ends it without an execution.
+            self._end("skipped", {})
+        else:
+            self._end(executed.status, executed.outputs)
 
     def update_training(self, progress: TrainingProgress) -> None:
         if not is_within_epoch(progress):
@@ -131,28 +138,29 @@ class _RunProgress:
         self._display.show_trial(trial)
 
     def fail_running_component(self) -> None:
-        if self._running_component is not None:
-            self._end(self._running_component, "failed")
+        if self._running is not None:
+            self._end("failed", {})
 
     def make_result(self, error: BaseException | None) -> RunResult:
         if self._compiled_pipeline is None:
             # The pipeline could not be compiled, so ML Metadata knows nothing about it.
             return RunResult({}, error=error)
-        executed = self._read_components()
-        components = {}
-        for component, status in self._statuses.items():
-            outputs = executed[component].outputs if status in ("ran", "reused") else {}
-            components[component] = ComponentResult(status, self._seconds.get(component, 0.0), outputs)
-        failed_component = next((name for name, status in self._statuses.items() if status == "failed"), None)
+        pending = ComponentResult("pending", 0.0, {})
+        components = {component: self._ended_components.get(component, pending) for component in self._components}
+        failed_component = next((name for name, result in components.items() if result.status == "failed"), None)
         if error is None and failed_component is not None:
+            # The report of a failure begins with the id of the component, to which "it" refers.
             error = NotRunError("it did not run, because some of its inputs are missing. The log says which inputs")
         return RunResult(components, failed_component, error, self._epoch, self._trials)
 
-    def _end(self, component: str, status: Status) -> None:
-        self._running_component = None
-        self._statuses[component] = status
-        self._seconds[component] = time.monotonic() - self._started_at
-        self._display.show_end(component, status, self._seconds[component])
+    def _end(self, status: Status, outputs: Mapping[str, tuple[OutputArtifact, ...]]) -> None:
+        """Records and shows how the running component ended."""
+        assert self._running is not None, "a component must start before it ends"
+        component, started_at = self._running
+        self._running = None
+        seconds = time.monotonic() - started_at
+        self._ended_components[component] = ComponentResult(status, seconds, outputs)
+        self._display.show_end(component, status, seconds)
 
     def _read_components(self) -> dict[str, ExecutedComponent]:
         return read_executed_components(self._pipeline.metadata_connection_config, self._compiled_pipeline)

@@ -72,7 +72,11 @@ class RunWriter:
         return self._memory_bytes >= RUN_BYTES
 
     def spill(self) -> Iterator[tuple[SortGroup, Run]]:
-        """Writes the collected records to one file. When the file is complete, yields one run per group."""
+        """Writes the collected records to one file. When the file is complete, yields one run per group.
+
+        This is a generator: nothing is written before the first run is taken from it. No record may be added until all
+        runs are taken.
+        """
         if not self._records_by_group:
             return
         path = file_system.join(self._staging, uuid.uuid4().hex)
@@ -97,6 +101,9 @@ def merge_runs(runs: Iterable[Run], staging: str) -> Iterator[_KeyedFrame]:
     Args:
       runs: The runs to merge.
       staging: The folder for merged runs.
+
+    Raises:
+      EOFError: if the file of a run ends too early, for example because the disk was full when it was written.
     """
     remaining_runs = sorted(runs)
     while len(remaining_runs) > FAN_IN:
@@ -127,6 +134,18 @@ def _read_run(run: Run) -> Iterator[_KeyedFrame]:
     with file_system.open_file(run.path, _BUFFER_BYTES) as stream:
         stream.seek(run.offset)
         for _ in range(run.num_records):
-            head = stream.read(KEY_SIZE + HEADER_SIZE)
-            key, header = head[:KEY_SIZE], head[KEY_SIZE:]
-            yield key, header + stream.read(read_frame_length(header) + FOOTER_SIZE)
+            key = _read_bytes(stream, KEY_SIZE, run)
+            header = _read_bytes(stream, HEADER_SIZE, run)
+            data_and_footer = _read_bytes(stream, read_frame_length(header) + FOOTER_SIZE, run)
+            yield key, header + data_and_footer
+
+
+def _read_bytes(stream: BinaryIO, size: int, run: Run) -> bytes:
+    """Reads exactly `size` bytes. Raises an EOFError if the file of the run has fewer."""
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError(
+            f"{run.path} ends within its {run.num_records} records from byte {run.offset} on; is there enough space in "
+            "the temporary folder?"
+        )
+    return data

@@ -16,9 +16,16 @@ _TRAIN = "train"
 """The split with which the other splits are compared."""
 
 _QUANTILES = {"min": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "max": 1.0}
+"""The names of the reported quantiles of lengths, and the share of records that each of them covers."""
+
 _MAX_TOP_VALUES = 20
+"""The number of most frequent values that each split contributes. A table of 20 rows is read without scrolling."""
+
 _MAX_UNSEEN_VALUES = 5
+"""The number of values not in train that are reported. They are examples, so a few are enough."""
+
 _NUM_HISTOGRAM_BINS = 20
+"""The number of ranges in the histogram of lengths. Each is a bar, and 20 bars fit into a column of the report."""
 
 
 def report_splits(
@@ -34,6 +41,9 @@ def report_splits(
       numbers: A dict of split name to the reports of the number features.
       batch_size: The number of records per batch, to compute the share of padding.
       distances: A dict of split name to the distances from the baseline, for splits with a baseline.
+
+    Returns:
+      A dict of split name to its report, in the order of `profiles`.
     """
     top_values = _find_top_values(profiles)
     reports = {}
@@ -43,11 +53,11 @@ def report_splits(
         reports[split] = SplitReport(
             records=profile.num_records,
             steps=profile.lengths.num_steps,
-            lengths=_report_quantiles(profile),
+            lengths=_compute_quantiles(profile),
             histogram=profile.lengths.compute_histogram(_NUM_HISTOGRAM_BINS),
-            padding=_report_padding(profile, batch_size),
-            missing=_report_missing(profile),
-            values=_report_values(profile, train, top_values),
+            padding=_compute_padding_shares(profile, batch_size),
+            missing=_compute_missing_shares(profile),
+            values=_make_values_reports(profile, train, top_values),
             numbers=numbers[split],
             repeated=_compute_repeated_share(profile),
             in_train=None if train is None else _compute_share_in_train(profile, train),
@@ -69,19 +79,21 @@ def _find_top_values(profiles: Mapping[str, Profile]) -> dict[str, set[bytes]]:
     return top_values
 
 
-def _report_quantiles(profile: Profile) -> dict[str, int]:
+def _compute_quantiles(profile: Profile) -> dict[str, int]:
+    """Returns the name of each quantile to a number of steps."""
     quantiles = profile.lengths.compute_quantiles(tuple(_QUANTILES.values()))
     return dict(zip(_QUANTILES, quantiles, strict=True))
 
 
-def _report_padding(profile: Profile, batch_size: int) -> dict[str, float]:
+def _compute_padding_shares(profile: Profile, batch_size: int) -> dict[str, float]:
+    """Returns the share of padding if records are batched in random order, and if they are sorted by length first."""
     return {
         "random": profile.lengths.compute_padding_share(batch_size, sorted_by_length=False),
         "by_length": profile.lengths.compute_padding_share(batch_size, sorted_by_length=True),
     }
 
 
-def _report_missing(profile: Profile) -> dict[str, float]:
+def _compute_missing_shares(profile: Profile) -> dict[str, float]:
     """Returns the share of records without the feature, for each feature that at least one record lacks."""
     shares = {}
     for name, count in profile.record_counts.items():
@@ -90,27 +102,42 @@ def _report_missing(profile: Profile) -> dict[str, float]:
     return shares
 
 
-def _report_values(
+def _make_values_reports(
     profile: Profile, train: Profile | None, top_values: Mapping[str, set[bytes]]
 ) -> dict[str, ValuesReport]:
+    """Makes the report of each string feature; `train` is None if there is no train to compare with."""
     reports = {}
     for name, counts in profile.value_counts.items():
-        train_counts = train.value_counts[name] if train else None
-        reports[name] = _report_feature(counts, train_counts, top_values[name])
+        # The profiles of all splits are made with one spec, so they count the same features, even those without values.
+        train_counts = None if train is None else train.value_counts[name]
+        reports[name] = _make_values_report(counts, train_counts, top_values[name])
     return reports
 
 
-def _report_feature(
+def _make_values_report(
     counts: Counter[bytes], train_counts: Counter[bytes] | None, top_values: set[bytes]
 ) -> ValuesReport:
+    """Makes the report of one feature's values.
+
+    Args:
+      counts: Value to the number of times that it occurs in the split.
+      train_counts: The same for train, or None if the split is not compared with train.
+      top_values: The values whose counts are reported, if they occur in the split.
+    """
     top_counts = Counter({value: counts[value] for value in top_values if value in counts})
-    report = ValuesReport(count=counts.total(), distinct=len(counts), top=_decode_most_frequent(top_counts))
-    if train_counts is None:
-        return report
-    unseen_counts = Counter({value: count for value, count in counts.items() if value not in train_counts})
-    unseen_share = _divide(unseen_counts.total(), counts.total())
-    unseen_top = _decode_most_frequent(unseen_counts, _MAX_UNSEEN_VALUES)
-    return report.model_copy(update={"unseen": unseen_share, "unseen_top": unseen_top})
+    unseen_share = None
+    unseen_top = None
+    if train_counts is not None:
+        unseen_counts = Counter({value: count for value, count in counts.items() if value not in train_counts})
+        unseen_share = _divide(unseen_counts.total(), counts.total())
+        unseen_top = _decode_most_frequent(unseen_counts, _MAX_UNSEEN_VALUES)
+    return ValuesReport(
+        count=counts.total(),
+        distinct=len(counts),
+        top=_decode_most_frequent(top_counts),
+        unseen=unseen_share,
+        unseen_top=unseen_top,
+    )
 
 
 def _compute_repeated_share(profile: Profile) -> float:

@@ -35,7 +35,12 @@ SPEC = SequenceSpec(
             "transform.target.share",
             "no other string input is called 'tags'",
         ),
-        ({"target": VocabularyConfig(share="target")}, {}, "transform.target.share", "there are source, target, words"),
+        (
+            {"target": VocabularyConfig(share="target")},
+            {},
+            "transform.target.share",
+            "the others are source, words, origin",
+        ),
         (
             {"words": VocabularyConfig(share="target"), "target": VocabularyConfig(share="source")},
             {},
@@ -43,6 +48,12 @@ SPEC = SequenceSpec(
             "target itself takes the vocabulary of source",
         ),
         ({"words": VocabularyConfig(file="a/source")}, {}, "transform.words.file", "replace the vocabulary of source"),
+        (
+            {"words": VocabularyConfig(file="a/source_characters"), "source": VocabularyConfig(characters=True)},
+            {},
+            "transform.words.file",
+            "replace the vocabulary of source_characters",
+        ),
         (
             {"words": VocabularyConfig(file="a/v.txt"), "source": VocabularyConfig(file="a/v.txt")}
             | {"tags": VocabularyConfig(file="b/v.txt")},
@@ -127,3 +138,17 @@ def test_begin_and_end_fit_when_all_sequence_features_ask_for_them():
     both = {"a": VocabularyConfig(begin=True, end=True, affixes=(1,)), "b": VocabularyConfig(share="a")}
     assert list(contradictions(spec, both, {})) == []
     assert len(list(contradictions(spec, {**both, "b": VocabularyConfig(begin=True)}, {}))) == 1
+
+
+@pytest.mark.parametrize(
+    "vocabularies",
+    [
+        {"tags": VocabularyConfig(file="a/tags")},
+        {"tags": VocabularyConfig(file="a/x")},
+        {"words": VocabularyConfig(file="a/source"), "source": VocabularyConfig(share="target")},
+        {"words": VocabularyConfig(file="a/source"), "source": VocabularyConfig(hash_buckets=5)},
+        {"words": VocabularyConfig(file="a/source"), "source": VocabularyConfig(file="a/words")},
+    ],
+)
+def test_a_file_may_have_the_name_of_a_feature_that_has_no_file_of_this_name(vocabularies):
+    assert list(contradictions(SPEC, vocabularies, {})) == []

@@ -36,3 +36,14 @@ def test_nothing_is_written_when_nothing_was_added(tmp_path):
     assert list(RunWriter(str(tmp_path)).spill()) == []
     assert list(merge_runs([], str(tmp_path))) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("num_left_bytes", [0, KEY_SIZE - 1, KEY_SIZE, KEY_SIZE + 3, -1])
+def test_a_run_that_was_cut_off_is_named(num_left_bytes, tmp_path):
+    writer = RunWriter(str(tmp_path))
+    writer.add(RecordPlace("train", 0, bytes(KEY_SIZE)), frame(b"data"))
+    ((_, run),) = writer.spill()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:num_left_bytes])
+    with pytest.raises(EOFError, match=f"{path.name} ends within its 1 records from byte 0"):
+        list(merge_runs([run], str(tmp_path)))
