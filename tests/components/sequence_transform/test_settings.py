@@ -79,18 +79,19 @@ RECORDS = {split: records(split, size) for split, size in SPLITS.items()}
 @pytest.fixture(scope="module")
 def run(make_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("given")
-    (folder / "words.txt").write_text("\n".join(WORDS), encoding="utf-8")
-    (folder / "tags.txt").write_text("\n".join([*TAGS, ""]), encoding="utf-8")
+    # Names of features, for which the transform makes no file: target shares a vocabulary, tags has this one.
+    (folder / "target").write_text("\n".join(WORDS), encoding="utf-8")
+    (folder / "tags").write_text("\n".join([*TAGS, ""]), encoding="utf-8")
     run = make_run(
         SPEC,
         RECORDS,
         transform={
             "source": VocabularyConfig(lowercase=True, fold_digits=True, min_count=2),
             "target": VocabularyConfig(share="source"),
-            "words": VocabularyConfig(file=str(folder / "words.txt"), affixes=(1,)),
+            "words": VocabularyConfig(file=str(folder / "target"), affixes=(1,)),
             "hashed": VocabularyConfig(hash_buckets=7),
             "spelled": VocabularyConfig(characters=True),
-            "tags": VocabularyConfig(file=str(folder / "tags.txt")),
+            "tags": VocabularyConfig(file=str(folder / "tags")),
         },
         numbers={
             "x": NumberConfig(scale="z_score"),
