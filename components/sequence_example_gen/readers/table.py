@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.files.compression import SUFFIXES as COMPRESSED_SUFFIXES
 from tfx_sequence.schemas.families import Family, Row
-from tfx_sequence.schemas.spec import SequenceSpec, Shift
+
+# These import NumPy, which the table of formats must not wait for.
+if TYPE_CHECKING:
+    from tfx_sequence.components.sequence_example_gen.config import ReadConfig
+    from tfx_sequence.schemas.spec import SequenceSpec, Shift
 
 SEQUENCE_EXAMPLE = "sequence_example"
 """The format of records that are written unchanged. It is also assumed for a file whose name does not determine the
