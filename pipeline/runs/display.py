@@ -185,7 +185,8 @@ class LiveDisplay:
         """Shows how the component ended and how long it took. The last note about its training stays."""
         # The summary of the run shows the trials again.
         self._trials = {}
-        self._rows[component] = _Row(status, seconds=seconds, note=self._running_row.note)
+        row = self._rows[component]
+        self._rows[component] = _Row(status, seconds=seconds, note=row.note)
 
     def show_training(self, progress: TrainingProgress) -> None:
         """Shows the numbers of training in the row of the running component."""

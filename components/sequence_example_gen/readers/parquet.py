@@ -82,20 +82,30 @@ class ParquetReader(Reader):
         # Several features may have the same column, which is read once.
         distinct_columns = list(dict.fromkeys(columns))
         for batch in file.iter_batches(_BATCH_ROWS, columns=distinct_columns):
-            values = {
-                column: _list_values(array) for column, array in zip(batch.schema.names, batch.columns, strict=True)
-            }
-            rows = zip(*(values[column] for column in columns), strict=True)
-            for row in rows:
+            values_by_column = {column: _list_values(batch.column(column)) for column in distinct_columns}
+            values_by_key = [values_by_column[column] for column in columns]
+            for row in zip(*values_by_key, strict=True):
                 yield None, dict(zip(keys, row, strict=True))
 
 
 def _list_values(column: pa.Array) -> list[Any]:
-    """Returns the values of a column as Python values. Dates and times become ISO 8601 text."""
+    """Returns the values of a column as Python values. Dates and times become ISO 8601 text, in lists too."""
     values: list[Any] = column.to_pylist()
-    if pa.types.is_temporal(column.type):
-        return [value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value for value in values]
-    return values
+    return [_format_times(value) for value in values] if _holds_times(column.type) else values
+
+
+def _holds_times(dtype: pa.DataType) -> bool:
+    """Returns whether the values of a type are dates or times, or lists of them at any depth."""
+    while pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype):
+        dtype = dtype.value_type
+    return pa.types.is_temporal(dtype)
+
+
+def _format_times(value: Any) -> Any:
+    """Returns a date or a time as ISO 8601 text. In a list, every date and time is formatted."""
+    if isinstance(value, list):
+        return [_format_times(item) for item in value]
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value
 
 
 def _replace_nan(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
     Args:
       x: Strings, `[N]`.
       file: The result of `make_vocabulary` or `given_vocabulary`.
-      name: The name of the feature, for error messages.
+      name: The name of the feature or of its vocabulary, for error messages.
       closed: Whether a value that is not in the vocabulary makes the graph fail. If False, such values get the last id.
 
     Returns:

@@ -1,5 +1,6 @@
 """Parquet files: rows with lists, and files that are damaged. Long form is tested in `test_long_form`."""
 
+import datetime
 import io
 
 import pyarrow as pa
@@ -55,6 +56,21 @@ def test_list_columns_of_parquet_come_out_as_they_went_in(read, rows):
     ]
     assert got[0]["v"][0].tolist() == [1, 2]
     assert got[0]["day"] == "1970-01-01"
+
+
+def test_dates_and_times_in_lists_are_iso_text(read):
+    days = [datetime.date(2024, 2, 29), datetime.date(1970, 1, 1)]
+    table = pa.table(
+        {
+            "days": pa.array([days], pa.list_(pa.date32())),
+            "clock": pa.array([[datetime.time(1, 2, 3), datetime.time(4, 5, 6)]], pa.list_(pa.time64("us"))),
+        }
+    )
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    spec = SequenceSpec(features={"days": Feature(kind="token"), "clock": Feature(kind="token")})
+    (item,) = read(stream.getvalue(), spec, ReadConfig(format="parquet"))
+    assert decode(spec, item.identity) == {"days": ["2024-02-29", "1970-01-01"], "clock": ["01:02:03", "04:05:06"]}
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + bytes(50) + b"PAR1", write_parquet([], ["x"])])
