@@ -77,7 +77,7 @@ def measure(count: int, epochs: int | None, streamed: bool) -> dict[str, float]:
         outcome = trainer.fit(train, evaluation)
     predict = tf.function(lambda batch: tf.nn.softmax(model(batch, training=False)["kind"])[:, 0])
     probabilities, labels = [], []
-    for batch in make_batches(make_records(count, seed=1), config, None, MEMORY_LIMIT).epoch():
+    for batch in make_batches(make_records(count, seed=1), config, None, MEMORY_LIMIT).make_epoch():
         probabilities.append(predict(batch).numpy())
         labels.append(batch["kind"].numpy() == 1)
     return {

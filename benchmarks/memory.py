@@ -147,13 +147,13 @@ def make_action(case: str, mode: str, size: int) -> Callable[[], Any] | None:
     if mode == "build":
         return None
     if mode == "train":
-        spec = batches.epoch().element_spec
+        spec = batches.make_epoch().element_spec
         step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
-        batch = next(iter(batches.epoch()))
+        batch = next(iter(batches.make_epoch()))
         return lambda: step([batch])
     if mode == "evaluate":
         trainer = Trainer(model, task, config, "")
-        return lambda: trainer.evaluate(batches.epoch())
+        return lambda: trainer.evaluate(batches.make_epoch())
 
     class Transform(tf.Module):
         """In place of a transform graph: removes the axis of the values of a step."""

@@ -45,8 +45,8 @@ def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     model = SequenceModel(
         TASK, ModelConfig(units=units, bidirectional=both, embedding_dim=EMBEDDING, dropout=0, word_dropout=0)
     )
-    spec = batches.epoch().element_spec
-    model(next(iter(batches.epoch())))
+    spec = batches.make_epoch().element_spec
+    model(next(iter(batches.make_epoch())))
     optimizer = make_optimizer(config, model)
     step = make_training_step(model, optimizer, WeightAverages(model.trainable_variables, 0.0), config, spec)
 
@@ -54,13 +54,13 @@ def prepare(task: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
         epoch = 0
         while True:
             epoch += 1
-            for batch in batches.epoch(epoch):
+            for batch in batches.make_epoch(epoch):
                 step([batch])
                 yield int(batch["lengths"].numpy().sum()), int(tf.size(batch["ids"]))
 
     def time_gemm() -> float:
         seconds, tokens = 0.0, 0
-        for batch in batches.epoch(1).take(20):
+        for batch in batches.make_epoch(1).take(20):
             rows, length = batch["ids"].shape
             seconds += (1 + both) * time_lstm_products(rows, length, EMBEDDING, units)
             seconds += 3 * time_product(rows * length, (1 + both) * units, CLASSES)

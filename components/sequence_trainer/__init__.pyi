@@ -3,8 +3,8 @@
 from .batches.keras_batch import make_keras_batch as make_keras_batch
 from .batches.parsing import Column as Column
 from .batches.parsing import parse_records as parse_records
-from .batches.planning import bucket_boundaries as bucket_boundaries
-from .batches.planning import padding_efficiency as padding_efficiency
+from .batches.planning import compute_padding_efficiency as compute_padding_efficiency
+from .batches.planning import find_bucket_boundaries as find_bucket_boundaries
 from .batches.planning import plan_batches as plan_batches
 from .batches.sequence_batches import SequenceBatches as SequenceBatches
 from .component import SequenceTrainer as SequenceTrainer

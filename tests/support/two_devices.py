@@ -32,7 +32,7 @@ BAD: dict[str, Any] = {"bad": 17} if "bad" in sys.argv else {}
 def run(strategy: tf.distribute.Strategy, **settings: Any) -> dict[str, Any]:
     with strategy.scope(), tempfile.TemporaryDirectory() as folder:
         train = training_corpus.batches(batch_tokens=28, **BAD)
-        assert (train.size(1) or 0) % 2, "the last update must have one batch only"
+        assert (train.count_batches(1) or 0) % 2, "the last update must have one batch only"
         settings = {"epochs": 2, "clip_norm": 0.2, "average": 0.5, "skip_bad_batches": 2, **settings}
         model, trainer = training_corpus.new_trainer(folder, **settings)
         outcome = trainer.fit(train, training_corpus.batches(seed=None))
@@ -59,10 +59,12 @@ def update(copies: int) -> dict[str, Any]:
         keras.utils.set_random_seed(1)
         model = SequenceModel(training_corpus.TASK, training_corpus.DRAWING, seed=1)
         whole = training_corpus.batches(seed=None, batch_tokens=1000)
-        (batch,) = whole.epoch()
+        (batch,) = whole.make_epoch()
         model(batch)
         config, averages = TrainingConfig(), WeightAverages(model.trainable_variables, 0.0)
-        step = make_training_step(model, make_optimizer(config, model), averages, config, whole.epoch().element_spec)
+        step = make_training_step(
+            model, make_optimizer(config, model), averages, config, whole.make_epoch().element_spec
+        )
         numbers = reduction.numbers
         result = step([batch] * copies)
     states = [weight.value.values for weight in model.variables if weight.name == "seed_generator_state"]

@@ -11,12 +11,12 @@ longest has T steps, contains for example::
     lengths             int64   [B]        the number of real steps of each record
     @share              float32 [B]        in a window of a longer batch: the share of each record's steps in the window
 
-The last three keys are not features, and `feature_names` leaves them out.
+The last three keys are not features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -29,15 +29,6 @@ RESERVED_NAMES = (LENGTHS, WINDOW_SHARE)
 """Keys that are reserved, so that no feature may have such a name."""
 
 
-def counts_key(feature: str) -> str:
+def get_counts_key(feature: str) -> str:
     """Returns the key of the counts of a nested feature: the number of values in each step, int64 `[B, T]`."""
     return f"{feature}{COUNTS_SUFFIX}"
-
-
-def feature_names(keys: Iterable[str]) -> list[str]:
-    """Returns the keys of a batch that are features, in the same order.
-
-    Args:
-      keys: A batch, or the keys of a batch.
-    """
-    return [key for key in keys if key not in RESERVED_NAMES and not key.endswith(COUNTS_SUFFIX)]

@@ -27,28 +27,30 @@ def describe_batch(batches: SequenceBatches, epoch: int, index: int) -> list[dic
       steps. `context` contains its context features, such as keys. `not_finite` contains the names of the features
       that have NaN or infinite values.
     """
-    positions = batches.records(epoch, index)
-    parsed = (tf.train.SequenceExample.FromString(record) for record in batches.serialized(positions))
-    return [
-        {"record": int(position), **_describe_record(record)}
-        for position, record in zip(positions, parsed, strict=True)
-    ]
+    positions = batches.find_records(epoch, index)
+    descriptions = []
+    for position, serialized in zip(positions, batches.read_serialized(positions), strict=True):
+        example = tf.train.SequenceExample.FromString(serialized)
+        descriptions.append({"record": int(position), **_describe_record(example)})
+    return descriptions
 
 
 def _describe_record(example: tf.train.SequenceExample) -> dict[str, Any]:
+    """Returns the entries of a description that the record itself determines."""
     context = example.context.feature
-    steps = example.feature_lists.feature_list
+    sequences = {name: features.feature for name, features in example.feature_lists.feature_list.items()}
     not_finite = {name for name, feature in context.items() if not _are_finite([feature])}
-    not_finite |= {name for name, features in steps.items() if not _are_finite(features.feature)}
-    values = {name: _read_values(context[name]) for name in sorted(context)}
+    not_finite |= {name for name, steps in sequences.items() if not _are_finite(steps)}
+    context_values = {name: _read_values(context[name]) for name in sorted(context)}
     return {
-        "steps": max((len(features.feature) for features in steps.values()), default=0),
-        "context": {name: items for name, items in values.items() if len(items) <= MAX_VALUES},
+        "steps": max(map(len, sequences.values()), default=0),
+        "context": {name: values for name, values in context_values.items() if len(values) <= MAX_VALUES},
         "not_finite": sorted(not_finite),
     }
 
 
 def _are_finite(features: Iterable[tf.train.Feature]) -> bool:
+    """Returns whether no number of the features is NaN or infinite."""
     return all(math.isfinite(value) for feature in features for value in feature.float_list.value)
 
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tfx_sequence.schemas.spec import FIRST_ID
 
 
-class FromZero(NamedTuple):
+class ZeroBasedIds(NamedTuple):
     """Marks ids that start at 0 in the stored records.
 
     Attributes:
@@ -28,7 +28,7 @@ class FromZero(NamedTuple):
     unseen: int | None
 
 
-def from_one(ids: tf.Tensor, stored: FromZero | None, name: str) -> tf.Tensor:
+def convert_stored_ids(ids: tf.Tensor, stored: ZeroBasedIds | None, name: str) -> tf.Tensor:
     """Converts stored ids to the ids of batches.
 
     Args:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfx_sequence.schemas.spec import FIRST_ID
 
 
-def step_mask(lengths: tf.Tensor, steps: tf.Tensor | int) -> tf.Tensor:
+def make_step_mask(lengths: tf.Tensor, steps: tf.Tensor | int) -> tf.Tensor:
     """Returns a mask that is True at real steps.
 
     Args:
@@ -24,7 +24,7 @@ def step_mask(lengths: tf.Tensor, steps: tf.Tensor | int) -> tf.Tensor:
     return tf.sequence_mask(lengths, steps)
 
 
-def classes(labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def convert_to_classes(labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Returns the class of each label id, which is `id - 1`, int64. Where `mask` is False, the class is 0.
 
     A real label with the id 0 becomes -1. This is not a class, so ops that expect classes raise an error.

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import RESERVED_NAMES
-from tfx_sequence.components.sequence_trainer.batches.ids import FromZero, from_one
+from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds, convert_stored_ids
 
 
 class Column(NamedTuple):
@@ -41,7 +41,7 @@ class Column(NamedTuple):
     width: int | None = None
     nested: bool = False
     keys: tuple[str, ...] = ()
-    ids: FromZero | None = None
+    ids: ZeroBasedIds | None = None
 
 
 class Records(NamedTuple):
@@ -68,7 +68,10 @@ def check_columns(columns: Mapping[str, Column]) -> None:
         raise ValueError(f"records need at least one sequence column (context=False); the columns are {dict(columns)}")
     for name in RESERVED_NAMES:
         if name in columns:
-            raise ValueError(f"a column cannot be called {name!r}, because batches use this name for something else")
+            raise ValueError(
+                f"a column cannot be called {name!r}, because batches use this name for something else; rename the "
+                "feature"
+            )
 
 
 def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Records:
@@ -79,61 +82,65 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
       columns: Maps the name of each feature to how the feature is stored.
 
     Raises:
+      ValueError: if no column is a sequence, or a column has a reserved name.
       tf.errors.InvalidArgumentError: if a record does not have the form that the columns describe. For example, a
         context value is missing, a value has another type, a step has another number of values, the sequence features
         of a record differ in length, or a label has a value that the transform did not know.
     """
+    check_columns(columns)
     are_examples = any(column.keys for column in columns.values())
     parse = _parse_examples if are_examples else _parse_sequence_examples
-    context, steps = parse(serialized, columns)
-    context = {name: from_one(value, columns[name].ids, name) for name, value in context.items()}
-    reference = next(name for name, column in columns.items() if not column.context)
-    lengths = steps[reference].row_lengths()
+    context, sequences = parse(serialized, columns)
+    context = {name: convert_stored_ids(value, columns[name].ids, name) for name, value in context.items()}
+    reference = next(iter(sequences))
+    lengths = sequences[reference].row_lengths()
     checks = []
-    for name, ragged in steps.items():
+    for name, ragged in sequences.items():
         checks.append(_check_lengths(name, ragged.row_lengths(), reference, lengths))
         if not columns[name].nested:
             checks.append(_check_values(name, ragged, columns[name].width or 1))
     # In eager mode, a check has already run and is None.
     with tf.control_dependencies([check for check in checks if check is not None]):
-        concatenated = {name: _concatenate_records(name, ragged, columns[name]) for name, ragged in steps.items()}
-    return Records(context, concatenated, lengths)
+        steps = {name: _concatenate_records(name, ragged, columns[name]) for name, ragged in sequences.items()}
+    return Records(context, steps, lengths)
 
 
 def _parse_sequence_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
     """Parses SequenceExamples. Returns context features, `[N]` or `[N, width]`, and sequences, `[N, (T), (V)]`."""
-    context, steps, _ = tf.io.parse_sequence_example(
-        serialized,
-        context_features={name: _context_spec(column) for name, column in columns.items() if column.context},
-        sequence_features={
-            name: tf.io.RaggedFeature(tf.as_dtype(column.dtype), row_splits_dtype=tf.int64)
-            for name, column in columns.items()
-            if not column.context
-        },
-    )
-    return context, steps
+    context_features: dict[str, tf.io.FixedLenFeature] = {}
+    sequence_features: dict[str, tf.io.RaggedFeature] = {}
+    for name, column in columns.items():
+        if column.context:
+            context_features[name] = _make_context_feature(column)
+        else:
+            sequence_features[name] = tf.io.RaggedFeature(tf.as_dtype(column.dtype), row_splits_dtype=tf.int64)
+    context, sequences, _ = tf.io.parse_sequence_example(serialized, context_features, sequence_features)
+    # TensorFlow sorts the features by name. In the order of the columns, the first sequence is the reference.
+    return context, {name: sequences[name] for name in sequence_features}
 
 
 def _parse_examples(
     serialized: tf.Tensor, columns: Mapping[str, Column]
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.RaggedTensor]]:
     """Parses tf.Examples. Returns tensors of the same shapes as `_parse_sequence_examples`."""
-    specs = {
-        name: _context_spec(column) if column.context else _sequence_spec(column) for name, column in columns.items()
-    }
-    parsed = tf.io.parse_example(serialized, specs)
+    features = {}
+    for name, column in columns.items():
+        features[name] = _make_context_feature(column) if column.context else _make_sequence_feature(column)
+    parsed = tf.io.parse_example(serialized, features)
     context = {name: parsed[name] for name, column in columns.items() if column.context}
-    steps = {name: _make_ragged(parsed[name]) for name, column in columns.items() if not column.context}
-    return context, steps
+    sequences = {name: _make_ragged(parsed[name]) for name, column in columns.items() if not column.context}
+    return context, sequences
 
 
-def _context_spec(column: Column) -> tf.io.FixedLenFeature:
-    return tf.io.FixedLenFeature([] if column.width is None else [column.width], tf.as_dtype(column.dtype))
+def _make_context_feature(column: Column) -> tf.io.FixedLenFeature:
+    """Returns the parsing configuration of a context feature, `[N]` or `[N, width]`."""
+    shape = [] if column.width is None else [column.width]
+    return tf.io.FixedLenFeature(shape, tf.as_dtype(column.dtype))
 
 
-def _sequence_spec(column: Column) -> tf.io.RaggedFeature:
+def _make_sequence_feature(column: Column) -> tf.io.RaggedFeature:
     """Returns the parsing configuration of a sequence `[N, (T), (V)]` in a tf.Example."""
     values_key, *counts_keys = column.keys
     partitions = [tf.io.RaggedFeature.RowLengths(key) for key in counts_keys]
@@ -154,7 +161,7 @@ def _make_ragged(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
 
 def _concatenate_records(name: str, ragged: tf.RaggedTensor, column: Column) -> tf.Tensor:
     """Returns the steps of all records: `[S]`, `[S, width]`, or ragged `[S, (V)]` for a nested column."""
-    values = from_one(tf.identity(ragged.flat_values), column.ids, name)
+    values = convert_stored_ids(tf.identity(ragged.flat_values), column.ids, name)
     if column.nested:
         return ragged.with_flat_values(values).values
     return values if column.width is None else tf.reshape(values, [-1, column.width])
@@ -181,14 +188,15 @@ def _check_lengths(name: str, lengths: tf.Tensor, reference: str, expected: tf.T
 
 def _check_values(name: str, ragged: tf.RaggedTensor, width: int) -> tf.Operation | None:
     """Checks that a sequence feature has `width` values in each step."""
-    count = ragged.values.row_lengths()
-    wrong = tf.where(count != width)
+    counts = ragged.values.row_lengths()
+    wrong_steps = tf.where(counts != width)
     return tf.debugging.Assert(
-        tf.size(wrong) == 0,
+        tf.size(wrong_steps) == 0,
         [
             f"Sequence feature `{name}` must have {width} value(s) in each step, but these steps of its chunk have "
             "another number (step, values):",
-            wrong[:3],
-            tf.gather(count, wrong[:3, 0]),
+            wrong_steps[:3],
+            tf.gather(counts, wrong_steps[:3, 0]),
+            "Validate the records, or leave the feature out.",
         ],
     )

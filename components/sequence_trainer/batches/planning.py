@@ -55,7 +55,7 @@ def plan_batches(
     lengths: Ints,
     batch_tokens: int,
     *,
-    chunk: int | None = None,
+    chunk_size: int | None = None,
     generator: np.random.Generator | None = None,
     boundaries: Sequence[int] = (),
     group: int = 1,
@@ -69,10 +69,10 @@ def plan_batches(
     Args:
       lengths: The number of steps of each record, `[N]`.
       batch_tokens: The maximum number of steps in a batch, padding included.
-      chunk: The number of records in a chunk; `group` times the `chunk_size` of the lengths if None.
+      chunk_size: The number of records in a chunk; if None, as `compute_chunk_size` chooses it for `group` batches.
       generator: The source of the permutations. If None, the records are not shuffled.
-      boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
-        are in the same bucket. Lengths above the last boundary form one more bucket.
+      boundaries: The maximum lengths of buckets, in the form of `find_bucket_boundaries`. If given, all records of a
+        batch are in the same bucket. Lengths above the last boundary form one more bucket.
       group: The number of successive batches that should have similar lengths, if the records are shuffled. The last
         group may be smaller.
       window: The number of steps of the windows in which batches are computed; None if they are computed as a whole.
@@ -80,21 +80,33 @@ def plan_batches(
 
     Returns:
       One array per batch with the indices of its records, `[B]`.
+
+    Raises:
+      ValueError: if `batch_tokens`, `chunk_size`, `group` or `window` is less than 1.
     """
+    check_positive(batch_tokens=batch_tokens, chunk_size=chunk_size, group=group, window=window)
     steps = np.maximum(lengths, 1)
     if generator is None:
         return _cut_batches(np.arange(len(steps)), steps, batch_tokens, boundaries, window)
     order = generator.permutation(len(steps))
-    # With groups, a chunk has as many groups as it has batches otherwise.
-    steps_at_a_time = steps if window is None else np.minimum(steps, window)
-    size = chunk or chunk_size(steps_at_a_time, group * batch_tokens)
-    chunks = [
-        _cut_batches(order[start : start + size], steps, batch_tokens, boundaries, window)
-        for start in range(0, len(order), size)
-    ]
+    if chunk_size is None:
+        steps_at_a_time = steps if window is None else np.minimum(steps, window)
+        # With groups, a chunk has as many groups as it has batches otherwise.
+        chunk_size = compute_chunk_size(steps_at_a_time, group * batch_tokens)
+    chunks: list[list[Ints]] = []
+    for start in range(0, len(order), chunk_size):
+        records = order[start : start + chunk_size]
+        chunks.append(_cut_batches(records, steps, batch_tokens, boundaries, window))
     groups, last_group = _group_batches(chunks, steps, group)
     permuted = [groups[index] for index in generator.permutation(len(groups))]
     return list(itertools.chain(*permuted, last_group))
+
+
+def check_positive(**numbers: int | None) -> None:
+    """Raises a ValueError that names the first of some arguments that is less than 1. None is allowed."""
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name} must be at least 1, but is {number}")
 
 
 def _group_batches(chunks: Sequence[list[Ints]], steps: Ints, size: int) -> tuple[list[list[Ints]], list[Ints]]:
@@ -109,24 +121,24 @@ def _group_batches(chunks: Sequence[list[Ints]], steps: Ints, size: int) -> tupl
       The groups, and the batches that remain, which are too few for a group.
     """
     groups: list[list[Ints]] = []
-    rest: list[Ints] = []
+    ungrouped: list[Ints] = []
     for batches in chunks:
         num_grouped = len(batches) - len(batches) % size
         groups += [batches[start : start + size] for start in range(0, num_grouped, size)]
-        rest += batches[num_grouped:]
-    rest.sort(key=lambda records: -int(steps[records].max()))
-    num_grouped = len(rest) - len(rest) % size
-    groups += [rest[start : start + size] for start in range(0, num_grouped, size)]
-    return groups, rest[num_grouped:]
+        ungrouped += batches[num_grouped:]
+    ungrouped.sort(key=lambda records: -int(steps[records].max()))
+    num_grouped = len(ungrouped) - len(ungrouped) % size
+    groups += [ungrouped[start : start + size] for start in range(0, num_grouped, size)]
+    return groups, ungrouped[num_grouped:]
 
 
-def chunk_size(lengths: Ints, batch_tokens: int) -> int:
+def compute_chunk_size(lengths: Ints, batch_tokens: int) -> int:
     """Returns the number of records with such lengths that fill `CHUNK_BATCHES` batches, at least 1."""
-    mean = float(np.maximum(lengths, 1).mean()) if len(lengths) else 1.0
-    return max(1, round(CHUNK_BATCHES * batch_tokens / mean))
+    mean_length = float(np.maximum(lengths, 1).mean()) if len(lengths) else 1.0
+    return max(1, round(CHUNK_BATCHES * batch_tokens / mean_length))
 
 
-def bucket_boundaries(lengths: npt.ArrayLike, buckets: int) -> tuple[int, ...]:
+def find_bucket_boundaries(lengths: npt.ArrayLike, buckets: int) -> tuple[int, ...]:
     """Finds the boundaries that need the least padding if each record is padded to the boundary of its bucket.
 
     ::
@@ -151,7 +163,7 @@ def bucket_boundaries(lengths: npt.ArrayLike, buckets: int) -> tuple[int, ...]:
     steps = np.maximum(np.asarray(lengths, dtype=np.int64), 1)
     if steps.size == 0 or buckets < 1:
         raise ValueError(
-            f"bucket_boundaries needs at least one length and one bucket; it was given {steps.size} lengths and "
+            f"find_bucket_boundaries needs at least one length and one bucket; it was given {steps.size} lengths and "
             f"{buckets} buckets"
         )
     candidates, counts = _choose_candidates(steps)
@@ -197,8 +209,8 @@ def _find_bucket_starts(candidates: Ints, counts: Ints, rounds: int) -> list[Int
     return starts_by_round
 
 
-def padding_efficiency(lengths: npt.ArrayLike, padded: npt.ArrayLike) -> float:
-    """Returns the share of real steps among all computed steps.
+def compute_padding_efficiency(lengths: npt.ArrayLike, padded: npt.ArrayLike) -> float:
+    """Computes the share of real steps among all computed steps.
 
     Args:
       lengths: The number of real steps of each record, `[N]`.
@@ -207,8 +219,8 @@ def padding_efficiency(lengths: npt.ArrayLike, padded: npt.ArrayLike) -> float:
     Returns:
       A number from 0 to 1. If no step is computed, it is 1.
     """
-    computed = int(np.sum(padded))
-    return int(np.sum(lengths)) / computed if computed else 1.0
+    num_computed = int(np.sum(padded))
+    return int(np.sum(lengths)) / num_computed if num_computed else 1.0
 
 
 def _cut_batches(
@@ -230,9 +242,9 @@ def _cut_batches(
     batches: list[Ints] = []
     start = 0
     while start < len(records):
-        fitting = max(1, batch_tokens // int(steps_at_a_time[start]))
+        num_fitting = max(1, batch_tokens // int(steps_at_a_time[start]))
         similar_end = int(np.searchsorted(-num_windows, -num_windows[start] / 2, side="right"))
-        end = min(start + fitting, int(bucket_end[start]), similar_end)
+        end = min(start + num_fitting, int(bucket_end[start]), similar_end)
         batches.append(records[start:end])
         start = end
     return batches

@@ -6,12 +6,12 @@
     columns = {"tokens": Column("int64"), "labels": Column("int64"), "vector": Column("float32", width=12)}
     batches = SequenceBatches(records, columns, batch_tokens=2048, seed=1)
     for epoch in range(20):
-        for batch in batches.epoch(epoch):
+        for batch in batches.make_epoch(epoch):
             ...  # batch["tokens"] int64 [B, T], batch["vector"] float32 [B, T, 12], batch["lengths"] int64 [B]
 
 Every record is in exactly one batch of each epoch. The batches of an epoch depend only on the data, the settings, the
 seed and the number of the epoch. Training that stopped in epoch 7 can therefore continue with
-`epoch(7, start=number of finished batches)`.
+`make_epoch(7, start=number of finished batches)`.
 
 Parsed records are kept without padding, and their steps are concatenated. A batch gathers its steps from there::
 
@@ -33,9 +33,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column, Records, check_columns, parse_records
-from tfx_sequence.components.sequence_trainer.batches.planning import Ints, chunk_size, plan_batches
+from tfx_sequence.components.sequence_trainer.batches.planning import (
+    Ints,
+    check_positive,
+    compute_chunk_size,
+    plan_batches,
+)
 from tfx_sequence.schemas.contract import LENGTHS
 
 MEMORY_LIMIT = 1 << 30
@@ -58,8 +63,8 @@ class SequenceBatches:
     """Creates the batches of a dataset for any number of epochs.
 
     Data that fits into `memory_limit` is parsed once and kept in memory without padding. Larger data is read again in
-    each epoch, `chunk_size` records at a time. Its records are then shuffled mostly within two chunks, so the records
-    in its files should be in random order.
+    each epoch, `compute_chunk_size` records at a time. Its records are then shuffled mostly within two chunks, so the
+    records in its files should be in random order.
 
     Args:
       records: A dataset of serialized records, string scalars. It must have the same order in each iteration.
@@ -67,8 +72,8 @@ class SequenceBatches:
       batch_tokens: The maximum number of steps in a batch, padding included. A longer record forms a batch alone.
       seed: The seed of the shuffle. If None, as for evaluation, records are ordered from the longest to the shortest
         (within chunks, if the data is not kept in memory).
-      boundaries: The maximum lengths of buckets, in the form of `bucket_boundaries`. If given, all records of a batch
-        are in the same bucket.
+      boundaries: The maximum lengths of buckets, in the form of `find_bucket_boundaries`. If given, all records of a
+        batch are in the same bucket.
       window: The number of steps of the windows in which batches are computed; None if they are computed as a whole.
         `batch_tokens` then limits the steps of a window, so that several long records share a batch.
       memory_limit: The maximum size of the parsed records in memory, in bytes. Reading briefly needs twice as much.
@@ -81,7 +86,8 @@ class SequenceBatches:
         those records that were read until the limit was reached.
 
     Raises:
-      ValueError: if there are no records, or if `columns`, `batch_tokens`, `boundaries` or `group` are invalid.
+      ValueError: if there are no records, or if `columns`, `batch_tokens`, `boundaries`, `window` or `group` are
+        invalid.
       tf.errors.InvalidArgumentError: if a record cannot be parsed, see `parse_records`.
     """
 
@@ -98,9 +104,7 @@ class SequenceBatches:
         group: int = 1,
     ) -> None:
         check_columns(columns)
-        for name, number in (("batch_tokens", batch_tokens), ("group", group)):
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, but is {number}")
+        check_positive(batch_tokens=batch_tokens, group=group, window=window)
         if list(boundaries) != sorted(set(boundaries)):
             raise ValueError(f"boundaries must ascend, but are {list(boundaries)}")
         self._records = records
@@ -112,11 +116,11 @@ class SequenceBatches:
         self._window = window
         # The parsed records stay on the CPU, even if a GPU is the default device.
         with tf.device("CPU:0"):
-            parsed, self.in_memory = self._read_records(memory_limit)
-            self.lengths: Ints = parsed.lengths.numpy()
-            self._kept = _Padder(parsed) if self.in_memory else None
+            records_in_memory, self.in_memory = self._read_until_limit(memory_limit)
+            self.lengths: Ints = records_in_memory.lengths.numpy()
+            self._padder = _Padder(records_in_memory) if self.in_memory else None
 
-    def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
+    def make_epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
         """Creates the batches of one epoch.
 
         Args:
@@ -127,25 +131,25 @@ class SequenceBatches:
           A dataset of batches in the form of `batch.py`. A batch maps the name of each column to `[B, T]`,
           `[B, T, width]`, `[B]` or `[B, width]`, padded with 0 or "". It also maps `lengths` to int64 `[B]`. T is the
           maximum length in the batch, but at least 1. A nested column is `[B, T, C]`. The number of values in each of
-          its steps, int64 `[B, T]`, has the key `counts_key` of its name.
+          its steps, int64 `[B, T]`, has the key `get_counts_key` of its name.
         """
         with tf.device("CPU:0"):
-            if self._kept is None:
+            if self._padder is None:
                 return self._stream_batches(number).skip(start).prefetch(_PREFETCHED)
-            order, ends = self._plan(self.lengths, number, 0)
-            return _make_batches(self._kept, order, ends, start).prefetch(_PREFETCHED)
+            order, ends = self._plan_chunk(self.lengths, number, 0)
+            return _make_batches(self._padder, order, ends, start).prefetch(_PREFETCHED)
 
-    def size(self, number: int = 0) -> int | None:
+    def count_batches(self, number: int = 0) -> int | None:
         """Returns the number of batches of one epoch.
 
         Returns None if the data is not kept in memory, because the number is then unknown before the data is read.
         """
         if not self.in_memory:
             return None
-        _, ends = self._plan(self.lengths, number, 0)
+        _, ends = self._plan_chunk(self.lengths, number, 0)
         return len(ends) - 1
 
-    def records(self, number: int, index: int) -> Ints:
+    def find_records(self, number: int, index: int) -> Ints:
         """Finds the records of one batch, for reports about errors in this batch.
 
         If the data is not kept in memory, it is read again up to this batch.
@@ -162,25 +166,32 @@ class SequenceBatches:
         """
         with tf.device("CPU:0"):
             if self.in_memory:
-                order, ends = self._plan(self.lengths, number, 0)
+                order, ends = self._plan_chunk(self.lengths, number, 0)
+                if index >= len(ends) - 1:
+                    raise _make_index_error(index, len(ends) - 1, number)
                 return order[ends[index] : ends[index + 1]]
             num_previous = 0  # The number of batches in the previous chunks.
-            for chunk, (positions, serialized) in self._chunks(number):
-                order, ends = self._plan(self._parse(serialized).lengths.numpy(), number, int(chunk), num_previous)
+            for chunk, (positions, serialized) in self._read_chunks(number):
+                lengths = self._parse(serialized).lengths.numpy()
+                order, ends = self._plan_chunk(lengths, number, int(chunk), num_previous)
                 num_batches = len(ends) - 1
                 if index < num_previous + num_batches:
-                    at = index - num_previous
-                    return positions.numpy()[order[ends[at] : ends[at + 1]]]
+                    index_in_chunk = index - num_previous
+                    rows = order[ends[index_in_chunk] : ends[index_in_chunk + 1]]
+                    return positions.numpy()[rows]
                 num_previous += num_batches
-            raise IndexError(f"epoch {number} has only {num_previous} batches, so there is no batch {index}")
+            raise _make_index_error(index, num_previous, number)
 
-    def serialized(self, records: Ints) -> list[bytes]:
-        """Returns the serialized records at the positions `records`, in the order of these positions."""
-        requested = set(records.tolist())
-        by_position = {int(at): record.numpy() for at, record in self._records.enumerate() if int(at) in requested}
-        return [by_position[at] for at in records.tolist()]
+    def read_serialized(self, positions: Ints) -> list[bytes]:
+        """Reads the serialized records at some positions of the dataset, in the order of `positions`."""
+        requested = set(positions.tolist())
+        record_by_position: dict[int, bytes] = {}
+        for position, record in self._records.enumerate():
+            if int(position) in requested:
+                record_by_position[int(position)] = record.numpy()
+        return [record_by_position[position] for position in positions.tolist()]
 
-    def _read_records(self, memory_limit: int) -> tuple[Records, bool]:
+    def _read_until_limit(self, memory_limit: int) -> tuple[Records, bool]:
         """Reads records until their size exceeds the limit.
 
         Returns:
@@ -198,21 +209,21 @@ class SequenceBatches:
             raise ValueError("there are no records to batch; check the file pattern and the name of the split")
         return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *chunks), size <= memory_limit
 
-    def _chunks(self, number: int) -> tf.data.Dataset:
+    def _read_chunks(self, number: int) -> tf.data.Dataset:
         """Reads the records of an epoch in shuffled chunks.
 
         Returns:
           A dataset of pairs of the number of a chunk and its records. The records are a pair: their positions `[N]` and
           their serialized form `[N]`.
         """
-        size = chunk_size(self.lengths, self._group * self._batch_tokens)
+        size = compute_chunk_size(self.lengths, self._group * self._batch_tokens)
         if self._window is not None:
             # All steps of a chunk are in memory, so a chunk of very long records has only what one batch needs.
             size = max(size, self._batch_tokens // self._window)
         records = self._records.enumerate()
         if self._seed is not None:
             seed = np.random.SeedSequence((self._seed, number)).generate_state(2).astype(np.int64)
-            records = _shuffle(records, size, seed)
+            records = _shuffle_records(records, size, seed)
         return records.batch(size).enumerate()
 
     def _stream_batches(self, number: int) -> tf.data.Dataset:
@@ -227,20 +238,22 @@ class SequenceBatches:
         ) -> tuple[tf.Tensor, tuple[Records, tf.Tensor, tf.Tensor]]:
             chunk, records = numbered_records
             arguments = [records.lengths, number, chunk, num_previous]
-            order, ends = tf.numpy_function(self._plan, arguments, [tf.int64, tf.int64])
+            order, ends = tf.numpy_function(self._plan_chunk, arguments, [tf.int64, tf.int64])
+            order = tf.ensure_shape(order, [None])
+            ends = tf.ensure_shape(ends, [None])
             num_batches = tf.size(ends, tf.int64) - 1
-            return num_previous + num_batches, (records, tf.ensure_shape(order, [None]), tf.ensure_shape(ends, [None]))
+            return num_previous + num_batches, (records, order, ends)
 
         def make_batches(records: Records, order: tf.Tensor, ends: tf.Tensor) -> tf.data.Dataset:
             return _make_batches(_Padder(records), order, ends)
 
-        parsed = self._chunks(number).map(parse_chunk, num_parallel_calls=2)
-        return parsed.scan(tf.zeros([], tf.int64), plan_chunk).flat_map(make_batches)
+        parsed_chunks = self._read_chunks(number).map(parse_chunk, num_parallel_calls=2)
+        return parsed_chunks.scan(tf.zeros([], tf.int64), plan_chunk).flat_map(make_batches)
 
     def _parse(self, serialized: tf.Tensor) -> Records:
         return parse_records(serialized, self._columns)
 
-    def _plan(self, lengths: Ints, number: int, chunk: int, num_previous: int = 0) -> tuple[Ints, Ints]:
+    def _plan_chunk(self, lengths: Ints, number: int, chunk: int, num_previous: int = 0) -> tuple[Ints, Ints]:
         """Plans the batches of a chunk.
 
         Args:
@@ -265,8 +278,10 @@ class SequenceBatches:
         )
         # Batches from the end complete the group, because the last batches are not a complete group themselves.
         num_missing = -int(num_previous) % self._group
-        batches = batches[len(batches) - num_missing :] + batches[: len(batches) - num_missing]
-        return np.concatenate(batches), np.cumsum([0, *map(len, batches)], dtype=np.int64)
+        num_first = len(batches) - num_missing
+        batches = batches[num_first:] + batches[:num_first]
+        ends = np.cumsum([0, *map(len, batches)], dtype=np.int64)
+        return np.concatenate(batches), ends
 
 
 class _Padder:
@@ -276,7 +291,9 @@ class _Padder:
         self._context = records.context
         self._lengths = records.lengths
         self._starts = tf.cumsum(records.lengths, exclusive=True)
-        self._steps = {name: tf.concat([values, _padding_step(values)], 0) for name, values in records.steps.items()}
+        self._steps = {
+            name: tf.concat([values, _make_padding_step(values)], 0) for name, values in records.steps.items()
+        }
         self._padding_index = tf.reduce_sum(records.lengths)
 
     def __call__(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -288,11 +305,15 @@ class _Padder:
         batch = {name: tf.gather(values, rows) for name, values in self._context.items()}
         for name, values in self._steps.items():
             steps = tf.gather(values, index)
-            batch |= nested_batch(name, steps) if isinstance(steps, tf.RaggedTensor) else {name: steps}
-        return batch | {LENGTHS: lengths}
+            if isinstance(steps, tf.RaggedTensor):
+                batch |= pad_nested(name, steps)
+            else:
+                batch[name] = steps
+        batch[LENGTHS] = lengths
+        return batch
 
 
-def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+def pad_nested(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
     """Pads a nested column, and counts the values in each of its steps.
 
     ::
@@ -308,15 +329,16 @@ def nested_batch(name: str, steps: tf.RaggedTensor) -> dict[str, tf.Tensor]:
       The two entries of the column in a batch: the values `[B, T, C]`, where T and C are at least 1, and the number of
       values in each step, int64 `[B, T]`.
     """
-    values, counts = steps.to_tensor(), steps.row_lengths(axis=2).to_tensor()
+    values = steps.to_tensor()
+    counts = steps.row_lengths(axis=2).to_tensor()
     missing_steps, missing_values = tf.unstack(tf.maximum(1 - tf.shape(values)[1:], 0), num=2)
     return {
         name: tf.pad(values, [[0, 0], [0, missing_steps], [0, missing_values]]),
-        counts_key(name): tf.pad(counts, [[0, 0], [0, missing_steps]]),
+        get_counts_key(name): tf.pad(counts, [[0, 0], [0, missing_steps]]),
     }
 
 
-def _shuffle(records: tf.data.Dataset, size: int, seed: Ints) -> tf.data.Dataset:
+def _shuffle_records(records: tf.data.Dataset, size: int, seed: Ints) -> tf.data.Dataset:
     """Shuffles records within a pool that moves over the dataset.
 
     `Dataset.shuffle` also depends on the global seed of TensorFlow, which other code may set. This order depends on the
@@ -334,26 +356,27 @@ def _shuffle(records: tf.data.Dataset, size: int, seed: Ints) -> tf.data.Dataset
       seed: The seed, `[2]`.
     """
 
-    def mix(pool: _Pairs, numbered_chunk: tuple[tf.Tensor, _Pairs]) -> tuple[_Pairs, _Pairs]:
+    def mix_chunk(pool: _Pairs, numbered_chunk: tuple[tf.Tensor, _Pairs]) -> tuple[_Pairs, _Pairs]:
         number, chunk = numbered_chunk
-        positions, serialized = (tf.concat(parts, 0) for parts in zip(pool, chunk, strict=True))
+        positions = tf.concat([pool[0], chunk[0]], 0)
+        serialized = tf.concat([pool[1], chunk[1]], 0)
         chunk_seed = tf.random.experimental.stateless_fold_in(seed, number)
         draws = tf.random.stateless_uniform(tf.shape(positions), chunk_seed, None, None, tf.int64)
         order = tf.argsort(draws, stable=True)
+        positions = tf.gather(positions, order)
+        serialized = tf.gather(serialized, order)
         num_kept = tf.where(tf.size(chunk[0]) > 0, size, 0)
-        kept, yielded = order[:num_kept], order[num_kept:]
-        return (
-            (tf.gather(positions, kept), tf.gather(serialized, kept)),
-            (tf.gather(positions, yielded), tf.gather(serialized, yielded)),
-        )
+        kept = (positions[:num_kept], serialized[:num_kept])
+        yielded = (positions[num_kept:], serialized[num_kept:])
+        return kept, yielded
 
     no_records = (tf.zeros([0], tf.int64), tf.zeros([0], tf.string))
     # The empty chunk at the end empties the pool.
     chunks = records.batch(size).concatenate(tf.data.Dataset.from_tensors(no_records))
-    return chunks.enumerate().scan(no_records, mix).unbatch()
+    return chunks.enumerate().scan(no_records, mix_chunk).unbatch()
 
 
-def _padding_step(values: tf.Tensor) -> tf.Tensor:
+def _make_padding_step(values: tf.Tensor) -> tf.Tensor:
     """Returns one step of padding, in the form of the steps `[S, ...]`."""
     if isinstance(values, tf.RaggedTensor):
         return tf.RaggedTensor.from_row_lengths(tf.zeros([0], values.dtype), tf.zeros([1], tf.int64))
@@ -363,8 +386,13 @@ def _padding_step(values: tf.Tensor) -> tf.Tensor:
 def _make_batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | Ints, start: int = 0) -> tf.data.Dataset:
     """Creates a dataset of the batches of a plan, beginning with batch `start`."""
     order, ends = tf.convert_to_tensor(order), tf.convert_to_tensor(ends)
-    count = tf.size(ends, out_type=tf.int64) - 1
-    return tf.data.Dataset.range(start, count).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
+    num_batches = tf.size(ends, out_type=tf.int64) - 1
+    return tf.data.Dataset.range(start, num_batches).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
+
+
+def _make_index_error(index: int, num_batches: int, number: int) -> IndexError:
+    """Returns the error for the index of a batch that an epoch does not have."""
+    return IndexError(f"epoch {number} has {num_batches} batches, so an index is 0 to {num_batches - 1}, not {index}")
 
 
 def _count_bytes(tensor: tf.Tensor | tf.RaggedTensor) -> int:

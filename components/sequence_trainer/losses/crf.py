@@ -21,7 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, refuse_keras_mask, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import (
+    convert_to_classes,
+    make_step_mask,
+    refuse_keras_mask,
+    zero_padding,
+)
 from tfx_sequence.components.sequence_trainer.losses.crf_partition import log_partition
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
@@ -145,10 +150,10 @@ class LinearChainCRF(keras.layers.Layer):
           tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
         """
         logits, transitions, start, end = self._cast_scores(logits)
-        mask = step_mask(lengths, tf.shape(logits)[1])
+        mask = make_step_mask(lengths, tf.shape(logits)[1])
         # Padded logits may be NaN, whose gradient would be NaN even if it is not used.
         logits = zero_padding(logits, mask)
-        score = _score_labels(logits, classes(labels, mask), lengths, transitions, start, end)
+        score = _score_labels(logits, convert_to_classes(labels, mask), lengths, transitions, start, end)
         log_z = log_partition(logits, lengths, transitions, start, end)
         # A sequence without steps has one label sequence, the empty one, with the probability 1.
         return tf.where(lengths > 0, score - log_z, 0)
@@ -156,7 +161,7 @@ class LinearChainCRF(keras.layers.Layer):
     def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes each label's probability at each step, over all label sequences: `[B, T, C]`, 0 at padded steps."""
         logits, transitions, start, end = self._cast_scores(logits)
-        logits = zero_padding(logits, step_mask(lengths, tf.shape(logits)[1]))
+        logits = zero_padding(logits, make_step_mask(lengths, tf.shape(logits)[1]))
         # The probability of a label at a step is the derivative of log Z with respect to the label's logit.
         with tf.GradientTape() as tape:
             tape.watch(logits)
@@ -176,7 +181,7 @@ class LinearChainCRF(keras.layers.Layer):
             transitions += _penalize(self.constraints.transitions, transitions.dtype)
             start += _penalize(self.constraints.start, start.dtype)
             end += _penalize(self.constraints.end, end.dtype)
-        mask = step_mask(lengths, tf.shape(logits)[1])
+        mask = make_step_mask(lengths, tf.shape(logits)[1])
         step_scores = tf.transpose(zero_padding(logits, mask), [1, 0, 2])  # [T, B, C]
         score, backpointers = _find_backpointers(step_scores, tf.transpose(mask), transitions, start)
         score += end
@@ -231,7 +236,7 @@ def _score_labels(
       start: The score of each label at the first step, `[C]`.
       end: The score of each label at the last real step, `[C]`.
     """
-    mask = step_mask(lengths, tf.shape(logits)[1])
+    mask = make_step_mask(lengths, tf.shape(logits)[1])
     step_scores = zero_padding(tf.gather(logits, labels, batch_dims=2), mask)
     pairs = tf.stack([labels[:, :-1], labels[:, 1:]], -1)  # [B, T - 1, 2]
     # A transition counts if the step that it leads to is real.

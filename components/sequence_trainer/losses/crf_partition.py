@@ -40,7 +40,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask
 
 _TINY = np.finfo(np.float64).tiny
 """The lower bound of divisors and of arguments of logarithms. It keeps results finite if scores are too far apart."""
@@ -83,7 +83,7 @@ def log_partition(
     dtype = logits.dtype
     steps = tf.transpose(logits, [1, 0, 2])
     scores = _Terms(*(tf.cast(part, tf.float64) for part in (steps, transitions, start, end)))
-    real = tf.transpose(step_mask(lengths, tf.shape(logits)[1]))  # [T, B]
+    real = tf.transpose(make_step_mask(lengths, tf.shape(logits)[1]))  # [T, B]
     is_last = real & ~tf.concat([real[1:], tf.zeros_like(real[:1])], 0)  # [T, B], True at the last real step
 
     maxima = _find_maxima(scores)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
@@ -55,7 +55,7 @@ def ctc_loss(
         sequence needs one step per label, and one more step between two equal labels.
     """
     blank = logits.shape[-1] - 1
-    mask = step_mask(lengths, tf.shape(logits)[1])
+    mask = make_step_mask(lengths, tf.shape(logits)[1])
     # TensorFlow's CTC operation in graph mode supports float32 only, on CPU and on GPU.
     logits = zero_padding(tf.cast(logits, tf.float32), mask)
     has_steps = lengths > 0
@@ -77,7 +77,7 @@ def _compute_losses(
     logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_lengths: tf.Tensor, blank: int
 ) -> tf.Tensor:
     """Computes the loss `[B]` of sequences with at least one step and one label by TensorFlow's operation."""
-    is_real = step_mask(label_lengths, tf.shape(labels)[1])
+    is_real = make_step_mask(label_lengths, tf.shape(labels)[1])
     _check_labels(labels, is_real, lengths, num_classes=blank)
     label_classes = tf.cast(tf.boolean_mask(labels, is_real), tf.int32) - FIRST_ID
     return tf.nn.ctc_loss(
@@ -101,7 +101,7 @@ def ctc_decode(logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
       The ids of the labels, int64 `[B, U]`, padded with 0 to the longest sequence of labels in the batch; and the
       number of labels of each sequence, int64 `[B]`.
     """
-    mask = step_mask(lengths, tf.shape(logits)[1])
+    mask = make_step_mask(lengths, tf.shape(logits)[1])
     logits = zero_padding(full_precision(logits), mask)
     decoded, _ = tf.nn.ctc_greedy_decoder(tf.transpose(logits, [1, 0, 2]), tf.cast(lengths, tf.int32))
     ids = tf.SparseTensor(decoded[0].indices, decoded[0].values + FIRST_ID, decoded[0].dense_shape)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
@@ -76,7 +76,7 @@ def sampled_sequence_loss(
       ValueError: if `num_sampled` is not in 1..C - `num_always`.
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
     """
-    mask = step_mask(lengths, tf.shape(hidden)[1])
+    mask = make_step_mask(lengths, tf.shape(hidden)[1])
     hidden = zero_padding(full_precision(hidden), mask)
     embeddings, biases = full_precision(embeddings), full_precision(biases)
     ranked_chances = draw_chances(int(embeddings.shape[0]) - num_always, num_sampled)
@@ -84,7 +84,7 @@ def sampled_sequence_loss(
     sample = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
     offsets = biases - tf.constant(np.log(chances), biases.dtype)
 
-    label_class = classes(labels, mask)
+    label_class = convert_to_classes(labels, mask)
     # The offsets are gathered first, because this raises an error for a label that is not in 1..C.
     label_scores = tf.gather(offsets, label_class) + tf.reduce_sum(hidden * tf.gather(embeddings, label_class), -1)
     sample_scores = tf.einsum("btd,nd->btn", hidden, tf.gather(embeddings, sample)) + tf.gather(offsets, sample)

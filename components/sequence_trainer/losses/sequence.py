@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
 
 Reduction = Literal["sequence_mean", "token_mean", "sum"]
 """How the losses of the steps are combined into one number. `sequence_mean` is the mean over each sequence's steps,
@@ -103,7 +103,7 @@ def reduce_steps(
     """
     if weights is None or len(weights.shape) == 1:
         return reduce_sequences(tf.reduce_sum(losses, 1), lengths, reduction, weights)
-    weights = zero_padding(tf.cast(weights, losses.dtype), step_mask(lengths, tf.shape(losses)[1]))
+    weights = zero_padding(tf.cast(weights, losses.dtype), make_step_mask(lengths, tf.shape(losses)[1]))
     parts = reduce_sequences(tf.reduce_sum(weights * losses, 1), lengths, reduction)
     if reduction == "sum":
         return parts
@@ -196,9 +196,9 @@ def step_losses(
     """
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be in [0, 1), but is {label_smoothing}")
-    mask = step_mask(lengths, tf.shape(logits)[1])
+    mask = make_step_mask(lengths, tf.shape(logits)[1])
     logits = zero_padding(full_precision(logits), mask)
-    label_class = classes(labels, mask)
+    label_class = convert_to_classes(labels, mask)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_class, logits=logits)
     if label_smoothing:
         # The mean of the cross entropies that each of the C classes would have as the label.
@@ -221,7 +221,7 @@ def regression_loss(
 
     The other arguments are those of `sequence_loss`.
     """
-    mask = step_mask(lengths, tf.shape(predictions)[1])
+    mask = make_step_mask(lengths, tf.shape(predictions)[1])
     predictions = zero_padding(full_precision(predictions), mask)
     errors = predictions - zero_padding(tf.cast(targets, predictions.dtype), mask)
     return reduce_steps(tf.reduce_sum(errors**2, 2), lengths, reduction, sequence_weights)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.sequence import full_precision
 
 MAX_LOGITS = 1 << 22
@@ -137,8 +137,8 @@ def summary_step_losses(
     Raises:
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
     """
-    mask = step_mask(lengths, tf.shape(summary.log_sum)[1])
-    label_class = classes(labels, mask)
+    mask = make_step_mask(lengths, tf.shape(summary.log_sum)[1])
+    label_class = convert_to_classes(labels, mask)
     losses = summary.log_sum - layer.score_classes(summary.hidden, label_class)
     if label_smoothing:
         # The mean of the cross entropies that each of the C classes would have as the label.

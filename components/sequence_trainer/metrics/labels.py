@@ -25,7 +25,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.losses.sequence import step_losses
 from tfx_sequence.components.sequence_trainer.metrics.spans import count_spans, find_spans
 from tfx_sequence.schemas.spec import FIRST_ID
@@ -77,7 +77,7 @@ class StepMean(StreamingMetric):
           lengths: The number of real steps of each sequence, `[B]`.
           weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`; 1 if None.
         """
-        mask = step_mask(lengths, tf.shape(values)[1])
+        mask = make_step_mask(lengths, tf.shape(values)[1])
         step_weights = weigh_steps(mask, weights)
         self._total.assign_add(tf.reduce_sum(step_weights * tf.where(mask, tf.cast(values, tf.float64), 0)))
         self._weight.assign_add(tf.reduce_sum(step_weights))
@@ -126,7 +126,7 @@ class TopKAccuracy(StepMean):
     ) -> None:
         """Adds a batch: label ids `[B, T]`, logits `[B, T, C]`, lengths `[B]`, and weights."""
         labels, logits, lengths = _as_steps(labels, logits, lengths)
-        label_class = classes(labels, step_mask(lengths, tf.shape(labels)[1]))
+        label_class = convert_to_classes(labels, make_step_mask(lengths, tf.shape(labels)[1]))
         is_higher = logits > tf.gather(logits, label_class, batch_dims=2)[..., None]
         self.add_steps(tf.math.count_nonzero(is_higher, -1) < self.k, lengths, weights)
 
@@ -195,7 +195,7 @@ class LabelScores(StreamingMetric):
     ) -> None:
         """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
         labels, predictions, lengths = _as_steps(labels, predictions, lengths)
-        mask = step_mask(lengths, tf.shape(labels)[1])
+        mask = make_step_mask(lengths, tf.shape(labels)[1])
         step_weights = tf.boolean_mask(weigh_steps(mask, weights), mask)
         true = tf.cast(tf.boolean_mask(labels, mask), tf.int32) - FIRST_ID
         predicted = tf.cast(tf.boolean_mask(predictions, mask), tf.int32) - FIRST_ID
@@ -257,7 +257,7 @@ class SpanF1(StreamingMetric):
         """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
         true = find_spans(labels, lengths, self._tag_set)
         predicted = find_spans(predictions, lengths, self._tag_set)
-        step_weights = weigh_steps(step_mask(lengths, tf.shape(labels)[1]), weights)
+        step_weights = weigh_steps(make_step_mask(lengths, tf.shape(labels)[1]), weights)
         counts, support = count_spans(true, predicted, step_weights, len(self._tag_set.types))
         self._counts.assign_add(counts)
         self._support.assign_add(support)

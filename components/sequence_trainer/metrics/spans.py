@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import classes, step_mask
+from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask
 from tfx_sequence.schemas.tags import TagSet
 
 
@@ -55,9 +55,9 @@ def find_spans(tags: tf.Tensor, lengths: tf.Tensor, tag_set: TagSet) -> TagSpans
       lengths: The number of real steps of each sequence, `[B]`.
       tag_set: The tags of all ids, and how spans are found.
     """
-    mask = step_mask(lengths, tf.shape(tags)[1])
+    mask = make_step_mask(lengths, tf.shape(tags)[1])
     # The properties of each step's tag, `[B, T]`.
-    tag_indices = classes(tags, mask)
+    tag_indices = convert_to_classes(tags, mask)
     is_outside = ~mask | tf.gather(tag_set.is_outside, tag_indices)
     is_open_after = mask & tf.gather(tag_set.is_open_after, tag_indices)
     continues_span = mask & tf.gather(tag_set.continues_span, tag_indices)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding
 from tfx_sequence.components.sequence_trainer.model.pooling import MaxPooling
@@ -55,9 +55,9 @@ class NestedEncoder(keras.layers.Layer):
         Returns:
           `[B, T, D]`, 0 at padded steps.
         """
-        real = step_mask(lengths, tf.shape(ids)[1])
+        real = make_step_mask(lengths, tf.shape(ids)[1])
         words, word_lengths, index = _find_distinct_rows(tf.boolean_mask(ids, real), tf.boolean_mask(counts, real))
-        embedded = zero_padding(self.embedding(words), step_mask(word_lengths, tf.shape(words)[1]))
+        embedded = zero_padding(self.embedding(words), make_step_mask(word_lengths, tf.shape(words)[1]))
         encoded = self._encoder(self._dropout(embedded, training=training), word_lengths, training=training)
         # Padded steps get an additional row of zeros, whose index is the number of words.
         padding_index = tf.fill(tf.shape(real), tf.shape(words)[0])
@@ -113,7 +113,7 @@ def _find_distinct_rows(rows: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, 
       for each row of `rows`, the index of the equal distinct row.
     """
     # A row of padding is added in front, because layers refuse empty tensors and a batch may have no real step.
-    rows = tf.where(step_mask(counts, tf.shape(rows)[1]), rows, tf.cast(PAD_ID, rows.dtype))
+    rows = tf.where(make_step_mask(counts, tf.shape(rows)[1]), rows, tf.cast(PAD_ID, rows.dtype))
     rows, counts = tf.pad(rows, [[1, 0], [0, 0]]), tf.pad(counts, [[1, 0]])
     distinct, index = tf.raw_ops.UniqueV2(x=rows, axis=[0])
     counts = tf.math.unsorted_segment_max(counts, index, tf.shape(distinct)[0])

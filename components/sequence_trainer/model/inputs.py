@@ -16,7 +16,7 @@ import random
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import Batch, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch, get_counts_key
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
 from tfx_sequence.components.sequence_trainer.model.embedding import embedding, pretrained_embedding
@@ -92,7 +92,7 @@ class InputEncoder(keras.layers.Layer):
         """Encodes one input as `[B, T, D]`."""
         value = features[item.name]
         if item.nested:
-            counts = features[counts_key(item.name)]
+            counts = features[get_counts_key(item.name)]
             return self._nested[item.name](value, counts, features[LENGTHS], training=training)
         if item.num_ids is None:
             vectors = self._as_vectors(item, value)

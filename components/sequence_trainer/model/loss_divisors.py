@@ -53,7 +53,7 @@ class LossDivisors:
         self._reduction = reduction
         self._train = train
         self._batches_per_update = batches_per_update
-        spec = train.epoch(0).element_spec
+        spec = train.make_epoch(0).element_spec
         run_model = tf.function(lambda batch: model(batch, training=False), input_signature=[spec])
         self._output_specs = run_model.get_concrete_function().structured_outputs
         # Only features of steps have a second axis without a fixed size.
@@ -99,7 +99,7 @@ class LossDivisors:
     def _sum_over_epoch(self) -> Floats:
         """Returns the sums of the normalisers of all records. They are the same in each epoch."""
         if self._epoch_sums is None:
-            self._epoch_sums = self._sum_normalisers(self._train.epoch(0))
+            self._epoch_sums = self._sum_normalisers(self._train.make_epoch(0))
         return self._epoch_sums
 
     def _sum_normalisers(self, batches: Any) -> Floats:

@@ -19,7 +19,7 @@ import keras
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import Batch, counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import Batch, get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions, find_shifts
 from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable
@@ -207,7 +207,7 @@ def _concatenate(encoded: Sequence[Encoded]) -> Encoded:
 
 def _list_keys(item: Input) -> list[str]:
     """Returns the keys of a batch that hold the values of an input."""
-    return [item.name, counts_key(item.name)] if item.nested else [item.name]
+    return [item.name, get_counts_key(item.name)] if item.nested else [item.name]
 
 
 def _swap_batch_and_steps(value: tf.Tensor) -> tf.Tensor:
@@ -256,6 +256,6 @@ def choose_reading(model: LabelModel, window: int | None) -> Callable[[Batch], d
 
 def build(model: LabelModel, batches: SequenceBatches) -> None:
     """Creates the weights of a model by calling it with a batch of ones, in the shape of `batches`."""
-    specs = batches.epoch(0).element_spec
+    specs = batches.make_epoch(0).element_spec
     # Sizes that differ between batches are None in the spec. They are set to 1.
     model({name: tf.ones([size or 1 for size in spec.shape], spec.dtype) for name, spec in specs.items()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.masking import refuse_keras_mask, step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, refuse_keras_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded
 
 
@@ -19,7 +19,7 @@ class MeanPooling(keras.layers.Layer):
     def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
         """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
         refuse_keras_mask(self, steps_mask)
-        mask = step_mask(lengths, tf.shape(steps)[1])
+        mask = make_step_mask(lengths, tf.shape(steps)[1])
         total = tf.reduce_sum(zero_padding(steps, mask), axis=1)
         return total / tf.cast(tf.maximum(lengths, 1), total.dtype)[:, None]
 
@@ -31,7 +31,7 @@ class MaxPooling(keras.layers.Layer):
     def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
         """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
         refuse_keras_mask(self, steps_mask)
-        mask = step_mask(lengths, tf.shape(steps)[1])[:, :, None]
+        mask = make_step_mask(lengths, tf.shape(steps)[1])[:, :, None]
         maximum = tf.reduce_max(tf.where(mask, steps, steps.dtype.min), axis=1)
         return tf.where(lengths[:, None] > 0, maximum, tf.zeros([], steps.dtype))
 
@@ -59,7 +59,7 @@ class AttentionPooling(keras.layers.Layer):
     def call(self, steps: tf.Tensor, lengths: tf.Tensor, steps_mask: tf.Tensor | None = None) -> tf.Tensor:
         """Maps steps `[B, T, D]` and lengths, integers `[B]`, to vectors `[B, D]`. A mask of Keras is refused."""
         refuse_keras_mask(self, steps_mask)
-        mask = step_mask(lengths, tf.shape(steps)[1])
+        mask = make_step_mask(lengths, tf.shape(steps)[1])
         steps = zero_padding(steps, mask)
         hidden = tf.tanh(tf.matmul(steps, self.kernel) + self.bias)
         scores = tf.matmul(hidden, self.query)[:, :, 0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.ids import from_one
+from tfx_sequence.components.sequence_trainer.batches.ids import convert_stored_ids
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.serving.needed_features import AnyTensor
 
@@ -70,14 +70,14 @@ def _assert_same_lengths(actual: _NamedLengths, expected: _NamedLengths) -> tf.O
 def _convert_context(name: str, value: tf.Tensor, column: Column) -> tf.Tensor:
     """Converts `[B, ...]` to `[B]` or `[B, width]`."""
     shape = [-1] if column.width is None else [-1, column.width]
-    return from_one(tf.reshape(value, shape), column.ids, name)
+    return convert_stored_ids(tf.reshape(value, shape), column.ids, name)
 
 
 def _convert_steps(name: str, value: tf.RaggedTensor | tf.SparseTensor, column: Column) -> tf.RaggedTensor:
     """Converts `[B, (T)]`, `[B, (T), width]` or `[B, (T), (V)]` to the shape of the column in a batch."""
     ragged = tf.RaggedTensor.from_sparse(value) if isinstance(value, tf.SparseTensor) else value
     ragged = ragged.with_row_splits_dtype(tf.int64)
-    ragged = ragged.with_flat_values(from_one(ragged.flat_values, column.ids, name))
+    ragged = ragged.with_flat_values(convert_stored_ids(ragged.flat_values, column.ids, name))
     has_ragged_steps = ragged.ragged_rank > 1
     if column.nested:
         return ragged if has_ragged_steps else ragged.with_values(tf.RaggedTensor.from_tensor(ragged.values))
@@ -107,6 +107,6 @@ def pad_steps(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
     if not isinstance(value, tf.RaggedTensor):
         return value
     padded = value.to_tensor()
-    # If all sequences are empty, one padded step is added, as in `nested_batch`.
+    # If all sequences are empty, one padded step is added, as in `pad_nested`.
     missing = tf.maximum(1 - tf.shape(padded)[1], 0)
     return tf.pad(padded, [[0, 0], [0, missing], *[[0, 0]] * (padded.shape.rank - 2)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import assert_equal_lengths
 from tfx_sequence.components.sequence_trainer.serving.needed_features import (
     RawFeatures,
@@ -67,7 +67,7 @@ class SequenceRequests:
             shape: list[int | None] = [None] if feature.context else [None, None]
             if feature.nested:
                 shape.append(None)
-                specs[counts_key(name)] = tf.TensorSpec([None, None], tf.int64, name=counts_key(name))
+                specs[get_counts_key(name)] = tf.TensorSpec([None, None], tf.int64, name=get_counts_key(name))
             elif feature.width is not None:
                 shape.append(feature.width)
             specs[name] = tf.TensorSpec(shape, tf.as_dtype(feature.dtype), name=name)
@@ -85,7 +85,7 @@ class SequenceRequests:
             if feature.context:
                 raw[name] = checked[name]
             elif feature.nested:
-                raw[name] = _unpad_nested(checked[name], counts_key(name), checked)
+                raw[name] = _unpad_nested(checked[name], get_counts_key(name), checked)
             else:
                 raw[name] = _unpad_steps(checked[name], checked[LENGTHS])
         return raw

@@ -37,7 +37,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
-from tfx_sequence.components.sequence_trainer.batches.sequence_batches import nested_batch
+from tfx_sequence.components.sequence_trainer.batches.sequence_batches import pad_nested
 from tfx_sequence.components.sequence_trainer.model.heads.base import Outputs
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel, choose_reading
 from tfx_sequence.components.sequence_trainer.serving.added_steps import find_added_steps
@@ -211,7 +211,7 @@ class ServingModel(tf.Module):
         for name in names:
             value = transformed[name]
             if self._task.columns[name].nested:
-                batch |= nested_batch(name, value)
+                batch |= pad_nested(name, value)
             else:
                 batch[name] = pad_steps(value)
         return batch | {LENGTHS: _find_lengths(transformed)}

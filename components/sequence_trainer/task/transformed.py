@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
+from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.vocabulary_files import count_lines
@@ -146,9 +146,9 @@ def _with_ids(
         return feature._replace(num_ids=num_ids, oov_ids=oov_ids)
     known = FIRST_ID + domain.max + 1
     if domain.min >= 0 or feature.role == "label":
-        column = feature.column._replace(ids=FromZero(unseen=None))
+        column = feature.column._replace(ids=ZeroBasedIds(unseen=None))
         return feature._replace(num_ids=known, column=column, oov_ids=_find_oov_ids(known, num_lines))
-    column = feature.column._replace(ids=FromZero(unseen=known))
+    column = feature.column._replace(ids=ZeroBasedIds(unseen=known))
     return feature._replace(num_ids=known + 1, column=column, oov_ids=range(known, known + 1))
 
 

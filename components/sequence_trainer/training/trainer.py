@@ -99,12 +99,12 @@ class Trainer:
     def _make_loop(self, train: SequenceBatches, evaluation: SequenceBatches) -> TrainingLoop:
         """Makes the objects that the loop needs, and restores the saved state of the training."""
         model, config = self._model, self._config
-        spec = train.epoch(0).element_spec
+        spec = train.make_epoch(0).element_spec
         optimizer = make_optimizer(config, model)
         averages = WeightAverages(model.trainable_variables, config.average)
         step = make_training_step(model, optimizer, averages, config, spec)
         divisors = LossDivisors(model, config.loss, train, step.batches_per_update)
-        total_updates = count_updates(config, train.size(), step.batches_per_update)
+        total_updates = count_updates(config, train.count_batches(), step.batches_per_update)
         # The model's variables include the states of its random generators.
         variables = [*model.variables, *optimizer.variables, *averages.variables, *divisors.variables]
         periodic_checkpoint = PeriodicCheckpoint(self._checkpoint, variables, model.weights, config.checkpoint_seconds)
@@ -134,7 +134,7 @@ class Trainer:
         Metrics of labels of whole records are computed over all records.
 
         Args:
-          batches: Batches as `SequenceBatches.epoch` returns them.
+          batches: Batches as `SequenceBatches.make_epoch` returns them.
 
         Returns:
           The values by name: `loss`, and the metrics of each label.
@@ -150,7 +150,7 @@ def _measure_labels(model: LabelModel, train: SequenceBatches) -> None:
     needed = [statistics for statistics in all_statistics if statistics is not None]
     if not needed:
         return
-    for batch in train.epoch():
+    for batch in train.make_epoch():
         for statistics in needed:
             statistics.update(batch)
     for statistics in needed:

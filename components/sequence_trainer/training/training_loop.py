@@ -106,9 +106,9 @@ class TrainingLoop:
     def _train_epoch(self) -> None:
         """Trains on the remaining batches of the epoch, until a limit is reached."""
         state = self.state
-        num_batches = self.train.size(state.epoch)
+        num_batches = self.train.count_batches(state.epoch)
         # If a run was killed within this epoch, its first batches are done.
-        batches = self.train.epoch(state.epoch, start=state.sums.batches)
+        batches = self.train.make_epoch(state.epoch, start=state.sums.batches)
         start = time.monotonic()
         for group in _group_batches(batches, self.step.batches_per_update):
             if self._is_limit_reached():
@@ -205,7 +205,7 @@ class TrainingLoop:
         """
         state, start = self.state, time.monotonic()
         with self.averages.swap_in():
-            metrics = self.metrics.compute(self.evaluation.epoch())
+            metrics = self.metrics.compute(self.evaluation.make_epoch())
             weights = self.model.get_weights()
         outcome = Outcome(state.epoch, metrics, self.monitor.score(metrics))
         best = state.best

@@ -119,7 +119,7 @@ def test_flat_form_gives_the_batches_of_sequence_examples(make_job: Callable[[st
     assert job.task.inputs == expected.task.inputs
     assert job.task.labels == expected.task.labels
     for split in ("make_train_batches", "make_eval_batches"):
-        batches, theirs = (list(getattr(each, split)().epoch(0)) for each in (job, expected))
+        batches, theirs = (list(getattr(each, split)().make_epoch(0)) for each in (job, expected))
         assert len(batches) == len(theirs)
         for batch, other in zip(batches, theirs, strict=True):
             assert batch.keys() == other.keys()
@@ -129,7 +129,7 @@ def test_flat_form_gives_the_batches_of_sequence_examples(make_job: Callable[[st
 
 
 def test_ids_are_those_of_a_plain_vocabulary(make_job: Callable[[str], Job]) -> None:
-    batches = list(make_job("stock").make_eval_batches().epoch(0))
+    batches = list(make_job("stock").make_eval_batches().make_epoch(0))
     # By falling frequency, then by value from the end: cat, runs, dog; tags N, V.
     rows = [batch["words"].numpy().tolist() for batch in batches]
     assert rows == [[[2, 2, 2, 2, 2]], [[3, 4, 4]]]
@@ -189,7 +189,7 @@ def test_projector_names_the_rows_of_each_form(make_job: Callable[[str], Job], w
 def test_served_flat_records_get_the_answers_of_the_batches(make_job: Callable[[str], Job], tmp_path: Path) -> None:
     job, records = make_job("stock"), RECORDS["eval"]
     model = job.make_model()
-    longer, shorter = job.make_eval_batches().epoch(0)
+    longer, shorter = job.make_eval_batches().make_epoch(0)
     expected = []
     for batch in (shorter, longer):
         outputs = model(batch, training=False)

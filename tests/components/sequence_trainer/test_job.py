@@ -106,7 +106,7 @@ def test_model_of_half_precision_is_exported_in_float32(job: Job, precision: str
     # Other weights than the first ones, which are those of every model of one seed.
     model.set_weights([rng.normal(size=weight.shape, scale=0.5) for weight in model.get_weights()])
     exported = half.make_serving_model(model, batches)
-    batch = next(iter(batches.epoch(0)))
+    batch = next(iter(batches.make_epoch(0)))
     trained = model(batch, training=False)
     run = tf.function(lambda batch: exported(batch, training=False))
     for name, outputs in run(batch).items():

@@ -31,7 +31,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import LossParts, Reduction
 from tfx_sequence.components.sequence_trainer.model.value_axes import HEAD_LAYER, WeightAxes
@@ -332,5 +332,5 @@ def _mean_weights(weights: tf.Tensor, batch: Batch) -> tf.Tensor:
         return weights
     weights = tf.cast(weights, tf.float32)
     lengths = batch[LENGTHS]
-    sums = tf.reduce_sum(zero_padding(weights, step_mask(lengths, tf.shape(weights)[1])), 1)
+    sums = tf.reduce_sum(zero_padding(weights, make_step_mask(lengths, tf.shape(weights)[1])), 1)
     return tf.math.divide_no_nan(sums, tf.cast(lengths, tf.float32))

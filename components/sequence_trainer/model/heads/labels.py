@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, tag_constraints
@@ -155,7 +155,7 @@ class SoftmaxHead(Head):
         """Computes the cross entropy of each record, where that of each step is multiplied by its weight, `[B]`."""
         _, labels, lengths = self._as_steps(outputs, batch)
         losses = tf.cast(self.step_cross_entropy(outputs, batch), tf.float64)
-        weights = weigh_steps(step_mask(lengths, tf.shape(labels)[1]), self.label_weights(batch))
+        weights = weigh_steps(make_step_mask(lengths, tf.shape(labels)[1]), self.label_weights(batch))
         return tf.reduce_sum(weights * losses, 1)
 
     def _step_losses(
@@ -194,7 +194,7 @@ class SoftmaxHead(Head):
         best_class, scores = _choose_best(outputs)
         ids = best_class + FIRST_ID
         if self.label.per_step:
-            real = step_mask(lengths, tf.shape(ids)[1])
+            real = make_step_mask(lengths, tf.shape(ids)[1])
             ids = tf.where(real, ids, tf.cast(PAD_ID, ids.dtype))
             scores = tf.where(real, scores, 0.0)
         return _answers(self.label, ids, scores)

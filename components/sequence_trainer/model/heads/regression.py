@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
-from tfx_sequence.components.sequence_trainer.batches.masking import step_mask, zero_padding
+from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
@@ -91,7 +91,7 @@ class RegressionHead(Head):
         """
         numbers = tf.cast(self.mean + self.scale * tf.cast(outputs, tf.float64), tf.float32)
         if self.label.per_step:
-            numbers = zero_padding(numbers, step_mask(lengths, tf.shape(numbers)[1]))
+            numbers = zero_padding(numbers, make_step_mask(lengths, tf.shape(numbers)[1]))
         return {self.label.name: numbers[..., 0] if self.label.width is None else numbers}
 
     @property
@@ -166,7 +166,7 @@ class StandardizationStatistics:
             # `[B]` becomes `[B, 1]` if there is a number per step.
             weights *= label_weights.reshape(label_weights.shape + (1,) * (weights.ndim - label_weights.ndim))
         if label.per_step:
-            weights = np.where(step_mask(batch[LENGTHS], numbers.shape[1]).numpy(), weights, 0.0)
+            weights = np.where(make_step_mask(batch[LENGTHS], numbers.shape[1]).numpy(), weights, 0.0)
         self._statistics.add(numbers.reshape(weights.size, -1), weights.ravel())
 
     def finish(self) -> None:

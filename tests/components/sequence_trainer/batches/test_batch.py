@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import RESERVED_NAMES, counts_key, feature_names
+from tfx_sequence.components.sequence_trainer.batches.batch import RESERVED_NAMES
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column, check_columns
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 
 
-def test_feature_names_leaves_out_the_keys_of_batches_themselves() -> None:
-    batch = {"tokens": 0, counts_key("parts"): 0, "parts": 0, "lengths": 0, "@share": 0}
-    assert feature_names(batch) == ["tokens", "parts"]
-
-
-def test_feature_names_of_a_batch_are_the_columns() -> None:
+def test_batch_has_the_columns_the_lengths_and_the_counts_of_nested_columns() -> None:
     record = tf.train.SequenceExample()
     record.context.feature["intent"].int64_list.value.append(3)
     for name in ("tokens", "parts"):
@@ -25,9 +20,8 @@ def test_feature_names_of_a_batch_are_the_columns() -> None:
         "tokens": Column("int64"),
     }
     records = tf.data.Dataset.from_tensors(record.SerializeToString())
-    (batch,) = SequenceBatches(records, columns, batch_tokens=8).epoch()
-    assert sorted(feature_names(batch)) == sorted(columns)
-    assert set(batch) - set(columns) == {"lengths", "parts/lengths"}
+    (batch,) = SequenceBatches(records, columns, batch_tokens=8).make_epoch()
+    assert set(batch) == {*columns, "lengths", "parts/lengths"}
     np.testing.assert_array_equal(batch["parts/lengths"], [[1]])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
+from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column, parse_records
 
 COLUMNS = {
     "age": Column("float32", context=True, keys=("age",)),
-    "intent": Column("int64", context=True, keys=("intent",), ids=FromZero(unseen=None)),
-    "words": Column("int64", keys=("words",), ids=FromZero(unseen=9)),
+    "intent": Column("int64", context=True, keys=("intent",), ids=ZeroBasedIds(unseen=None)),
+    "words": Column("int64", keys=("words",), ids=ZeroBasedIds(unseen=9)),
     "tags": Column("int64", keys=("tags$ragged_values", "tags$row_lengths_1")),
     "vector": Column("float32", width=2, keys=("vector$ragged_values",)),
     "letters": Column("int64", nested=True, keys=("letters$ragged_values", "letters$row_lengths_1")),

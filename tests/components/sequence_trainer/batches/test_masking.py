@@ -15,7 +15,7 @@ MASK = np.arange(STEPS) < LENGTHS[:, None]
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 def test_step_mask_is_true_for_the_first_steps_of_each_sequence(dtype: tf.DType) -> None:
-    np.testing.assert_array_equal(masking.step_mask(tf.constant(LENGTHS, dtype), STEPS), MASK)
+    np.testing.assert_array_equal(masking.make_step_mask(tf.constant(LENGTHS, dtype), STEPS), MASK)
 
 
 @pytest.mark.parametrize("shape", [(4, STEPS), (4, STEPS, 3)])
@@ -35,5 +35,5 @@ def test_classes_start_at_0_when_ids_start_at_1() -> None:
     ids = np.random.default_rng(1).integers(1, 9, size=MASK.shape)
     expected = np.where(MASK, ids - 1, 0)
     for padding in (0, 77):
-        found = masking.classes(tf.constant(np.where(MASK, ids, padding)), tf.constant(MASK))
+        found = masking.convert_to_classes(tf.constant(np.where(MASK, ids, padding)), tf.constant(MASK))
         np.testing.assert_array_equal(found, expected)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 from tfx_sequence.components.sequence_trainer.batches.planning import (
-    bucket_boundaries,
-    chunk_size,
-    padding_efficiency,
+    compute_chunk_size,
+    compute_padding_efficiency,
+    find_bucket_boundaries,
     plan_batches,
 )
 
@@ -30,7 +30,7 @@ def test_plan_batches_takes_every_record_once_and_keeps_budget_and_boundaries(
 ):
     boundaries = sorted(ends)
     generator = np.random.default_rng(0) if shuffle else None
-    batches = plan_batches(lengths, budget, chunk=chunk, generator=generator, boundaries=boundaries, group=group)
+    batches = plan_batches(lengths, budget, chunk_size=chunk, generator=generator, boundaries=boundaries, group=group)
     assert sorted(itertools.chain(*batches)) == list(range(len(lengths)))
     for batch in batches:
         steps = [max(1, lengths[record]) for record in batch]
@@ -43,7 +43,7 @@ def test_plan_batches_cuts_longest_first_as_computed_by_hand():
     batches = plan_batches(lengths, 14)
     assert [list(lengths[batch]) for batch in batches] == [[7, 6], [3, 2, 1]]
     padded = [7, 7, 3, 3, 3]
-    assert padding_efficiency(lengths, padded) == 19 / 23
+    assert compute_padding_efficiency(lengths, padded) == 19 / 23
 
 
 def test_plan_batches_gives_a_record_beyond_the_budget_its_own_batch():
@@ -118,12 +118,12 @@ def test_plan_batches_keeps_efficiency_above_095_when_chunks_are_sorted():
     lengths = np.random.default_rng(0).geometric(1 / 15, 20_000)
     batches = plan_batches(lengths, 2048, generator=np.random.default_rng(1))
     padded = [lengths[batch].max() for batch in batches for _ in batch]
-    assert padding_efficiency(lengths, padded) > 0.95
+    assert compute_padding_efficiency(lengths, padded) > 0.95
 
 
 def test_chunk_size_fills_64_batches_of_the_mean_length():
-    assert chunk_size(np.array([5, 15]), 100) == 640
-    assert chunk_size(np.array([], int), 1) == 64
+    assert compute_chunk_size(np.array([5, 15]), 100) == 640
+    assert compute_chunk_size(np.array([], int), 1) == 64
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=30), st.integers(1, 4))
@@ -131,7 +131,7 @@ def test_bucket_boundaries_pad_no_more_than_any_other_choice(lengths, buckets):
     def padded(boundaries):
         return sum(min(boundary for boundary in boundaries if boundary >= length) for length in lengths)
 
-    boundaries = bucket_boundaries(lengths, buckets)
+    boundaries = find_bucket_boundaries(lengths, buckets)
     assert list(boundaries) == sorted(set(boundaries))
     assert len(boundaries) <= buckets
     distinct = sorted({max(1, length) for length in lengths})
@@ -146,13 +146,13 @@ def test_bucket_boundaries_pad_no_more_than_any_other_choice(lengths, buckets):
 
 def test_bucket_boundaries_are_those_computed_by_hand():
     # One bucket pads to 9 * 6 = 54, {2, 9} to 2 * 4 + 9 * 2 = 26, and each length on its own to nothing.
-    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 1) == (9,)
-    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 2) == (2, 9)
-    assert bucket_boundaries([1, 2, 2, 2, 8, 9], 9) == (1, 2, 8, 9)
+    assert find_bucket_boundaries([1, 2, 2, 2, 8, 9], 1) == (9,)
+    assert find_bucket_boundaries([1, 2, 2, 2, 8, 9], 2) == (2, 9)
+    assert find_bucket_boundaries([1, 2, 2, 2, 8, 9], 9) == (1, 2, 8, 9)
 
 
 def test_bucket_boundaries_hold_the_longest_when_there_are_very_many_lengths():
-    boundaries = bucket_boundaries(np.arange(5000), 4)
+    boundaries = find_bucket_boundaries(np.arange(5000), 4)
     assert len(boundaries) == 4
     assert boundaries[-1] == 4999
     # Evenly spread lengths make evenly spread buckets.
@@ -162,8 +162,15 @@ def test_bucket_boundaries_hold_the_longest_when_there_are_very_many_lengths():
 @pytest.mark.parametrize(("lengths", "buckets"), [([], 3), ([4], 0)])
 def test_bucket_boundaries_refuse_when_there_is_nothing_to_bound(lengths, buckets):
     with pytest.raises(ValueError, match=f"given {len(lengths)} lengths and {buckets} buckets"):
-        bucket_boundaries(lengths, buckets)
+        find_bucket_boundaries(lengths, buckets)
+
+
+@pytest.mark.parametrize("name", ["batch_tokens", "chunk_size", "group", "window"])
+def test_plan_batches_refuses_a_number_below_one(name):
+    arguments = {"batch_tokens": 8, name: 0}
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, but is 0"):
+        plan_batches(np.array([3, 1]), **arguments)
 
 
 def test_padding_efficiency_is_one_when_there_is_nothing():
-    assert padding_efficiency([], []) == 1.0
+    assert compute_padding_efficiency([], []) == 1.0

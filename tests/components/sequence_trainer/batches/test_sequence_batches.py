@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
-from tfx_sequence.components.sequence_trainer.batches.planning import bucket_boundaries
+from tfx_sequence.components.sequence_trainer.batches.planning import find_bucket_boundaries
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 
 _COLUMNS = {
@@ -49,7 +49,7 @@ def make(records, request):
 
 
 def _epoch(batches, number=0):
-    return list(batches.epoch(number).as_numpy_iterator())
+    return list(batches.make_epoch(number).as_numpy_iterator())
 
 
 def _indices(epoch):
@@ -76,7 +76,7 @@ def test_epoch_holds_every_record_once_padded_to_the_longest_of_its_batch(make, 
 
 
 def test_epoch_keeps_the_budget_and_the_boundaries(make):
-    boundaries = bucket_boundaries(_LENGTHS, 3)
+    boundaries = find_bucket_boundaries(_LENGTHS, 3)
     for batch in _epoch(make(seed=1, boundaries=boundaries)):
         assert batch["tokens"].size <= _TOKENS
         assert len(set(np.searchsorted(boundaries, np.maximum(1, batch["lengths"])))) == 1
@@ -104,7 +104,7 @@ def test_epoch_has_groups_of_batches_of_similar_lengths(make):
 
     batches = make(seed=1, batch_tokens=12, group=3)
     assert sorted(index for batch in _indices(_epoch(batches, 1)) for index in batch) == list(range(len(_LENGTHS)))
-    assert batches.records(1, 7).tolist() == _indices(_epoch(batches, 1))[7]
+    assert batches.find_records(1, 7).tolist() == _indices(_epoch(batches, 1))[7]
     assert wait(3) < 0.6 * wait(1)
 
 
@@ -123,28 +123,32 @@ def test_epoch_has_one_order_when_there_is_no_seed(make):
 
 def test_epoch_goes_on_where_it_was_left_when_it_starts_later(make):
     batches = make(seed=1)
-    rest = [batch["index"].tolist() for batch in batches.epoch(1, start=4).as_numpy_iterator()]
+    rest = [batch["index"].tolist() for batch in batches.make_epoch(1, start=4).as_numpy_iterator()]
     assert rest == _indices(_epoch(batches, 1))[4:]
 
 
 def test_size_is_the_number_of_batches_when_the_data_is_kept(make):
     batches = make(seed=1)
-    assert batches.size(2) == (len(_epoch(batches, 2)) if batches.in_memory else None)
+    assert batches.count_batches(2) == (len(_epoch(batches, 2)) if batches.in_memory else None)
 
 
 def test_records_tells_which_are_in_a_batch(make):
     batches = make(seed=1)
     last = len(_indices(_epoch(batches, 2))) - 1
     for index in (0, last):
-        positions = batches.records(2, index)
+        positions = batches.find_records(2, index)
         # Record i has the index i.
         assert positions.tolist() == _indices(_epoch(batches, 2))[index]
-        contexts = [tf.train.SequenceExample.FromString(record).context for record in batches.serialized(positions)]
+        contexts = [
+            tf.train.SequenceExample.FromString(record).context for record in batches.read_serialized(positions)
+        ]
         assert [context.feature["index"].int64_list.value[0] for context in contexts] == positions.tolist()
+    with pytest.raises(IndexError, match=f"epoch 2 has {last + 1} batches, so an index is 0 to {last}, not {last + 1}"):
+        batches.find_records(2, last + 1)
 
 
 def test_epoch_declares_shapes_that_every_batch_has(make):
-    spec = make().epoch().element_spec
+    spec = make().make_epoch().element_spec
     assert spec["tokens"] == tf.TensorSpec([None, None], tf.int64)
     assert spec["vector"] == tf.TensorSpec([None, None, 2], tf.float32)
     assert spec["index"] == spec["lengths"] == tf.TensorSpec([None], tf.int64)

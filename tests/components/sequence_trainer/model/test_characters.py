@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
 
 WORDS = [[[3, 1, 4, 1, 5], [9], [2, 6]], [[]], [[9], [3, 1, 4, 1, 5]], []]
-COLUMN = counts_key("words")
+COLUMN = get_counts_key("words")
 
 
 def _serialized(words: list[list[int]]) -> bytes:
@@ -30,7 +30,7 @@ def _serialized(words: list[list[int]]) -> bytes:
 def _batches(words: list[list[list[int]]], budget: int = 100, **options: int) -> list[dict[str, tf.Tensor]]:
     records = tf.data.Dataset.from_tensor_slices([_serialized(each) for each in words])
     columns = {"words": Column("int64", nested=True)}
-    return list(SequenceBatches(records, columns, batch_tokens=budget, **options).epoch())
+    return list(SequenceBatches(records, columns, batch_tokens=budget, **options).make_epoch())
 
 
 @pytest.mark.parametrize("memory", [1 << 20, 1])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
@@ -96,7 +96,7 @@ def changed_batch() -> dict[str, tf.Tensor]:
     return {
         "words": tf.constant(words),
         "letters": tf.constant(letters),
-        counts_key("letters"): tf.constant(counts),
+        get_counts_key("letters"): tf.constant(counts),
         "pitch": tf.constant(pitch),
         "topic": tf.ones([rows], tf.int64),
         "lengths": tf.fill([rows], np.int64(STEPS)),
@@ -237,6 +237,6 @@ def test_training_on_noise_ends_at_chance_when_the_label_is_known_to_be_the_next
     trainer = Trainer(model, task, TrainingConfig(epochs=8, learning_rate=0.02), str(tmp_path))
     evaluation = noise_batches(task, 100, 2)
     trainer.fit(noise_batches(task, 300, 1), evaluation)
-    accuracy = trainer.evaluate(evaluation.epoch())["next_accuracy"]
+    accuracy = trainer.evaluate(evaluation.make_epoch())["next_accuracy"]
     # 1,000 steps of one value in 50: the standard deviation of chance is 0.0044. Unknown, the label is read backwards.
     assert accuracy < 1 / NUM_VALUES + 4 * 0.0044 if shift else accuracy > 0.5

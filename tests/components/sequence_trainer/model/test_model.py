@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
@@ -43,7 +43,7 @@ def _batch(steps: int = 3, characters: int = 4, garbage: int = 0) -> dict[str, t
     return {
         "words": tf.constant(words),
         "words_characters": tf.constant(letters),
-        counts_key("words_characters"): tf.constant(counts),
+        get_counts_key("words_characters"): tf.constant(counts),
         "lengths": tf.constant([3, 1], tf.int64),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
@@ -40,7 +40,7 @@ BATCH = {
     "place": tf.random.stateless_normal([2, 3, 2], [1, 2]),
     "words_prefix1": tf.ones([2, 3], tf.int64),
     "words_characters": tf.ones([2, 3, 4], tf.int64),
-    counts_key("words_characters"): tf.ones([2, 3], tf.int64),
+    get_counts_key("words_characters"): tf.ones([2, 3], tf.int64),
     "lengths": tf.constant([3, 2], tf.int64),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
 from tfx_sequence.components.sequence_trainer.serving.request_decoder import RequestDecoder
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
@@ -26,7 +26,7 @@ SPEC = SequenceSpec(
     },
     min_length=0,
 )
-COUNTS = counts_key("parts")
+COUNTS = get_counts_key("parts")
 EXAMPLE_FEATURES = {
     "words": tf.io.VarLenFeature(tf.string),
     "sizes": tf.io.RaggedFeature(tf.float32, row_splits_dtype=tf.int64),

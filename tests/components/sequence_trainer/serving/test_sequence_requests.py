@@ -12,7 +12,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.config.checks import unserved_inputs
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
 from tfx_sequence.schemas.contract import LENGTHS
@@ -63,7 +63,7 @@ def _padded(records: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
     return {
         "words": tf.constant(words, tf.string),
         "parts": tf.constant(parts, tf.string),
-        counts_key("parts"): tf.constant(counts, tf.int64),
+        get_counts_key("parts"): tf.constant(counts, tf.int64),
         "shape": tf.constant(shape),
         "topic": tf.constant([record["topic"] for record in records]),
         LENGTHS: tf.constant([len(record["words"]) for record in records], tf.int64),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel
@@ -97,7 +97,7 @@ def batch() -> dict[str, tf.Tensor]:
     return {
         "words": tf.constant(characters[:, :, 0]),
         "words_characters": tf.constant(characters),
-        counts_key("words_characters"): tf.constant((characters > 0).sum(-1)),
+        get_counts_key("words_characters"): tf.constant((characters > 0).sum(-1)),
         "lengths": tf.constant([3, 0, 1], tf.int64),
     }
 
@@ -215,7 +215,12 @@ def test_answers_about_an_added_step_are_in_front_and_the_model_says_so(model: S
     lengths = tf.constant([3, 1, 2], tf.int64)
     counts = tf.sequence_mask(lengths, 3, tf.int64)
     expected = model(
-        {"words": ids, "words_characters": ids[:, :, None], counts_key("words_characters"): counts, "lengths": lengths}
+        {
+            "words": ids,
+            "words_characters": ids[:, :, None],
+            get_counts_key("words_characters"): counts,
+            "lengths": lengths,
+        }
     )
     tags = model.heads["tags"].predict(expected["tags"], lengths)
     # Of the longest record, the model has not read the last step.
@@ -309,7 +314,7 @@ def test_model_that_reads_in_windows_gives_the_answers_of_whole_records() -> Non
     examples = tf.constant([_labelled(["ab", "c", "def"] * repeats) for repeats in (3, 0, 1)])
     model(
         {name: tf.ones([1, 1, 1][: 2 + column.nested], column.dtype) for name, column in TASK.columns.items()}
-        | {counts_key("words_characters"): tf.ones([1, 1], tf.int64), "lengths": tf.ones([1], tf.int64)}
+        | {get_counts_key("words_characters"): tf.ones([1, 1], tf.int64), "lengths": tf.ones([1], tf.int64)}
     )
     answers = []
     for window in (None, 2):

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
+from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
@@ -60,16 +60,16 @@ def test_stock_forms_become_columns() -> None:
     assert features == {
         "age": Transformed("input", Column("float32", context=True, keys=("age",))),
         "count": Transformed("input", Column("int64", context=True, keys=("count",))),
-        "rare": Transformed("input", Column("int64", keys=("rare",), ids=FromZero(unseen=3)), 4, range(3, 4)),
-        "tags": Transformed("label", Column("int64", keys=("tags",), ids=FromZero(unseen=None)), 3),
-        "words": Transformed("input", Column("int64", keys=("words",), ids=FromZero(unseen=None)), 7),
+        "rare": Transformed("input", Column("int64", keys=("rare",), ids=ZeroBasedIds(unseen=3)), 4, range(3, 4)),
+        "tags": Transformed("label", Column("int64", keys=("tags",), ids=ZeroBasedIds(unseen=None)), 3),
+        "words": Transformed("input", Column("int64", keys=("words",), ids=ZeroBasedIds(unseen=None)), 7),
         "letters": Transformed(
             "input",
             Column(
                 "int64",
                 nested=True,
                 keys=("letters$ragged_values", "letters$row_lengths_1"),
-                ids=FromZero(unseen=None),
+                ids=ZeroBasedIds(unseen=None),
             ),
             7,
         ),

@@ -49,7 +49,7 @@ def _read(variables: list[Any]) -> list[np.ndarray]:
 def test_an_update_that_is_not_finite_is_not_made(settings: dict[str, Any]) -> None:
     own_model = settings.pop("own_model", False)
     config = TrainingConfig(average=0.9, skip_bad_batches=1, **settings)
-    first, second, third = list(batches(seed=None).epoch())[:3]
+    first, second, third = list(batches(seed=None).make_epoch())[:3]
     # With a loss scale, an infinite number makes the gradient infinite, which the optimizer itself passes over.
     wrong = np.nan if "precision" in settings else np.inf
     bad = {**second, "pitch": second["pitch"] + wrong}
@@ -61,7 +61,7 @@ def test_an_update_that_is_not_finite_is_not_made(settings: dict[str, Any]) -> N
     model(first)
     averages = WeightAverages(model.trainable_variables, config.average)
     optimizer = make_optimizer(config, model)
-    step = make_training_step(model, optimizer, averages, config, batches(count=3).epoch().element_spec)
+    step = make_training_step(model, optimizer, averages, config, batches(count=3).make_epoch().element_spec)
     variables = [*model.variables, *optimizer.variables, *averages.variables]
 
     assert step([first]).is_finite

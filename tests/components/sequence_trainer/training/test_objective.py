@@ -57,7 +57,7 @@ def _model(task: SequenceTask, batches: SequenceBatches) -> SequenceModel:
     # The weight of a class is in the loss of its steps, but in no normaliser.
     heads = {"tags": HeadConfig(class_weights={"A": 3.0}, weight=2.0)}
     model = SequenceModel(task, SILENT.model_copy(update={"heads": heads}), seed=1)
-    model(next(iter(batches.epoch())))
+    model(next(iter(batches.make_epoch())))
     return model
 
 
@@ -90,15 +90,15 @@ def _gradients_of_updates(
 ) -> tuple[list[np.ndarray], int]:
     """The sum of the gradients of an epoch's updates, each from the same weights, and the number of updates."""
     averages = WeightAverages(model.trainable_variables, 0.0)
-    step = make_training_step(model, make_optimizer(config, model), averages, config, batches.epoch().element_spec)
+    step = make_training_step(model, make_optimizer(config, model), averages, config, batches.make_epoch().element_spec)
     divisors = LossDivisors(model, config.loss, batches, step.batches_per_update)
     start = model.get_weights()
     sums = [np.zeros(variable.shape) for variable in model.trainable_variables]
-    epoch = list(batches.epoch(1))
+    epoch = list(batches.make_epoch(1))
     groups = [epoch[at : at + step.batches_per_update] for at in range(0, len(epoch), step.batches_per_update)]
     for group in groups:
         before = [variable.numpy() for variable in model.trainable_variables]
-        step(group, divisors.compute(group, batches.size(1)))
+        step(group, divisors.compute(group, batches.count_batches(1)))
         after = [variable.numpy() for variable in model.trainable_variables]
         for total, old, new in zip(sums, before, after, strict=True):
             total += (old.astype(np.float64) - new) / config.learning_rate
@@ -121,11 +121,11 @@ def test_the_gradients_of_an_epoch_are_those_of_the_loss_over_all_records(
 ) -> None:
     loss = settings["loss"]
     batches = _batches(task, batch_tokens=28)
-    sizes = [len(batch["lengths"]) for batch in batches.epoch(1)]
+    sizes = [len(batch["lengths"]) for batch in batches.make_epoch(1)]
     assert max(sizes) > 2 * min(sizes)
     assert len(sizes) % 3, "the last update has fewer batches"
     model = _model(task, batches)
-    (whole,) = _batches(task, batch_tokens=10_000).epoch()
+    (whole,) = _batches(task, batch_tokens=10_000).make_epoch()
     expected = _full_gradient(model, whole, loss)
     config = TrainingConfig(optimizer="sgd", momentum=0, learning_rate=0.25, clip_norm=1e9, **settings)
     sums, updates = _gradients_of_updates(model, batches, config)
@@ -142,7 +142,7 @@ def test_a_streamed_update_divides_by_the_mean_normaliser_of_all_updates_so_far(
     divisors = LossDivisors(model, "token_mean", batches, 1)
     of_steps, of_records = [], []
     for epoch in (1, 2):
-        for batch in batches.epoch(epoch):
+        for batch in batches.make_epoch(epoch):
             weights = batch["importance"].numpy()
             of_steps.append(weights @ batch["lengths"].numpy())
             of_records.append(weights.sum())
@@ -237,7 +237,7 @@ def test_a_model_that_knows_nothing_learns_the_share_of_the_records(tmp_path: Pa
 
 def test_divisors_forget_a_batch_that_is_passed_over() -> None:
     batches = _batches(WEIGHTED_TASK, 32, limit=1)
-    first, second = list(batches.epoch())[:2]
+    first, second = list(batches.make_epoch())[:2]
     model = _model(WEIGHTED_TASK, batches)
     wrong = {**second, "importance": second["importance"] * np.nan}
     divisors = LossDivisors(model, "sequence_mean", batches, batches_per_update=1)

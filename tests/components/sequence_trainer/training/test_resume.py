@@ -45,9 +45,9 @@ class Dying(Checkpoint):
 class NeverRead(SequenceBatches):
     """Data of which training may read nothing but what the batches look like."""
 
-    def epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
+    def make_epoch(self, number: int = 0, start: int = 0) -> tf.data.Dataset:
         assert number == 0, "an epoch is trained"
-        return super().epoch(number, start)
+        return super().make_epoch(number, start)
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.0, "learning_rate"
 @pytest.fixture(scope="module")
 def whole() -> dict[str, tf.Tensor]:
     """One batch of 20 records."""
-    (batch,) = batches(seed=None, batch_tokens=1000, count=20).epoch()
+    (batch,) = batches(seed=None, batch_tokens=1000, count=20).make_epoch()
     return batch
 
 
@@ -55,7 +55,7 @@ def update(groups: list[list[dict[str, tf.Tensor]]], **settings: Any) -> tuple[l
     config = TrainingConfig(**{**SETTINGS, **settings})
     model = _model(groups[0][0])
     averages = WeightAverages(model.trainable_variables, config.average)
-    spec = batches(count=3).epoch().element_spec
+    spec = batches(count=3).make_epoch().element_spec
     step = make_training_step(model, make_optimizer(config, model), averages, config, spec)
     losses = [step(group)[0] for group in groups]
     return losses, [tf.convert_to_tensor(weight).numpy() for weight in model.trainable_variables]
@@ -87,7 +87,7 @@ def test_step_clips_the_global_norm_of_the_gradient(whole: dict[str, tf.Tensor])
 
 def test_step_tells_that_the_loss_is_not_finite(whole: dict[str, tf.Tensor]) -> None:
     config, model = TrainingConfig(**SETTINGS), _model(whole)
-    spec = batches(count=3).epoch().element_spec
+    spec = batches(count=3).make_epoch().element_spec
     step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
     assert step([whole])[1]
     bad = {**whole, "pitch": whole["pitch"] * np.nan}

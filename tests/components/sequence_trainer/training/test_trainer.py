@@ -164,7 +164,7 @@ def test_evaluate_equals_a_loop_over_unpadded_records(trained: tuple) -> None:
     # A graph for each length: step by step without one, it takes a minute.
     call = tf.function(lambda batch: model(batch, training=False))
     # A record of more steps than the budget is a batch of its own.
-    for batch in SequenceBatches(_records(60), TASK.columns, batch_tokens=1).epoch():
+    for batch in SequenceBatches(_records(60), TASK.columns, batch_tokens=1).make_epoch():
         (length,) = batch["lengths"].numpy()
         assert batch["tokens"].shape == (1, length)
         logits = {name: value.numpy().astype(np.float64)[0] for name, value in call(batch).items()}
@@ -174,14 +174,14 @@ def test_evaluate_equals_a_loop_over_unpadded_records(trained: tuple) -> None:
         losses.append(-log_softmax[np.arange(len(tags)), tags].mean() + intent_loss)
         right += int((logits["tags"].argmax(-1) == tags).sum())
         seen += len(tags)
-    metrics = trainer.evaluate(_batches(seed=None).epoch())
+    metrics = trainer.evaluate(_batches(seed=None).make_epoch())
     assert metrics["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
     assert metrics["tags_accuracy"] == pytest.approx(right / seen, abs=1e-12)
 
 
 def test_training_leaves_the_weights_of_the_best_epoch_in_the_model(trained: tuple) -> None:
     _, trainer, metrics, _ = trained
-    assert trainer.evaluate(_batches(seed=None).epoch()) == pytest.approx(metrics, rel=1e-6)
+    assert trainer.evaluate(_batches(seed=None).make_epoch()) == pytest.approx(metrics, rel=1e-6)
 
 
 def test_two_trainings_with_one_seed_give_equal_weights(trained: tuple, tmp_path) -> None:
@@ -218,7 +218,7 @@ def test_training_names_the_records_of_a_batch_whose_loss_is_not_finite(tmp_path
     assert str(raised.value).startswith("the loss or its gradient is not finite (the loss is ")
     assert str(raised.value).endswith(f"The batch's records are listed in {path}")
     written = json.loads(path.read_text())
-    expected = training_corpus.batches().records(1, written["batch"]).tolist()
+    expected = training_corpus.batches().find_records(1, written["batch"]).tolist()
     assert [record["record"] for record in written["records"]] == expected
     assert 17 in expected
     for record in written["records"]:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from support.training_corpus import MODEL, TASK, batches
 
-from tfx_sequence.components.sequence_trainer.batches.ids import FromZero
+from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
 from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
@@ -227,7 +227,7 @@ class Graph:
         # Ours: symbols and the empty value are written otherwise, an open vocabulary has unseen values.
         (None, ["[PAD]", "[BEGIN]", "=the", "=", "[OOV]", "#5"], ["=A", "=B"]),
         # Stock's: a line is a value, and what is left are buckets of unseen values.
-        (FromZero(unseen=None), ["[PAD]", "=\\b", "=the", "=\\0", "[OOV]", "[OOV]"], ["=A", "=B"]),
+        (ZeroBasedIds(unseen=None), ["[PAD]", "=\\b", "=the", "=\\0", "[OOV]", "[OOV]"], ["=A", "=B"]),
     ],
 )
 def test_read_axis_values_names_each_id(ids: Any, tokens: list[str], tags: list[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.batches.batch import counts_key
+from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.families import CELLS
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head
@@ -71,7 +71,7 @@ BATCH = {
     "words_suffix_3": tf.ones([2, 3], tf.int64),
     "pitch": tf.ones([2, 3]),
     "words_characters": tf.ones([2, 3, 4], tf.int64),
-    counts_key("words_characters"): tf.ones([2, 3], tf.int64),
+    get_counts_key("words_characters"): tf.ones([2, 3], tf.int64),
     LENGTHS: tf.constant([3, 2], tf.int64),
 }
 # Two blocks of 49 cover the inputs: 13 + 13 + 21 + 1 + 50 = 98 of them.

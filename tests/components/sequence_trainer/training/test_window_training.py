@@ -56,7 +56,7 @@ def _update(
     config = TrainingConfig(optimizer="sgd", momentum=0, learning_rate=RATE, clip_norm=1e6, **settings)
     before = [weight.numpy() for weight in model.trainable_variables]
     averages = WeightAverages(model.trainable_variables, 0.0)
-    step = make_training_step(model, make_optimizer(config, model), averages, config, data.epoch().element_spec)
+    step = make_training_step(model, make_optimizer(config, model), averages, config, data.make_epoch().element_spec)
     losses = [step(group)[0] for group in groups]
     after = [weight.numpy() for weight in model.trainable_variables]
     return losses, [(start - end) / RATE for start, end in zip(before, after, strict=True)]
@@ -93,7 +93,7 @@ def _check(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 def test_windows_give_the_gradient_of_truncated_back_propagation_and_the_loss_of_the_whole(
     data: SequenceBatches, cell: str, loss: str, window: int
 ) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     model = _model(batch, **CELLS[cell])
     value, gradients = _truncated(model, batch, window, loss)
     whole, whole_gradients = _truncated(model, batch, 99, loss)
@@ -105,7 +105,7 @@ def test_windows_give_the_gradient_of_truncated_back_propagation_and_the_loss_of
 
 
 def test_window_as_long_as_the_sequences_changes_nothing(data: SequenceBatches) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     groups = [[batch], [batch]]
     losses, found = _update(data, _model(batch), groups, window=7)
     expected_losses, expected = _update(data, _model(batch), groups)
@@ -114,7 +114,7 @@ def test_window_as_long_as_the_sequences_changes_nothing(data: SequenceBatches) 
 
 
 def test_windows_of_several_batches_are_added_up(data: SequenceBatches) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     pieces = [{name: value[rows] for name, value in batch.items()} for rows in (slice(0, 6), slice(6, None))]
     losses, found = _update(data, _model(batch), [pieces], window=3, accumulate=2)
     expected_losses, expected = _update(data, _model(batch), [[batch]], window=3)
@@ -123,12 +123,12 @@ def test_windows_of_several_batches_are_added_up(data: SequenceBatches) -> None:
 
 
 def test_records_count_by_their_weight_in_windows_too(data: SequenceBatches) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     batch["importance"] = tf.linspace(0.5, 3.0, 20)
     keras.utils.set_random_seed(1)
     model = SequenceModel(dataclasses.replace(STEPS_TASK, weight="importance"), SILENT, seed=1)
     means = sequence_loss_by_example(model(batch)["tags"], batch["tags"], batch["lengths"])
-    config, spec = TrainingConfig(window=3), {**data.epoch().element_spec, "importance": tf.TensorSpec([None])}
+    config, spec = TrainingConfig(window=3), {**data.make_epoch().element_spec, "importance": tf.TensorSpec([None])}
     step = make_training_step(model, make_optimizer(config, model), WeightAverages([], 0.0), config, spec)
     assert step([batch])[0] == pytest.approx(np.average(means, weights=batch["importance"]), rel=1e-5)
 
@@ -138,7 +138,7 @@ def test_outputs_in_windows_are_those_of_whole_sequences(
     data: SequenceBatches, cell: str, kept: int, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labels, "MAX_KEPT_CLASSES", kept)
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     model = _model(batch, **CELLS[cell])
     real = tf.sequence_mask(batch["lengths"])
     expected, found = model(batch)["tags"], model.call_in_windows(batch, window)["tags"]
@@ -149,17 +149,17 @@ def test_outputs_in_windows_are_those_of_whole_sequences(
 
 
 def test_evaluation_in_windows_gives_the_numbers_of_whole_sequences(data: SequenceBatches, tmp_path: Any) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     model = _model(batch)
     values = []
     for window in (None, 3):
         trainer = Trainer(model, STEPS_TASK, TrainingConfig(window=window), str(tmp_path))
-        values.append(trainer.evaluate(data.epoch()))
+        values.append(trainer.evaluate(data.make_epoch()))
     assert values[1] == pytest.approx(values[0], rel=1e-6)
 
 
 def test_evaluation_in_windows_runs_the_network_on_one_window_at_a_time(data: SequenceBatches) -> None:
-    (batch,) = data.epoch()
+    (batch,) = data.make_epoch()
     model, steps = _model(batch), []
     encode = model.layers[0]
     read = encode.call
