@@ -107,7 +107,7 @@ class SequenceBatches:
         check_positive(batch_tokens=batch_tokens, group=group, window=window)
         if list(boundaries) != sorted(set(boundaries)):
             raise ValueError(f"boundaries must ascend, but are {list(boundaries)}")
-        self._records = records
+        self._records = _disable_autotuning(records)
         self._columns = dict(columns)
         self._batch_tokens = batch_tokens
         self._seed = seed
@@ -387,7 +387,19 @@ def _make_batches(padder: _Padder, order: tf.Tensor | Ints, ends: tf.Tensor | In
     """Creates a dataset of the batches of a plan, beginning with batch `start`."""
     order, ends = tf.convert_to_tensor(order), tf.convert_to_tensor(ends)
     num_batches = tf.size(ends, out_type=tf.int64) - 1
-    return tf.data.Dataset.range(start, num_batches).map(lambda index: padder(order[ends[index] : ends[index + 1]]))
+    indices = _disable_autotuning(tf.data.Dataset.range(start, num_batches))
+    return indices.map(lambda index: padder(order[ends[index] : ends[index + 1]]))
+
+
+def _disable_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Turns off the thread that tunes the parallelism of a dataset and of all datasets made from it.
+
+    An iterator that has reached its end waits for this thread to wake up, which can take as long as the epoch took (see
+    `benchmarks/iterator_stall.py`). The parallelism of all datasets here is fixed, so there is nothing to tune.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _make_index_error(index: int, num_batches: int, number: int) -> IndexError:

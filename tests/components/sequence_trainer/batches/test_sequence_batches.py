@@ -147,6 +147,10 @@ def test_records_tells_which_are_in_a_batch(make):
         batches.find_records(2, last + 1)
 
 
+def test_epoch_is_not_autotuned_so_that_its_end_waits_for_no_thread(make):
+    assert make().make_epoch().options().autotune.enabled is False
+
+
 def test_epoch_declares_shapes_that_every_batch_has(make):
     spec = make().make_epoch().element_spec
     assert spec["tokens"] == tf.TensorSpec([None, None], tf.int64)
