@@ -17,7 +17,7 @@ from .config.tuning import TuningConfig as TuningConfig
 from .errors import TaskError as TaskError
 from .losses.crf import LinearChainCRF as LinearChainCRF
 from .losses.crf import TagConstraints as TagConstraints
-from .losses.crf import tag_constraints as tag_constraints
+from .losses.crf import make_tag_constraints as make_tag_constraints
 from .losses.ctc import ctc_decode as ctc_decode
 from .losses.ctc import ctc_loss as ctc_loss
 from .losses.sampled import sampled_sequence_loss as sampled_sequence_loss

@@ -23,7 +23,7 @@ from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build, load_head_class
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build_model, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
@@ -137,7 +137,7 @@ class Job:
         if self.training.precision == "float32":
             return model
         exported = self.replace_settings({"training.precision": "float32"}).make_model()
-        build(exported, batches)
+        build_model(exported, batches)
         exported.set_weights(model.get_weights())
         return exported
 

@@ -7,7 +7,7 @@ import os
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.model.model import build
+from tfx_sequence.components.sequence_trainer.model.model import build_model
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
 from tfx_sequence.components.sequence_trainer.training.projector import write_projector
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
@@ -44,7 +44,7 @@ def run_fn(fn_args: FnArgs) -> None:
         values = read_axis_values(job.task, job.transform_output)
         if job.base_model is not None:
             # Only a built model has weights that can be replaced.
-            build(model, train)
+            build_model(model, train)
             line = take_exported_weights(job.base_model, model, values, job.task.embeddings)
             progress.info("Warm start: %s", line)
         trainer = Trainer(model, job.task, job.training, fn_args.model_run_dir, checkpoint)

@@ -23,7 +23,7 @@ MORE_IS_BETTER = {
 
 def make_metrics(kind: str) -> HeadMetrics:
     row = HEADS.row(kind)
-    return HEADS.load(kind)(LABELS[row.predicts], HeadConfig(kind=kind)).new_metrics()
+    return HEADS.load(kind)(LABELS[row.predicts], HeadConfig(kind=kind)).make_metrics()
 
 
 SHARED = [(kind, name) for kind in HEADS.rows for name in make_metrics(kind).result() if name in MORE_IS_BETTER]
@@ -44,4 +44,4 @@ def test_training_and_evaluator_have_metrics_in_common() -> None:
 @pytest.mark.parametrize(("kind", "name"), SHARED)
 def test_more_of_a_metric_is_better_in_training_if_it_is_in_the_evaluator(kind: str, name: str) -> None:
     monitor = Monitor([make_metrics(kind)], name)
-    assert (monitor.score({name: 2.0}) > monitor.score({name: 1.0})) == MORE_IS_BETTER[name]
+    assert (monitor.compute_score({name: 2.0}) > monitor.compute_score({name: 1.0})) == MORE_IS_BETTER[name]

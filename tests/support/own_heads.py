@@ -23,8 +23,8 @@ class CappedErrorHead(RegressionHead):
         super().__init__(label, config, context)
         self.cap = float(config.options["cap"])
 
-    def raw_loss(self, outputs: tf.Tensor, batch: dict[str, tf.Tensor], reduction: str) -> LossParts:
-        predictions, targets, lengths = self.as_steps(outputs, batch)
+    def compute_raw_loss(self, outputs: tf.Tensor, batch: dict[str, tf.Tensor], reduction: str) -> LossParts:
+        predictions, targets, lengths = self.convert_to_steps(outputs, batch)
         capped = targets + tf.clip_by_value(predictions - targets, -self.cap, self.cap)
         return regression_loss(capped, targets, lengths, reduction=reduction)
 
@@ -36,8 +36,8 @@ class ConstantHead(SoftmaxHead):
         super().__init__(label, config, context)
         self.constants = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="constants")
 
-    def hidden(self, encoded: Encoded) -> tf.Tensor:
+    def compute_hidden(self, encoded: Encoded) -> tf.Tensor:
         return encoded.final
 
-    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+    def compute_logits(self, hidden: tf.Tensor) -> tf.Tensor:
         return 0 * hidden[:, :1] + self.constants

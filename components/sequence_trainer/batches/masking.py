@@ -25,10 +25,16 @@ def make_step_mask(lengths: tf.Tensor, steps: tf.Tensor | int) -> tf.Tensor:
 
 
 def convert_to_classes(labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns the class of each label id, which is `id - 1`, int64. Where `mask` is False, the class is 0.
+    """Converts label ids to classes, which are `id - 1`, int64. Where `mask` is False, the class is 0.
 
     A real label with the id 0 becomes -1. This is not a class, so ops that expect classes raise an error.
+
+    Raises:
+      TypeError: if the labels are not integers.
     """
+    labels = tf.convert_to_tensor(labels)
+    if not labels.dtype.is_integer:
+        raise TypeError(f"labels must be ids from 1, integers, but have the type {labels.dtype.name}")
     return tf.where(mask, tf.cast(labels, tf.int64) - FIRST_ID, 0)
 
 

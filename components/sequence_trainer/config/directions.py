@@ -59,6 +59,6 @@ def choose_directions(bidirectional: bool | None, shifts: Iterable[Shift | None]
     return ("forward", "backward") if needed else ("both",)
 
 
-def choose_readable(shift: Shift | None, directions: tuple[Direction, ...]) -> tuple[Direction, ...]:
+def choose_readable_directions(shift: Shift | None, directions: tuple[Direction, ...]) -> tuple[Direction, ...]:
     """Returns the directions whose outputs the head of a label may read: all of them if the label has no shift."""
     return directions if shift is None else (_SAFE_DIRECTION[shift],)

@@ -27,11 +27,11 @@ from tfx_sequence.components.sequence_trainer.batches.masking import (
     refuse_keras_mask,
     zero_padding,
 )
-from tfx_sequence.components.sequence_trainer.losses.crf_partition import log_partition
+from tfx_sequence.components.sequence_trainer.losses.crf_partition import compute_log_partition
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
-    full_precision,
+    cast_to_full_precision,
     reduce_sequences,
 )
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
@@ -56,7 +56,7 @@ class TagConstraints(NamedTuple):
     end: npt.NDArray[np.bool_]
 
 
-def tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
+def make_tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
     """Returns the constraints that a scheme of span tags, such as BIO, puts on the tags.
 
     I and E may follow only B or I of the same type. If the scheme has E, then B and I may be followed only by I or E of
@@ -80,7 +80,7 @@ class LinearChainCRF(keras.layers.Layer):
     """A layer that adds the scores of neighbouring labels to the logits of each step.
 
     Calling the layer decodes: it takes logits `[B, T, C]` and lengths `[B]`, and returns the ids of the best labels.
-    For training, call `loss`. Logits at padded steps may have any value, and get no gradient.
+    For training, call `compute_loss`. Logits at padded steps may have any value, and get no gradient.
 
     Constraints apply to decoding only. Training data that breaks a constraint still has a finite loss.
 
@@ -88,14 +88,16 @@ class LinearChainCRF(keras.layers.Layer):
 
     Args:
       num_labels: The number of labels, C.
-      constraints: The label sequences that decoding allows, as from `tag_constraints`. If None, all are allowed.
+      constraints: The label sequences that decoding allows, as from `make_tag_constraints`. If None, all are allowed.
       **kwargs: Arguments of `keras.layers.Layer`. The default dtype is float32, also under mixed precision.
 
     Raises:
-      ValueError: if the constraints are for another number of labels.
+      ValueError: if `num_labels` is less than 1, or the constraints are for another number of labels.
     """
 
     def __init__(self, num_labels: int, constraints: TagConstraints | None = None, **kwargs: Any) -> None:
+        if num_labels < 1:
+            raise ValueError(f"`num_labels` must be at least 1, but is {num_labels}.")
         if constraints is not None:
             _check_shapes(constraints, num_labels)
         kwargs.setdefault("dtype", "float32")
@@ -112,7 +114,7 @@ class LinearChainCRF(keras.layers.Layer):
         refuse_keras_mask(self, logits_mask)
         return self.decode(logits, lengths)[0]
 
-    def loss(
+    def compute_loss(
         self,
         logits: tf.Tensor,
         labels: tf.Tensor,
@@ -135,10 +137,10 @@ class LinearChainCRF(keras.layers.Layer):
         Raises:
           tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
         """
-        losses = -self.log_likelihood(logits, labels, lengths)
+        losses = -self.compute_log_likelihood(logits, labels, lengths)
         return reduce_sequences(losses, lengths, reduction, sequence_weights)
 
-    def log_likelihood(self, logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def compute_log_likelihood(self, logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes the log-probability of the labels, `[B]`; 0 for a sequence of length 0.
 
         Args:
@@ -154,18 +156,18 @@ class LinearChainCRF(keras.layers.Layer):
         # Padded logits may be NaN, whose gradient would be NaN even if it is not used.
         logits = zero_padding(logits, mask)
         score = _score_labels(logits, convert_to_classes(labels, mask), lengths, transitions, start, end)
-        log_z = log_partition(logits, lengths, transitions, start, end)
+        log_z = compute_log_partition(logits, lengths, transitions, start, end)
         # A sequence without steps has one label sequence, the empty one, with the probability 1.
         return tf.where(lengths > 0, score - log_z, 0)
 
-    def marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def compute_marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes each label's probability at each step, over all label sequences: `[B, T, C]`, 0 at padded steps."""
         logits, transitions, start, end = self._cast_scores(logits)
         logits = zero_padding(logits, make_step_mask(lengths, tf.shape(logits)[1]))
         # The probability of a label at a step is the derivative of log Z with respect to the label's logit.
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            log_z = log_partition(logits, lengths, transitions, start, end)
+            log_z = compute_log_partition(logits, lengths, transitions, start, end)
         return tape.gradient(log_z, logits)
 
     def decode(self, logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -191,9 +193,9 @@ class LinearChainCRF(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, for Keras to store."""
-        constraints = None
+        constraints: dict[str, Any] | None = None
         if self.constraints is not None:
-            constraints = {name: value.tolist() for name, value in self.constraints._asdict().items()}
+            constraints = {name: allowed.tolist() for name, allowed in self.constraints._asdict().items()}
         return {**super().get_config(), "num_labels": self.num_labels, "constraints": constraints}
 
     @classmethod
@@ -202,24 +204,31 @@ class LinearChainCRF(keras.layers.Layer):
         config = dict(config)
         constraints = config.pop("constraints")
         if constraints is not None:
-            constraints = TagConstraints(**{name: np.array(value) for name, value in constraints.items()})
+            arrays = {name: np.array(allowed) for name, allowed in constraints.items()}
+            constraints = TagConstraints(**arrays)
         return cls(constraints=constraints, **config)
 
     def _cast_scores(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns logits, transitions, start and end, cast to the logits' dtype; half precision becomes float32."""
-        logits = full_precision(logits)
-        weights = (tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end))
-        return (logits, *weights)
+        """Returns logits, transitions, start and end, cast to the logits' dtype; half precision becomes float32.
+
+        Raises:
+          ValueError: if the logits do not have the shape `[B, T, C]`.
+        """
+        logits = cast_to_full_precision(logits)
+        if logits.shape.rank != 3 or logits.shape[2] not in (None, self.num_labels):
+            raise ValueError(f"logits must be [B, T, {self.num_labels}], one per label, but are {logits.shape}")
+        transitions, start, end = (tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end))
+        return logits, transitions, start, end
 
 
 def _check_shapes(constraints: TagConstraints, num_labels: int) -> None:
-    """Checks that the constraints are for `num_labels` labels."""
+    """Raises a ValueError if the constraints are not for `num_labels` labels."""
     shapes = [np.shape(part) for part in constraints]
     expected_shapes = [(num_labels,), (num_labels, num_labels), (num_labels,)]
     if shapes != expected_shapes:
         raise ValueError(
             f"for {num_labels} labels, the start, transitions and end of constraints must have the shapes "
-            f"{expected_shapes}, but they have {shapes}; call tag_constraints with all labels of the layer"
+            f"{expected_shapes}, but they have {shapes}; call make_tag_constraints with all tags of the layer"
         )
 
 
@@ -275,7 +284,7 @@ def _find_backpointers(
     own_label = tf.broadcast_to(tf.range(tf.shape(start)[0]), tf.shape(step_scores)[1:])
     backpointers = tf.TensorArray(tf.int32, steps, element_shape=step_scores.shape[1:]).write(0, own_label)
 
-    def add_step(
+    def extend_paths(
         t: tf.Tensor, score: tf.Tensor, backpointers: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         paths = score[:, :, None] + transitions  # [B, from, to]
@@ -284,7 +293,8 @@ def _find_backpointers(
         best_score = tf.reduce_max(paths, 1) + step_scores[t]
         return t + 1, tf.where(is_real, best_score, score), backpointers
 
-    _, score, backpointers = tf.while_loop(lambda t, *_: t < steps, add_step, [1, start + step_scores[0], backpointers])
+    first_score = start + step_scores[0]
+    _, score, backpointers = tf.while_loop(lambda t, *_: t < steps, extend_paths, [1, first_score, backpointers])
     return score, backpointers.stack()
 
 

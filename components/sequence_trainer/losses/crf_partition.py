@@ -34,7 +34,7 @@ Three tensors `[T, B, C]` hold one value for each label at each step t:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ class _Terms(NamedTuple):
 
 
 @tf.custom_gradient
-def log_partition(
+def compute_log_partition(
     logits: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor, end: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], _Gradients]]:
     """Computes log Z: the logarithm of the sum of exp(score) over all C ** length label sequences.
@@ -82,22 +82,37 @@ def log_partition(
     """
     dtype = logits.dtype
     steps = tf.transpose(logits, [1, 0, 2])
-    scores = _Terms(*(tf.cast(part, tf.float64) for part in (steps, transitions, start, end)))
+    scores = _Terms(*_cast_all([steps, transitions, start, end], tf.float64))
     real = tf.transpose(make_step_mask(lengths, tf.shape(logits)[1]))  # [T, B]
     is_last = real & ~tf.concat([real[1:], tf.zeros_like(real[:1])], 0)  # [T, B], True at the last real step
 
     maxima = _find_maxima(scores)
     # The maximum is subtracted first. So no exponential is greater than 1, and none can overflow.
-    factors = _Terms(*(tf.exp(score - maximum) for score, maximum in zip(scores, maxima, strict=True)))
+    factors = _subtract_and_exponentiate(scores, maxima)
     forward, scales = _run_forward(factors)
     log_z = _compute_log_z(forward, scales, factors.end, maxima, real, is_last)
 
-    def gradient(upstream: tf.Tensor) -> _Gradients:
+    def compute_gradients(upstream: tf.Tensor) -> _Gradients:
         d_scores = _compute_gradients(factors, forward, real, is_last, tf.cast(upstream, tf.float64))
-        d_steps, d_transitions, d_start, d_end = (tf.cast(part, dtype) for part in d_scores)
+        d_steps, d_transitions, d_start, d_end = _cast_all(d_scores, dtype)
         return tf.transpose(d_steps, [1, 0, 2]), None, d_transitions, d_start, d_end
 
-    return tf.cast(log_z, dtype), gradient
+    return tf.cast(log_z, dtype), compute_gradients
+
+
+def _cast_all(values: Iterable[tf.Tensor], dtype: tf.DType) -> list[tf.Tensor]:
+    """Casts tensors to `dtype`."""
+    return [tf.cast(value, dtype) for value in values]
+
+
+def _subtract_and_exponentiate(scores: _Terms, maxima: _Terms) -> _Terms:
+    """Computes `exp(score - maximum)` for each kind of term."""
+    return _Terms(
+        steps=tf.exp(scores.steps - maxima.steps),
+        transitions=tf.exp(scores.transitions - maxima.transitions),
+        start=tf.exp(scores.start - maxima.start),
+        end=tf.exp(scores.end - maxima.end),
+    )
 
 
 def _find_maxima(scores: _Terms) -> _Terms:
@@ -120,7 +135,7 @@ def _run_forward(factors: _Terms) -> tuple[tf.Tensor, tf.Tensor]:
     shares = tf.TensorArray(tf.float64, steps, element_shape=factors.steps.shape[1:])
     scales = tf.TensorArray(tf.float64, steps, element_shape=factors.steps.shape[1:2])
 
-    def body(
+    def run_step(
         t: tf.Tensor, prior: tf.Tensor, shares: tf.TensorArray, scales: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.TensorArray]:
         share = prior * factors.steps[t]
@@ -129,7 +144,7 @@ def _run_forward(factors: _Terms) -> tuple[tf.Tensor, tf.Tensor]:
         return t + 1, share @ factors.transitions, shares.write(t, share), scales.write(t, scale)
 
     prior = tf.broadcast_to(factors.start, tf.shape(factors.steps)[1:])
-    _, _, shares, scales = tf.while_loop(lambda t, *_: t < steps, body, [0, prior, shares, scales])
+    _, _, shares, scales = tf.while_loop(lambda t, *_: t < steps, run_step, [0, prior, shares, scales])
     return shares.stack(), scales.stack()
 
 
@@ -180,7 +195,7 @@ def _run_backward(factors: _Terms, is_last: tf.Tensor) -> tf.Tensor:
     steps = tf.shape(factors.steps)[0]
     likelihoods = tf.TensorArray(tf.float64, steps, element_shape=factors.steps.shape[1:])
 
-    def body(
+    def run_step(
         t: tf.Tensor, after: tf.Tensor, likelihoods: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         # The recursion of a sequence starts at its last real step. Values from the padded steps after it are dropped.
@@ -191,7 +206,7 @@ def _run_backward(factors: _Terms, is_last: tf.Tensor) -> tf.Tensor:
 
     # The first value is used at padded steps only, where any finite value will do.
     after = tf.broadcast_to(factors.end, tf.shape(factors.steps)[1:])
-    _, _, likelihoods = tf.while_loop(lambda t, *_: t >= 0, body, [steps - 1, after, likelihoods])
+    _, _, likelihoods = tf.while_loop(lambda t, *_: t >= 0, run_step, [steps - 1, after, likelihoods])
     return likelihoods.stack()
 
 

@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_trainer.batches.masking import make_step_m
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
-    full_precision,
+    cast_to_full_precision,
     reduce_sequences,
 )
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
@@ -102,7 +102,7 @@ def ctc_decode(logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
       number of labels of each sequence, int64 `[B]`.
     """
     mask = make_step_mask(lengths, tf.shape(logits)[1])
-    logits = zero_padding(full_precision(logits), mask)
+    logits = zero_padding(cast_to_full_precision(logits), mask)
     decoded, _ = tf.nn.ctc_greedy_decoder(tf.transpose(logits, [1, 0, 2]), tf.cast(lengths, tf.int32))
     ids = tf.SparseTensor(decoded[0].indices, decoded[0].values + FIRST_ID, decoded[0].dense_shape)
     row_of_ids = tf.cast(ids.indices[:, 0], tf.int32)

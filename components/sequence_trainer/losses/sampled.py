@@ -14,7 +14,7 @@ from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
-    full_precision,
+    cast_to_full_precision,
     reduce_steps,
 )
 
@@ -32,9 +32,9 @@ def sampled_sequence_loss(
     hidden: tf.Tensor,
     labels: tf.Tensor,
     lengths: tf.Tensor,
+    *,
     embeddings: tf.Tensor,
     biases: tf.Tensor,
-    *,
     num_sampled: int,
     seed: tf.Tensor | Sequence[int],
     num_always: int = 0,
@@ -77,26 +77,28 @@ def sampled_sequence_loss(
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
     """
     mask = make_step_mask(lengths, tf.shape(hidden)[1])
-    hidden = zero_padding(full_precision(hidden), mask)
-    embeddings, biases = full_precision(embeddings), full_precision(biases)
-    ranked_chances = draw_chances(int(embeddings.shape[0]) - num_always, num_sampled)
+    hidden = zero_padding(cast_to_full_precision(hidden), mask)
+    embeddings = cast_to_full_precision(embeddings)
+    biases = cast_to_full_precision(biases)
+    ranked_chances = compute_sampling_chances(int(embeddings.shape[0]) - num_always, num_sampled)
     chances = np.append(ranked_chances, np.ones(num_always, np.float32))
     sample = tf.where(tf.random.stateless_uniform([len(chances)], seed) < chances)[:, 0]
     offsets = biases - tf.constant(np.log(chances), biases.dtype)
 
-    label_class = convert_to_classes(labels, mask)
+    label_classes = convert_to_classes(labels, mask)
     # The offsets are gathered first, because this raises an error for a label that is not in 1..C.
-    label_scores = tf.gather(offsets, label_class) + tf.reduce_sum(hidden * tf.gather(embeddings, label_class), -1)
+    label_offsets = tf.gather(offsets, label_classes)
+    label_scores = label_offsets + tf.reduce_sum(hidden * tf.gather(embeddings, label_classes), -1)
     sample_scores = tf.einsum("btd,nd->btn", hidden, tf.gather(embeddings, sample)) + tf.gather(offsets, sample)
     # If the label is in the sample too, it must not count twice.
-    sample_scores = tf.where(sample == label_class[..., None], sample_scores.dtype.min, sample_scores)
+    sample_scores = tf.where(sample == label_classes[..., None], sample_scores.dtype.min, sample_scores)
     all_scores = tf.concat([label_scores[..., None], sample_scores], -1)
     losses = zero_padding(tf.reduce_logsumexp(all_scores, -1) - label_scores, mask)
     return reduce_steps(losses, lengths, reduction, sequence_weights)
 
 
 @functools.lru_cache(maxsize=8)
-def draw_chances(num_classes: int, num_sampled: int) -> Floats:
+def compute_sampling_chances(num_classes: int, num_sampled: int) -> Floats:
     """Computes the probability that each class is sampled, float32 `[C]`. Their sum is `num_sampled`.
 
     ::
@@ -112,7 +114,10 @@ def draw_chances(num_classes: int, num_sampled: int) -> Floats:
       ValueError: if `num_sampled` is not in 1..C.
     """
     if not 1 <= num_sampled <= num_classes:
-        raise ValueError(f"`num_sampled` must be in 1..{num_classes}, the number of classes, but is {num_sampled}.")
+        raise ValueError(
+            f"`num_sampled` must be in 1..{num_classes}, the number of classes that are not always sampled, but is "
+            f"{num_sampled}."
+        )
     if num_sampled == num_classes:
         return np.ones(num_classes, np.float32)
     shares = np.log1p(1 / np.arange(1, num_classes + 1))

@@ -137,7 +137,7 @@ def sequence_loss(
       ValueError: if `label_smoothing` is not in [0, 1).
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU; on GPU its loss is NaN).
     """
-    losses = step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
+    losses = compute_step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
     return reduce_steps(losses, lengths, reduction, sequence_weights)
 
 
@@ -153,7 +153,7 @@ def sequence_loss_by_example(
 
     Arguments and errors are those of `sequence_loss`.
     """
-    losses = step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
+    losses = compute_step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
     return tf.math.divide_no_nan(tf.reduce_sum(losses, 1), tf.cast(lengths, losses.dtype))
 
 
@@ -182,7 +182,7 @@ def classification_loss(
     )
 
 
-def step_losses(
+def compute_step_losses(
     logits: tf.Tensor,
     labels: tf.Tensor,
     lengths: tf.Tensor,
@@ -197,7 +197,7 @@ def step_losses(
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be in [0, 1), but is {label_smoothing}")
     mask = make_step_mask(lengths, tf.shape(logits)[1])
-    logits = zero_padding(full_precision(logits), mask)
+    logits = zero_padding(cast_to_full_precision(logits), mask)
     label_class = convert_to_classes(labels, mask)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_class, logits=logits)
     if label_smoothing:
@@ -222,12 +222,12 @@ def regression_loss(
     The other arguments are those of `sequence_loss`.
     """
     mask = make_step_mask(lengths, tf.shape(predictions)[1])
-    predictions = zero_padding(full_precision(predictions), mask)
+    predictions = zero_padding(cast_to_full_precision(predictions), mask)
     errors = predictions - zero_padding(tf.cast(targets, predictions.dtype), mask)
     return reduce_steps(tf.reduce_sum(errors**2, 2), lengths, reduction, sequence_weights)
 
 
-def full_precision(values: tf.Tensor) -> tf.Tensor:
+def cast_to_full_precision(values: tf.Tensor) -> tf.Tensor:
     """Casts values of half precision to float32, because sums of exponentials need the precision."""
     values = tf.convert_to_tensor(values)
     return tf.cast(values, tf.float32) if values.dtype.size < tf.float32.size else values

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
-from tfx_sequence.components.sequence_trainer.losses.sequence import full_precision
+from tfx_sequence.components.sequence_trainer.losses.sequence import cast_to_full_precision
 
 MAX_LOGITS = 1 << 22
 """The maximum number of logits in a chunk. They take 16 MB, and a chunk needs two copies of them.
@@ -92,30 +92,33 @@ def summarize_softmax(hidden: tf.Tensor, layer: OutputLayer) -> SoftmaxSummary:
       hidden: The inputs of the softmax layer, `[B, T, D]` or `[B, D]`. Half precision is computed in float32.
       layer: The weights of the softmax layer.
     """
-    hidden = full_precision(hidden)
+    hidden = cast_to_full_precision(hidden)
     steps = tf.reshape(hidden, [-1, hidden.shape[-1]])
-    chunk = max(1, MAX_LOGITS // int(layer.bias.shape[0]))
+    chunk_size = max(1, MAX_LOGITS // int(layer.bias.shape[0]))
     # Without any step there is one empty chunk, because nothing cannot be concatenated.
-    num_chunks = tf.maximum((tf.shape(steps)[0] + chunk - 1) // chunk, 1)
+    num_chunks = tf.maximum((tf.shape(steps)[0] + chunk_size - 1) // chunk_size, 1)
     dtypes = (tf.int64, hidden.dtype, hidden.dtype)
     columns = [tf.TensorArray(dtype, num_chunks, infer_shape=False, element_shape=[None]) for dtype in dtypes]
 
     def add_chunk(index: tf.Tensor, columns: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
-        logits = layer.compute_logits(steps[index * chunk : (index + 1) * chunk])
+        start = index * chunk_size
+        logits = layer.compute_logits(steps[start : start + chunk_size])
         values = _summarize_logits(logits)
-        return index + 1, [column.write(index, value) for column, value in zip(columns, values, strict=True)]
+        columns = [column.write(index, value) for column, value in zip(columns, values, strict=True)]
+        return index + 1, columns
 
     # Chunks that run at the same time would need the memory of all of them.
     _, columns = tf.while_loop(
         lambda index, _: index < num_chunks, add_chunk, (tf.constant(0), columns), parallel_iterations=1
     )
-    summary = SoftmaxSummary(hidden, *[tf.reshape(column.concat(), tf.shape(hidden)[:-1]) for column in columns])
-    for value in summary[1:]:
-        value.set_shape(hidden.shape[:-1])
-    return summary
+    parts = []
+    for column in columns:
+        part = tf.reshape(column.concat(), tf.shape(hidden)[:-1])
+        parts.append(tf.ensure_shape(part, hidden.shape[:-1]))
+    return SoftmaxSummary(hidden, *parts)
 
 
-def summary_step_losses(
+def compute_step_losses_from_summary(
     summary: SoftmaxSummary,
     layer: OutputLayer,
     labels: tf.Tensor,
@@ -124,7 +127,7 @@ def summary_step_losses(
     class_weights: tf.Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> tf.Tensor:
-    """Computes the cross entropy of each step, `[B, T]`, as `step_losses` does from logits; 0 at padded steps.
+    """Computes the cross entropy of each step, `[B, T]`, as `compute_step_losses` does from logits; 0 at padded steps.
 
     Args:
       summary: The summary of the softmax, with one label per step.

@@ -26,7 +26,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import convert_to_classes, make_step_mask, zero_padding
-from tfx_sequence.components.sequence_trainer.losses.sequence import step_losses
+from tfx_sequence.components.sequence_trainer.losses.sequence import compute_step_losses
 from tfx_sequence.components.sequence_trainer.metrics.spans import count_spans, find_spans
 from tfx_sequence.schemas.spec import FIRST_ID
 from tfx_sequence.schemas.tags import read_tags
@@ -79,7 +79,8 @@ class StepMean(StreamingMetric):
         """
         mask = make_step_mask(lengths, tf.shape(values)[1])
         step_weights = weigh_steps(mask, weights)
-        self._total.assign_add(tf.reduce_sum(step_weights * tf.where(mask, tf.cast(values, tf.float64), 0)))
+        real_values = tf.where(mask, tf.cast(values, tf.float64), 0)
+        self._total.assign_add(tf.reduce_sum(step_weights * real_values))
         self._weight.assign_add(tf.reduce_sum(step_weights))
 
     def result(self) -> tf.Tensor:
@@ -101,7 +102,7 @@ class Accuracy(StepMean):
         weights: tf.Tensor | None = None,
     ) -> None:
         """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
-        labels, predictions, lengths = _as_steps(labels, predictions, lengths)
+        labels, predictions, lengths = _convert_to_steps(labels, predictions, lengths)
         self.add_steps(tf.cast(labels, tf.int64) == tf.cast(predictions, tf.int64), lengths, weights)
 
 
@@ -113,19 +114,24 @@ class TopKAccuracy(StepMean):
     Args:
       k: The number of classes among which the label must be.
       name: The name of the metric in reports; `top_<k>_accuracy` if None.
+
+    Raises:
+      ValueError: if `k` is less than 1.
     """
 
     more_is_better = True
 
     def __init__(self, k: int, name: str | None = None) -> None:
         super().__init__(name or f"top_{k}_accuracy")
+        if k < 1:
+            raise ValueError(f"`k` must be at least 1, but is {k}.")
         self.k = k
 
     def update_state(
         self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None, weights: tf.Tensor | None = None
     ) -> None:
         """Adds a batch: label ids `[B, T]`, logits `[B, T, C]`, lengths `[B]`, and weights."""
-        labels, logits, lengths = _as_steps(labels, logits, lengths)
+        labels, logits, lengths = _convert_to_steps(labels, logits, lengths)
         label_class = convert_to_classes(labels, make_step_mask(lengths, tf.shape(labels)[1]))
         is_higher = logits > tf.gather(logits, label_class, batch_dims=2)[..., None]
         self.add_steps(tf.math.count_nonzero(is_higher, -1) < self.k, lengths, weights)
@@ -141,8 +147,8 @@ class CrossEntropy(StepMean):
         self, labels: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor | None, weights: tf.Tensor | None = None
     ) -> None:
         """Adds a batch: label ids `[B, T]`, logits `[B, T, C]`, lengths `[B]`, and weights."""
-        labels, logits, lengths = _as_steps(labels, logits, lengths)
-        self.add_steps(step_losses(logits, labels, lengths), lengths, weights)
+        labels, logits, lengths = _convert_to_steps(labels, logits, lengths)
+        self.add_steps(compute_step_losses(logits, labels, lengths), lengths, weights)
 
 
 class BitsPerStep(CrossEntropy):
@@ -177,12 +183,17 @@ class LabelScores(StreamingMetric):
     Args:
       num_labels: The number of labels, C.
       name: The name of the metric in reports.
+
+    Raises:
+      ValueError: if `num_labels` is less than 1.
     """
 
     more_is_better = True
 
     def __init__(self, num_labels: int, name: str = "label_scores") -> None:
         super().__init__(name=name)
+        if num_labels < 1:
+            raise ValueError(f"`num_labels` must be at least 1, but is {num_labels}.")
         self._counts = self.add_sum("counts", "float64", shape=(3, num_labels))
         self._support = self.add_sum("support", shape=(num_labels,))
 
@@ -194,28 +205,24 @@ class LabelScores(StreamingMetric):
         weights: tf.Tensor | None = None,
     ) -> None:
         """Adds a batch: label ids and predicted ids `[B, T]`, lengths `[B]`, and weights."""
-        labels, predictions, lengths = _as_steps(labels, predictions, lengths)
+        labels, predictions, lengths = _convert_to_steps(labels, predictions, lengths)
         mask = make_step_mask(lengths, tf.shape(labels)[1])
         step_weights = tf.boolean_mask(weigh_steps(mask, weights), mask)
         true = tf.cast(tf.boolean_mask(labels, mask), tf.int32) - FIRST_ID
         predicted = tf.cast(tf.boolean_mask(predictions, mask), tf.int32) - FIRST_ID
         num_labels = self._counts.shape[1]
-        counts = [
-            tf.math.bincount(label_class, counted, num_labels, num_labels)
-            for label_class, counted in (
-                (true, tf.where(true == predicted, step_weights, 0)),
-                (predicted, step_weights),
-                (true, step_weights),
-            )
-        ]
-        self._counts.assign_add(tf.stack(counts))
+        correct_weights = tf.where(true == predicted, step_weights, 0)
+        num_correct = tf.math.bincount(true, correct_weights, num_labels, num_labels)
+        num_predicted = tf.math.bincount(predicted, step_weights, num_labels, num_labels)
+        num_true = tf.math.bincount(true, step_weights, num_labels, num_labels)
+        self._counts.assign_add(tf.stack([num_correct, num_predicted, num_true]))
         self._support.assign_add(tf.math.bincount(true, None, num_labels, num_labels, tf.int64))
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the means so far: `macro_precision`, `macro_recall`, `macro_f1`, float64 scalars."""
         return _compute_macro_scores(tf.convert_to_tensor(self._counts))
 
-    def by_label(self) -> dict[str, tf.Tensor]:
+    def compute_scores_by_label(self) -> dict[str, tf.Tensor]:
         """Returns the scores of each label.
 
         Returns:
@@ -269,14 +276,14 @@ class SpanF1(StreamingMetric):
         scores = {name: overall[name] for name in _SCORE_NAMES}
         return scores | {"macro_f1": _compute_macro_scores(counts)["macro_f1"]}
 
-    def by_type(self) -> dict[str, dict[str, tf.Tensor]]:
+    def compute_scores_by_type(self) -> dict[str, dict[str, tf.Tensor]]:
         """Returns the `precision`, `recall`, `f1` and `support` (number of spans) of each type of span, scalars."""
         scores = _compute_scores(tf.convert_to_tensor(self._counts))
         scores["support"] = tf.convert_to_tensor(self._support)
-        return {
-            type_: {name: values[index] for name, values in scores.items()}
-            for index, type_ in enumerate(self._tag_set.types)
-        }
+        scores_by_type = {}
+        for index, span_type in enumerate(self._tag_set.types):
+            scores_by_type[span_type] = {name: values[index] for name, values in scores.items()}
+        return scores_by_type
 
 
 def weigh_steps(mask: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
@@ -293,7 +300,7 @@ def weigh_steps(mask: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     return ones * weights[:, None] if weights.shape.rank == 1 else zero_padding(weights, mask)
 
 
-def _as_steps(
+def _convert_to_steps(
     labels: tf.Tensor, outputs: tf.Tensor, lengths: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Turns sequences with one label per sequence into sequences of one step. Other sequences are returned unchanged.
@@ -307,8 +314,8 @@ def _as_steps(
     labels, outputs = tf.convert_to_tensor(labels), tf.convert_to_tensor(outputs)
     if (labels.shape.rank == 1) != (lengths is None):
         raise ValueError(
-            "labels [B, T], one per step, need `lengths`; labels [B], one per sequence, need `lengths=None`. Given are "
-            f"labels of shape {labels.shape} and {'no lengths' if lengths is None else 'some lengths'}."
+            "labels [B, T], one per step, need `lengths`; labels [B], one per sequence, need `lengths=None`. But the "
+            f"labels have the shape {labels.shape}, and `lengths` is {'None' if lengths is None else 'not None'}."
         )
     if lengths is None:
         return labels[:, None], outputs[:, None], tf.ones_like(labels)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
-from tfx_sequence.components.sequence_trainer.losses.sequence import full_precision
+from tfx_sequence.components.sequence_trainer.losses.sequence import cast_to_full_precision
 from tfx_sequence.components.sequence_trainer.metrics.labels import StepMean
 
 
@@ -46,6 +46,6 @@ class RootMeanSquaredError(StepMean):
 
 def _compute_errors(targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """Computes the error of each number, `[B, T, W]`; 0 at padded steps."""
-    predictions = full_precision(predictions)
+    predictions = cast_to_full_precision(predictions)
     mask = make_step_mask(lengths, tf.shape(predictions)[1])
     return zero_padding(predictions - tf.cast(targets, predictions.dtype), mask)

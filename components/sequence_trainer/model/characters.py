@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import CharacterConfig
-from tfx_sequence.components.sequence_trainer.model.embedding import embedding
+from tfx_sequence.components.sequence_trainer.model.embedding import make_embedding
 from tfx_sequence.components.sequence_trainer.model.pooling import MaxPooling
 from tfx_sequence.components.sequence_trainer.rnn.dynamic_rnn import BidirectionalRNN
 from tfx_sequence.components.sequence_trainer.rnn.standard_cells import LSTMCell
@@ -38,7 +38,7 @@ class NestedEncoder(keras.layers.Layer):
 
     def __init__(self, num_ids: int, config: CharacterConfig, seeds: random.Random, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.embedding = embedding(num_ids, config.embedding_dim, name="embedding")
+        self.embedding = make_embedding(num_ids, config.embedding_dim, name="embedding")
         self._dropout = keras.layers.Dropout(config.dropout, seed=seeds.getrandbits(31))
         self._encoder = CharacterCNN(config) if config.encoder == "cnn" else CharacterRNN(config)
         self.width = config.units if config.encoder == "cnn" else 2 * config.units

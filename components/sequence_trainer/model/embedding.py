@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 
-def embedding(num_ids: int, width: int, name: str) -> keras.layers.Embedding:
+def make_embedding(num_ids: int, width: int, name: str) -> keras.layers.Embedding:
     """Creates an embedding layer `[num_ids, width]` with random vectors, whose mean squared length is 1.
 
     Keras' default initial values, from -0.05 to 0.05, are too small for the initial weights of recurrent layers. The
@@ -22,7 +22,14 @@ def embedding(num_ids: int, width: int, name: str) -> keras.layers.Embedding:
     return keras.layers.Embedding(num_ids, width, embeddings_initializer=initializer, name=name)
 
 
-def pretrained_embedding(vectors: np.ndarray[Any, Any], name: str, trainable: bool) -> keras.layers.Embedding:
-    """Creates an embedding layer whose initial weights are `vectors`, `[num_ids, D]`."""
+def make_pretrained_embedding(vectors: np.ndarray[Any, Any], name: str, trainable: bool) -> keras.layers.Embedding:
+    """Creates an embedding layer whose initial weights are `vectors`, `[num_ids, D]`.
+
+    Raises:
+      ValueError: if `vectors` has another number of axes.
+    """
+    if vectors.ndim != 2:
+        raise ValueError(f"the vectors of {name!r} must be [num_ids, D], but are {list(vectors.shape)}")
+    num_ids, width = vectors.shape
     initializer = keras.initializers.Constant(vectors)
-    return keras.layers.Embedding(*vectors.shape, embeddings_initializer=initializer, name=name, trainable=trainable)
+    return keras.layers.Embedding(num_ids, width, embeddings_initializer=initializer, name=name, trainable=trainable)

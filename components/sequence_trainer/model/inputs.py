@@ -19,7 +19,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch, get_counts_key
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.model.characters import NestedEncoder
-from tfx_sequence.components.sequence_trainer.model.embedding import embedding, pretrained_embedding
+from tfx_sequence.components.sequence_trainer.model.embedding import make_embedding, make_pretrained_embedding
 from tfx_sequence.components.sequence_trainer.model.value_axes import (
     EMBEDDING_LAYER,
     NESTED_LAYER,
@@ -46,7 +46,7 @@ class InputEncoder(keras.layers.Layer):
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
         super().__init__(name="inputs", autocast=False)  # Numbers are read in the precision that they have.
-        _check_word_dropout(task, config)
+        _warn_about_word_dropout(task, config)
         self._task_inputs = task.inputs
         self._word_dropout = config.word_dropout
         self._word_dropout_seeds = keras.random.SeedGenerator(seeds.getrandbits(31))
@@ -55,14 +55,14 @@ class InputEncoder(keras.layers.Layer):
             for item in task.inputs
             if item.num_ids and not item.nested
         }
-        self._nested = {
+        self._nested_encoders = {
             item.name: NestedEncoder(item.num_ids, config.characters, seeds, name=f"{NESTED_LAYER}{item.name}")
             for item in task.inputs
             if item.num_ids and item.nested
         }
         self.embedded: tuple[bool, ...] = ()
         for item in task.inputs:
-            self.embedded += (item.num_ids is not None,) * self._width(item)
+            self.embedded += (item.num_ids is not None,) * self._get_width(item)
 
     def call(self, features: Batch, training: bool = False) -> tf.Tensor:
         """Encodes the inputs of a batch as `[B, T, D]`. The values at padded steps have no meaning.
@@ -77,31 +77,31 @@ class InputEncoder(keras.layers.Layer):
             encoded = [tf.cast(part, tf.float32) for part in encoded]
         return tf.concat(encoded, axis=-1)
 
-    def value_axes(self) -> list[WeightAxes]:
-        """Returns the weights of the embeddings, whose rows are indexed by the ids of an input."""
-        tables = self.embeddings | {name: encoder.embedding for name, encoder in self._nested.items()}
-        return [(table.embeddings, (name, None)) for name, table in tables.items()]
+    def list_value_axes(self) -> list[WeightAxes]:
+        """Lists the weights of the embeddings, whose rows are indexed by the ids of an input."""
+        layers = self.embeddings | {name: encoder.embedding for name, encoder in self._nested_encoders.items()}
+        return [(layer.embeddings, (name, None)) for name, layer in layers.items()]
 
-    def _width(self, item: Input) -> int:
+    def _get_width(self, item: Input) -> int:
         """Returns the number of values by which an input is encoded in each step."""
         if item.num_ids is None:
             return item.width
-        return self._nested[item.name].width if item.nested else self.embeddings[item.name].output_dim
+        return self._nested_encoders[item.name].width if item.nested else self.embeddings[item.name].output_dim
 
     def _encode(self, item: Input, features: Batch, num_steps: tf.Tensor, training: bool) -> tf.Tensor:
         """Encodes one input as `[B, T, D]`."""
         value = features[item.name]
         if item.nested:
             counts = features[get_counts_key(item.name)]
-            return self._nested[item.name](value, counts, features[LENGTHS], training=training)
+            return self._nested_encoders[item.name](value, counts, features[LENGTHS], training=training)
         if item.num_ids is None:
-            vectors = self._as_vectors(item, value)
+            vectors = self._convert_to_vectors(item, value)
         else:
             ids = self._drop_words(item, value) if training else value
             vectors = self.embeddings[item.name](ids)
         return tf.repeat(vectors[:, tf.newaxis], num_steps, axis=1) if item.context else vectors
 
-    def _as_vectors(self, item: Input, numbers: tf.Tensor) -> tf.Tensor:
+    def _convert_to_vectors(self, item: Input, numbers: tf.Tensor) -> tf.Tensor:
         """Converts numbers to vectors, which have one element if there is one number per step or record."""
         vectors = tf.cast(numbers, tf.float32)
         rank_of_single_numbers = 1 if item.context else 2
@@ -121,7 +121,7 @@ class InputEncoder(keras.layers.Layer):
         return tf.where(draws < rate, chosen, ids)
 
 
-def _check_word_dropout(task: SequenceTask, config: ModelConfig) -> None:
+def _warn_about_word_dropout(task: SequenceTask, config: ModelConfig) -> None:
     """Logs a warning if word dropout was set, but no input has an id of unseen values."""
     # The default is silent, because it is not a wish of the user.
     is_set = config.word_dropout not in (0, ModelConfig.model_fields["word_dropout"].default)
@@ -140,7 +140,7 @@ def _make_embedding(feature: str, num_ids: int, task: SequenceTask, config: Mode
     layer_name = f"{EMBEDDING_LAYER}{feature}"
     vectors = task.embeddings.get(feature)
     if vectors is not None:
-        return pretrained_embedding(vectors, layer_name, trainable=not config.freeze_pretrained)
+        return make_pretrained_embedding(vectors, layer_name, trainable=not config.freeze_pretrained)
     # A feature that is not a raw feature was derived by the transform, such as a prefix or a suffix.
     is_derived = feature not in task.raw.features
-    return embedding(num_ids, config.affix_dim if is_derived else config.embedding_dim, layer_name)
+    return make_embedding(num_ids, config.affix_dim if is_derived else config.embedding_dim, layer_name)

@@ -42,6 +42,9 @@ class LossDivisors:
       train: The batches to train on.
       batches_per_update: The number of batches that one update uses.
 
+    Raises:
+      ValueError: if `batches_per_update` is less than 1.
+
     Attributes:
       variables: The state of the running means, which a checkpoint must contain.
     """
@@ -53,12 +56,14 @@ class LossDivisors:
         self._reduction = reduction
         self._train = train
         self._batches_per_update = batches_per_update
-        spec = train.make_epoch(0).element_spec
-        run_model = tf.function(lambda batch: model(batch, training=False), input_signature=[spec])
+        if batches_per_update < 1:
+            raise ValueError(f"`batches_per_update` must be at least 1, but is {batches_per_update}")
+        specs = train.make_epoch(0).element_spec
+        run_model = tf.function(lambda batch: model(batch, training=False), input_signature=[specs])
         self._output_specs = run_model.get_concrete_function().structured_outputs
         # Only features of steps have a second axis without a fixed size.
-        self._step_feature = next(name for name, x in spec.items() if x.shape.rank > 1 and x.shape[1] is None)
-        self._compute_normalisers = tf.function(self._find_normalisers, input_signature=[spec])
+        self._step_feature = next(name for name, spec in specs.items() if spec.shape.rank > 1 and spec.shape[1] is None)
+        self._compute_normalisers = tf.function(self._find_normalisers, input_signature=[specs])
         self._epoch_sums: Floats | None = None
         self._running_sums = tf.Variable(tf.zeros([len(model.heads)], tf.float64), trainable=False)
         self._updates = tf.Variable(tf.zeros([], tf.int64), trainable=False)
@@ -93,8 +98,7 @@ class LossDivisors:
         self._last_values = [variable.numpy() for variable in self.variables]
         self._running_sums.assign_add(self._sum_normalisers(batches))
         self._updates.assign_add(1)
-        sums, updates = tf.convert_to_tensor(self._running_sums), tf.convert_to_tensor(self._updates)
-        return sums.numpy() / int(updates)
+        return self._running_sums.numpy() / self._updates.numpy()
 
     def _sum_over_epoch(self) -> Floats:
         """Returns the sums of the normalisers of all records. They are the same in each epoch."""
@@ -118,13 +122,15 @@ class LossDivisors:
         """
         size, steps = tf.unstack(tf.shape(batch[self._step_feature])[:2])
         outputs = tf.nest.map_structure(lambda spec: _make_zeros(spec, size, steps), self._output_specs)
-        losses = [head.loss(outputs[name], batch, self._reduction) for name, head in self._model.heads.items()]
+        losses = [head.compute_loss(outputs[name], batch, self._reduction) for name, head in self._model.heads.items()]
         return tf.stack([tf.cast(loss.normaliser, tf.float64) for loss in losses])
 
 
 def _make_zeros(spec: tf.TensorSpec, size: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """Makes an output of a head with the value 0, `[B, ...]` or `[B, T, ...]`."""
-    fixed_sizes = spec.shape.as_list()
-    sizes = [size, steps, *[1] * len(fixed_sizes)]
-    shape = [found if fixed is None else fixed for fixed, found in zip(fixed_sizes, sizes, strict=False)]
+    shape = spec.shape.as_list()
+    # Only the number of records and the number of steps may be unknown. Other sizes that are unknown do not matter.
+    for axis, fixed_size in enumerate(shape):
+        if fixed_size is None:
+            shape[axis] = (size, steps)[axis] if axis < 2 else 1
     return tf.zeros(shape, spec.dtype)

@@ -22,7 +22,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch, get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.checks import contradictions, find_shifts
-from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable
+from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable_directions
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
@@ -30,7 +30,7 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, H
 from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import RecurrentStack
 from tfx_sequence.components.sequence_trainer.rnn.loop import Nest
-from tfx_sequence.components.sequence_trainer.task.task import Input, Label, SequenceTask
+from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.families import UnknownMemberError
 
@@ -86,7 +86,7 @@ class SequenceModel(keras.Model):
         for problem in contradictions(task.raw, config, task.label_features):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
-        self._step_keys = [key for item in task.inputs if not item.context for key in _list_keys(item)]
+        self._step_keys = _list_step_keys(task)
         # Keras draws the seeds of its own layers in the same way if none are given.
         seeds = random.Random(random.getrandbits(31) if seed is None else seed)
         # The layers draw their seeds in this order. A different order would change the results of training.
@@ -96,14 +96,16 @@ class SequenceModel(keras.Model):
         embedded = self._inputs.embedded
         self._stacks = [RecurrentStack(config, seeds, direction, embedded) for direction in directions]
         # The positions in `_stacks` of those that the head of each label reads.
-        self._read_stacks = {
-            name: [directions.index(direction) for direction in choose_readable(shift, directions)]
-            for name, shift in shifts.items()
-        }
+        stacks_of_head: dict[str, list[int]] = {}
+        for name, shift in shifts.items():
+            readable = choose_readable_directions(shift, directions)
+            stacks_of_head[name] = [directions.index(direction) for direction in readable]
+        self._stacks_of_head = stacks_of_head
         context = HeadContext(task.weight, self._inputs.embeddings, seeds)
-        self.heads: dict[str, Head] = {
-            label.name: make_head(label, config.heads.get(label.name, HeadConfig()), context) for label in task.labels
-        }
+        heads: dict[str, Head] = {}
+        for label in task.labels:
+            heads[label.name] = make_head(label, config.heads.get(label.name, HeadConfig()), context)
+        self.heads = heads
 
     def call(self, features: Batch, training: bool = False) -> dict[str, tf.Tensor]:
         """Runs the network.
@@ -118,16 +120,18 @@ class SequenceModel(keras.Model):
           The outputs of the head of each label, such as logits. They are `[B, T, C]` if the label has one value per
           step, and `[B, C]` if it has one value per record.
         """
-        outputs, _ = self.window(features, None, training)
+        outputs, _ = self.call_on_window(features, None, training)
         return outputs
 
-    def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
+    def call_on_window(
+        self, features: Batch, states: Nest, training: bool = False
+    ) -> tuple[dict[str, tf.Tensor], Nest]:
         """Runs the network on one window of longer sequences.
 
         Args:
           features: The features of the steps in the window, in the form of `call`.
-          states: The states that the previous window returned, or `first_states` for the first window. If None, the
-            states are 0.
+          states: The states that the previous window returned, or `make_first_states` for the first window. If None,
+            the states are 0.
           training: Whether dropout is applied.
 
         Returns:
@@ -140,10 +144,10 @@ class SequenceModel(keras.Model):
             steps, final, state = stack(inputs, lengths, states and states[index], training=training)
             encoded.append(Encoded(steps, final, lengths))
             final_states.append(state)
-        outputs = {
-            name: head(_concatenate([encoded[index] for index in self._read_stacks[name]]), training=training)
-            for name, head in self.heads.items()
-        }
+        outputs = {}
+        for name, head in self.heads.items():
+            readable = [encoded[index] for index in self._stacks_of_head[name]]
+            outputs[name] = head(_concatenate_stacks(readable), training=training)
         return outputs, final_states
 
     def call_in_windows(self, features: Batch, size: int) -> dict[str, Outputs]:
@@ -158,25 +162,31 @@ class SequenceModel(keras.Model):
 
         Returns:
           The outputs in the form of `call`.
+
+        Raises:
+          ValueError: if `size` is less than 1.
         """
+        if size < 1:
+            raise ValueError(f"the size of a window must be at least 1, but is {size}")
         lengths = features[LENGTHS]
         num_steps = tf.shape(features[self._step_keys[0]])[1]
 
         def run_window(start: tf.Tensor, states: Nest) -> tuple[dict[str, Outputs], Nest]:
-            window = {key: features[key][:, start : start + size] for key in self._step_keys}
+            steps = {key: features[key][:, start : start + size] for key in self._step_keys}
             lengths_in_window = tf.clip_by_value(lengths - tf.cast(start, lengths.dtype), 0, size)
-            outputs, states = self.window({**features, **window, LENGTHS: lengths_in_window}, states)
+            window = {**features, **steps, LENGTHS: lengths_in_window}
+            outputs, states = self.call_on_window(window, states)
             # Arrays are concatenated on the first axis, which is therefore that of the steps.
             return tf.nest.map_structure(_swap_batch_and_steps, outputs), states
 
         # The first window is outside of the loop, because its outputs say what the loop collects.
-        first, states = run_window(tf.constant(0), self.first_states(tf.size(lengths)))
+        first_outputs, states = run_window(tf.constant(0), self.make_first_states(tf.size(lengths)))
         num_windows = (num_steps + size - 1) // size
-        arrays = [
-            tf.TensorArray(value.dtype, num_windows, infer_shape=False, element_shape=[None, *value.shape[1:]])
-            for value in tf.nest.flatten(first)
-        ]
-        arrays = [array.write(0, value) for array, value in zip(arrays, tf.nest.flatten(first), strict=True)]
+        arrays = []
+        for value in tf.nest.flatten(first_outputs):
+            element_shape = [None, *value.shape[1:]]
+            array = tf.TensorArray(value.dtype, num_windows, infer_shape=False, element_shape=element_shape)
+            arrays.append(array.write(0, value))
 
         def add_window(
             index: tf.Tensor, states: Nest, arrays: list[tf.TensorArray]
@@ -189,14 +199,15 @@ class SequenceModel(keras.Model):
         _, _, arrays = tf.while_loop(
             lambda index, *_: index < num_windows, add_window, (tf.constant(1), states, arrays), parallel_iterations=1
         )
-        return tf.nest.pack_sequence_as(first, [_swap_batch_and_steps(array.concat()) for array in arrays])
+        values = [_swap_batch_and_steps(array.concat()) for array in arrays]
+        return tf.nest.pack_sequence_as(first_outputs, values)
 
-    def first_states(self, batch: tf.Tensor | int) -> Nest:
-        """Returns the initial states of the recurrent layers for `batch` sequences, a nest of `[B, S]`."""
-        return [stack.first_states(batch) for stack in self._stacks]
+    def make_first_states(self, batch: tf.Tensor | int) -> Nest:
+        """Makes the initial states of the recurrent layers for `batch` sequences, a nest of `[B, S]`."""
+        return [stack.make_first_states(batch) for stack in self._stacks]
 
 
-def _concatenate(encoded: Sequence[Encoded]) -> Encoded:
+def _concatenate_stacks(encoded: Sequence[Encoded]) -> Encoded:
     """Concatenates the outputs of several stacks of recurrent layers for the same batch."""
     if len(encoded) == 1:
         return encoded[0]
@@ -205,9 +216,15 @@ def _concatenate(encoded: Sequence[Encoded]) -> Encoded:
     return Encoded(steps, final, encoded[0].lengths)
 
 
-def _list_keys(item: Input) -> list[str]:
-    """Returns the keys of a batch that hold the values of an input."""
-    return [item.name, get_counts_key(item.name)] if item.nested else [item.name]
+def _list_step_keys(task: SequenceTask) -> list[str]:
+    """Lists the keys of a batch that hold values of steps, `[B, T, ...]`."""
+    keys = []
+    for item in task.inputs:
+        if not item.context:
+            keys.append(item.name)
+        if item.nested:
+            keys.append(get_counts_key(item.name))
+    return keys
 
 
 def _swap_batch_and_steps(value: tf.Tensor) -> tf.Tensor:
@@ -241,8 +258,8 @@ def make_head(label: Label, config: HeadConfig, context: HeadContext) -> Head:
     return load_head_class(label.name, kind)(label, config, context)
 
 
-def choose_reading(model: LabelModel, window: int | None) -> Callable[[Batch], dict[str, Outputs]]:
-    """Returns a function that maps a padded batch to the outputs of all heads, without dropout.
+def make_inference_function(model: LabelModel, window: int | None) -> Callable[[Batch], dict[str, Outputs]]:
+    """Makes a function that maps a padded batch to the outputs of all heads, without dropout.
 
     Args:
       model: The model. With a window, it must be a SequenceModel, which carries its states on.
@@ -254,8 +271,11 @@ def choose_reading(model: LabelModel, window: int | None) -> Callable[[Batch], d
     return lambda batch: windowed.call_in_windows(batch, window)
 
 
-def build(model: LabelModel, batches: SequenceBatches) -> None:
+def build_model(model: LabelModel, batches: SequenceBatches) -> None:
     """Creates the weights of a model by calling it with a batch of ones, in the shape of `batches`."""
-    specs = batches.make_epoch(0).element_spec
-    # Sizes that differ between batches are None in the spec. They are set to 1.
-    model({name: tf.ones([size or 1 for size in spec.shape], spec.dtype) for name, spec in specs.items()})
+    batch = {}
+    for name, spec in batches.make_epoch(0).element_spec.items():
+        # Sizes that differ between batches are None in the spec. They are set to 1.
+        shape = [size or 1 for size in spec.shape]
+        batch[name] = tf.ones(shape, spec.dtype)
+    model(batch)

@@ -76,7 +76,7 @@ _POOLING_LAYERS: dict[str, type[keras.layers.Layer]] = {
 }
 
 
-class Pooled(keras.layers.Layer):
+class HeadPooling(keras.layers.Layer):
     """Selects the input of a head: all steps if there is one label per step, else one vector per record.
 
     Args:

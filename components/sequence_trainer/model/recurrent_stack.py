@@ -93,13 +93,13 @@ class RecurrentStack(keras.layers.Layer):
                 outputs = tf.concat(outputs, axis=-1)
             # The lowest layer has no shortcut, because its inputs and outputs may differ in width.
             x = self._shortcuts[index - 1](x, outputs) if index > 0 and self._shortcuts else outputs
-        final = _final_outputs(x, lengths, directions=2 if self._direction == "both" else 1)
+        final = _gather_final_outputs(x, lengths, directions=2 if self._direction == "both" else 1)
         x, final = self._dropout(x, training=training), self._final_dropout(final, training=training)
         if self._direction == "backward":
             x = _reverse_steps(x, lengths)
         return x, final, final_states
 
-    def first_states(self, batch: tf.Tensor | int) -> Nest:
+    def make_first_states(self, batch: tf.Tensor | int) -> Nest:
         """Returns the initial states of each layer for `batch` sequences, which are 0. The layers must read one way."""
         return [rnn.cell.get_initial_state(batch_size=batch) for rnn in self.rnns]
 
@@ -139,7 +139,7 @@ class Highway(keras.layers.Layer):
 _SHORTCUTS: dict[str, type[keras.layers.Layer]] = {"residual": Residual, "highway": Highway}
 
 
-def _final_outputs(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
+def _gather_final_outputs(outputs: tf.Tensor, lengths: tf.Tensor, directions: int) -> tf.Tensor:
     """Returns the final outputs of one or two directions, `[B, U]`; 0 for a sequence without real steps.
 
     The first direction ends at the last real step of each sequence, and the second direction at the first step.

@@ -30,7 +30,7 @@ EMBEDDING_LAYER, NESTED_LAYER, HEAD_LAYER = "embed_", "encode_", "head_"
 class HasValueAxes(Protocol):
     """The interface of a layer with weights that are indexed by values."""
 
-    def value_axes(self) -> Iterable[WeightAxes]:
+    def list_value_axes(self) -> Iterable[WeightAxes]:
         """Returns the weights that are indexed by values, with their axes. The layer must be built."""
 
 
@@ -38,10 +38,10 @@ def collect_value_axes(model: keras.Model) -> Iterator[WeightAxes]:
     """Yields the weights of a built model that are indexed by values, as its direct layers declare them."""
     for layer in model.layers:
         if isinstance(layer, HasValueAxes):
-            yield from layer.value_axes()
+            yield from layer.list_value_axes()
 
 
-def dense_axes(dense: keras.layers.Dense, feature: str) -> list[WeightAxes]:
+def list_dense_axes(dense: keras.layers.Dense, feature: str) -> list[WeightAxes]:
     """Returns the weights of a dense layer that has one output per value of the feature, with their axes."""
     return [(dense.kernel, (None, feature)), (dense.bias, (feature,))]
 

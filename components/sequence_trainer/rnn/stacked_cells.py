@@ -56,8 +56,8 @@ class MultiRNNCell(Cell):
 
     def step(self, projected: Nest, states: Nest, training: bool = False) -> tuple[tf.Tensor, Nest]:
         """Computes one step through all layers; see `Cell.step`."""
-        output, first_states = self.cells[0].step(projected, states[0], training)
-        new_states = [first_states]
+        output, make_first_states = self.cells[0].step(projected, states[0], training)
+        new_states = [make_first_states]
         for cell, cell_states in zip(self.cells[1:], states[1:], strict=True):
             output, cell_states = cell.call(output, cell_states, training)
             new_states.append(cell_states)

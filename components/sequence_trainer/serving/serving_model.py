@@ -39,7 +39,7 @@ import tensorflow_transform as tft
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import pad_nested
 from tfx_sequence.components.sequence_trainer.model.heads.base import Outputs
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel, choose_reading
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, make_inference_function
 from tfx_sequence.components.sequence_trainer.serving.added_steps import find_added_steps
 from tfx_sequence.components.sequence_trainer.serving.example_requests import ExampleRequests
 from tfx_sequence.components.sequence_trainer.serving.graph_outputs import convert_to_columns, pad_steps
@@ -88,10 +88,10 @@ class ServingModel(tf.Module):
         # variables are an attribute. `weight_index` finds them in the checkpoint as
         # `_weights/<index in model.variables>`.
         self._weights = [variable.value for variable in model.variables]
-        self._run_model: Callable[[Batch], dict[str, Outputs]] = choose_reading(model, window)
+        self._run_model: Callable[[Batch], dict[str, Outputs]] = make_inference_function(model, window)
         self._predict = {name: head.predict for name, head in model.heads.items()}
-        self._cross_entropy = {name: head.weighted_cross_entropy for name, head in model.heads.items()}
-        self._label_weights = {name: head.label_weights for name, head in model.heads.items()}
+        self._cross_entropy = {name: head.compute_weighted_cross_entropy for name, head in model.heads.items()}
+        self._label_weights = {name: head.get_label_weights for name, head in model.heads.items()}
         self._task = task
         # The layer must be an attribute, so that its vocabularies are saved and their files become assets.
         self._graph: TransformGraph = transform_output.transform_features_layer()

@@ -103,7 +103,7 @@ class BatchWindows:
         window_spec = dict(spec)
         if self._needs_share:
             window_spec[WINDOW_SHARE] = tf.TensorSpec([None], tf.float32)
-        states = model.first_states(1)
+        states = model.make_first_states(1)
         states_spec = tf.nest.map_structure(lambda state: tf.TensorSpec([None, *state.shape[1:]], state.dtype), states)
         self.signature: list[Any] = [window_spec, states_spec]
 
@@ -111,7 +111,7 @@ class BatchWindows:
         """Calls `add` for each window, with the states of the recurrent layers after the window before it."""
         lengths = batch[LENGTHS]
         steps = {name: batch[name] for name in self._step_features}
-        states = self._model.first_states(tf.size(lengths))
+        states = self._model.make_first_states(tf.size(lengths))
         for window_steps, window_lengths in cut_windows(steps, lengths, self._size):
             window = {**batch, **window_steps, LENGTHS: tf.cast(window_lengths, lengths.dtype)}
             if self._needs_share:
@@ -123,4 +123,4 @@ class BatchWindows:
 
     def run_model(self, part: Batch, states: Nest) -> tuple[dict[str, tf.Tensor], Nest]:
         """Runs the model on a window, from the states after the window before it."""
-        return self._model.window(part, states, training=True)
+        return self._model.call_on_window(part, states, training=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.losses.sequence import Reduction
 from tfx_sequence.components.sequence_trainer.model.heads.base import HeadMetrics
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel, choose_reading
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, make_inference_function
 from tfx_sequence.components.sequence_trainer.training.batch_parts import BatchSpec
 
 
@@ -37,7 +37,7 @@ class ModelMetrics:
         window: int | None = None,
     ) -> None:
         self._model = model
-        self._run_model = choose_reading(model, window)
+        self._run_model = make_inference_function(model, window)
         self._head_metrics = head_metrics
         self._loss = loss
         self._add_batch = tf.function(self._add_to_metrics, input_signature=[spec])
@@ -62,5 +62,5 @@ class ModelMetrics:
         outputs = self._run_model(batch)
         for name, metrics in self._head_metrics.items():
             metrics.update(outputs[name], batch)
-        losses = [head.loss(outputs[name], batch, self._loss) for name, head in self._model.heads.items()]
+        losses = [head.compute_loss(outputs[name], batch, self._loss) for name, head in self._model.heads.items()]
         return tf.cast(losses, tf.float64)

@@ -28,13 +28,13 @@ class Monitor:
         if monitor is not None and not _look_up_direction(self._heads, monitor):
             self._sign = -1
 
-    def score(self, metrics: Mapping[str, float]) -> float:
+    def compute_score(self, metrics: Mapping[str, float]) -> float:
         """Returns the score of an epoch from its metrics.
 
         If the score is NaN, it becomes minus infinity, which is worse than any number.
         """
         if self._monitor is None:
-            score = sum(head.score(metrics) for head in self._heads)
+            score = sum(head.compute_score(metrics) for head in self._heads)
         else:
             score = self._sign * metrics[self._monitor]
         return -math.inf if math.isnan(score) else score
@@ -51,7 +51,7 @@ def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:
         raise TaskError(f"training.monitor is {name!r}, but the metrics are {names}")
     directions = {"loss": False}
     for head in heads:
-        directions |= head.directions()
+        directions |= head.list_directions()
     if name not in directions:
         raise TaskError(
             f"training.monitor is {name!r}, but the class of that metric does not say whether a higher value is "

@@ -148,7 +148,7 @@ class TrainingStep(abc.ABC):
     def _compute_losses(self, outputs: Mapping[str, tf.Tensor], batch: Batch) -> list[LossParts]:
         """Computes the loss of each head."""
         heads = self._model.heads.items()
-        return [head.loss(outputs[name], batch, self._config.loss, training=True) for name, head in heads]
+        return [head.compute_loss(outputs[name], batch, self._config.loss, training=True) for name, head in heads]
 
     def _compute_gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> Gradients:
         """Computes the dense gradient of each weight.

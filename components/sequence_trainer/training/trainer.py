@@ -14,7 +14,7 @@ from tfx_sequence.components.sequence_trainer.config.checks import window_proble
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.loss_divisors import LossDivisors
-from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build
+from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build_model
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpoint, PeriodicCheckpoint
 from tfx_sequence.components.sequence_trainer.training.model_metrics import ModelMetrics
@@ -59,7 +59,7 @@ class Trainer:
         self._config = config
         self._log_dir = log_dir
         self._checkpoint = checkpoint
-        self._head_metrics = {name: head.new_metrics() for name, head in model.heads.items()}
+        self._head_metrics = {name: head.make_metrics() for name, head in model.heads.items()}
         self._monitor = Monitor(self._head_metrics.values(), config.monitor)
         self._state = TrainingState()
 
@@ -84,7 +84,7 @@ class Trainer:
           TaskError: if the loss or its gradient is not finite more than `skip_bad_batches` times, or if the learning
             rate's schedule needs the number of updates and this number is not known.
         """
-        build(self._model, train)
+        build_model(self._model, train)
         # A restored state replaces what this sets, so a run that was killed goes on with the statistics that it had.
         _measure_labels(self._model, train)
         loop = self._make_loop(train, evaluation)
@@ -146,7 +146,7 @@ class Trainer:
 
 def _measure_labels(model: LabelModel, train: SequenceBatches) -> None:
     """Gives each head the statistics of its labels that it needs, in one pass over the train split."""
-    all_statistics = [head.new_statistics() for head in model.heads.values()]
+    all_statistics = [head.make_statistics() for head in model.heads.values()]
     needed = [statistics for statistics in all_statistics if statistics is not None]
     if not needed:
         return

@@ -207,7 +207,7 @@ class TrainingLoop:
         with self.averages.swap_in():
             metrics = self.metrics.compute(self.evaluation.make_epoch())
             weights = self.model.get_weights()
-        outcome = Outcome(state.epoch, metrics, self.monitor.score(metrics))
+        outcome = Outcome(state.epoch, metrics, self.monitor.compute_score(metrics))
         best = state.best
         if best is None or outcome.is_better_than(best):
             best = state.best = outcome

@@ -118,13 +118,13 @@ class Results:
         self.outputs = model(batch)
         self.trainer: dict[str, float] = {}
         for name, head in model.heads.items():
-            metrics = head.new_metrics()
+            metrics = head.make_metrics()
             metrics.update(self.outputs[name], batch)
             self.trainer |= metrics.result()
         scores = LabelScores(len(TAGS))
         answers = {name: value.numpy() for name, value in served.answer_evaluation(examples).items()}
         scores.update_state(
-            batch["tags"], answers["tags_id"], batch["lengths"], model.heads["tags"].label_weights(batch)
+            batch["tags"], answers["tags_id"], batch["lengths"], model.heads["tags"].get_label_weights(batch)
         )
         self.trainer |= {f"tags_{name}": float(value) for name, value in scores.result().items()}
         self.answers = [{name: value[row] for name, value in answers.items()} for row in range(len(RECORDS))]

@@ -24,7 +24,7 @@ from tfx.utils import io_utils
 
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
-from tfx_sequence.components.sequence_trainer.model.model import build
+from tfx_sequence.components.sequence_trainer.model.model import build_model
 from tfx_sequence.components.sequence_trainer.run_fn import run_fn
 from tfx_sequence.components.sequence_trainer.serving.serving_model import ServingModel
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
@@ -181,7 +181,7 @@ def test_training_is_not_repeated_when_its_run_was_killed_after_the_export(
 def test_projector_names_the_rows_of_each_form(make_job: Callable[[str], Job], way: str, tmp_path: Path) -> None:
     job = make_job(way)
     model = job.make_model()
-    build(model, job.make_train_batches())
+    build_model(model, job.make_train_batches())
     write_projector(str(tmp_path), model, job.task, job.transform_output)
     assert (tmp_path / "words_values.tsv").read_text() == "cat\nruns\ndog\n[OOV]\n"
 
@@ -249,7 +249,7 @@ def test_a_label_that_a_flat_record_lacks_is_named(
 ) -> None:
     job = make_job("stock")
     model = job.make_model()
-    build(model, job.make_train_batches())
+    build_model(model, job.make_train_batches())
     ServingModel(model, job.task, job.transform_output).save(str(tmp_path))
     served = tf.saved_model.load(str(tmp_path)).signatures
     records = [{name: record[name] for name in ("words", "intent", "vector")} for record in RECORDS["eval"]]

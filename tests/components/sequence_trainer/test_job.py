@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job, _list_files, _load_model_fn, _read_source
-from tfx_sequence.components.sequence_trainer.model.model import build
+from tfx_sequence.components.sequence_trainer.model.model import build_model
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.schemas import contract
 
@@ -101,7 +101,7 @@ def test_make_model_leaves_the_precision_of_others_alone(job: Job) -> None:
 def test_model_of_half_precision_is_exported_in_float32(job: Job, precision: str) -> None:
     half, batches = job.replace_settings({"training.precision": precision}), job.make_train_batches()
     model = half.make_model()
-    build(model, batches)
+    build_model(model, batches)
     rng = np.random.default_rng(3)
     # Other weights than the first ones, which are those of every model of one seed.
     model.set_weights([rng.normal(size=weight.shape, scale=0.5) for weight in model.get_weights()])
@@ -114,7 +114,7 @@ def test_model_of_half_precision_is_exported_in_float32(job: Job, precision: str
         np.testing.assert_allclose(outputs, tf.cast(trained[name], tf.float32), atol=0.1)
         answers = exported.heads[name].predict(outputs, batch["lengths"])
         assert answers[f"{name}_score"].dtype == outputs.dtype == tf.float32
-        assert exported.heads[name].cross_entropy(outputs, batch).dtype == tf.float64
+        assert exported.heads[name].compute_cross_entropy(outputs, batch).dtype == tf.float64
     graph = run.get_concrete_function(batch).graph
     types = {output.dtype for operation in graph.get_operations() for output in operation.outputs}
     assert not types & {tf.bfloat16, tf.float16}

@@ -89,8 +89,8 @@ class CappedErrorHead(RegressionHead):
         super().__init__(label, config, context)
         self.cap = float(config.options["cap"])
 
-    def raw_loss(self, outputs: tf.Tensor, batch: Mapping[str, tf.Tensor], reduction: Any) -> LossParts:
-        predictions, targets, lengths = self.as_steps(outputs, batch)
+    def compute_raw_loss(self, outputs: tf.Tensor, batch: Mapping[str, tf.Tensor], reduction: Any) -> LossParts:
+        predictions, targets, lengths = self.convert_to_steps(outputs, batch)
         capped = targets + tf.clip_by_value(predictions - targets, -self.cap, self.cap)
         return regression_loss(capped, targets, lengths, reduction=reduction)
 

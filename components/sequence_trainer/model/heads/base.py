@@ -3,20 +3,20 @@
 A head is the layer that predicts one label. It also computes the loss, the answers and the metrics of the label, so a
 training loop needs nothing else::
 
-    outputs = model(batch, training=True)                                       # maps each label to its outputs
-    parts = {name: head.loss(outputs[name], batch, reduction, training=True) for name, head in model.heads.items()}
+    outputs = model(batch, training=True)       # maps each label to its outputs
+    for name, head in model.heads.items():
+        loss_parts = head.compute_loss(outputs[name], batch, reduction, training=True)
 
-    metrics = {name: head.new_metrics() for name, head in model.heads.items()}
+    head = model.heads["tags"]
+    metrics = head.make_metrics()
     for batch in evaluation:
-        outputs = model(batch, training=False)
-        for name, metric in metrics.items():
-            metric.update(outputs[name], batch)
-    metrics["tags"].result()                    # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
-    metrics["tags"].watched                     # "tags_span_f1": the default metric for early stopping
-    metrics["tags"].more_is_better              # True
-    metrics["tags"].score(values)               # 0.93: higher is better, and there is no unit
+        metrics.update(model(batch, training=False)["tags"], batch)
+    values = metrics.result()                   # {"tags_accuracy": 0.97, "tags_span_f1": 0.93, ...}
+    metrics.watched                             # "tags_span_f1": the default metric for early stopping
+    metrics.more_is_better                      # True
+    metrics.compute_score(values)               # 0.93: higher is better, and there is no unit
 
-Some heads need statistics of the labels before training. `Head.new_statistics` says how they get them.
+Some heads need statistics of the labels before training. `Head.make_statistics` says how they get them.
 """
 
 from __future__ import annotations
@@ -94,6 +94,9 @@ class HeadMetrics(abc.ABC):
       metrics: Maps names, without the label's name, to metrics.
       watched: The name of the value that decides which model is best, without the label's name.
 
+    Raises:
+      ValueError: if there are no metrics.
+
     Attributes:
       head: The head.
       label: The label that the head predicts.
@@ -105,6 +108,8 @@ class HeadMetrics(abc.ABC):
     more_is_better = True
 
     def __init__(self, head: Head, metrics: dict[str, keras.metrics.Metric], watched: str) -> None:
+        if not metrics:
+            raise ValueError(f"the metrics of the label {head.label.name!r} must contain at least one, but are empty")
         self.head = head
         self.label = head.label
         self.metrics = metrics
@@ -119,22 +124,25 @@ class HeadMetrics(abc.ABC):
 
         The keys are `<label>_<metric>`, or `<label>_<metric>_<key>` if a metric has several values.
         """
-        return {name: value for values in self._values_by_metric().values() for name, value in values.items()}
+        all_values: dict[str, float] = {}
+        for values in self._compute_values_by_metric().values():
+            all_values |= values
+        return all_values
 
-    def directions(self) -> dict[str, bool]:
+    def list_directions(self) -> dict[str, bool]:
         """Maps each name in `result` to whether a higher value is better.
 
         Values of a metric without an attribute `more_is_better` are left out, except for the watched value.
         """
         directions: dict[str, bool] = {}
-        for name, values in self._values_by_metric().items():
+        for name, values in self._compute_values_by_metric().items():
             more_is_better = getattr(self.metrics[name], "more_is_better", None)
             if more_is_better is not None:
                 directions |= dict.fromkeys(values, more_is_better)
         return directions | {self.watched: self.more_is_better}
 
-    def _values_by_metric(self) -> dict[str, dict[str, float]]:
-        """Maps each key of `metrics` to the values of that metric, under their names in `result`."""
+    def _compute_values_by_metric(self) -> dict[str, dict[str, float]]:
+        """Computes the values of each metric in `metrics`, under their names in `result`."""
         values_by_metric: dict[str, dict[str, float]] = {}
         for name, metric in self.metrics.items():
             result = metric.result()
@@ -145,8 +153,8 @@ class HeadMetrics(abc.ABC):
                 values_by_metric[name] = {full_name: float(result)}
         return values_by_metric
 
-    def score(self, values: Mapping[str, float]) -> float:
-        """Returns the watched value as a number without a unit, which is higher for a better model.
+    def compute_score(self, values: Mapping[str, float]) -> float:
+        """Computes the watched value as a number without a unit, which is higher for a better model.
 
         If a task has several labels, the sum of their scores decides which epoch is best. A value with a unit, such as
         an error in metres, would outweigh the other labels, or count for nothing. Then a head overrides this method.
@@ -162,13 +170,13 @@ class HeadMetrics(abc.ABC):
         for metric in self.metrics.values():
             metric.reset_state()
 
-    def lengths(self, batch: Batch) -> tf.Tensor | None:
+    def get_lengths(self, batch: Batch) -> tf.Tensor | None:
         """Returns the argument `lengths` of the metrics, int64 `[B]`; None if there is one label per record."""
         return batch[LENGTHS] if self.label.per_step else None
 
-    def weights(self, batch: Batch) -> tf.Tensor | None:
+    def get_weights(self, batch: Batch) -> tf.Tensor | None:
         """Returns the argument `weights` of the metrics, `[B]` or `[B, T]`; None if there are no weights."""
-        return self.head.label_weights(batch)
+        return self.head.get_label_weights(batch)
 
 
 class LabelStatistics(Protocol):
@@ -203,26 +211,27 @@ class Head(keras.layers.Layer, abc.ABC):
     def call(self, encoded: Encoded, training: bool = False) -> Outputs:
         """Computes the outputs for the label, such as logits.
 
-        They can be any nest of tensors, as `loss`, `predict` and the metrics of the head need them.
+        They can be any nest of tensors, as `compute_loss`, `predict` and the metrics of the head need them.
 
         Args:
           encoded: The outputs of the recurrent layers.
-          training: Whether the outputs are for `training_loss`. They may then differ from the outputs for `predict`.
+          training: Whether the outputs are for `compute_training_loss`. They may then differ from the outputs for
+            `predict`.
 
         Returns:
           `[B, T, ...]`, or `[B, ...]` if there is one label per record.
         """
 
     @abc.abstractmethod
-    def raw_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
+    def compute_raw_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the loss without the weight of the label."""
 
-    def training_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
+    def compute_training_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the loss that training minimises, without the weight of the label.
 
-        This is `raw_loss`, unless a head replaces it by a loss that is faster to compute.
+        This is `compute_raw_loss`, unless a head replaces it by a loss that is faster to compute.
         """
-        return self.raw_loss(outputs, batch, reduction)
+        return self.compute_raw_loss(outputs, batch, reduction)
 
     @abc.abstractmethod
     def predict(self, outputs: Outputs, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -238,30 +247,32 @@ class Head(keras.layers.Layer, abc.ABC):
         """
 
     @abc.abstractmethod
-    def new_metrics(self) -> HeadMetrics:
-        """Returns new metrics without any batch. Their variables are not weights of this layer."""
+    def make_metrics(self) -> HeadMetrics:
+        """Makes metrics that contain no batch yet. Their variables are not weights of this layer."""
 
-    def new_statistics(self) -> LabelStatistics | None:
-        """Returns new statistics without any batch, if this head needs statistics of its labels before training.
+    def make_statistics(self) -> LabelStatistics | None:
+        """Makes statistics that contain no batch yet, if this head needs statistics of its labels before training.
 
         The trainer adds each batch of the train split once, and then calls `finish`. Whatever that changes in the head
         must be in its weights, so that checkpoints and exported models have it. By default, a head needs no statistics.
         """
         return None
 
-    def value_axes(self) -> list[WeightAxes]:
+    def list_value_axes(self) -> list[WeightAxes]:
         """Returns the weights with an axis that is indexed by the values of the label.
 
         For each axis the result contains the name of the label, or None if the values do not index the axis. By
         default, every axis whose size is the number of values counts as indexed by the values. A head overrides this
         method if that is wrong.
         """
-        num_values, name = len(self.label.classes), self.label.name
-        return [
-            (weight, tuple(name if size == num_values else None for size in weight.shape)) for weight in self.weights
-        ]
+        num_values = len(self.label.classes)
+        value_axes = []
+        for weight in self.weights:
+            axes = tuple(self.label.name if size == num_values else None for size in weight.shape)
+            value_axes.append((weight, axes))
+        return value_axes
 
-    def cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor | None:
+    def compute_cross_entropy(self, outputs: Outputs, batch: Batch) -> tf.Tensor | None:
         """Computes the negative log probability of all labels of each record, without weights or smoothing.
 
         Returns:
@@ -269,31 +280,32 @@ class Head(keras.layers.Layer, abc.ABC):
         """
         return None
 
-    def loss(self, outputs: Outputs, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
+    def compute_loss(self, outputs: Outputs, batch: Batch, reduction: Reduction, training: bool = False) -> LossParts:
         """Computes the loss of the label, multiplied by the weight of the label.
 
         Args:
           outputs: The outputs of this layer for the batch, when it is called with the same value of `training`.
           batch: A batch that contains the label, `[B, T]` or `[B]`, as ids from 1 or as numbers.
           reduction: How step losses are reduced to one number.
-          training: Whether to compute `training_loss` rather than `raw_loss`.
+          training: Whether to compute `compute_training_loss` rather than `compute_raw_loss`.
         """
-        compute = self.training_loss if training else self.raw_loss
+        compute = self.compute_training_loss if training else self.compute_raw_loss
         parts = compute(outputs, batch, reduction)
         return LossParts(self.config.weight * parts.total, parts.normaliser)
 
-    def weighted_cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
+    def compute_weighted_cross_entropy(self, outputs: tf.Tensor, batch: Batch) -> tf.Tensor | None:
         """Computes `cross_entropy`, multiplied by the weights of the labels, `[B]`.
 
         If steps have weights, the cross entropy of a record is multiplied by their mean, unless a head can multiply the
         cross entropy of each step.
         """
-        nats, weights = self.cross_entropy(outputs, batch), self.label_weights(batch)
+        nats = self.compute_cross_entropy(outputs, batch)
+        weights = self.get_label_weights(batch)
         if nats is None or weights is None:
             return nats
-        return nats * tf.cast(_mean_weights(weights, batch), nats.dtype)
+        return nats * tf.cast(_average_weights(weights, batch), nats.dtype)
 
-    def label_weights(self, batch: Batch) -> tf.Tensor | None:
+    def get_label_weights(self, batch: Batch) -> tf.Tensor | None:
         """Returns the weights of the labels in means, such as an accuracy.
 
         A weight per step does not concern a label of the whole record.
@@ -306,31 +318,34 @@ class Head(keras.layers.Layer, abc.ABC):
         weights = batch[self._weight]
         return weights if weights.shape.rank == 1 or self.label.per_step else None
 
-    def loss_weights(self, batch: Batch) -> tf.Tensor | None:
-        """Returns the weights of the labels in the loss, in the form of `label_weights`."""
-        weights = self.label_weights(batch)
+    def compute_loss_weights(self, batch: Batch) -> tf.Tensor | None:
+        """Computes the weights of the labels in the loss, in the form of `get_label_weights`."""
+        weights = self.get_label_weights(batch)
         # In a window of a longer batch, each record counts by the share of its steps that are in the window.
         share = batch.get(WINDOW_SHARE)
-        if weights is None or share is None:
-            return share if weights is None else weights
-        return tf.cast(weights, share.dtype) * (share if weights.shape.rank == 1 else share[:, None])
+        if share is None:
+            return weights
+        if weights is None:
+            return share
+        share_of_weight = share if weights.shape.rank == 1 else share[:, None]
+        return tf.cast(weights, share.dtype) * share_of_weight
 
-    def record_weights(self, batch: Batch) -> tf.Tensor | None:
-        """Returns the weight of each record in the loss, for heads whose loss is not a sum over steps.
+    def compute_record_weights(self, batch: Batch) -> tf.Tensor | None:
+        """Computes the weight of each record in the loss, for heads whose loss is not a sum over steps.
 
         Returns:
           `[B]`. If steps have weights, the mean weight of the steps of each record. None if all records have the same
           weight.
         """
-        weights = self.loss_weights(batch)
-        return None if weights is None else _mean_weights(weights, batch)
+        weights = self.compute_loss_weights(batch)
+        return None if weights is None else _average_weights(weights, batch)
 
 
-def _mean_weights(weights: tf.Tensor, batch: Batch) -> tf.Tensor:
+def _average_weights(weights: tf.Tensor, batch: Batch) -> tf.Tensor:
     """Returns the mean weight of the steps of each record, `[B]`. Weights of records, `[B]`, are returned unchanged."""
     if weights.shape.rank == 1:
         return weights
-    weights = tf.cast(weights, tf.float32)
     lengths = batch[LENGTHS]
-    sums = tf.reduce_sum(zero_padding(weights, make_step_mask(lengths, tf.shape(weights)[1])), 1)
+    mask = make_step_mask(lengths, tf.shape(weights)[1])
+    sums = tf.reduce_sum(zero_padding(tf.cast(weights, tf.float32), mask), 1)
     return tf.math.divide_no_nan(sums, tf.cast(lengths, tf.float32))

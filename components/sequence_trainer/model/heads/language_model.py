@@ -56,41 +56,41 @@ class LanguageModelHead(SoftmaxHead):
             self._projection = keras.layers.Dense(self._tied.output_dim, name="projection")
             self._bias = self.add_weight(shape=(len(label.classes),), initializer="zeros", name="bias")
 
-    def hidden(self, encoded: Encoded) -> tf.Tensor:
+    def compute_hidden(self, encoded: Encoded) -> tf.Tensor:
         """Computes the inputs of the softmax layer, `[B, T, D]`."""
         if self._tied is None:
-            return super().hidden(encoded)
+            return super().compute_hidden(encoded)
         return self._projection(encoded.steps)
 
-    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+    def compute_logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """Maps the inputs of the softmax layer `[B, T, D]` to logits `[B, T, C]`."""
         if self._tied is None:
-            return super().logits(hidden)
-        rows, bias = (tf.cast(weight, hidden.dtype) for weight in self.table())
+            return super().compute_logits(hidden)
+        rows, bias = (tf.cast(weight, hidden.dtype) for weight in self.get_output_weights())
         return tf.einsum("btd,cd->btc", hidden, rows) + bias
 
-    def table(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def get_output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the weights of the softmax layer: one row per value `[C, D]`, and the bias `[C]`."""
         if self._tied is None:
-            return super().table()
+            return super().get_output_weights()
         # Row 0 belongs to the padding id, which is never predicted.
         rows = tf.convert_to_tensor(self._tied.embeddings)[FIRST_ID:]
         return rows, tf.convert_to_tensor(self._bias)
 
-    def output_layer(self) -> OutputLayer:
+    def make_output_layer(self) -> OutputLayer:
         """Returns the weights of the softmax layer in full precision, as this layer computes with them."""
         if self._tied is None:
-            return super().output_layer()
-        rows, bias = self.table()
+            return super().make_output_layer()
+        rows, bias = self.get_output_weights()
         return OutputLayer(self._read_weight(rows), self._read_weight(bias), has_rows=True)
 
-    def value_axes(self) -> list[WeightAxes]:
+    def list_value_axes(self) -> list[WeightAxes]:
         """Returns the weights of the softmax layer. A tied table is left out, because it belongs to the input."""
         if self._tied is None:
-            return super().value_axes()
+            return super().list_value_axes()
         return [(self._bias, (self.label.name,))]
 
-    def new_metrics(self) -> HeadMetrics:
+    def make_metrics(self) -> HeadMetrics:
         """Returns perplexity, cross entropy in nats, and accuracy. The model with the lowest cross entropy is best."""
         return LanguageModelMetrics(self)
 
@@ -107,18 +107,20 @@ class LanguageModelMetrics(HeadMetrics):
     def __init__(self, head: LanguageModelHead) -> None:
         metrics = {"perplexity": Perplexity(), "cross_entropy": CrossEntropy(), "accuracy": Accuracy()}
         super().__init__(head, metrics, watched="cross_entropy")
-        self._step_cross_entropy = head.step_cross_entropy
+        self._compute_step_cross_entropy = head.compute_step_cross_entropy
 
     def update(self, outputs: Outputs, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it."""
-        lengths, weights = batch[LENGTHS], self.weights(batch)
-        losses = self._step_cross_entropy(outputs, batch)
+        lengths = batch[LENGTHS]
+        weights = self.get_weights(batch)
+        losses = self._compute_step_cross_entropy(outputs, batch)
         for name in ("perplexity", "cross_entropy"):
             self.metrics[name].add_steps(losses, lengths, weights)
-        predictions = self.head.predict(outputs, lengths)[f"{self.label.name}{ID_SUFFIX}"]
+        answers = self.head.predict(outputs, lengths)
+        predictions = answers[f"{self.label.name}{ID_SUFFIX}"]
         self.metrics["accuracy"].update_state(batch[self.label.name], predictions, lengths, weights)
 
-    def score(self, values: Mapping[str, float]) -> float:
+    def compute_score(self, values: Mapping[str, float]) -> float:
         """Returns minus the cross entropy, divided by that of a model that knows nothing: log C for C values.
 
         Such a model has the score -1, and a perfect one has 0.
@@ -129,7 +131,11 @@ class LanguageModelMetrics(HeadMetrics):
 
 
 def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) -> keras.layers.Embedding:
-    """Returns the embedding layer of the input to which the output weights are tied."""
+    """Finds the embedding layer of the input to which the output weights are tied.
+
+    Raises:
+      TaskError: if the label and the input have different ids, or the context does not have the embedding.
+    """
     key = f"model.heads.{label.name}.tied"
     if input_name not in label.same_ids:
         raise TaskError(
@@ -137,5 +143,8 @@ def _find_tied_embedding(label: Label, input_name: str, context: HeadContext) ->
             f'vocabulary with share = "{input_name}" in [transform.{label.name}]'
         )
     if input_name not in context.embeddings:
-        raise TaskError(f"{key}: the head's context has no embedding of the input {input_name!r}")
+        raise TaskError(
+            f"{key}: the head's context has no embedding of the input {input_name!r}; its embeddings are of "
+            f"{', '.join(context.embeddings) or 'no input'}"
+        )
     return context.embeddings[input_name]

@@ -38,8 +38,16 @@ class NumberStatistics:
         Args:
           numbers: `[N, W]`, of any type.
           weights: How often each row counts, `[N]`.
+
+        Raises:
+          ValueError: if the numbers or the weights have another shape.
         """
         exact = np.asarray(numbers, np.float64)
+        if exact.shape != (len(weights), len(self._mean)):
+            raise ValueError(
+                f"{len(weights)} weights and {len(self._mean)} kinds need numbers [{len(weights)}, {len(self._mean)}], "
+                f"but the numbers are {list(exact.shape)}"
+            )
         counts = np.isfinite(exact) & (weights > 0)[:, None]
         row_weights = np.where(counts, weights[:, None], 0.0)
         values = np.where(counts, exact, 0.0)

@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
-    full_precision,
+    cast_to_full_precision,
     regression_loss,
 )
 from tfx_sequence.components.sequence_trainer.metrics.numbers import MeanAbsoluteError, RootMeanSquaredError
@@ -29,7 +29,7 @@ from tfx_sequence.components.sequence_trainer.model.heads.base import (
     LabelStatistics,
 )
 from tfx_sequence.components.sequence_trainer.model.heads.number_statistics import NumberStatistics
-from tfx_sequence.components.sequence_trainer.model.pooling import Pooled
+from tfx_sequence.components.sequence_trainer.model.pooling import HeadPooling
 from tfx_sequence.components.sequence_trainer.model.value_axes import WeightAxes
 from tfx_sequence.components.sequence_trainer.task.task import Label
 from tfx_sequence.schemas.contract import LENGTHS
@@ -55,27 +55,27 @@ class RegressionHead(Head):
     def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
         super().__init__(label, config, context)
         width = label.width or 1
-        self._pooled = Pooled(label.per_step, config.pooling)
+        self._pooling = HeadPooling(label.per_step, config.pooling)
         self._dense = keras.layers.Dense(width, name="numbers")
         self._mean = self._add_statistic("mean", "zeros", width)
         self._scale = self._add_statistic("scale", "ones", width)
 
     def call(self, encoded: Encoded, training: bool = False) -> tf.Tensor:
         """Computes the standardised numbers, `[B, T, W]` or `[B, W]`. W is 1 for a single number."""
-        return self._dense(self._pooled(encoded))
+        return self._dense(self._pooling(encoded))
 
-    def raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
+    def compute_raw_loss(self, outputs: tf.Tensor, batch: Batch, reduction: Reduction) -> LossParts:
         """Computes the squared error of the standardised numbers, summed over the W numbers of each step or record."""
-        predictions, targets, lengths = self.as_steps(outputs, batch)
-        weights = self.loss_weights(batch)
+        predictions, targets, lengths = self.convert_to_steps(outputs, batch)
+        weights = self.compute_loss_weights(batch)
         return regression_loss(predictions, targets, lengths, reduction=reduction, sequence_weights=weights)
 
-    def as_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns standardised predictions and targets, `[B, T, W]`, and lengths `[B]`.
+    def convert_to_steps(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Converts outputs and labels to standardised predictions and targets, `[B, T, W]`, and lengths `[B]`.
 
         If there is one label per record, T is 1.
         """
-        predictions = full_precision(outputs)
+        predictions = cast_to_full_precision(outputs)
         # In float64, because a large label may differ from the mean by less than float32 can tell.
         labels = tf.reshape(tf.cast(batch[self.label.name], tf.float64), tf.shape(outputs))
         targets = tf.cast((labels - self.mean) / self.scale, predictions.dtype)
@@ -104,7 +104,7 @@ class RegressionHead(Head):
         """The standard deviation of each number of the label in the train split, float64 `[W]`; 1 before training."""
         return tf.convert_to_tensor(self._scale)
 
-    def new_statistics(self) -> LabelStatistics:
+    def make_statistics(self) -> LabelStatistics:
         """Returns statistics that set the mean and the scale of the label."""
         return StandardizationStatistics(self)
 
@@ -118,17 +118,18 @@ class RegressionHead(Head):
         old_mean, old_scale = self.mean.numpy(), self.scale.numpy()
         was_set = bool(old_mean.any() or (old_scale != 1).any())
         if was_set:
-            kernel, bias = (tf.convert_to_tensor(weight).numpy() for weight in (self._dense.kernel, self._dense.bias))
+            kernel = tf.convert_to_tensor(self._dense.kernel).numpy()
+            bias = tf.convert_to_tensor(self._dense.bias).numpy()
             self._dense.kernel.assign(kernel * (old_scale / scale))
             self._dense.bias.assign((old_mean + old_scale * bias - mean) / scale)
         self._mean.assign(mean)
         self._scale.assign(scale)
 
-    def value_axes(self) -> list[WeightAxes]:
+    def list_value_axes(self) -> list[WeightAxes]:
         """Returns an empty list, because no weight is indexed by the values of a vocabulary."""
         return []
 
-    def new_metrics(self) -> HeadMetrics:
+    def make_metrics(self) -> HeadMetrics:
         """Returns the mean absolute error and the root mean squared error, in the unit of the label.
 
         The model with the lowest root mean squared error is best.
@@ -159,8 +160,9 @@ class StandardizationStatistics:
         """Adds a batch of the train split."""
         label = self._head.label
         numbers = batch[label.name].numpy()
-        weights = np.ones(numbers.shape[: 2 if label.per_step else 1])
-        label_weights = self._head.label_weights(batch)
+        num_axes = 2 if label.per_step else 1
+        weights = np.ones(numbers.shape[:num_axes])
+        label_weights = self._head.get_label_weights(batch)
         if label_weights is not None:
             label_weights = label_weights.numpy()
             # `[B]` becomes `[B, 1]` if there is a number per step.
@@ -189,14 +191,14 @@ class NumberMetrics(HeadMetrics):
 
     def update(self, outputs: tf.Tensor, batch: Batch) -> None:
         """Adds a batch and the outputs of the head for it."""
-        predictions, targets, lengths = self._head.as_steps(outputs, batch)
-        weights = self.weights(batch)
+        predictions, targets, lengths = self._head.convert_to_steps(outputs, batch)
+        weights = self.get_weights(batch)
         # The mean is not added, because an error does not depend on it, and a large mean would cost precision.
         scale = tf.cast(self._head.scale, predictions.dtype)
         for metric in self.metrics.values():
             metric.update_state(scale * targets, scale * predictions, lengths, weights)
 
-    def score(self, values: Mapping[str, float]) -> float:
+    def compute_score(self, values: Mapping[str, float]) -> float:
         """Returns minus the root mean squared error, divided by the standard deviation of the label in the train split.
 
         A model that always answers with the mean has a score near -1, and a perfect one has 0. The square is the share

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
-from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, TagConstraints, tag_constraints
-from tfx_sequence.components.sequence_trainer.losses.crf_partition import log_partition
+from tfx_sequence.components.sequence_trainer.losses.crf import LinearChainCRF, TagConstraints, make_tag_constraints
+from tfx_sequence.components.sequence_trainer.losses.crf_partition import compute_log_partition
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss
 
 _LENGTHS = [4, 1, 0, 2, 3]
@@ -49,7 +49,7 @@ def test_likelihood_and_decoding_equal_enumeration(num_labels, lengths, scale, s
     labels = generator.integers(1, num_labels + 1, (len(lengths), steps))
     for row, length in enumerate(lengths):
         logits[row, length:], labels[row, length:] = np.nan, 99
-    likelihood = layer.log_likelihood(logits, labels, np.array(lengths)).numpy()
+    likelihood = layer.compute_log_likelihood(logits, labels, np.array(lengths)).numpy()
     ids, scores = (tensor.numpy() for tensor in layer.decode(logits, np.array(lengths)))
     for row, length in enumerate(lengths):
         assert not ids[row, length:].any()
@@ -70,7 +70,7 @@ def test_gradients_equal_numeric_ones():
     weights = generator.normal(size=3)
 
     def weighted(logits, transitions, start, end):
-        return tf.reduce_sum(weights * log_partition(logits, lengths, transitions, start, end))
+        return tf.reduce_sum(weights * compute_log_partition(logits, lengths, transitions, start, end))
 
     analytic, numeric = tf.test.compute_gradient(weighted, [tf.constant(value) for value in arguments])
     for one, other in zip(analytic, numeric, strict=True):
@@ -93,7 +93,7 @@ def test_gradients_equal_those_of_the_log_space_recursion():
         return total
 
     results = []
-    for function in (log_space, lambda x, *rest: tf.reduce_sum(log_partition(x, lengths, *rest))):
+    for function in (log_space, lambda x, *rest: tf.reduce_sum(compute_log_partition(x, lengths, *rest))):
         with tf.GradientTape() as tape:
             tape.watch(arguments)
             value = function(*arguments)
@@ -116,7 +116,7 @@ def test_loss_has_no_gradient_at_padded_steps_and_none_is_nan_in_a_graph():
     def gradients(logits):
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            loss = layer.loss(logits, labels, lengths).value
+            loss = layer.compute_loss(logits, labels, lengths).value
         return loss, tape.gradient(loss, [logits, *(weight.value for weight in layer.trainable_weights)])
 
     loss, (by_logits, *by_weights) = gradients(tf.constant(logits))
@@ -132,7 +132,7 @@ def test_loss_is_that_of_a_softmax_when_there_are_no_transitions(reduction):
     logits, labels = generator.normal(size=(5, 4, 3)), generator.integers(1, 4, (5, 4))
     lengths, weights = np.array(_LENGTHS), generator.uniform(size=5)
     options = {"reduction": reduction, "sequence_weights": weights}
-    loss = LinearChainCRF(3, dtype="float64").loss(logits, labels, lengths, **options)
+    loss = LinearChainCRF(3, dtype="float64").compute_loss(logits, labels, lengths, **options)
     np.testing.assert_allclose(loss, sequence_loss(logits, labels, lengths, **options), rtol=1e-12)
 
 
@@ -143,7 +143,7 @@ def test_fifty_more_steps_of_padding_change_nothing():
     more = np.pad(logits, [(0, 0), (0, 50), (0, 0)]), np.pad(labels, [(0, 0), (0, 50)])
     lengths = np.array(_LENGTHS)
     np.testing.assert_allclose(
-        layer.log_likelihood(*more, lengths), layer.log_likelihood(logits, labels, lengths), rtol=1e-14
+        layer.compute_log_likelihood(*more, lengths), layer.compute_log_likelihood(logits, labels, lengths), rtol=1e-14
     )
     np.testing.assert_array_equal(layer(more[0], lengths)[:, :4], layer(logits, lengths))
 
@@ -155,7 +155,7 @@ def test_likelihood_stays_finite_when_scores_are_far_apart(scale):
     labels, lengths = np.ones((4, 6), int), np.array([6, 1, 3, 5])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        loss = layer.loss(logits, labels, lengths).value
+        loss = layer.compute_loss(logits, labels, lengths).value
     assert np.isfinite(loss)
     assert np.isfinite(tape.gradient(loss, logits)).all()
 
@@ -180,7 +180,7 @@ def _legal(tags, scheme):
 
 @pytest.mark.parametrize(("tags", "scheme"), [(_BIO, "BIO"), (_BIOES, "BIOES")])
 def test_constraints_allow_exactly_the_well_formed_sequences(tags, scheme):
-    constraints = tag_constraints(tags, scheme)
+    constraints = make_tag_constraints(tags, scheme)
     for length in (1, 2, 3):
         for path in itertools.product(range(len(tags)), repeat=length):
             allowed = constraints.start[path[0]] and constraints.end[path[-1]]
@@ -190,7 +190,7 @@ def test_constraints_allow_exactly_the_well_formed_sequences(tags, scheme):
 
 @pytest.mark.parametrize(("tags", "scheme"), [(_BIO, "BIO"), (_BIOES, "BIOES")])
 def test_decoding_finds_the_best_well_formed_sequence(tags, scheme):
-    layer = _crf(len(tags), constraints=tag_constraints(tags, scheme))
+    layer = _crf(len(tags), constraints=make_tag_constraints(tags, scheme))
     generator = np.random.default_rng(2)
     lengths = np.array([1, 2, 3, 3, 0])
     logits = generator.normal(scale=3, size=(5, 3, len(tags)))
@@ -205,14 +205,14 @@ def test_decoding_finds_the_best_well_formed_sequence(tags, scheme):
 
 def test_decoding_breaks_as_few_constraints_as_it_can_when_none_can_be_kept():
     tags = ["B-X", "I-X", "E-X"]
-    layer = _crf(3, constraints=tag_constraints(tags, "BIOES"))
+    layer = _crf(3, constraints=make_tag_constraints(tags, "BIOES"))
     ids = layer(np.zeros((1, 1, 3)), np.array([1]))
     assert ids.shape == (1, 1)
     assert ids[0, 0] != 2  # I-X alone would break two
 
 
 def test_layer_survives_its_config():
-    layer = LinearChainCRF(5, constraints=tag_constraints(_BIO, "BIO"), name="crf")
+    layer = LinearChainCRF(5, constraints=make_tag_constraints(_BIO, "BIO"), name="crf")
     again = keras.layers.deserialize(keras.layers.serialize(layer))
     assert (again.num_labels, again.name, again.dtype) == (5, "crf", "float32")
     for one, other in zip(layer.constraints, again.constraints, strict=True):
@@ -241,6 +241,6 @@ def test_constraints_of_another_number_of_labels_are_refused():
         ValueError,
         match=r"for 4 labels, .* must have the shapes .*\(4, 4\).*, but they have .*\(5,\), \(5, 5\), \(5,\)",
     ):
-        LinearChainCRF(4, constraints=tag_constraints(_BIO, "BIO"))
+        LinearChainCRF(4, constraints=make_tag_constraints(_BIO, "BIO"))
     with pytest.raises(ValueError, match="for 1 labels, the start"):
         LinearChainCRF(1, constraints=TagConstraints(np.ones(1), np.ones((1, 2)), np.ones(1)))

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from support.training_corpus import DRAWING, batches, new_trainer
 
-from tfx_sequence.components.sequence_trainer.losses.sampled import draw_chances, sampled_sequence_loss
+from tfx_sequence.components.sequence_trainer.losses.sampled import compute_sampling_chances, sampled_sequence_loss
 from tfx_sequence.components.sequence_trainer.losses.sequence import sequence_loss
 
 SEED = (3, 4)
@@ -39,7 +39,7 @@ def _loss(vocabulary: Arrays, **options: Any) -> tf.Tensor:
 
 @pytest.mark.parametrize(("num_classes", "num_sampled"), [(2, 1), (50, 20), (50, 49), (30_000, 1), (30_000, 500)])
 def test_chances_are_those_of_many_log_uniform_tries_and_add_up(num_classes: int, num_sampled: int) -> None:
-    chances = draw_chances(num_classes, num_sampled).astype(np.float64)
+    chances = compute_sampling_chances(num_classes, num_sampled).astype(np.float64)
     assert chances.sum() == pytest.approx(num_sampled, rel=1e-5)
     # The chance of no hit in n tries is (1 - share) ** n: its logarithm is in proportion to the share.
     unsure = chances < 0.99
@@ -49,7 +49,7 @@ def test_chances_are_those_of_many_log_uniform_tries_and_add_up(num_classes: int
 
 
 def test_loss_equals_a_loop_over_the_drawn_classes(vocabulary: Arrays) -> None:
-    chances = draw_chances(50, 20)
+    chances = compute_sampling_chances(50, 20)
     drawn = np.flatnonzero(tf.random.stateless_uniform([50], SEED).numpy() < chances)
     assert 10 < len(drawn) < 30
     table, biases = vocabulary["embeddings"].numpy(), vocabulary["biases"].numpy()
@@ -81,7 +81,7 @@ def test_loss_is_least_on_average_for_the_true_probabilities(monkeypatch: pytest
     # that of the whole softmax is.
     logits = np.array([1.0, -0.5, 0.3, -2.0])
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    chances = np.append(draw_chances(4 - num_always, 2), np.ones(num_always)).astype(np.float64)
+    chances = np.append(compute_sampling_chances(4 - num_always, 2), np.ones(num_always)).astype(np.float64)
     given = tf.constant(np.tile(logits, [4, 1, 1]))
     slope = np.zeros(4)
     for draw in itertools.product([False, True], repeat=4):
@@ -90,8 +90,8 @@ def test_loss_is_least_on_average_for_the_true_probabilities(monkeypatch: pytest
         with tf.GradientTape() as tape:
             tape.watch(given)
             loss = sampled_sequence_loss(
-                given, [[1], [2], [3], [4]], [1] * 4, np.eye(4), np.zeros(4), num_sampled=2, seed=SEED,
-                num_always=num_always, reduction="sum", sequence_weights=probabilities,
+                given, [[1], [2], [3], [4]], [1] * 4, embeddings=np.eye(4), biases=np.zeros(4), num_sampled=2,
+                seed=SEED, num_always=num_always, reduction="sum", sequence_weights=probabilities,
             ).value  # fmt: skip
         slope += np.prod(np.where(draw, chances, 1 - chances)) * tape.gradient(loss, given).numpy().sum((0, 1))
     np.testing.assert_allclose(slope, 0, atol=1e-7)
@@ -112,7 +112,14 @@ def test_a_frequent_last_class_is_learnt_as_by_the_whole_softmax() -> None:
     def update(batch_labels: tf.Tensor, seed: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             loss = sampled_sequence_loss(
-                hidden, batch_labels, [batch], no_table, biases, num_sampled=20, seed=seed, num_always=1
+                hidden,
+                batch_labels,
+                [batch],
+                embeddings=no_table,
+                biases=biases,
+                num_sampled=20,
+                seed=seed,
+                num_always=1,
             ).value
         optimizer.apply([tf.convert_to_tensor(tape.gradient(loss, biases))], [biases])
 

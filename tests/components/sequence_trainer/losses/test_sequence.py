@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     classification_loss,
+    compute_step_losses,
     reduce_sequences,
     regression_loss,
     sequence_loss,
     sequence_loss_by_example,
-    step_losses,
 )
 
 _REDUCTIONS = ("sequence_mean", "token_mean", "sum")
@@ -208,4 +208,4 @@ def test_reduction_that_is_unknown_is_named():
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
 def test_label_smoothing_out_of_range_is_refused(smoothing):
     with pytest.raises(ValueError, match=f"but is {smoothing}"):
-        step_losses(np.zeros((1, 1, 2)), np.ones((1, 1), int), np.ones(1, int), label_smoothing=smoothing)
+        compute_step_losses(np.zeros((1, 1, 2)), np.ones((1, 1), int), np.ones(1, int), label_smoothing=smoothing)

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.losses import softmax_summary
-from tfx_sequence.components.sequence_trainer.losses.sequence import step_losses
+from tfx_sequence.components.sequence_trainer.losses.sequence import compute_step_losses
 from tfx_sequence.components.sequence_trainer.losses.softmax_summary import (
     OutputLayer,
+    compute_step_losses_from_summary,
     summarize_softmax,
-    summary_step_losses,
 )
 
 CLASSES, WIDTH = 7, 4
@@ -61,10 +61,13 @@ def test_step_losses_of_a_summary_are_those_of_the_logits(
     hidden = HIDDEN.copy()
     hidden[1], hidden[2, 2] = np.nan, np.nan
     settings = {"class_weights": weights, "label_smoothing": smoothing}
-    expected = step_losses(hidden @ ROWS.T + BIAS, LABELS, LENGTHS, **settings)
+    expected = compute_step_losses(hidden @ ROWS.T + BIAS, LABELS, LENGTHS, **settings)
     summary = summarize_softmax(tf.constant(hidden), LAYERS[layer])
     np.testing.assert_allclose(
-        summary_step_losses(summary, LAYERS[layer], LABELS, LENGTHS, **settings), expected, rtol=1e-5, atol=1e-6
+        compute_step_losses_from_summary(summary, LAYERS[layer], LABELS, LENGTHS, **settings),
+        expected,
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -81,4 +84,4 @@ def test_a_label_without_a_class_is_refused(layer: str, label: int) -> None:
     labels = np.where(LABELS == 7, label, LABELS)
     summary = summarize_softmax(tf.constant(HIDDEN), LAYERS[layer])
     with pytest.raises(tf.errors.InvalidArgumentError):
-        summary_step_losses(summary, LAYERS[layer], labels, LENGTHS)
+        compute_step_losses_from_summary(summary, LAYERS[layer], labels, LENGTHS)

@@ -80,7 +80,7 @@ def test_label_scores_equal_sklearns(batches):
     steps = _steps(batches)
     true, predicted = [label for label, *_ in steps], [prediction for *_, prediction in steps]
     ids = list(range(1, _CLASSES + 1))
-    scores = metric.by_label()
+    scores = metric.compute_scores_by_label()
     if not steps:
         assert not any(scores["f1"].numpy())
         return

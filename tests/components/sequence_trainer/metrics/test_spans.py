@@ -44,7 +44,11 @@ def _check(true, predicted, tags, scheme, batches=2):
     result = metric.result()
     micro = _seqeval(true, predicted, scheme, "micro")
     np.testing.assert_allclose([result[name] for name in ("precision", "recall", "f1")], micro[:3], rtol=1e-12)
-    by_type = {name: scores for name, scores in metric.by_type().items() if scores["support"] or scores["recall"]}
+    by_type = {
+        name: scores
+        for name, scores in metric.compute_scores_by_type().items()
+        if scores["support"] or scores["recall"]
+    }
     true_types = {name: scores["f1"].numpy() for name, scores in by_type.items()}
     per_type = _seqeval(true, predicted, scheme, None)
     supported = per_type[3] > 0
@@ -119,7 +123,7 @@ def test_spans_end_with_their_sequence_and_work_in_a_graph():
     update = tf.function(metric.update_state)
     # Two rows that are full: the I-X that begins the second must not go on with the first.
     update(tf.constant([[1, 2, 3], [3, 3, 1]]), tf.constant([[1, 2, 3], [3, 3, 1]]), tf.constant([3, 3]))
-    assert metric.by_type()["X"]["support"] == 2
+    assert metric.compute_scores_by_type()["X"]["support"] == 2
     assert metric.result()["f1"] == 1
     metric.reset_state()
     assert metric.result()["f1"] == 0

@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.families import HEADS
 from tfx_sequence.components.sequence_trainer.losses import sampled as sampled_softmax
 from tfx_sequence.components.sequence_trainer.losses.softmax_summary import SoftmaxSummary
-from tfx_sequence.components.sequence_trainer.model.embedding import embedding
+from tfx_sequence.components.sequence_trainer.model.embedding import make_embedding
 from tfx_sequence.components.sequence_trainer.model.heads import labels as softmax_head
 from tfx_sequence.components.sequence_trainer.model.heads.base import Encoded, Head, HeadContext
 from tfx_sequence.components.sequence_trainer.model.heads.labels import CRFHead, SoftmaxHead
@@ -60,7 +60,7 @@ def _batch(steps: int = 3, padding: int = 0) -> dict[str, tf.Tensor]:
 def _head(kind: str, **settings: object) -> Head:
     keras.utils.set_random_seed(3)
     if kind == "tied":
-        table = embedding(len(NEXT.classes) + 1, 5, name="table")
+        table = make_embedding(len(NEXT.classes) + 1, 5, name="table")
         table.build()
         config = HeadConfig(kind="language_model", tied="words", **settings)
         return LanguageModelHead(NEXT, config, HeadContext(embeddings={"words": table}))
@@ -101,14 +101,16 @@ def test_head_gives_the_same_loss_metrics_and_answers_however_far_the_batch_is_p
     found = []
     for steps, padding in ((3, 0), (8, 0), (8, 1)):
         outputs, batch = layer(_encoded(steps)), _batch(steps, padding)
-        metrics = layer.new_metrics()
+        metrics = layer.make_metrics()
         metrics.update(outputs, batch)
         answers = layer.predict(outputs, batch["lengths"])
         if layer.label.per_step:
             for name, value in answers.items():
                 assert set(value[:, 3:].numpy().ravel()) <= {b"", 0}, name
             answers = {name: value[:, :3] for name, value in answers.items()}
-        losses = [float(layer.loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")]
+        losses = [
+            float(layer.compute_loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")
+        ]
         found.append((losses, metrics.result(), answers))
     for losses, figures, answers in found[1:]:
         assert losses == pytest.approx(found[0][0], rel=1e-5)
@@ -123,7 +125,7 @@ def test_head_gives_the_same_loss_metrics_and_answers_however_far_the_batch_is_p
 @pytest.mark.parametrize("kind", KINDS)
 def test_metrics_of_a_head_have_the_one_that_is_watched(kind: str) -> None:
     layer = _head(kind)
-    metrics = layer.new_metrics()
+    metrics = layer.make_metrics()
     metrics.update(layer(_encoded()), _batch())
     assert metrics.watched in metrics.result()
     metrics.reset()
@@ -156,11 +158,13 @@ def test_head_of_many_values_has_the_loss_the_metrics_and_the_answers_of_all_log
     found = []
     for kept in (512, 0):
         monkeypatch.setattr(softmax_head, "MAX_KEPT_CLASSES", kept)
-        outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+        outputs, batch, metrics = layer(_encoded()), _batch(), layer.make_metrics()
         assert isinstance(outputs, SoftmaxSummary) == (kept == 0)
         metrics.update(outputs, batch)
-        numbers = [float(layer.loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")]
-        numbers += [*layer.cross_entropy(outputs, batch).numpy(), *metrics.result().values()]
+        numbers = [
+            float(layer.compute_loss(outputs, batch, way).value) for way in ("sequence_mean", "token_mean", "sum")
+        ]
+        numbers += [*layer.compute_cross_entropy(outputs, batch).numpy(), *metrics.result().values()]
         found.append((numbers, layer.predict(outputs, batch["lengths"])))
     (expected_numbers, expected_answers), (numbers, answers) = found
     assert numbers == pytest.approx(expected_numbers, rel=1e-6, abs=1e-6)
@@ -173,23 +177,27 @@ def test_head_of_many_values_has_the_loss_the_metrics_and_the_answers_of_all_log
 
 def test_class_weights_count_for_a_label_of_many_values_too(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = SoftmaxHead(TAGS, HeadConfig(class_weights={"O": 3, "I-A": 0.5}))
-    expected = float(layer.loss(layer(_encoded()), _batch(), "sum").value)
+    expected = float(layer.compute_loss(layer(_encoded()), _batch(), "sum").value)
     monkeypatch.setattr(softmax_head, "MAX_KEPT_CLASSES", 0)
-    assert float(layer.loss(layer(_encoded()), _batch(), "sum").value) == pytest.approx(expected, rel=1e-6)
+    assert float(layer.compute_loss(layer(_encoded()), _batch(), "sum").value) == pytest.approx(expected, rel=1e-6)
 
 
 def test_evaluation_of_many_values_never_holds_the_logits_of_all_steps() -> None:
     values = 1000
     label = Label("next", per_step=True, classes=tuple(b"%d" % value for value in range(values)))
     layer = LanguageModelHead(label, HeadConfig(kind="language_model", label_smoothing=0.1))
-    metrics = layer.new_metrics()
+    metrics = layer.make_metrics()
     layer(_encoded())
 
     def evaluate(encoded: Encoded, labels: tf.Tensor) -> list[tf.Tensor]:
         outputs, batch = layer(encoded), {"next": labels, "lengths": encoded.lengths}
         metrics.update(outputs, batch)
         answers = layer.predict(outputs, encoded.lengths)
-        return [layer.loss(outputs, batch, "sum").value, layer.cross_entropy(outputs, batch), *answers.values()]
+        return [
+            layer.compute_loss(outputs, batch, "sum").value,
+            layer.compute_cross_entropy(outputs, batch),
+            *answers.values(),
+        ]
 
     specs = [
         Encoded(
@@ -209,15 +217,15 @@ def test_evaluation_of_many_values_never_holds_the_logits_of_all_steps() -> None
 @pytest.mark.parametrize("kind", ["softmax", "intent", "language", "tied"])
 def test_sampled_head_trains_by_what_the_whole_softmax_is_made_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # With all values drawn the two losses are one.
-    monkeypatch.setattr(sampled_softmax, "draw_chances", lambda classes, _: np.ones(classes, np.float32))
+    monkeypatch.setattr(sampled_softmax, "compute_sampling_chances", lambda classes, _: np.ones(classes, np.float32))
     layer = _head(kind, sampled=1)
     trained = layer(_encoded(), training=True)
     _randomise(layer)
     trained = layer(_encoded(), training=True)
     assert trained.shape[-1] == (5 if kind == "tied" else 4)
-    loss = layer.loss(trained, _batch(), "sequence_mean", training=True)
+    loss = layer.compute_loss(trained, _batch(), "sequence_mean", training=True)
     assert float(loss.value) > 0
-    np.testing.assert_allclose(loss, layer.loss(layer(_encoded()), _batch(), "sequence_mean"), rtol=1e-5)
+    np.testing.assert_allclose(loss, layer.compute_loss(layer(_encoded()), _batch(), "sequence_mean"), rtol=1e-5)
 
 
 def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
@@ -227,7 +235,7 @@ def test_sampled_head_draws_anew_for_each_batch_and_by_its_seed() -> None:
         context = HeadContext(seeds=random.Random(seed))
         layer = LanguageModelHead(NEXT, HeadConfig(kind="language_model", sampled=2), context)
         outputs = layer(_encoded(), training=True)
-        found.append([float(layer.loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
+        found.append([float(layer.compute_loss(outputs, _batch(), "sum", training=True).value) for _ in range(5)])
     assert found[0] == found[1] != found[2]
     assert len(set(found[0])) > 1
 
@@ -241,7 +249,7 @@ def test_sampled_head_always_samples_unseen_values() -> None:
     layer.set_weights([np.zeros([4, 4]), np.array([0.0, 0, 0, 50])])
     batch = {**_batch(), "next": tf.constant([[1, 2, 2], [0, 0, 0], [3, 3, 0]], tf.int64)}
     for _ in range(10):
-        loss = layer.loss(layer(_encoded(), training=True), batch, "token_mean", training=True)
+        loss = layer.compute_loss(layer(_encoded(), training=True), batch, "token_mean", training=True)
         assert float(loss.value) > 40
 
 
@@ -279,14 +287,14 @@ def test_crf_head_answers_with_the_best_allowed_sequence_and_marginal_probabilit
 
 
 def test_crf_head_of_spans_is_watched_by_their_f1() -> None:
-    figures = _head("crf").new_metrics()
+    figures = _head("crf").make_metrics()
     assert figures.watched == "tags_span_f1"
     assert {"tags_accuracy", "tags_span_precision", "tags_span_recall", "tags_span_f1"} <= figures.result().keys()
 
 
 def test_language_head_measures_the_exponential_of_the_mean_negative_log_probability() -> None:
     layer = _head("language")
-    outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+    outputs, batch, metrics = layer(_encoded()), _batch(), layer.make_metrics()
     metrics.update(outputs, batch)
     logits = outputs.numpy().astype(np.float64)
     log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -310,21 +318,21 @@ def test_tied_head_scores_a_value_by_its_vector_as_an_input() -> None:
 
 def test_regression_head_has_the_squared_error_and_answers_with_numbers() -> None:
     layer = _head("place")
-    outputs, batch, metrics = layer(_encoded()), _batch(), layer.new_metrics()
+    outputs, batch, metrics = layer(_encoded()), _batch(), layer.make_metrics()
     errors = [(outputs[row, : LENGTHS[row]].numpy() - batch["place"][row, : LENGTHS[row]].numpy()) for row in range(3)]
     metrics.update(outputs, batch)
     every = np.concatenate(errors)
     assert metrics.result() == pytest.approx(
         {"place_mae": np.abs(every).mean(), "place_rmse": np.sqrt((every**2).mean())}, rel=1e-5
     )
-    loss = layer.loss(outputs, batch, "token_mean").value
+    loss = layer.compute_loss(outputs, batch, "token_mean").value
     assert float(loss) == pytest.approx((every**2).sum(-1).mean(), rel=1e-5)
     answers = layer.predict(outputs, batch["lengths"])
     np.testing.assert_allclose(answers["place"][0], outputs[0], rtol=1e-6)
 
 
 def _measure(layer: Head, *batches: dict[str, tf.Tensor]) -> None:
-    statistics = layer.new_statistics()
+    statistics = layer.make_statistics()
     for batch in batches:
         statistics.update(batch)
     statistics.finish()
@@ -339,16 +347,18 @@ def test_regression_head_learns_in_standard_deviations_and_answers_in_the_unit_o
     mean, scale = real.mean(0), real.std(0)
     raw = np.concatenate([outputs[row, :length].numpy() for row, length in enumerate(LENGTHS)])
     errors = raw - (real - mean) / scale
-    assert float(layer.loss(outputs, batch, "token_mean").value) == pytest.approx((errors**2).sum(-1).mean(), rel=1e-5)
+    assert float(layer.compute_loss(outputs, batch, "token_mean").value) == pytest.approx(
+        (errors**2).sum(-1).mean(), rel=1e-5
+    )
     answers = layer.predict(outputs, batch["lengths"])["place"]
     np.testing.assert_allclose(answers[0, :3], mean + scale * raw[:3], rtol=1e-5)
     assert not np.any(answers[1])
-    metrics = layer.new_metrics()
+    metrics = layer.make_metrics()
     metrics.update(outputs, batch)
     values = metrics.result()
     rmse = np.sqrt(((errors * scale) ** 2).mean())
     assert values == pytest.approx({"place_mae": np.abs(errors * scale).mean(), "place_rmse": rmse}, rel=1e-5)
-    assert metrics.score(values) == pytest.approx(-rmse / np.sqrt((scale**2).mean()), rel=1e-5)
+    assert metrics.compute_score(values) == pytest.approx(-rmse / np.sqrt((scale**2).mean()), rel=1e-5)
 
 
 def test_regression_head_leaves_out_missing_labels_and_counts_records_by_their_weight() -> None:
@@ -372,9 +382,9 @@ def test_regression_head_tells_large_integers_apart() -> None:
     # float32 has steps of 131,072 there.
     times = 1_700_000_000_000 + 1000 * np.arange(3)
     layer, batch = _head("price"), _batch() | {"price": tf.constant(times, tf.int64)}
-    outputs, metrics = layer(_encoded()), layer.new_metrics()
+    outputs, metrics = layer(_encoded()), layer.make_metrics()
     _measure(layer, batch)
-    _, targets, _ = layer.as_steps(outputs, batch)
+    _, targets, _ = layer.convert_to_steps(outputs, batch)
     np.testing.assert_allclose(targets[:, 0, 0], (times - times.mean()) / times.std(), rtol=1e-6)
     metrics.update(tf.zeros([3, 1]), batch)
     assert metrics.result()["price_rmse"] == pytest.approx(times.std(), rel=1e-6)
@@ -395,15 +405,15 @@ def test_scores_of_heads_have_no_unit(unit: float) -> None:
     layer(_encoded())
     batch = _batch() | {"price": unit * _batch()["price"]}
     _measure(layer, batch)
-    metrics = layer.new_metrics()
+    metrics = layer.make_metrics()
     metrics.update(tf.zeros([3, 1]), batch)
     # These outputs are the mean of the label, which explains nothing.
-    assert metrics.score(metrics.result()) == pytest.approx(-1, rel=1e-5)
+    assert metrics.compute_score(metrics.result()) == pytest.approx(-1, rel=1e-5)
     # A model that knows nothing gives each of four values the probability 1 / 4.
     guess = {"next_cross_entropy": np.log(4)}
-    assert LanguageModelHead(NEXT, HeadConfig()).new_metrics().score(guess) == pytest.approx(-1)
-    tags = SoftmaxHead(TAGS, HeadConfig()).new_metrics()
-    assert tags.score({"tags_span_f1": 0.75, "loss": 3.0}) == 0.75
+    assert LanguageModelHead(NEXT, HeadConfig()).make_metrics().compute_score(guess) == pytest.approx(-1)
+    tags = SoftmaxHead(TAGS, HeadConfig()).make_metrics()
+    assert tags.compute_score({"tags_span_f1": 0.75, "loss": 3.0}) == 0.75
 
 
 def test_regression_head_answers_one_number_a_record_without_an_axis() -> None:
@@ -416,12 +426,12 @@ def test_records_count_by_their_weight(label: Label) -> None:
     kind = RegressionHead if label is PRICE else SoftmaxHead
     layer = kind(label, HeadConfig(weight=3), HeadContext(weight="importance"))
     outputs, batch = layer(_encoded()), _batch()
-    weighted = layer.loss(outputs, batch, "sequence_mean")
+    weighted = layer.compute_loss(outputs, batch, "sequence_mean")
     total = normaliser = 0.0
     for row, importance in enumerate([2.0, 1, 0.5]):
         one = {name: value[row : row + 1] for name, value in batch.items()}
         one["importance"] = tf.ones([1])
-        parts = layer.loss(outputs[row : row + 1], one, "sequence_mean")
+        parts = layer.compute_loss(outputs[row : row + 1], one, "sequence_mean")
         total += importance * float(parts.total)
         normaliser += importance * float(parts.normaliser)
     assert (float(weighted.total), float(weighted.normaliser)) == pytest.approx((total, normaliser), rel=1e-5)
@@ -430,9 +440,9 @@ def test_records_count_by_their_weight(label: Label) -> None:
 def test_class_weights_scale_the_loss_of_their_value() -> None:
     layer, plain = SoftmaxHead(INTENT, HeadConfig(class_weights={"y": 10})), SoftmaxHead(INTENT, HeadConfig())
     logits, batch = tf.constant([[0.3, -0.2], [0.1, 0.9], [1.0, 2.0]]), _batch()
-    weighted = float(layer.raw_loss(logits, batch, "sum").total)
-    first = float(plain.raw_loss(logits[:1], {"intent": batch["intent"][:1]}, "sum").total)
-    rest = float(plain.raw_loss(logits[1:], {"intent": batch["intent"][1:]}, "sum").total)
+    weighted = float(layer.compute_raw_loss(logits, batch, "sum").total)
+    first = float(plain.compute_raw_loss(logits[:1], {"intent": batch["intent"][:1]}, "sum").total)
+    rest = float(plain.compute_raw_loss(logits[1:], {"intent": batch["intent"][1:]}, "sum").total)
     assert weighted == pytest.approx(first + 10 * rest, rel=1e-5)
 
 
@@ -444,6 +454,6 @@ def test_class_weights_name_the_key_when_the_label_has_no_such_value() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_metrics_of_a_head_say_for_each_result_which_way_is_better(kind: str) -> None:
-    metrics = _head(kind).new_metrics()
-    assert metrics.directions().keys() == metrics.result().keys()
-    assert metrics.directions()[metrics.watched] == metrics.more_is_better
+    metrics = _head(kind).make_metrics()
+    assert metrics.list_directions().keys() == metrics.result().keys()
+    assert metrics.list_directions()[metrics.watched] == metrics.more_is_better

@@ -134,7 +134,7 @@ def test_model_has_the_head_that_a_config_names_as_module_and_class() -> None:
     model = _model(task, heads={"price": head})
     batch = {**_batch(), "price": tf.constant([1000.0, -1000.0])}
     # Both are off by more than the cap, so each counts 0.5 squared.
-    loss = model.heads["price"].loss(model(batch)["price"], batch, "sequence_mean", training=True)
+    loss = model.heads["price"].compute_loss(model(batch)["price"], batch, "sequence_mean", training=True)
     assert float(loss.value) == pytest.approx(3 * 0.25, rel=1e-4)
 
 

@@ -34,9 +34,11 @@ class NormedModel(SequenceModel):
         super().__init__(TASK, SILENT, seed=1)
         self._norm = keras.layers.BatchNormalization()
 
-    def window(self, features: Batch, states: Nest, training: bool = False) -> tuple[dict[str, tf.Tensor], Nest]:
+    def call_on_window(
+        self, features: Batch, states: Nest, training: bool = False
+    ) -> tuple[dict[str, tf.Tensor], Nest]:
         pitch = self._norm(features["pitch"][..., None], training=training)[..., 0]
-        return super().window({**features, "pitch": pitch}, states, training)
+        return super().call_on_window({**features, "pitch": pitch}, states, training)
 
 
 def _read(variables: list[Any]) -> list[np.ndarray]:

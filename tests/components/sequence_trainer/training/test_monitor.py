@@ -48,11 +48,11 @@ class Metrics(HeadMetrics):
 def test_monitor_adds_up_what_the_heads_watch_unless_told_otherwise() -> None:
     heads = [Metrics("tags", "f1", f1=More(), accuracy=More()), Metrics("next", "perplexity", perplexity=Less())]
     metrics = {"loss": 2.0, "tags_f1": 0.5, "tags_accuracy": 0.75, "next_perplexity": 8.0}
-    assert Monitor(heads, None).score(metrics) == 0.5 - 8
-    assert Monitor(heads, "tags_accuracy").score(metrics) == 0.75
-    assert Monitor(heads, "next_perplexity").score(metrics) == -8
-    assert Monitor(heads, "loss").score(metrics) == -2
-    assert Monitor(heads, "loss").score({"loss": math.nan}) == -math.inf
+    assert Monitor(heads, None).compute_score(metrics) == 0.5 - 8
+    assert Monitor(heads, "tags_accuracy").compute_score(metrics) == 0.75
+    assert Monitor(heads, "next_perplexity").compute_score(metrics) == -8
+    assert Monitor(heads, "loss").compute_score(metrics) == -2
+    assert Monitor(heads, "loss").compute_score({"loss": math.nan}) == -math.inf
     with pytest.raises(TaskError, match=r"training.monitor is 'f1', but the metrics are \['loss', 'tags_f1'"):
         Monitor(heads, "f1")
 
@@ -65,4 +65,4 @@ def test_monitor_refuses_a_metric_when_its_class_does_not_say_which_way_is_bette
 
 def test_monitor_goes_by_the_head_when_the_metric_is_the_one_that_it_watches() -> None:
     heads = [Metrics("tags", "other", other=Metric())]
-    assert Monitor(heads, "tags_other").score({"tags_other": 3.0}) == 3
+    assert Monitor(heads, "tags_other").compute_score({"tags_other": 3.0}) == 3

@@ -14,7 +14,7 @@ from support.training_corpus import MODEL, TASK, batches
 
 from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
-from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build
+from tfx_sequence.components.sequence_trainer.model.model import SequenceModel, build_model
 from tfx_sequence.components.sequence_trainer.task.task import Label, SequenceTask
 from tfx_sequence.components.sequence_trainer.training.warm_start import list_weight_files, take_exported_weights
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
@@ -51,7 +51,7 @@ def task_of(values: AxisValues) -> SequenceTask:
 def built(values: AxisValues, config: ModelConfig = CONFIG, **change: Any) -> keras.Model:
     """A model whose weights are all different from those of any other."""
     model = SequenceModel(dataclasses.replace(task_of(values), **change), config)
-    build(model, batches())
+    build_model(model, batches())
     for weight in model.weights:
         weight.assign(np.random.default_rng().normal(size=weight.shape))
     return model
@@ -169,7 +169,7 @@ def test_take_exported_weights_keeps_the_pretrained_vectors_of_new_values(
     vectors = np.random.default_rng(0).normal(size=[len(NEW["tokens"]), 4]).astype("float32")
     vectors[NEW["tokens"].index("=[OOV]")] = vectors[-1]
     model = SequenceModel(dataclasses.replace(task_of(NEW), embeddings={"tokens": vectors}), CONFIG)
-    build(model, batches())
+    build_model(model, batches())
     if not uses_vectors:  # As the embedding of a model of one's own may do.
         (table,) = [weight for weight in model.weights if weight.path.endswith("embed_tokens/embeddings")]
         table.assign(np.full(table.shape, 7.0))

@@ -130,11 +130,11 @@ def test_axes_as_long_as_there_are_values_are_not_taken_for_theirs_when_the_head
 
 def test_axes_as_long_as_there_are_values_are_theirs_when_the_head_says_nothing() -> None:
     class OwnHead(SoftmaxHead):
-        value_axes = Head.value_axes
+        list_value_axes = Head.list_value_axes
 
     head = OwnHead(TASK.labels[2], HeadConfig())
     head(Encoded(steps=tf.ones([1, 3, 4]), final=tf.ones([1, 4]), lengths=tf.constant([3])))
-    assert [axes for _, axes in head.value_axes()] == [(None, "intent"), ("intent",)]
+    assert [axes for _, axes in head.list_value_axes()] == [(None, "intent"), ("intent",)]
 
 
 def _add_missing_cases() -> None:

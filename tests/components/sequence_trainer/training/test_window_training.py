@@ -76,7 +76,7 @@ def _truncated(model: SequenceModel, batch: dict[str, tf.Tensor], window: int, l
                 outputs.append(tf.where((step < lengths)[:, None], output, 0.0))
             outputs = tf.stack(outputs, 1)
             x = x + outputs if number and model.settings.shortcut else outputs
-        value = sequence_loss(model.heads["tags"].logits(x), batch["tags"], lengths, reduction=loss).value
+        value = sequence_loss(model.heads["tags"].compute_logits(x), batch["tags"], lengths, reduction=loss).value
     gradients = tape.gradient(value, model.trainable_variables)
     return float(value), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
