@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import tensorflow_data_validation as tfdv
-from tfx import types
-from tfx import v1 as tfx
+from tfx import components, types
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import bulk_inferrer_pb2, example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
@@ -45,7 +49,7 @@ class _DataStages(NamedTuple):
     transform_graph: types.BaseChannel
 
 
-def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
+def create_pipeline(config: Config) -> Pipeline:
     """Builds the pipeline that a config describes. Any TFX runner can run the pipeline.
 
     ::
@@ -61,12 +65,10 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
       ValueError: if the input is in a Python package that is not installed.
     """
     data_stages = _make_data_stages(config)
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=config.pipeline.name,
         pipeline_root=config.pipeline.artifacts_dir,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            config.pipeline.metadata_path
-        ),
+        metadata_connection_config=sqlite_metadata_connection_config(config.pipeline.metadata_path),
         components=[*data_stages.components, *_make_model_stages(config, data_stages)],
         enable_cache=config.pipeline.cache,
         beam_pipeline_args=config.pipeline.beam_args,
@@ -130,14 +132,14 @@ def _make_example_gen(config: Config) -> BaseComponent:
     # TFX has one input per pattern. The name of an input is the name of its split, or `_UNDIVIDED` if `data.split`
     # divides the records of the only pattern.
     patterns = data.name_patterns(_UNDIVIDED)
-    inputs = [tfx.proto.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
+    inputs = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
     return SequenceExampleGen(
         input_base=data.folder,
         spec=config.spec,
         read=data.read_config,
         split=data.split_config,
         write=data.write,
-        input_config=tfx.proto.Input(splits=inputs),
+        input_config=example_gen_pb2.Input(splits=inputs),
     )
 
 
@@ -145,7 +147,7 @@ def _make_statistics_gen(examples: types.BaseChannel) -> BaseComponent:
     # A sketch estimates the most frequent values and the number of different values. It needs the same memory for any
     # size of the vocabulary.
     options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
-    return tfx.components.StatisticsGen(examples=examples, stats_options=options)
+    return components.StatisticsGen(examples=examples, stats_options=options)
 
 
 def _make_schema_gen(config: Config, statistics: types.BaseChannel) -> BaseComponent:
@@ -183,13 +185,13 @@ def _make_tuner(
     """Makes the stock Tuner, which tries settings on the train split. Returns None if there is no table `[tuning]`."""
     if config.tuning is None:
         return None
-    return tfx.components.Tuner(
+    return components.Tuner(
         examples=transformed_examples,
         transform_graph=transform_graph,
         tuner_fn="tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn",
         # The stock Tuner requires both arguments. Our tuner_fn does not use them: `custom_config` has the epochs.
-        train_args=tfx.proto.TrainArgs(),
-        eval_args=tfx.proto.EvalArgs(),
+        train_args=trainer_pb2.TrainArgs(),
+        eval_args=trainer_pb2.EvalArgs(),
         custom_config={
             contract.MODEL: config.model.model_dump(mode="json"),
             contract.TRAINING: config.training.trainer_config.model_dump(mode="json"),
@@ -201,10 +203,10 @@ def _make_tuner(
 
 def _make_latest_blessed_model() -> BaseNode:
     """Makes a Resolver that finds the latest model that an Evaluator has blessed."""
-    return tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    return Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=types.Channel(type=types.standard_artifacts.Model),
+        model_blessing=types.Channel(type=types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
 
 
@@ -247,7 +249,7 @@ def _make_evaluator(
         confidence_intervals=evaluation.confidence_intervals,
         metrics=evaluation.metrics,
     )
-    return tfx.components.Evaluator(
+    return components.Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline_model,
@@ -265,15 +267,17 @@ def _make_infra_validator(
     """
     if not config.serving.infra_validate:
         return None
-    return tfx.components.InfraValidator(
+    return components.InfraValidator(
         model=model,
         examples=examples,
-        serving_spec=tfx.proto.ServingSpec(
-            tensorflow_serving=tfx.proto.TensorFlowServing(tags=config.serving.infra_validate),
-            local_docker=tfx.proto.LocalDockerConfig(),
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=config.serving.infra_validate),
+            local_docker=infra_validator_pb2.LocalDockerConfig(),
         ),
-        request_spec=tfx.proto.RequestSpec(
-            tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(signature_names=[contract.SERVING_DEFAULT]),
+        request_spec=infra_validator_pb2.RequestSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(
+                signature_names=[contract.SERVING_DEFAULT]
+            ),
             split_name=config.evaluation.splits[0],
             num_examples=_NUM_INFRA_EXAMPLES,
         ),
@@ -286,12 +290,12 @@ def _make_pusher(
     blessing: types.BaseChannel,
     infra_blessing: types.BaseChannel | None,
 ) -> BaseComponent:
-    destination = tfx.proto.PushDestination.Filesystem(base_directory=config.serving_dir)
-    return tfx.components.Pusher(
+    destination = pusher_pb2.PushDestination.Filesystem(base_directory=config.serving_dir)
+    return components.Pusher(
         model=model,
         model_blessing=blessing,
         infra_blessing=infra_blessing,
-        push_destination=tfx.proto.PushDestination(filesystem=destination),
+        push_destination=pusher_pb2.PushDestination(filesystem=destination),
     )
 
 
@@ -301,10 +305,10 @@ def _make_bulk_inferrer(
     """Makes the stock BulkInferrer, which writes the model's answers. Returns None if the config names no splits."""
     if not config.serving.infer:
         return None
-    return tfx.components.BulkInferrer(
+    return components.BulkInferrer(
         examples=examples,
         model=model,
         model_blessing=blessing,
-        data_spec=tfx.proto.DataSpec(example_splits=list(config.serving.infer)),
-        model_spec=tfx.proto.ModelSpec(model_signature_name=[contract.BULK_INFERENCE]),
+        data_spec=bulk_inferrer_pb2.DataSpec(example_splits=list(config.serving.infer)),
+        model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=[contract.BULK_INFERENCE]),
     )

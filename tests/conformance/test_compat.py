@@ -29,9 +29,11 @@ DOCUMENTED_MODULES = (
     *("tfx.components.example_gen.component", "tfx.components.trainer.component"),
     *("tfx.components.transform.component", "tfx.components.tuner.component"),
     # The home of `tfx.v1.components.FnArgs`, `tfx.v1.dsl.experimental.RuntimeParameter`, `tfx.v1.dsl.Pipeline`,
-    # `tfx.v1.orchestration.LocalDagRunner` and `tfx.v1.orchestration.metadata`.
+    # `tfx.v1.orchestration.LocalDagRunner`, `tfx.v1.orchestration.metadata`, `tfx.v1.dsl.Resolver` and
+    # `tfx.v1.dsl.experimental.LatestBlessedModelStrategy`.
     *("tfx.components.trainer.fn_args_utils", "tfx.orchestration.data_types", "tfx.orchestration.pipeline"),
     *("tfx.orchestration.local.local_dag_runner", "tfx.orchestration.metadata"),
+    *("tfx.dsl.components.common.resolver", "tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy"),
     # Beam documents these for those who write sources, sinks, coders and metrics.
     *("apache_beam.coders", "apache_beam.metrics", "apache_beam.io.iobase", "apache_beam.io.filesystem"),
     *("apache_beam.io.filesystems", "apache_beam.io.filebasedsource", "apache_beam.io.filebasedsink"),
