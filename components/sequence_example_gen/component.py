@@ -16,7 +16,12 @@ from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 from tfx_sequence.components import arguments
 from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen import executor
-from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.config import (
+    ReadConfig,
+    SplitConfig,
+    WriteConfig,
+    check_split_name,
+)
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.schemas.contract import READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -64,7 +69,7 @@ class SequenceExampleGen(FileBasedExampleGen):
 
     Raises:
       TypeError: if a setting has the wrong type.
-      ValueError: if the settings do not fit each other.
+      ValueError: if the settings do not fit each other, or if the name of an input cannot name a split.
     """
 
     SPEC_CLASS = SequenceExampleGenSpec
@@ -111,9 +116,11 @@ def _choose_split(split: SplitConfig | None, inputs: example_gen_pb2.Input) -> S
     The result is None if there are several inputs, because each input is then a split.
 
     Raises:
-      ValueError: if `split` is given and there are several inputs.
+      ValueError: if `split` is given and there are several inputs, or if the name of an input cannot name a split.
     """
     if len(inputs.splits) > 1:
+        for item in inputs.splits:
+            check_split_name(item.name)
         if split:
             names = ", ".join(item.name for item in inputs.splits)
             raise ValueError(f"`split` is given, but so are several inputs ({names}), each of which is a split")

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from tfx_sequence.schemas.spec import Frozen
+
+_SPLIT_NAME = re.compile(r"[^\s\x00-\x1f\x7f/\\#$*?\[\]]+")
+"""The pattern of split names: that of feature names, without characters that have a meaning in patterns of files."""
+
+
+def check_split_name(name: str) -> str:
+    """Returns the name of a split unchanged, if it can be part of the name of a folder.
+
+    Raises:
+      ValueError: if the name contains a character with a meaning in a path, such as `/`.
+    """
+    if not _SPLIT_NAME.fullmatch(name):
+        raise ValueError(
+            f"the split name {name!r} would be part of the name of a folder, so it must not be empty or contain white "
+            "space, control characters or any of / \\ # $ * ? [ ]"
+        )
+    return name
+
+
+SplitName = Annotated[str, pydantic.AfterValidator(check_split_name)]
+"""The name of a split, checked by `check_split_name`."""
 
 
 class SplitConfig(Frozen):
@@ -27,7 +49,7 @@ class SplitConfig(Frozen):
         label. The default is the features with the role `label`.
     """
 
-    shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
+    shares: dict[SplitName, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
         default_factory=lambda: {"train": 2, "eval": 1}
     )
     by: Literal["hash", "index", "time", "stratified"] = "hash"

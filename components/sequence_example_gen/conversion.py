@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
@@ -93,4 +94,11 @@ def _find_input_files(patterns: Iterable[str], split: str | None) -> list[InputF
 
 
 def _name_split_folders(output: str, splits: Iterable[str]) -> dict[str, str]:
+    for name in splits:
+        # The name of a split may come from the name of a file, so white space is allowed here.
+        if not name or re.search(r"[/\\\x00]", name):
+            raise ValueError(
+                f"the split name {name!r} would be part of the name of a folder, so it must not be empty or contain / "
+                "or \\"
+            )
     return {name: file_system.join(output, f"{SPLIT_PREFIX}{name}") for name in splits}

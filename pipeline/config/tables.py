@@ -18,7 +18,13 @@ from typing import Annotated, Any
 import pydantic
 
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
-from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.config import (
+    ReadConfig,
+    SplitConfig,
+    SplitName,
+    WriteConfig,
+    check_split_name,
+)
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS, note_shifts
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
@@ -49,6 +55,8 @@ def _check_patterns(files: Any) -> Any:
     if isinstance(files, str):
         return files
     if isinstance(files, dict) and files and all(isinstance(pattern, str) for pattern in files.values()):
+        for split in files:
+            check_split_name(split)
         return files
     raise ValueError('must be one pattern such as "*.conllu", or a table with one pattern per split')
 
@@ -124,7 +132,7 @@ class PipelineConfig(Frozen):
 class DataSplitConfig(SplitConfig):
     """How the records are divided into splits, if `data.files` is one pattern. The default holds out a split `test`."""
 
-    shares: dict[str, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
+    shares: dict[SplitName, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
         default_factory=lambda: {"train": 8, "eval": 1, "test": 1}
     )
 
