@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,14 @@ def test_infra_validator_stands_between_the_model_and_the_pusher(config_file: Pa
     for name, (proto, expected) in specs.items():
         json_format.Parse(validator.exec_properties[name], proto)
         assert json_format.MessageToDict(proto) == expected
+
+
+def test_import_does_not_start_the_runtime_of_tensorflow() -> None:
+    # A scheduler imports a pipeline often, and a process whose runtime has started can no longer choose its devices.
+    # TensorFlow refuses this setting as soon as its runtime has started.
+    script = (
+        "import tensorflow as tf, tfx_sequence.pipeline.pipeline, tfx_sequence.components.sequence_trainer.run_fn; "
+        "tf.config.threading.set_intra_op_parallelism_threads(1); print('not started')"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown == "not started\n"

@@ -29,9 +29,6 @@ from tfx_sequence.schemas.vocabulary import (
     one_based_key,
 )
 
-_EagerTensor = type(tf.constant(0))
-"""The type of tensors that have a value now. TensorFlow does not export it."""
-
 _MAX_SHOWN_LABELS = 10
 """The maximum number of unseen labels in an error message. Ten labels usually fit on one line."""
 
@@ -214,8 +211,9 @@ def ids_and_size(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = Fal
     num_ids = []
 
     def look_up(values: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # If the path has a value, the file exists, and the table can be made once, outside the traced function.
-        is_path_known = tf.inside_function() and isinstance(path, _EagerTensor)
+        # Only an eager tensor has the method `numpy`. If the path is one, the file exists, and the table can be made
+        # once, outside the traced function.
+        is_path_known = tf.inside_function() and hasattr(path, "numpy")
         with tf.init_scope() if is_path_known else contextlib.nullcontext():
             table = _make_table(path, closed)
             size = table.size()
