@@ -89,6 +89,10 @@ class Family(Generic[R]):
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise UnknownMemberError(f"{name!r}, but its class cannot be imported: {error}") from error
+        # A module of a project runs when it is imported, and may raise anything, or end the program.
+        except (Exception, SystemExit) as error:
+            raised = f"{type(error).__name__}: {error}"
+            raise UnknownMemberError(f"{name!r}, but its module cannot be imported: it raises {raised}") from error
 
 
 @functools.cache

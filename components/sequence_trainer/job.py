@@ -234,6 +234,10 @@ def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelMode
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise TaskError(f"training.model_fn = {name!r} cannot be imported: {error}. {expected}") from error
+    except SystemExit as error:
+        raise TaskError(
+            f"training.model_fn = {name!r} cannot be imported: its module calls sys.exit({error.code!r})"
+        ) from error
 
 
 def _read_source(name: str) -> str | None:

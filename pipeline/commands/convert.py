@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import report_failure, run_in_session
 from tfx_sequence.schemas import contract
 
@@ -30,9 +31,6 @@ _ADVICE = (
     "Correct the record, or leave bad records out with --max-reject-fraction. If all records are like this one, "
     "describe the data with --format, --option and --feature."
 )
-
-_BAD_RECORDS = 1
-"""The exit code if nothing was written because of bad records."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,12 +82,12 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
             # With "reject", bad records are left out until there are too many. That error already says what to do.
             has_too_many = dataset.read.on_bad_record == "reject"
             message = str(error) if has_too_many else f"{error.reject}\n{_ADVICE}"
-            return report_failure(message, arguments.json, streams, _BAD_RECORDS)
+            return report_failure(message, arguments.json, streams, ExitCode.FAILED)
     if arguments.json:
         _print_json(counts, left_out, streams.out)
     else:
         _print_report(spec, counts, left_out, streams.out)
-    return 0
+    return ExitCode.DONE
 
 
 def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset:
@@ -100,10 +98,10 @@ def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset
     read, write = dataset.read, dataset.write
     if arguments.max_reject_fraction is not None:
         values = {**read.model_dump(), "on_bad_record": "reject", "max_reject_fraction": arguments.max_reject_fraction}
-        read = build_setting(ReadConfig, "--max-reject-fraction", **values)
+        read = build_setting(ReadConfig, "--max-reject-fraction", values)
     if arguments.shards is not None:
         values = {**write.model_dump(), "num_shards": arguments.shards}
-        write = build_setting(WriteConfig, "--shards", **values)
+        write = build_setting(WriteConfig, "--shards", values)
     return dataclasses.replace(dataset, read=read, write=write)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import re
-import sys
+from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.terminal.session import COULD_NOT_RUN
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
+from tfx_sequence.pipeline.terminal.session import CommandError, run_in_session
+
+if TYPE_CHECKING:
+    from tfx_sequence.pipeline.terminal.quiet import Streams
 
 HELP = "make a new project with sample data"
 DESCRIPTION = (
@@ -22,24 +27,31 @@ _NUM_REQUESTS = {"train": 400, "eval": 60, "test": 60}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument("folder", metavar="FOLDER", help="a new or empty folder for the project")
+    parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Makes the project. Returns the exit code."""
+    return run_in_session("init", arguments.json, lambda streams: _init(arguments, streams))
+
+
+def _init(arguments: argparse.Namespace, streams: Streams) -> int:
     folder = pathlib.Path(arguments.folder)
     try:
         if folder.exists() and any(folder.iterdir()):
-            print(f"tfx-sequence: {folder} is not empty; name a new folder", file=sys.stderr)
-            return COULD_NOT_RUN
+            raise CommandError(f"{folder} is not empty; name a new folder")
         files = _make_files(folder)
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
     except OSError as error:
-        print(f"tfx-sequence: {folder}: {error.strerror}", file=sys.stderr)
-        return COULD_NOT_RUN
-    print(*sorted(files), f"\nNow: cd {folder} && tfx-sequence run pipeline.toml", sep="\n")
-    return 0
+        raise CommandError(f"{folder}: {error.strerror}") from None
+    if arguments.json:
+        print(json.dumps({"folder": str(folder), "files": sorted(files)}, ensure_ascii=False), file=streams.out)
+    else:
+        print(*sorted(files), sep="\n", file=streams.out)
+        print(f"\nNow: cd {folder} && tfx-sequence run pipeline.toml", file=streams.out)
+    return ExitCode.DONE
 
 
 def _make_files(folder: pathlib.Path) -> dict[str, str]:

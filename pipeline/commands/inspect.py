@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _inspect(arguments: argparse.Namespace, streams: Streams) -> int:
         print(inspection.model_dump_json(), file=streams.out)
     else:
         _print_inspection(inspection, make_console(streams.out))
-    return 1 if inspection.damage else 0
+    return ExitCode.FAILED if inspection.damage else ExitCode.DONE
 
 
 def _print_inspection(inspection: Inspection, console: rich.console.Console) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import CommandError, run_in_session
 from tfx_sequence.schemas.contract import RECORDS_ACCEPTED
 
@@ -69,7 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Asks the model. Returns the exit code."""
     if arguments.input or arguments.output or arguments.config:
-        return run_in_session("predict", arguments.json, lambda streams: _predict_files(arguments, streams))
+        return run_in_session(
+            "predict",
+            arguments.json,
+            lambda streams: _predict_files(arguments, streams),
+            unexpected_code=ExitCode.FAILED,
+        )
     from tfx_sequence.pipeline.prediction.predict_text import predict_text
 
     return predict_text(arguments.model, arguments.text, arguments.json)
@@ -105,7 +111,7 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
     _print_result(counts, files, arguments.json, streams)
-    return 1 if counts.rejected else 0
+    return ExitCode.FAILED if counts.rejected else ExitCode.DONE
 
 
 def _print_result(counts: ReadCounts, files: Sequence[str], as_json: bool, streams: Streams) -> None:
@@ -168,6 +174,8 @@ def _convert_in_order(
         spec=spec,
         read=reject_all_bad_records(dataset.read),
         # The files are read once and then deleted, so their size does not matter. The fastest compression is used.
-        write=build_setting(WriteConfig, "--shards", num_shards=arguments.shards, shuffle=False, compression_level=1),
+        write=build_setting(
+            WriteConfig, "--shards", {"num_shards": arguments.shards, "shuffle": False, "compression_level": 1}
+        ),
     )
     return counts, find_splits(folder)

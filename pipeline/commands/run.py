@@ -7,7 +7,7 @@ import argparse
 HELP = "run the pipeline of a config"
 DESCRIPTION = (
     "Run the pipeline that a config describes: read the data, train a model, evaluate it and push it. Exit code: 0 if "
-    "the run succeeded, 1 if it failed, 2 if the config cannot be used."
+    "the run succeeded, 1 if it failed, 2 if the config cannot be used, 3 if the model was trained but not blessed."
 )
 
 

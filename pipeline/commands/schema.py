@@ -8,6 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", nargs="*", help="a file, a folder or a pattern; not needed with --config"
     )
     infer.add_argument("-o", "--output", metavar="FILE", help="the file to write; stdout if not given")
-    infer.set_defaults(work=_infer, json=False)
+    infer.add_argument(
+        "--json",
+        action="store_true",
+        help="write one JSON object to stdout, with the SequenceSpec of the schema, all else to stderr",
+    )
+    infer.set_defaults(work=_infer)
     add_data_arguments(infer)
 
     text = (
@@ -36,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff = actions.add_parser("diff", help="compare two schemas", description=text)
     diff.add_argument("old", metavar="A", help="a schema.pbtxt")
     diff.add_argument("new", metavar="B", help="another schema.pbtxt")
-    diff.add_argument("--json", action="store_true", help="write the differences as a JSON list")
+    diff.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
     diff.set_defaults(work=_diff)
 
     show = actions.add_parser(
@@ -67,6 +73,7 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
         from tfx_sequence.pipeline.datasets.dataset_records import convert_to_records
         from tfx_sequence.pipeline.datasets.schema_files import write_schema
         from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
+        from tfx_sequence.schemas.tfmd.convert import from_schema
 
         display.show_message("Reading the data ...")
         records = convert_to_records(dataset, folder)
@@ -74,8 +81,14 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
         schema, _ = infer_schema_of_files(records.splits, records.spec)
     for name, reason in records.left_out.items():
         print(f"left out: {name!r} {reason}", file=streams.err)
-    write_schema(schema, arguments.output, streams.out)
-    return 0
+    if arguments.json:
+        if arguments.output:
+            write_schema(schema, arguments.output, streams.out)
+        spec = json.loads(from_schema(schema).to_json())
+        print(json.dumps({"spec": spec, "left_out": records.left_out}, ensure_ascii=False), file=streams.out)
+    else:
+        write_schema(schema, arguments.output, streams.out)
+    return ExitCode.DONE
 
 
 def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
@@ -84,10 +97,10 @@ def _diff(arguments: argparse.Namespace, streams: Streams) -> int:
 
     differences = diff_schemas(read_schema(arguments.old), read_schema(arguments.new))
     if arguments.json:
-        print(json.dumps(differences, ensure_ascii=False), file=streams.out)
+        print(json.dumps({"differences": differences}, ensure_ascii=False), file=streams.out)
     else:
         print("\n".join(differences) or "no difference", file=streams.out)
-    return 1 if differences else 0
+    return ExitCode.FAILED if differences else ExitCode.DONE
 
 
 def _show(arguments: argparse.Namespace, streams: Streams) -> int:
@@ -102,4 +115,4 @@ def _show(arguments: argparse.Namespace, streams: Streams) -> int:
         print(to_toml(from_schema(schema)), end="", file=streams.out)
     else:
         print_schema(schema, streams.out)
-    return 0
+    return ExitCode.DONE

@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _validate(arguments: argparse.Namespace, streams: Streams) -> int:
             show_message=display.show_message,
         )
     _write_report(report, arguments, streams)
-    return 1 if report.failures else 0
+    return ExitCode.FAILED if report.failures else ExitCode.DONE
 
 
 def _write_report(report: DataReport, arguments: argparse.Namespace, streams: Streams) -> None:

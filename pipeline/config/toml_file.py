@@ -21,6 +21,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 
 def load_config(path: str | os.PathLike[str]) -> Config:
     """Reads a config, and finds all problems that can be found before the pipeline runs.
@@ -53,7 +55,10 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     file = os.fspath(path)
     # The validation is strict because `epochs = "20"` and `epochs = true` are mistakes. The config is converted to JSON
     # because strict pydantic accepts a list for a tuple only in JSON. Dates of TOML become text, as JSON has none.
-    text = json.dumps(_parse_toml(file), default=str)
+    try:
+        text = json.dumps(_parse_toml(file), default=str)
+    except RecursionError:
+        raise ConfigError(file, (Problem("", "lists or tables are nested too deeply"),)) from None
     folder = str(pathlib.Path(file).absolute().parent)
     try:
         return Config.model_validate_json(text, strict=True, context={FOLDER: folder})
@@ -62,14 +67,21 @@ def read_config(path: str | os.PathLike[str]) -> Config:
 
 
 def _parse_toml(file: str) -> dict[str, Any]:
-    """Parses a file. Raises a ConfigError if it cannot be read or is not TOML."""
+    """Parses a file.
+
+    Raises:
+      ConfigError: if the file cannot be read or is not TOML.
+      RecursionError: if its lists or tables are nested too deeply.
+    """
     try:
-        return tomllib.loads(pathlib.Path(file).read_text(encoding="utf-8"))
+        # Editors of Windows write a byte order mark before the text, which is no part of TOML.
+        return tomllib.loads(pathlib.Path(file).read_text(encoding="utf-8").removeprefix(_BYTE_ORDER_MARK))
     except OSError as error:
         raise ConfigError(file, (Problem("", f"the config cannot be read: {error.strerror}"),)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(file, (Problem("", f"not UTF-8 text, at byte {error.start}"),)) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # Besides its own errors, the parser passes on those of Python, such as one about a number of 5,000 digits.
         raise ConfigError(file, (Problem("", f"not TOML: {error}"),)) from None
 
 

@@ -38,6 +38,7 @@ TRAIN = "train"
 """The name of the split that a schema is inferred from and that the other splits are compared with."""
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
+_Value = TypeVar("_Value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Dataset:
     split: SplitConfig | None = None
     write: WriteConfig = dataclasses.field(default_factory=WriteConfig)
     severities: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The names of the splits that the records are in, or are divided into."""
+        return tuple(self.split.shares if self.split else self.splits)
 
     @property
     def files(self) -> list[str]:
@@ -85,8 +91,8 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
       ConfigError: if the config cannot be used.
       NoDataError: if no file matches a path.
     """
-    features = dict(map(_parse_feature, arguments.feature))
-    options = dict(map(_parse_option, arguments.option))
+    features = _collect("--feature", map(_parse_feature, arguments.feature))
+    options = _collect("--option", map(_parse_option, arguments.option))
     if arguments.config:
         if features or options or arguments.format:
             raise CommandError(
@@ -99,21 +105,21 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
     splits = _find_splits(paths, arguments.format)
     format_name = arguments.format or _guess_format(path for files in splits.values() for path in files)
     if features:
-        spec = build_setting(SequenceSpec, "--feature", features=features)
+        spec = build_setting(SequenceSpec, "--feature", {"features": features})
     return Dataset(
         splits=_keep_files_of_format(splits, format_name),
-        read=build_setting(ReadConfig, "--option", format=format_name, options=options),
+        read=build_setting(ReadConfig, "--option", {"format": format_name, "options": options}),
         spec=spec and note_shifts(spec, format_name),
     )
 
 
-def build_setting(model: type[_Model], argument: str, **values: Any) -> _Model:
+def build_setting(model: type[_Model], argument: str, values: Mapping[str, Any]) -> _Model:
     """Builds an object of a settings class from values of the command line.
 
     Args:
       model: The settings class.
       argument: The name of the command-line argument, for the error message.
-      **values: The values of the fields.
+      values: Field name to value.
 
     Raises:
       CommandError: if a value is not allowed.
@@ -165,15 +171,21 @@ def _parse_feature(text: str) -> tuple[str, Feature]:
     """Parses `NAME=KIND` or `NAME=KIND,KEY=VALUE,...`."""
     name, equals, rest = text.partition("=")
     kind, *settings = rest.split(",")
-    values = {}
-    is_complete = bool(name and equals)
-    for setting in settings:
-        key, setting_equals, value = setting.partition("=")
-        is_complete = is_complete and bool(key and setting_equals)
-        values[key] = value
-    if not is_complete:
+    pairs = [("kind", "=", kind), *(setting.partition("=") for setting in settings)]
+    if not (name and equals and all(key and setting_equals for key, setting_equals, _ in pairs)):
         raise CommandError(f"--feature {text}: expected NAME=KIND, or NAME=KIND,KEY=VALUE,...")
-    return name, build_setting(Feature, f"--feature {text}", kind=kind, **values)
+    values = _collect(f"--feature {text}", ((key, value) for key, _, value in pairs))
+    return name, build_setting(Feature, f"--feature {text}", values)
+
+
+def _collect(argument: str, pairs: Iterable[tuple[str, _Value]]) -> dict[str, _Value]:
+    """Returns the values by name. Raises a CommandError if a name is given twice, because one value would be lost."""
+    values: dict[str, _Value] = {}
+    for name, value in pairs:
+        if name in values:
+            raise CommandError(f"{argument}: {name!r} is given twice")
+        values[name] = value
+    return values
 
 
 def _parse_option(text: str) -> tuple[str, Any]:
@@ -183,7 +195,9 @@ def _parse_option(text: str) -> tuple[str, Any]:
         raise CommandError(f"--option {text}: expected KEY=VALUE")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise CommandError(f"--option {key}: the value is nested too deeply") from None
+    except ValueError:
         # A comma at the beginning or the end separates nothing: `delimiter=,` is a text.
         is_list = "," in value.strip(",")
         return key, value.split(",") if is_list else value

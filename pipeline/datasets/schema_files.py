@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from typing import TYPE_CHECKING, TextIO
 
@@ -39,7 +40,8 @@ def read_schema(path: str) -> schema_pb2.Schema:
             text = stream.read()
     except OSError as error:
         raise CommandError(f"the schema {file} cannot be read: {error.strerror}") from None
-    schema = parse_schema(text, file)
+    # Editors of Windows write a byte order mark before the text.
+    schema = parse_schema(text.removeprefix(codecs.BOM_UTF8), file)
     try:
         from_schema(schema)
     except SchemaError as error:

@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_example_validator.verdict import FailOn
 from tfx_sequence.pipeline.datasets.dataset import Dataset, make_split_sort_key
 from tfx_sequence.pipeline.datasets.dataset_records import RecordFiles, convert_to_records
 from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
+from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.tfmd.convert import to_schema
@@ -58,7 +59,12 @@ def validate(
 
     Returns:
       The report, with statistics of the data and the anomalies.
+
+    Raises:
+      CommandError: if the baseline has several splits, but lacks one of the data set.
     """
+    if baseline is not None:
+        _check_pairs(dataset.split_names, baseline.split_names)
     show_message("Reading the data ...")
     records = convert_to_records(dataset, os.path.join(folder, "data"))
     statistics: _Statistics = {}
@@ -97,6 +103,16 @@ def _infer_schema(records: RecordFiles) -> tuple[schema_pb2.Schema, _Statistics]
         if records.spec is None:
             raise
         return to_schema(records.spec), {}
+
+
+def _check_pairs(names: Sequence[str], baseline_names: Sequence[str]) -> None:
+    """Checks that each split of the data has one to be compared with. A baseline of one split is for all of them."""
+    missing = [name for name in names if name not in baseline_names]
+    if len(baseline_names) > 1 and missing:
+        raise CommandError(
+            f"the data has the splits {', '.join(names)}, but the data to compare with has {', '.join(baseline_names)} "
+            f"and no {missing[0]!r}; give the same splits, or a single one to compare all splits with"
+        )
 
 
 def _compute_baseline(records: RecordFiles, schema: schema_pb2.Schema, splits: Mapping[str, list[str]]) -> _Statistics:

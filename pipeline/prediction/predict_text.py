@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,13 @@ from typing import BinaryIO, TextIO
 from tfx_sequence.pipeline.prediction.answers import drop_ids, format_columns, format_jsonl, merge_answer
 from tfx_sequence.pipeline.prediction.saved_model import find_model
 from tfx_sequence.pipeline.prediction.text_model import TextModel
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.quiet import Streams
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 CHUNK_SIZE = 4096
 """The number of sentences that are read before the model answers. They are enough to fill batches with sentences of
 similar length."""
-
-MODEL_FAILED = 1
-"""The exit code if the model fails although the text could be read."""
 
 
 class TextError(ValueError):
@@ -37,8 +36,8 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
       chunk_size: The number of sentences that are read before the model answers.
 
     Returns:
-      The exit code: 0 if all sentences were answered, 1 if the model failed, 2 if the model or the text cannot be used,
-      130 after Ctrl-C.
+      The exit code: `DONE` if all sentences were answered, `FAILED` if the model failed, `UNUSABLE` if the model or the
+      text cannot be used, or `INTERRUPTED`.
     """
     is_interactive = not texts and sys.stdin.isatty()
 
@@ -49,12 +48,12 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
         sentences = _split_arguments(texts) if texts else _read_lines(sys.stdin.buffer)
         # A person at the keyboard expects an answer after each sentence.
         size = 1 if is_interactive else chunk_size
-        while chunk := list(itertools.islice(sentences, size)):
+        # After `predict | head`, nobody reads the answers to the other sentences, which may be endless.
+        while streams.has_reader and (chunk := list(itertools.islice(sentences, size))):
             _write_answers(text_model, chunk, as_json, streams.out)
-        return 0
+        return ExitCode.DONE
 
-    # Each JSON object on standard output is a sentence. So an error is written to standard error only.
-    return run_in_session("predict", as_json=False, work=work, unexpected_code=MODEL_FAILED)
+    return run_in_session("predict", as_json, work, unexpected_code=ExitCode.FAILED)
 
 
 def _write_answers(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:
@@ -76,6 +75,8 @@ def _split_arguments(texts: Sequence[str]) -> Iterator[list[str]]:
 
 def _read_lines(stdin: BinaryIO) -> Iterator[list[str]]:
     for number, line in enumerate(stdin, start=1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         try:
             yield line.decode("utf-8").split()
         except UnicodeDecodeError as error:

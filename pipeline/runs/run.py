@@ -15,18 +15,15 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.runs.display import make_display
 from tfx_sequence.pipeline.runs.run_summary import RunReport, shorten_path
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.explain import explain
 from tfx_sequence.pipeline.terminal.quiet import Streams, redirect_noise
-from tfx_sequence.pipeline.terminal.session import COULD_NOT_RUN, INTERRUPTED
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
 
 PipelineFactory = Callable[[Config], Any]
 """A function that makes a TFX pipeline from a config."""
-
-FAILED = 1
-"""The exit code of a run that failed."""
 
 
 def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None) -> int:
@@ -39,7 +36,8 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
       factory: The function that makes the pipeline. If None, `create_pipeline` makes it.
 
     Returns:
-      The exit code: 0 if the run succeeded, 1 if it failed, 2 if the config cannot be used, 130 after Ctrl-C.
+      The exit code: `DONE` if the run succeeded, `FAILED` if a component failed, `UNUSABLE` if the config cannot be
+      used or no pipeline can be made of it, `NOT_BLESSED` if the evaluation did not bless the model, or `INTERRUPTED`.
     """
     try:
         # The folder is made importable first, because the check of a config imports the metrics that the config names.
@@ -50,7 +48,7 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
         print(f"tfx-sequence: {error}", file=sys.stderr)
         if as_json:
             print(RunReport().to_json(error=str(error)))
-        return COULD_NOT_RUN
+        return ExitCode.UNUSABLE
     with redirect_noise(log) as streams:
         return _RunCommand(config, log, as_json, streams).run(factory or _create_pipeline)
 
@@ -92,21 +90,28 @@ class _RunCommand:
 
     def run(self, factory: PipelineFactory) -> int:
         print(f"{self._config.pipeline.name}: log in {shorten_path(self._log)}", file=self._progress_stream)
+        result = None
         try:
             result = self._run_pipeline(factory)
             report = RunReport(self._config, result)
         except KeyboardInterrupt:
             return self._report_interrupt(RunReport(self._config))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The pipeline could not be made, or its results could not be read. A failed component is in `result.error`.
-            return self._report_failure(error, "tfx-sequence", RunReport(self._config))
+            code = ExitCode.UNUSABLE if result is None else ExitCode.FAILED
+            return self._report_failure(error, "tfx-sequence", RunReport(self._config), code)
         if isinstance(result.error, KeyboardInterrupt):
             return self._report_interrupt(report)
         if result.error is not None:
-            return self._report_failure(result.error, result.failed_component or "tfx-sequence", report)
+            return self._report_failure(
+                result.error, result.failed_component or "tfx-sequence", report, ExitCode.FAILED
+            )
         print(f"\n{report.to_text(self._log)}", file=self._progress_stream)
+        if not report.is_blessed:
+            self._write_json(report.to_json(error=f"no model was pushed: {report.describe_missing_blessing()}"))
+            return ExitCode.NOT_BLESSED
         self._write_json(report.to_json())
-        return 0
+        return ExitCode.DONE
 
     def _run_pipeline(self, factory: PipelineFactory) -> RunResult:
         with make_display(self._progress_stream) as display:
@@ -115,19 +120,19 @@ class _RunCommand:
 
             return runner.run(factory(self._config), display)
 
-    def _report_failure(self, error: BaseException, place: str, report: RunReport) -> int:
+    def _report_failure(self, error: BaseException, place: str, report: RunReport, code: ExitCode) -> int:
         # Standard error is redirected, so the traceback is written to the log.
         traceback.print_exception(error)
         message = explain(error)
         print(f"\n{place} failed: {message}\nThe whole log: {shorten_path(self._log)}", file=self._streams.err)
         self._write_json(report.to_json(error=message))
-        return FAILED
+        return code
 
     def _report_interrupt(self, report: RunReport) -> int:
         advice = " The next run reuses what was finished." if self._config.pipeline.cache else ""
         print(f"\nInterrupted.{advice}", file=self._streams.err)
         self._write_json(report.to_json(error="interrupted"))
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
 
     def _write_json(self, report: str) -> None:
         if self._as_json:

@@ -40,6 +40,7 @@ class RunReport:
       metrics: The metrics of the last evaluation, by name or by split.
       intervals: Metric name to the lower and the upper bound of its 95% confidence interval.
       model: The folder of the pushed model, or None if no model was pushed.
+      is_blessed: Whether no evaluation, and no test of the model's server, refused to bless the model.
       skipped_batches: The number of batches that training passed over because their loss was not finite.
       trials: The trials of a Tuner, in the order in which they ran. Empty if there was no Tuner.
 
@@ -54,6 +55,7 @@ class RunReport:
         self.metrics = read_metrics(evaluations[-1].uri) if evaluations else {}
         self.intervals = read_intervals(evaluations[-1].uri) if evaluations else {}
         self.model = _find_pushed_model(result) if result else None
+        self.is_blessed = _is_blessed(result) if result else True
         self.trials = _list_trials(result) if result else []
         self._config = config
         self._epoch = result.epoch if result else None
@@ -125,15 +127,15 @@ class RunReport:
         return text
 
     def _describe_places(self, log: str) -> dict[str, str]:
-        if self.model:
-            model = shorten_path(self.model)
-        else:
-            reasons = "; ".join(self._describe_broken_bounds()) or "the evaluation did not bless it"
-            model = f"not pushed: {reasons}"
+        model = shorten_path(self.model) if self.model else f"not pushed: {self.describe_missing_blessing()}"
         places = {"model": model}
         if self.pipeline_root is not None:
             places["artifacts"] = shorten_path(self.pipeline_root)
         return {**places, "log": shorten_path(log)}
+
+    def describe_missing_blessing(self) -> str:
+        """Returns which metrics are not within their bounds, or, if none is known, that there was no blessing."""
+        return "; ".join(self._describe_broken_bounds()) or "the evaluation did not bless it"
 
     def _describe_broken_bounds(self) -> Iterator[str]:
         """Yields a sentence about each metric that is not within its bounds.
@@ -183,6 +185,17 @@ def _find_pushed_model(result: RunResult) -> str | None:
             # The artifact has a copy of the model. The copy is used if somebody has deleted the pushed model.
             return str(destination if os.path.isdir(destination) else artifact.uri)
     return None
+
+
+def _is_blessed(result: RunResult) -> bool:
+    """Returns whether each blessing of the run says yes. A pipeline without an Evaluator has none."""
+    evaluated = [artifact.properties.get("blessed") == 1 for artifact in result.list_outputs_of_type("ModelBlessing")]
+    # The stock InfraValidator writes a text.
+    loaded = [
+        artifact.properties.get("blessing_status") == "INFRA_BLESSED"
+        for artifact in result.list_outputs_of_type("InfraBlessing")
+    ]
+    return all([*evaluated, *loaded])
 
 
 def _list_trials(result: RunResult) -> list[Trial]:

@@ -80,7 +80,7 @@ def run(pipeline: tfx_pipeline.Pipeline, display: Display) -> RunResult:
     try:
         with listen_to_training(progress.update_training, progress.update_trial):
             ReportingLocalDagRunner(progress).run(pipeline)
-    except (Exception, KeyboardInterrupt) as raised:
+    except (Exception, KeyboardInterrupt, SystemExit) as raised:
         error = raised
         progress.fail_running_component()
     return progress.make_result(error)

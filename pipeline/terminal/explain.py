@@ -48,6 +48,8 @@ def explain(error: BaseException) -> str:
     for link in (root, *chain):
         if _TRACEBACK_START in str(link):
             return _explain_traceback(str(link))
+    if isinstance(root, SystemExit):
+        return f"code that was imported or called ended the program with sys.exit({root.code!r}); it must not"
     return _join_name_and_message(type(root).__name__, _strip_beam_suffix(str(root)))
 
 

@@ -15,10 +15,37 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
+
+
+class _Descriptor(io.FileIO):
+    """Writes to a descriptor until it can no longer be written to, and discards all else.
+
+    A pipe is closed when the program that reads it ends, as `head` does. That is no error: the command goes on without
+    a reader, and its exit code stays its answer. Any other error, such as a full disk, is raised once.
+
+    Attributes:
+      is_closed_by_reader: Whether the program that read the output has ended.
+    """
+
+    is_closed_by_reader = False
+    _has_failed = False
+
+    def write(self, data: Any) -> int:
+        """Writes bytes, or discards them after an earlier error. Returns the number of bytes."""
+        if not self._has_failed:
+            try:
+                return super().write(data)
+            except BrokenPipeError:
+                self._has_failed = self.is_closed_by_reader = True
+            except OSError:
+                self._has_failed = True
+                raise
+        return len(memoryview(data).cast("B"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +59,28 @@ class Streams:
 
     out: TextIO
     err: TextIO
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether standard output is still read. After `command | head -1`, it is not."""
+        descriptor = getattr(self.out.buffer, "raw", None)
+        return not (isinstance(descriptor, _Descriptor) and descriptor.is_closed_by_reader)
+
+
+def open_missing_streams() -> None:
+    """Opens the null device in place of a standard stream that is closed, as after `command >&-`.
+
+    Python has None in place of such a stream. A file that is opened later would get its descriptor, and the output
+    would be written to that file.
+    """
+    for descriptor, (name, mode) in enumerate([("stdin", "r"), ("stdout", "w"), ("stderr", "w")]):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != descriptor:
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+        setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -62,16 +111,18 @@ def redirect_noise(log: str) -> Iterator[Streams]:
         try:
             yield Streams(out=out, err=err)
         finally:
-            for stream in (out, err, log_stream):
-                stream.flush()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+            for stream in (out, err, log_stream):
+                stream.flush()
 
 
 def _duplicate(descriptor: int, like: TextIO) -> TextIO:
     """Returns a stream for a duplicate of a descriptor, with the encoding of the stream `like`."""
     # Each line is written at once, even to a pipe. Python would otherwise write the progress of a run only at its end.
-    return open(os.dup(descriptor), "w", buffering=1, encoding=like.encoding or "utf-8", errors="backslashreplace")
+    raw = _Descriptor(os.dup(descriptor), "w")
+    encoding = like.encoding or "utf-8"
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
 
 
 def _flush_python_streams() -> None:

@@ -8,14 +8,9 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
+from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.explain import explain
 from tfx_sequence.pipeline.terminal.quiet import Streams, redirect_noise
-
-COULD_NOT_RUN = 2
-"""The exit code of a command that could not do its work. The codes 0 and 1 are results."""
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C. By the convention of shells, it is 128 plus the number of the signal SIGINT, 2."""
 
 
 class CommandError(ValueError):
@@ -23,7 +18,7 @@ class CommandError(ValueError):
 
 
 def run_in_session(
-    command: str, as_json: bool, work: Callable[[Streams], int], unexpected_code: int = COULD_NOT_RUN
+    command: str, as_json: bool, work: Callable[[Streams], int], unexpected_code: int = ExitCode.UNUSABLE
 ) -> int:
     """Runs the work of a command and turns its exceptions into exit codes.
 
@@ -33,10 +28,12 @@ def run_in_session(
       command: The name of the command, which becomes part of the log's file name.
       as_json: Whether to write an error to standard output as a JSON object too.
       work: A function that receives the original standard output and standard error, and returns the exit code.
-      unexpected_code: The exit code if `work` raises an exception whose class this project does not define.
+      unexpected_code: The exit code if `work` raises an exception that neither this project defines nor is about a
+        file.
 
     Returns:
-      The exit code: the result of `work`, or 2 or `unexpected_code` if `work` raised an exception, or 130 after Ctrl-C.
+      The exit code: the result of `work`, or `UNUSABLE` or `unexpected_code` if `work` raised an exception, or
+      `INTERRUPTED` after Ctrl-C.
     """
     handle, log = tempfile.mkstemp(prefix=f"tfx-sequence-{command}-", suffix=".log")
     os.close(handle)
@@ -45,17 +42,15 @@ def run_in_session(
         try:
             code = work(streams)
         except KeyboardInterrupt:
-            code = report_failure("interrupted", as_json, streams, INTERRUPTED)
-        except BrokenPipeError:
-            _discard_output(streams)
-            code = 0
-        except Exception as error:
+            code = report_failure("interrupted", as_json, streams, ExitCode.INTERRUPTED)
+        except (Exception, SystemExit) as error:
             # Standard error is redirected, so the traceback is written to the log.
             traceback.print_exc()
             message = _join_lines(explain(error))
-            code = COULD_NOT_RUN if _is_own(error) else unexpected_code
             # The message of an error of this project, or of an error about a file, is enough to understand the error.
-            keep_log = not (_is_own(error) or isinstance(error, OSError))
+            is_understood = _is_own(error) or isinstance(error, OSError)
+            code = ExitCode.UNUSABLE if is_understood else unexpected_code
+            keep_log = not is_understood
             if keep_log:
                 message += f" (what was logged: {log})"
             report_failure(message, as_json, streams, code)
@@ -68,17 +63,16 @@ def report_failure(message: str, as_json: bool, streams: Streams, code: int) -> 
     """Writes an error message to standard error and, if `as_json`, as JSON to standard output too. Returns `code`."""
     print(f"tfx-sequence: {message}", file=streams.err)
     if as_json:
-        print(json.dumps({"error": message}, ensure_ascii=False), file=streams.out)
+        print(format_error(message), file=streams.out)
     return code
 
 
-def _discard_output(streams: Streams) -> None:
-    """Discards output that is still buffered. The program that reads the output, such as `head`, has already ended."""
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), streams.out.fileno())
+def format_error(message: str) -> str:
+    """Returns the JSON object that a command writes in place of its result."""
+    return json.dumps({"error": message}, ensure_ascii=False)
 
 
-def _is_own(error: Exception) -> bool:
+def _is_own(error: BaseException) -> bool:
     return type(error).__module__.startswith("tfx_sequence.")
 
 

@@ -60,7 +60,7 @@ ROOMS = {
         "prediction": "terminal",
         "runs": "config pipeline terminal",
         "commands": "config datasets prediction runs terminal",
-        "cli": "commands runs",
+        "cli": "commands runs terminal",
     },
     "schemas": {
         "contract": "",

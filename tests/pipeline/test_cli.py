@@ -105,7 +105,7 @@ def test_run_tells_the_error_when_the_pipeline_cannot_be_built(config_file, capf
     def factory(config):
         raise KeyError("no such reader")
 
-    assert main(["run", "--json", str(config_file)], factory=factory) == 1
+    assert main(["run", "--json", str(config_file)], factory=factory) == 2
     out, err = capfd.readouterr()
     assert json.loads(out)["error"] == "KeyError: 'no such reader'"
     assert "tfx-sequence failed: KeyError: 'no such reader'" in err

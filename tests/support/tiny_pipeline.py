@@ -10,7 +10,7 @@ import time
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types.standard_artifacts import Examples, ModelEvaluation, PushedModel
+from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation, PushedModel
 
 from tfx_sequence.schemas.contract import PROGRESS_ATTRIBUTE, PROGRESS_LOGGER
 
@@ -34,6 +34,7 @@ def Judge(
     mode: Parameter[str],
     serving: Parameter[str],
     evaluation: OutputArtifact[ModelEvaluation],
+    blessing: OutputArtifact[ModelBlessing],
     pushed: OutputArtifact[PushedModel],
 ):
     print("noise of Python")
@@ -52,6 +53,8 @@ def Judge(
             raise CorpusError("a.conllu, line 3: 9 columns [while running 'Read']") from error
     if mode == "interrupt":
         raise KeyboardInterrupt
+    if mode == "exit":
+        raise SystemExit(0)
     if mode == "sleep":
         time.sleep(120)
     for artifact in (evaluation, pushed):
@@ -59,6 +62,9 @@ def Judge(
     (pathlib.Path(evaluation.uri) / "metrics.json").write_text(
         json.dumps({"test": {"accuracy": 0.9375, "steps": 8192}})
     )
+    blessing.set_int_custom_property("blessed", int(mode != "bad"))
+    if mode == "bad":
+        return
     version = pathlib.Path(serving) / "17"
     version.mkdir(parents=True, exist_ok=True)
     pushed.set_string_custom_property("pushed_destination", str(version))

@@ -39,10 +39,10 @@ def test_two_projects_have_the_same_files(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-def test_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("mine")
     assert main(["init", str(tmp_path)]) == 2
-    assert "not empty" in capsys.readouterr().err
+    assert "not empty" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

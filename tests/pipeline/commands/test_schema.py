@@ -74,7 +74,7 @@ def test_diff_lists_what_differs(schema, run):
     code, out, err = run("schema", "diff", old, new)
     assert (code, err) == (1, "")
     assert out.splitlines() == [lines[0].replace("{}", "{min: 0}"), lines[1]]
-    assert json.loads(run("schema", "diff", old, new, "--json")[1])[1] == lines[1]
+    assert json.loads(run("schema", "diff", old, new, "--json")[1])["differences"][1] == lines[1]
     assert run("schema", "diff", old, old) == (0, "no difference\n", "")
 
 
