@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_example_validator import SequenceExampleVa
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
 from tfx_sequence.components.sequence_transform import SequenceTransform
-from tfx_sequence.components.sequence_transform.config import transformed_spec
+from tfx_sequence.components.sequence_transform.config import make_transformed_spec
 from tfx_sequence.pipeline.config.own_code import fingerprint_modules, to_dotted_path
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.schemas import contract
@@ -242,7 +242,7 @@ def _make_evaluator(
     """Makes the stock Evaluator, which blesses the model if all metrics are within their bounds."""
     evaluation = config.evaluation
     eval_config = make_eval_config(
-        transformed_spec(config.spec, config.transform),
+        make_transformed_spec(config.spec, config.transform),
         evaluation.min_accuracy,
         thresholds=evaluation.thresholds,
         slices=evaluation.slices,

@@ -30,4 +30,4 @@ from .tfmd.feature import SchemaError as SchemaError
 from .vocabulary import OOV as OOV
 from .vocabulary import Vocabulary as Vocabulary
 from .vocabulary import VocabularyError as VocabularyError
-from .vocabulary import vocabulary_of as vocabulary_of
+from .vocabulary import read_vocabulary as read_vocabulary

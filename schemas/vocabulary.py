@@ -108,15 +108,15 @@ class Vocabulary:
         # If the vocabulary is closed, `oov_id` is not an id, and equals the number of ids.
         return self.oov_id if self.closed else self.oov_id + 1
 
-    def symbol_id(self, symbol: Symbol) -> int:
+    def find_symbol_id(self, symbol: Symbol) -> int:
         """Returns the id of a symbol.
 
         Raises:
           ValueError: if the vocabulary does not have the symbol.
         """
-        return symbol_id(symbol, self.symbols)
+        return find_symbol_id(symbol, self.symbols)
 
-    def ids(self, values: Iterable[bytes]) -> list[int]:
+    def look_up_ids(self, values: Iterable[bytes]) -> list[int]:
         """Returns the ids of values.
 
         Raises:
@@ -128,7 +128,7 @@ class Vocabulary:
         oov_id = self.oov_id
         return [ids.get(value, oov_id) for value in values]
 
-    def values(self, ids: Sequence[int]) -> list[bytes]:
+    def look_up_values(self, ids: Sequence[int]) -> list[bytes]:
         """Returns the texts of ids: values, symbols, `OOV` for unseen values, and the empty string for padding."""
         names_from_zero = (b"", *self.names)
         return [names_from_zero[id_] for id_ in ids]
@@ -142,12 +142,12 @@ class Vocabulary:
         return FIRST_ID + len(self.symbols)
 
 
-def one_based_key(asset: str) -> str:
+def make_one_based_key(asset: str) -> str:
     """Returns the asset key, in a transform graph, of a vocabulary file whose ids start at 1."""
     return f"ids_from_one:{asset}"
 
 
-def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
+def read_vocabulary(transform_output: Any, feature: str) -> Vocabulary | None:
     """Reads the vocabulary of a transformed feature.
 
     This works also for a feature that shares the vocabulary of another feature, or was made from its steps.
@@ -167,7 +167,7 @@ def vocabulary_of(transform_output: Any, feature: str) -> Vocabulary | None:
     return Vocabulary.from_lines(lines, closed)
 
 
-def symbol_id(symbol: Symbol, symbols: Sequence[Symbol]) -> int:
+def find_symbol_id(symbol: Symbol, symbols: Sequence[Symbol]) -> int:
     """Returns the id of a symbol in a vocabulary with the given symbols.
 
     Raises:

@@ -26,7 +26,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from tfx_sequence.pipeline.config.tables import FOLDER, Config
 from tfx_sequence.pipeline.pipeline import create_pipeline
-from tfx_sequence.schemas.vocabulary import vocabulary_of
+from tfx_sequence.schemas.vocabulary import read_vocabulary
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,7 +90,7 @@ def values(config: Config, feature: str) -> list[str]:
     """The values of a feature, in the order of their ids from 1."""
     graphs = os.path.join(config.pipeline.artifacts_dir, "SequenceTransform", "transform_graph")
     newest = max(os.listdir(graphs), key=int)
-    vocabulary = vocabulary_of(tft.TFTransformOutput(os.path.join(graphs, newest)), feature)
+    vocabulary = read_vocabulary(tft.TFTransformOutput(os.path.join(graphs, newest)), feature)
     assert vocabulary is not None
     return [value.decode() for value in vocabulary.names]
 

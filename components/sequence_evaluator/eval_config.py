@@ -53,7 +53,7 @@ def make_eval_config(
 
     Args:
       spec: The description of the records. Its features with the role `label` are measured. If the transform makes the
-        labels, pass the spec that `transformed_spec` returns.
+        labels, pass the spec that `make_transformed_spec` returns.
       min_accuracy: The minimum accuracy of each label that is a value of a set.
       thresholds: A dict of figure name to threshold. A model is blessed if it meets all thresholds and `min_accuracy`,
         and if there was at least one record.

@@ -39,7 +39,7 @@ class CellRow(Row):
     no_zoneout_because: str = ""
 
 
-def _block_cell(target: str, no_zoneout_because: str = "") -> CellRow:
+def _make_block_cell_row(target: str, no_zoneout_because: str = "") -> CellRow:
     """Returns the row of a cell that divides its inputs into blocks."""
     return CellRow(
         target,
@@ -69,8 +69,8 @@ CELLS = Family(
         "ugrnn": CellRow(f"{_RNN}.variant_cells:UGRNNCell"),
         "indrnn": CellRow(f"{_RNN}.variant_cells:IndRNNCell"),
         "nas": CellRow(f"{_RNN}.variant_cells:NASCell"),
-        "time_frequency_lstm": _block_cell(f"{_RNN}.frequency_cells:TimeFrequencyLSTMCell"),
-        "grid_lstm": _block_cell(
+        "time_frequency_lstm": _make_block_cell_row(f"{_RNN}.frequency_cells:TimeFrequencyLSTMCell"),
+        "grid_lstm": _make_block_cell_row(
             f"{_RNN}.frequency_cells:GridLSTMCell",
             no_zoneout_because="its output has more numbers than its state",
         ),

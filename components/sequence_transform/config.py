@@ -227,7 +227,7 @@ def count_steps_ahead(name: str, vocabularies: Mapping[str, VocabularyConfig]) -
     return int(settings.end or has_target)
 
 
-def transformed_spec(
+def make_transformed_spec(
     spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], max_steps: int | None = None
 ) -> SequenceSpec:
     """Returns the spec of the transformed data: it has the added labels and the new limits on lengths.

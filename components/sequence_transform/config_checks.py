@@ -16,7 +16,7 @@ from tfx_sequence.components.sequence_transform.config import (
 )
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
-__all__ = ["SettingProblem", "contradictions", "find_cut_problems"]
+__all__ = ["SettingProblem", "find_contradictions", "find_cut_problems"]
 
 # Names of settings, by the kind of feature that may or may not have them.
 _NEEDS_STEPS = ("characters", "begin", "end", "next", "previous")
@@ -40,7 +40,7 @@ _Vocabularies = Mapping[str, VocabularyConfig]
 _Numbers = Mapping[str, NumberConfig]
 
 
-def contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
+def find_contradictions(spec: SequenceSpec, vocabularies: _Vocabularies, numbers: _Numbers) -> Iterator[SettingProblem]:
     """Yields a problem for every setting that does not fit the spec, with the path in the arguments of the component.
 
     Args:

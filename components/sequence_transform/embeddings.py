@@ -16,15 +16,15 @@ from tfx_sequence.components.sequence_transform.graph.vocabulary import make_fre
 from tfx_sequence.components.sequence_transform.vector_files import VectorsError, read_vectors
 from tfx_sequence.schemas.embeddings import Coverage, Matrix, save_coverage, save_embeddings
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
-from tfx_sequence.schemas.vocabulary import Vocabulary, unescape, vocabulary_of
+from tfx_sequence.schemas.vocabulary import Vocabulary, read_vocabulary, unescape
 
 
 def write_embeddings(transform_output_dir: str, vocabularies: Mapping[str, VocabularyConfig]) -> dict[str, Coverage]:
     """Writes the vectors of every vocabulary that sets `embeddings`, and how many of its entries have a vector.
 
     Args:
-      transform_output_dir: The folder of a finished transform graph. `make_vocabulary` or `given_vocabulary` must have
-        added its vocabularies.
+      transform_output_dir: The folder of a finished transform graph. `make_vocabulary` or `add_vocabulary_file` must
+        have added its vocabularies.
       vocabularies: Name of a vocabulary to its settings.
 
     Returns:
@@ -90,7 +90,7 @@ def align_vectors(vocabulary: Vocabulary, path: str) -> tuple[Matrix, frozenset[
 
 
 def _write_vectors(graph: tft.TFTransformOutput, transform_output_dir: str, name: str, path: str) -> Coverage:
-    vocabulary = vocabulary_of(graph, name)
+    vocabulary = read_vocabulary(graph, name)
     if vocabulary is None:
         raise ValueError(f"there are `embeddings` for {name!r}, but the transform graph has no vocabulary of that name")
     matrix, entries_with_vector = align_vectors(vocabulary, path)

@@ -20,7 +20,7 @@ from tfx.utils import io_utils
 from tfx_bsl.public import tfxio
 
 from tfx_sequence.components.compat import artifacts, transform
-from tfx_sequence.components.sequence_transform.config import Settings, transformed_spec
+from tfx_sequence.components.sequence_transform.config import Settings, make_transformed_spec
 from tfx_sequence.components.sequence_transform.config_checks import find_cut_problems
 from tfx_sequence.components.sequence_transform.embeddings import write_embeddings
 from tfx_sequence.components.sequence_transform.records.batch_coder import compress_batches
@@ -96,7 +96,7 @@ class SequenceTransformProcessor(transform.TransformProcessor):
         if raw_spec is None:
             self._spec = None
         else:
-            self._spec = transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
+            self._spec = make_transformed_spec(raw_spec, self.settings.transform, self.settings.max_steps)
         super().Transform(inputs, outputs, status_file)
         graph = transform.find_transform_graph(outputs)
         path = os.path.join(graph, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, contract.SCHEMA_FILE)

@@ -26,8 +26,8 @@ from tfx_sequence.components.sequence_transform.config import (
     VocabularyConfig,
     count_steps_ahead,
 )
-from tfx_sequence.components.sequence_transform.config_checks import contradictions
-from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
+from tfx_sequence.components.sequence_transform.config_checks import find_contradictions
+from tfx_sequence.components.sequence_transform.graph.graph_check import make_zero_or_fail
 from tfx_sequence.components.sequence_transform.graph.number_features import transform_numbers
 from tfx_sequence.components.sequence_transform.graph.steps import truncate
 from tfx_sequence.components.sequence_transform.graph.string_features import transform_strings
@@ -105,7 +105,7 @@ def _check_settings(
     spec: SequenceSpec, vocabularies: Mapping[str, VocabularyConfig], numbers: Mapping[str, NumberConfig]
 ) -> None:
     """Raises a ValueError for the first setting that does not fit the spec."""
-    problem = next(contradictions(spec, vocabularies, numbers), None)
+    problem = next(find_contradictions(spec, vocabularies, numbers), None)
     if problem is not None:
         # The path is the argument of the component, the feature and, for some problems, the setting.
         _, feature_name, *settings = problem.path
@@ -117,11 +117,11 @@ def _shape_values(x: Tensor, name: str, feature: Feature, max_steps: int | None)
     """Converts a feature to `[B]` (context), `[B, (T)]`, `[B, (T), D]` (vectors) or `[B, (T), (V)]` (nested)."""
     if feature.context:
         return x
-    steps = x if feature.nested else one_value_a_step(x, name, feature.width or 1)
+    steps = x if feature.nested else drop_value_dimension(x, name, feature.width or 1)
     return steps if max_steps is None else truncate(steps, max_steps)
 
 
-def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.RaggedTensor:
+def drop_value_dimension(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.RaggedTensor:
     """Drops the ragged dimension of the values in a step.
 
     A step with a wrong number of values would shift all later steps, so the graph checks the number.
@@ -139,7 +139,7 @@ def one_value_a_step(x: tf.RaggedTensor, name: str, width: int = 1) -> tf.Ragged
     """
     has_right_counts = tf.reduce_all(tf.equal(x.values.row_lengths(), width))
     message = f"the feature {name!r} has a step that does not hold {width} value(s)"
-    zero_if_checked = zero_if(has_right_counts, message)
+    zero_if_checked = make_zero_or_fail(has_right_counts, message)
     values = x.flat_values
     if width > 1:
         # The shape depends on the check. So the check fails first, and not the reshape with a less helpful message.

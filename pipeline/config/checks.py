@@ -19,8 +19,8 @@ from tfx_sequence.components.sequence_evaluator.config_checks import (
 from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
 from tfx_sequence.components.sequence_example_gen.readers.table import makes_pieces
 from tfx_sequence.components.sequence_trainer.config import checks as model_checks
-from tfx_sequence.components.sequence_transform.config import transformed_spec
-from tfx_sequence.components.sequence_transform.config_checks import contradictions as transform_contradictions
+from tfx_sequence.components.sequence_transform.config import make_transformed_spec
+from tfx_sequence.components.sequence_transform.config_checks import find_contradictions as transform_contradictions
 from tfx_sequence.components.sequence_transform.config_checks import find_cut_problems
 from tfx_sequence.pipeline.config.problems import Problem, format_key, format_value, translate_errors
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -41,7 +41,7 @@ def find_contradictions(config: Config) -> Iterator[Problem]:
         yield from _translate_spec_errors(error, config)
         yield from _check_splits(config)
         return
-    transformed = transformed_spec(spec, config.transform)
+    transformed = make_transformed_spec(spec, config.transform)
     yield from _check_roles(spec, transformed)
     yield from _check_transform(config, spec)
     yield from _check_model(config, transformed)
@@ -85,13 +85,13 @@ def _check_transform(config: Config, spec: SequenceSpec) -> Iterator[Problem]:
 
 def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]:
     """Checks that the model fits the transformed features, and that training in windows fits the model."""
-    for name in model_checks.unserved_inputs(transformed.with_role("input")):
-        yield Problem(format_key(["features", name]), model_checks.NEEDED_NAME)
-    for problem in model_checks.contradictions(transformed, config.model):
+    for name in model_checks.find_unserved_inputs(transformed.with_role("input")):
+        yield Problem(format_key(["features", name]), model_checks.INPUT_NAME_RULE)
+    for problem in model_checks.find_contradictions(transformed, config.model):
         yield Problem(format_key(problem.path), problem.message)
     window = config.training.window
     if window is not None:
-        for message in model_checks.window_problems(config.model, transformed.with_role("label")):
+        for message in model_checks.find_window_problems(config.model, transformed.with_role("label")):
             yield Problem("training.window", message, format_value(window))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfx_sequence.components.sequence_example_gen.readers.text import NEXT
-from tfx_sequence.components.sequence_transform.config import transformed_spec
+from tfx_sequence.components.sequence_transform.config import make_transformed_spec
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.schemas.spec import Feature
 
@@ -18,7 +18,7 @@ def reads_words(config: Config) -> bool:
 
 def name_question(config: Config) -> str:
     """Names what the model can be asked about a sentence, by the kinds of its labels."""
-    labels = transformed_spec(config.spec, config.transform).with_role("label")
+    labels = make_transformed_spec(config.spec, config.transform).with_role("label")
     questions = {_name_label_question(config, name, label) for name, label in labels.items()}
     return questions.pop() if len(questions) == 1 else "ask about a sentence"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
 from tfx_sequence.components.sequence_evaluator.thresholds import require_accuracy
-from tfx_sequence.components.sequence_transform.config import transformed_spec
+from tfx_sequence.components.sequence_transform.config import make_transformed_spec
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
 from tfx_sequence.pipeline.runs.model_questions import name_question, reads_words
@@ -144,7 +144,7 @@ class RunReport:
         """
         if self._config is None:
             return
-        spec = transformed_spec(self._config.spec, self._config.transform)
+        spec = make_transformed_spec(self._config.spec, self._config.transform)
         evaluation = self._config.evaluation
         metrics = list_metrics(spec, additional=evaluation.metrics)
         bounds = require_accuracy(evaluation.thresholds, metrics, evaluation.min_accuracy)

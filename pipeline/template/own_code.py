@@ -17,7 +17,7 @@ def preprocessing_fn(inputs, custom_config):
       Feature name to tensor: `[B, (T)]`, or `[B]`.
     """
     outputs = sequence_transform.preprocessing_fn(inputs, custom_config)
-    words = sequence_transform.one_value_a_step(inputs["words"], "words")
+    words = sequence_transform.drop_value_dimension(inputs["words"], "words")
     return {**outputs, "word_size": word_size(words)}
 
 

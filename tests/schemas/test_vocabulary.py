@@ -17,7 +17,7 @@ from tfx_sequence.schemas.vocabulary import (
     SYMBOLS,
     Vocabulary,
     VocabularyError,
-    vocabulary_of,
+    read_vocabulary,
 )
 
 OPEN = Vocabulary((b"the", b"a", b""))
@@ -31,41 +31,41 @@ def escaped(value):
 
 
 def test_ids_begin_at_one_and_end_with_unseen_values():
-    assert OPEN.ids([b"the", b"a", b"", b"unseen"]) == [1, 2, 3, 4]
+    assert OPEN.look_up_ids([b"the", b"a", b"", b"unseen"]) == [1, 2, 3, 4]
     assert (OPEN.oov_id, OPEN.num_ids) == (4, 5)
 
 
 def test_closed_vocabulary_has_no_id_for_unseen_values():
     assert CLOSED.num_ids == 3
-    assert CLOSED.ids([b"VERB", b"NOUN"]) == [2, 1]
+    assert CLOSED.look_up_ids([b"VERB", b"NOUN"]) == [2, 1]
     with pytest.raises(KeyError, match="ADJ"):
-        CLOSED.ids([b"ADJ"])
+        CLOSED.look_up_ids([b"ADJ"])
 
 
 def test_values_are_those_of_the_ids():
-    assert OPEN.values([1, 3, 4, PAD_ID]) == [b"the", b"", OOV.encode(), b""]
-    assert CLOSED.values([2, 1, PAD_ID]) == [b"VERB", b"NOUN", b""]
+    assert OPEN.look_up_values([1, 3, 4, PAD_ID]) == [b"the", b"", OOV.encode(), b""]
+    assert CLOSED.look_up_values([2, 1, PAD_ID]) == [b"VERB", b"NOUN", b""]
 
 
 def test_symbols_stand_before_the_entries():
     vocabulary = Vocabulary.from_lines([b"\\b", b"\\e", b"[END]", b"a"])
     assert vocabulary == Vocabulary((b"[END]", b"a"), symbols=(BEGIN, END))
-    assert (vocabulary.symbol_id(BEGIN), vocabulary.symbol_id(END)) == (1, 2)
-    assert vocabulary.ids([b"[END]", b"a", b"[BEGIN]", b"\\b"]) == [3, 4, 5, 5]
+    assert (vocabulary.find_symbol_id(BEGIN), vocabulary.find_symbol_id(END)) == (1, 2)
+    assert vocabulary.look_up_ids([b"[END]", b"a", b"[BEGIN]", b"\\b"]) == [3, 4, 5, 5]
     assert vocabulary.names == (b"[BEGIN]", b"[END]", b"[END]", b"a", b"[OOV]")
     assert (vocabulary.oov_id, vocabulary.num_ids) == (5, 6)
-    assert vocabulary.values([2, 3, 5, PAD_ID]) == [b"[END]", b"[END]", b"[OOV]", b""]
+    assert vocabulary.look_up_values([2, 3, 5, PAD_ID]) == [b"[END]", b"[END]", b"[OOV]", b""]
     assert CLOSED.names == (b"NOUN", b"VERB")
 
 
 def test_a_symbol_that_is_not_there_is_an_error():
-    assert Vocabulary.from_lines([b"\\e", b"a"]).symbol_id(END) == 1
+    assert Vocabulary.from_lines([b"\\e", b"a"]).find_symbol_id(END) == 1
     with pytest.raises(ValueError, match=re.escape("the vocabulary has no [BEGIN]; its symbols are [END]")):
-        Vocabulary.from_lines([b"\\e", b"a"]).symbol_id(BEGIN)
+        Vocabulary.from_lines([b"\\e", b"a"]).find_symbol_id(BEGIN)
 
 
 class Graph:
-    """The two questions that `vocabulary_of` asks of a TFTransformOutput."""
+    """The two questions that `read_vocabulary` asks of a TFTransformOutput."""
 
     def __init__(self, lines, num_ids):
         self._lines, self._num_ids = lines, num_ids
@@ -82,9 +82,9 @@ class Graph:
 
 def test_vocabulary_of_a_feature_is_closed_when_it_has_no_id_for_unseen_values():
     lines = [b"NOUN", b"VERB"]
-    assert vocabulary_of(Graph(lines, 3), "tags") == CLOSED
-    assert vocabulary_of(Graph(lines, 4), "tags") == Vocabulary(CLOSED.entries)
-    assert vocabulary_of(Graph(None, 4), "tags") is None
+    assert read_vocabulary(Graph(lines, 3), "tags") == CLOSED
+    assert read_vocabulary(Graph(lines, 4), "tags") == Vocabulary(CLOSED.entries)
+    assert read_vocabulary(Graph(None, 4), "tags") is None
 
 
 @given(
@@ -92,9 +92,9 @@ def test_vocabulary_of_a_feature_is_closed_when_it_has_no_id_for_unseen_values()
 )
 def test_no_value_is_padding_or_a_symbol_and_every_entry_comes_back(entries, values, symbols):
     vocabulary = Vocabulary(tuple(entries), symbols=tuple(sorted(symbols)))
-    ids = vocabulary.ids(values)
+    ids = vocabulary.look_up_ids(values)
     assert all(FIRST_ID + len(symbols) <= number < vocabulary.num_ids for number in ids)
-    assert vocabulary.values(vocabulary.ids(entries)) == entries
+    assert vocabulary.look_up_values(vocabulary.look_up_ids(entries)) == entries
     assert all(
         (number == vocabulary.oov_id) == (value not in entries) for number, value in zip(ids, values, strict=True)
     )

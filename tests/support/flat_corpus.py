@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_transform import compute_and_apply_ids, one_value_a_step
+from tfx_sequence.components.sequence_transform import compute_and_apply_ids, drop_value_dimension
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -76,6 +76,6 @@ def our_ids(inputs):
     out = {"vector": inputs["vector"], "intent": compute_and_apply_ids(inputs["intent"], "intent", closed=True)}
     for name in ("words", "tags"):
         x = inputs[name]
-        ragged = tf.RaggedTensor.from_sparse(x) if isinstance(x, tf.SparseTensor) else one_value_a_step(x, name)
+        ragged = tf.RaggedTensor.from_sparse(x) if isinstance(x, tf.SparseTensor) else drop_value_dimension(x, name)
         out[name] = ragged.with_values(compute_and_apply_ids(ragged.values, name, closed=name == "tags"))
     return out

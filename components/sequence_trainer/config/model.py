@@ -52,7 +52,7 @@ HEAD_KEYS = tuple({key: None for row in HEADS.rows.values() for key in row.keys}
 """The keys of `[model.heads.<label>]` that only some heads accept."""
 
 
-def quoted_heads(key: str) -> str:
+def quote_heads(key: str) -> str:
     """Returns the quoted names of the heads that accept a key, for messages."""
     return " or ".join(f'"{name}"' for name, row in HEADS.rows.items() if key in row.keys)
 
@@ -148,7 +148,7 @@ class HeadConfig(Frozen):
         possible_kinds = [*DEFAULT_HEADS.values()] if kind is None else [kind]
         if not any(key in HEADS.row(name).keys for name in possible_kinds):
             actual = "" if kind is None else f', but kind = "{kind}"'
-            raise ValueError(f"goes with kind = {quoted_heads(key)}{actual}")
+            raise ValueError(f"goes with kind = {quote_heads(key)}{actual}")
         return value
 
     @pydantic.field_validator("sampled")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -11,6 +12,13 @@ from tfx_sequence.schemas.spec import Frozen
 _Positive = Annotated[float, pydantic.Field(gt=0)]
 _Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _Count = Annotated[int, pydantic.Field(ge=1)]
+
+_ALLOWED_ON_ALL_DEVICES: Mapping[str, tuple[Any, ...]] = {
+    "accumulate": (1,),
+    "window": (None,),
+    "precision": ("float32", "mixed_bfloat16"),
+}
+"""Maps settings to the values that go with `devices = "all"`."""
 
 
 class TrainingConfig(Frozen):
@@ -96,9 +104,13 @@ class TrainingConfig(Frozen):
     @pydantic.field_validator("devices")
     @classmethod
     def _check_devices(cls, devices: str, info: pydantic.ValidationInfo) -> str:
-        for name, allowed in (("accumulate", (1,)), ("window", (None,)), ("precision", ("float32", "mixed_bfloat16"))):
-            if devices == "all" and info.data.get(name, allowed[0]) not in allowed:
-                raise ValueError(f"= 'all' does not go with {name} = {info.data[name]!r}")
+        if devices == "one":
+            return devices
+        for name, allowed_values in _ALLOWED_ON_ALL_DEVICES.items():
+            # A setting that is missing here is invalid, which is another error.
+            value = info.data.get(name, allowed_values[0])
+            if value not in allowed_values:
+                raise ValueError(f"= 'all' does not go with {name} = {value!r}; leave one of them out")
         return devices
 
     @pydantic.field_validator("model_fn")

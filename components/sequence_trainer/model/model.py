@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch, get_counts_key
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config.checks import contradictions, find_shifts
+from tfx_sequence.components.sequence_trainer.config.checks import find_contradictions, find_shifts
 from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, choose_readable_directions
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig, ModelConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
@@ -83,7 +83,7 @@ class SequenceModel(keras.Model):
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seed: int | None = None) -> None:
         super().__init__(autocast=False)  # Inputs that are numbers are read in the precision that they have.
-        for problem in contradictions(task.raw, config, task.label_features):
+        for problem in find_contradictions(task.raw, config, task.label_features):
             raise TaskError(f"{problem.key}: {problem.message}")
         self.settings = config
         self._step_keys = _list_step_keys(task)

@@ -10,13 +10,13 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.transformed import Transformed
-from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
+from tfx_sequence.schemas.spec import SequenceSpec, describe_validation_error
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.feature import find_span_scheme
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
 
-def read_raw(
+def read_raw_spec(
     transform_output: tft.TFTransformOutput, features: Mapping[str, Transformed], labels: Sequence[str]
 ) -> tuple[SequenceSpec, dict[str, Any]]:
     """Reads the raw features, and how they are parsed.
@@ -37,38 +37,39 @@ def read_raw(
     """
     schema = transform_output.raw_metadata.schema
     if any(proto.name == SEQUENCE for proto in schema.feature):
-        return _with_labels(from_schema(schema), labels), {}
-    spans = {proto.name: find_span_scheme(proto) for proto in schema.feature}
-    described = {
-        name: {**_describe_feature(feature), "spans": spans.get(name) if feature.role == "label" else None}
-        for name, feature in features.items()
-        if not feature.column.nested
-    }
+        return _set_labels(from_schema(schema), labels), {}
+    span_schemes = {proto.name: find_span_scheme(proto) for proto in schema.feature}
+    fields_by_name: dict[str, dict[str, Any]] = {}
+    for name, feature in features.items():
+        if feature.column.nested:
+            continue
+        fields_by_name[name] = _describe_feature(feature)
+        if feature.role == "label":
+            fields_by_name[name]["spans"] = span_schemes.get(name)
     try:
-        return SequenceSpec.model_validate({"features": described}), transform_output.raw_feature_spec()
+        spec = SequenceSpec.model_validate({"features": fields_by_name})
     except pydantic.ValidationError as error:
         raise TaskError(
-            f"the transformed features do not make sequences: {describe_validation_error(error)}"
+            f"the transformed features do not make sequences: {describe_validation_error(error)}; change what the "
+            "preprocessing_fn returns"
         ) from error
+    return spec, transform_output.raw_feature_spec()
 
 
-def _with_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:
+def _set_labels(spec: SequenceSpec, labels: Sequence[str]) -> SequenceSpec:
     """Returns the spec with `labels` as the only labels. If `labels` is empty, the spec is returned unchanged."""
     if not labels:
         return spec
-    features = {
-        name: _as_label(feature) if name in labels else _as_no_label(feature) for name, feature in spec.features.items()
-    }
+    features = {}
+    for name, feature in spec.features.items():
+        if name in labels:
+            kind = "categorical" if feature.kind == "token" else feature.kind
+            features[name] = feature.model_copy(update={"role": "label", "kind": kind})
+        elif feature.role == "label":
+            features[name] = feature.model_copy(update={"role": "carried"})
+        else:
+            features[name] = feature
     return spec.model_copy(update={"features": features})
-
-
-def _as_label(feature: Feature) -> Feature:
-    kind = "categorical" if feature.kind == "token" else feature.kind
-    return feature.model_copy(update={"role": "label", "kind": kind})
-
-
-def _as_no_label(feature: Feature) -> Feature:
-    return feature.model_copy(update={"role": "carried"}) if feature.role == "label" else feature
 
 
 def _describe_feature(feature: Transformed) -> dict[str, Any]:

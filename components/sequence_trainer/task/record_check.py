@@ -42,27 +42,33 @@ def check_transformed(files: Sequence[str], columns: Mapping[str, Column]) -> No
 def _find_column_problem(record: tf.train.SequenceExample, name: str, column: Column) -> str | None:
     """Returns what is wrong with a column of a record, or None if the column is right."""
     in_context = column.context or bool(column.keys)
-    for key, dtype in _list_keys(name, column).items():
-        if problem := _find_problem(record, key, dtype, in_context):
+    for key, dtype in _map_keys_to_types(name, column).items():
+        if problem := _find_value_problem(record, key, dtype, in_context):
             return problem
     return None
 
 
-def _list_keys(name: str, column: Column) -> dict[str, str]:
+def _map_keys_to_types(name: str, column: Column) -> dict[str, str]:
     """Maps the keys of a column in a record to the types of their values."""
     dtype = tf.as_dtype(column.dtype).name
     values_key, *counts_keys = column.keys or (name,)
     return {values_key: dtype, **dict.fromkeys(counts_keys, "int64")}
 
 
-def _find_problem(record: tf.train.SequenceExample, key: str, dtype: str, in_context: bool) -> str | None:
+def _find_value_problem(record: tf.train.SequenceExample, key: str, dtype: str, in_context: bool) -> str | None:
     """Returns what is wrong with the values of a key, or None if they are right."""
-    features, lists = record.context.feature, record.feature_lists.feature_list
+    features = record.context.feature
+    lists = record.feature_lists.feature_list
     if key not in (features if in_context else lists):
-        present = f"the features {sorted(features)} and the feature lists {sorted(lists)}"
-        return f"their first record lacks the {'feature' if in_context else 'feature list'} {key!r}; it has {present}"
+        missing = "feature" if in_context else "feature list"
+        return (
+            f"their first record lacks the {missing} {key!r}; it has the features {sorted(features)} and the feature "
+            f"lists {sorted(lists)}"
+        )
     values = [features[key]] if in_context else lists[key].feature
     kinds = {value.WhichOneof("kind") for value in values}
     # A tf.train.Feature without values has no kind.
     other_types = {_DTYPE_BY_KIND[kind] for kind in kinds if kind} - {dtype}
-    return f"their first record has {key!r} of type {min(other_types)}, not {dtype}" if other_types else None
+    if not other_types:
+        return None
+    return f"their first record has {key!r} of type {min(other_types)}, not {dtype}"

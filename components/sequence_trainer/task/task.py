@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
-from tfx_sequence.components.sequence_trainer.config.checks import NEEDED_NAME, unserved_inputs
+from tfx_sequence.components.sequence_trainer.config.checks import INPUT_NAME_RULE, find_unserved_inputs
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
+from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw_spec
 from tfx_sequence.components.sequence_trainer.task.transformed import (
     Transformed,
-    names_of_ids,
+    read_id_values,
     read_transformed,
 )
 from tfx_sequence.schemas.embeddings import load_embeddings
@@ -74,10 +74,15 @@ class Label:
     oov_ids: range = range(0)
     shift: Shift | None = None
 
-    def as_feature(self) -> Feature:
+    def to_feature(self) -> Feature:
         """Returns the label as a feature of a spec."""
-        width = None if self.classes else self.width
-        kind: Kind = "categorical" if self.classes else "float" if width is None else "vector"
+        kind: Kind
+        if self.classes:
+            kind, width = "categorical", None
+        elif self.width is None:
+            kind, width = "float", None
+        else:
+            kind, width = "vector", self.width
         return Feature(kind=kind, role="label", context=not self.per_step, width=width, shift=self.shift)
 
 
@@ -107,7 +112,7 @@ class SequenceTask:
     @property
     def label_features(self) -> dict[str, Feature]:
         """The labels as features of a spec, by name."""
-        return {label.name: label.as_feature() for label in self.labels}
+        return {label.name: label.to_feature() for label in self.labels}
 
     @classmethod
     def load(cls, transform_output: tft.TFTransformOutput, labels: Sequence[str] = ()) -> SequenceTask:
@@ -124,16 +129,16 @@ class SequenceTask:
           SchemaError: if a schema of SequenceExamples was not written by this package.
         """
         features = read_transformed(transform_output, labels)
-        raw, raw_examples = read_raw(transform_output, features, labels)
-        if unserved := unserved_inputs(raw.with_role("input")):
-            raise TaskError(f"{unserved[0]!r}: {NEEDED_NAME}")
+        raw, raw_examples = read_raw_spec(transform_output, features, labels)
+        if unserved := find_unserved_inputs(raw.with_role("input")):
+            raise TaskError(f"{unserved[0]!r}: {INPUT_NAME_RULE}")
 
         vocabularies = {
-            name: names_of_ids(transform_output, name, feature.column, feature.num_ids)
+            name: read_id_values(transform_output, name, feature.column, feature.num_ids)
             for name, feature in features.items()
         }
         inputs = tuple(_make_input(name, feature) for name, feature in features.items() if feature.role == "input")
-        predicted = tuple(
+        predicted_labels = tuple(
             _make_label(name, feature, raw, vocabularies, inputs)
             for name, feature in features.items()
             if feature.role == "label"
@@ -142,19 +147,26 @@ class SequenceTask:
         for item in inputs:
             _check_input(item, features[item.name], vocabularies[item.name])
 
-        weight = _find_weight(features, predicted)
-        names = [*(item.name for item in inputs), *(label.name for label in predicted)]
+        weight = _find_weight(features, predicted_labels)
+        names = [item.name for item in inputs] + [label.name for label in predicted_labels]
         if weight is not None:
             names.append(weight)
         columns = {name: features[name].column for name in names}
         embeddings = _load_embeddings(os.path.dirname(transform_output.transform_savedmodel_dir), inputs)
-        return cls(raw, inputs, predicted, columns, weight, embeddings, raw_examples)
+        return cls(raw, inputs, predicted_labels, columns, weight, embeddings, raw_examples)
 
 
 def _make_input(name: str, feature: Transformed) -> Input:
+    """Makes an input from a transformed feature."""
     column = feature.column
-    width = 1 if column.nested else column.width or 1
-    return Input(name, feature.num_ids, width, column.context, column.nested, feature.oov_ids)
+    return Input(
+        name,
+        num_ids=feature.num_ids,
+        width=1 if column.nested else column.width or 1,
+        context=column.context,
+        nested=column.nested,
+        oov_ids=feature.oov_ids,
+    )
 
 
 def _make_label(
@@ -164,11 +176,19 @@ def _make_label(
     vocabularies: Mapping[str, tuple[bytes, ...] | None],
     inputs: tuple[Input, ...],
 ) -> Label:
+    """Makes a label from a transformed feature.
+
+    Raises:
+      TaskError: if the feature may have several values in a step, or has ids without names.
+    """
     column = feature.column
     if column.nested:
-        raise TaskError(f"the label {name!r} may have several values in a step, but a label must have one")
+        raise TaskError(
+            f"the label {name!r} may have several values in a step, but a label must have one: make it an input, or "
+            "let the transform choose one of the values"
+        )
     if feature.num_ids is None and column.dtype != "string":
-        return Label(name, not column.context, width=column.width, shift=feature.shift)
+        return Label(name, per_step=not column.context, width=column.width, shift=feature.shift)
     classes = vocabularies[name]
     if classes is None:
         raise TaskError(
@@ -176,25 +196,24 @@ def _make_label(
             "its feature 'categorical' in the spec, or, in a preprocessing_fn of your own, name its vocabulary after "
             f"the label (vocab_filename={name!r})"
         )
-    same_ids = tuple(
-        item.name
-        for item in inputs
-        if item.num_ids == feature.num_ids and not (item.context or item.nested) and vocabularies[item.name] == classes
-    )
-    spans = raw.features[name].spans if name in raw.features else None
+    same_ids = []
+    for item in inputs:
+        has_one_id_per_step = not (item.context or item.nested)
+        if has_one_id_per_step and item.num_ids == feature.num_ids and vocabularies[item.name] == classes:
+            same_ids.append(item.name)
     return Label(
         name,
-        not column.context,
-        classes,
-        spans,
-        same_ids=same_ids,
+        per_step=not column.context,
+        classes=classes,
+        spans=raw.features[name].spans if name in raw.features else None,
+        same_ids=tuple(same_ids),
         oov_ids=feature.oov_ids,
         shift=feature.shift,
     )
 
 
 def _check_roles(features: Mapping[str, Transformed]) -> None:
-    """Checks that there is at least one input and at least one label."""
+    """Raises a TaskError if there is no input or no label."""
     roles = {name: feature.role for name, feature in features.items()}
     for role in ("input", "label"):
         if role not in roles.values():
@@ -205,7 +224,7 @@ def _check_roles(features: Mapping[str, Transformed]) -> None:
 
 
 def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...] | None) -> None:
-    """Checks that an input is not a string, and that its vocabulary fits into its embedding."""
+    """Raises a TaskError if an input is a string, or if its vocabulary does not fit into its embedding."""
     if feature.column.dtype == "string":
         raise TaskError(f"the input {item.name!r} is a string; the transform must turn it into ids, or leave it out")
     if vocabulary is None or item.num_ids is None:
@@ -214,17 +233,23 @@ def _check_input(item: Input, feature: Transformed, vocabulary: tuple[bytes, ...
     if num_ids > item.num_ids:
         raise TaskError(
             f"the vocabulary of the input {item.name!r} has {num_ids} ids, padding included, but the "
-            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small"
+            f"transformed schema gives it ids up to {item.num_ids - 1}: its embedding would be too small. Run the "
+            "transform again, or let the preprocessing_fn set the domain of these ids"
         )
 
 
 def _find_weight(features: Mapping[str, Transformed], labels: Sequence[Label]) -> str | None:
-    """Returns the name of the feature that is the weight of a record or of a step; None if there is none."""
+    """Returns the name of the feature that is the weight of a record or of a step; None if there is none.
+
+    Raises:
+      TaskError: if several features are weights, or the weight is not one number per record or per step of a label.
+    """
     weights = {name: feature for name, feature in features.items() if feature.role == "weight"}
     for name, feature in weights.items():
         column = feature.column
         is_number = column.dtype in ("float32", "int64") and feature.num_ids is None
-        if not is_number or column.width is not None or column.nested or len(weights) > 1:
+        is_single_number = is_number and column.width is None and not column.nested
+        if not is_single_number or len(weights) > 1:
             raise TaskError(
                 f"the feature {name!r} has the role 'weight', which only one feature may have, with one number per "
                 f"record (context = true) or per step; it is {column}"
@@ -238,7 +263,11 @@ def _find_weight(features: Mapping[str, Transformed], labels: Sequence[Label]) -
 
 
 def _load_embeddings(directory: str, inputs: tuple[Input, ...]) -> dict[str, np.ndarray[Any, Any]]:
-    """Reads the pretrained vectors of the inputs from the folder of a transform graph."""
+    """Reads the pretrained vectors of the inputs from the folder of a transform graph.
+
+    Raises:
+      TaskError: if an input does not have as many vectors as ids.
+    """
     embeddings = {}
     for item in inputs:
         vectors = None if item.num_ids is None else load_embeddings(directory, item.name)

@@ -24,7 +24,7 @@ from tfx_sequence.schemas.spec import FIRST_ID, Shift
 from tfx_sequence.schemas.tfmd.convert import FORMAT_TAG, from_schema
 from tfx_sequence.schemas.tfmd.feature import find_role, read_shift
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct, list_feature_protos
-from tfx_sequence.schemas.vocabulary import OOV, one_based_key, vocabulary_of
+from tfx_sequence.schemas.vocabulary import OOV, make_one_based_key, read_vocabulary
 
 
 class Transformed(NamedTuple):
@@ -64,24 +64,27 @@ def read_transformed(transform_output: tft.TFTransformOutput, labels: Sequence[s
     """
     schema = transform_output.transformed_metadata.schema
     features: dict[str, Transformed] = {}
-    found = _read_sequence_features(schema) if _is_sequence(schema) else _read_flat_features(transform_output, labels)
-    for name, proto, feature in found:
-        chosen = feature._replace(role=_choose_role(name, feature.role, labels))
+    if _is_sequence(schema):
+        described_features = _read_sequence_features(schema)
+    else:
+        described_features = _read_flat_features(transform_output, labels)
+    for name, proto, description in described_features:
+        feature = description._replace(role=_choose_role(name, description.role, labels))
         if proto.type == schema_pb2.INT and proto.int_domain.is_categorical:
-            starts_at_one = _starts_at_one(transform_output, name)
+            starts_at_one = _do_ids_start_at_one(transform_output, name)
             num_lines = count_lines(transform_output, name, proto, starts_at_one)
-            chosen = _with_ids(chosen, proto.int_domain, starts_at_one, num_lines)
-        features[name] = chosen
+            feature = _add_ids(feature, proto.int_domain, starts_at_one, num_lines)
+        features[name] = feature
     for label in labels:
         if label not in features:
             raise TaskError(f"`labels` names {label!r}, but the transformed features are {', '.join(features)}")
     return features
 
 
-def names_of_ids(
+def read_id_values(
     transform_output: tft.TFTransformOutput, name: str, column: Column, num_ids: int | None
 ) -> tuple[bytes, ...] | None:
-    """Returns the values of the ids 1, 2, ... of batches, in UTF-8.
+    """Reads the values of the ids 1, 2, ... of batches, in UTF-8.
 
     Args:
       transform_output: The transform graph.
@@ -93,16 +96,17 @@ def names_of_ids(
       The values; None if there is no vocabulary of that name.
     """
     if column.ids is None:
-        vocabulary = vocabulary_of(transform_output, name)
+        vocabulary = read_vocabulary(transform_output, name)
         return None if vocabulary is None else vocabulary.names
     if num_ids is None or transform_output.vocabulary_file_by_name(name) is None:
         return None
     values = tuple(transform_output.vocabulary_by_name(name))
-    return values + (OOV.encode(),) * (num_ids - FIRST_ID - len(values))
+    num_unseen = num_ids - FIRST_ID - len(values)
+    return values + (OOV.encode(),) * num_unseen
 
 
 def _choose_role(name: str, role: str, labels: Sequence[str]) -> str:
-    """Returns the role of a feature. If the user names labels, these override the roles in the schema."""
+    """Chooses the role of a feature. If the user names labels, these override the roles in the schema."""
     if not labels:
         return role
     if name in labels:
@@ -110,7 +114,7 @@ def _choose_role(name: str, role: str, labels: Sequence[str]) -> str:
     return "carried" if role == "label" else role
 
 
-def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
+def _do_ids_start_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     """Returns whether the ids of a feature start at 1.
 
     They do if SequenceTransform wrote them, or if the vocabulary was made by a function of this package.
@@ -118,10 +122,10 @@ def _starts_at_one(transform_output: tft.TFTransformOutput, name: str) -> bool:
     if FORMAT_TAG in transform_output.transformed_metadata.schema.annotation.tag:
         return True
     path = transform_output.vocabulary_file_by_name(name)
-    return bool(path and transform_output.vocabulary_file_by_name(one_based_key(os.path.basename(path))))
+    return bool(path and transform_output.vocabulary_file_by_name(make_one_based_key(os.path.basename(path))))
 
 
-def _with_ids(
+def _add_ids(
     feature: Transformed, domain: schema_pb2.IntDomain, starts_at_one: bool, num_lines: int | None
 ) -> Transformed:
     """Adds the ids of a feature and how they are stored, which its domain and its vocabulary determine.
@@ -144,16 +148,17 @@ def _with_ids(
         # Our vocabularies have at most one id of unseen values. Ids behind it were added by the user.
         oov_ids = _find_oov_ids(num_ids, num_lines)[:1]
         return feature._replace(num_ids=num_ids, oov_ids=oov_ids)
-    known = FIRST_ID + domain.max + 1
+    num_ids = FIRST_ID + domain.max + 1
     if domain.min >= 0 or feature.role == "label":
         column = feature.column._replace(ids=ZeroBasedIds(unseen=None))
-        return feature._replace(num_ids=known, column=column, oov_ids=_find_oov_ids(known, num_lines))
-    column = feature.column._replace(ids=ZeroBasedIds(unseen=known))
-    return feature._replace(num_ids=known + 1, column=column, oov_ids=range(known, known + 1))
+        return feature._replace(num_ids=num_ids, column=column, oov_ids=_find_oov_ids(num_ids, num_lines))
+    unseen_id = num_ids
+    column = feature.column._replace(ids=ZeroBasedIds(unseen=unseen_id))
+    return feature._replace(num_ids=num_ids + 1, column=column, oov_ids=range(unseen_id, unseen_id + 1))
 
 
 def _find_oov_ids(num_ids: int, num_lines: int | None) -> range:
-    """Returns the ids behind those of the lines of a vocabulary, which are the ids of unseen values."""
+    """Finds the ids behind those of the lines of a vocabulary, which are the ids of unseen values."""
     return range(0) if num_lines is None else range(FIRST_ID + num_lines, num_ids)
 
 
@@ -178,32 +183,41 @@ def _read_flat_features(
     The order is that of SequenceExamples: context features, then sequence features, then nested features.
     """
     protos = {proto.name: proto for proto in transform_output.transformed_metadata.schema.feature}
-    raw = _raw_protos(transform_output.raw_metadata.schema)
-    widths = _raw_widths(transform_output.raw_metadata.schema)
+    raw_protos = _map_raw_protos(transform_output.raw_metadata.schema)
+    raw_widths = _map_raw_widths(transform_output.raw_metadata.schema)
     features = []
     for name, spec in sorted(transform_output.transformed_feature_spec().items()):
-        column = _read_column(name, spec, widths.get(name))
+        column = _read_column(name, spec, raw_widths.get(name))
         proto = protos[column.keys[0]]
         # Stock Transform leaves out the tags of the raw features.
-        raw_proto = raw.get(name, proto)
+        raw_proto = raw_protos.get(name, proto)
         role = find_role(proto) or find_role(raw_proto) or "input"
         shift = None if column.context else read_shift(proto) or read_shift(raw_proto)
-        if name in labels or role == "label" or (role == "input" and not column.context):
-            _check_number(name, proto, raw)
+        is_read_by_step = role == "input" and not column.context
+        if name in labels or role == "label" or is_read_by_step:
+            _check_is_number(name, proto, raw_protos)
         features.append((name, proto, Transformed(role, column, shift=shift)))
-    yield from sorted(features, key=lambda feature: (feature[2].column.nested, not feature[2].column.context))
+    yield from sorted(features, key=_make_sort_key)
 
 
-def _raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
+def _make_sort_key(described_feature: tuple[str, schema_pb2.Feature, Transformed]) -> tuple[bool, bool]:
+    """Returns a key by which context features come first, then sequence features, then nested features."""
+    column = described_feature[2].column
+    return column.nested, not column.context
+
+
+def _map_raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
     """Maps the names of the raw features to their schemas, for SequenceExamples or tf.Examples."""
-    protos = list_feature_protos(schema) if _is_sequence(schema) else schema.feature
-    return {proto.name: proto for proto in protos}
+    feature_protos = list_feature_protos(schema) if _is_sequence(schema) else schema.feature
+    return {proto.name: proto for proto in feature_protos}
 
 
-def _raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:
+def _map_raw_widths(schema: schema_pb2.Schema) -> dict[str, int]:
     """Maps the names of sequence features in raw SequenceExamples to their fixed number of values per step."""
-    sequence = from_schema(schema).sequence if _is_sequence(schema) else {}
-    return {name: feature.width or 1 for name, feature in sequence.items() if not feature.nested}
+    if not _is_sequence(schema):
+        return {}
+    sequences = from_schema(schema).sequence
+    return {name: feature.width or 1 for name, feature in sequences.items() if not feature.nested}
 
 
 def _is_sequence(schema: schema_pb2.Schema) -> bool:
@@ -250,20 +264,23 @@ def _read_context_column(name: str, spec: tf.io.FixedLenFeature) -> Column:
 
 def _read_ragged_column(spec: tf.io.RaggedFeature, raw_width: int | None) -> Column:
     """Reads how a sequence is stored whose steps have several values."""
-    counts_keys = [part.key for part in spec.partitions if isinstance(part, tf.io.RaggedFeature.RowLengths)]
+    counts_keys: list[str] = []
+    width = 1
+    for partition in spec.partitions:
+        if isinstance(partition, tf.io.RaggedFeature.RowLengths):
+            counts_keys.append(partition.key)
+        elif isinstance(partition, tf.io.RaggedFeature.UniformRowLength):
+            width *= partition.length
+    may_be_ids = spec.dtype == tf.int64
+    nested = bool(counts_keys) or (may_be_ids and width > 1)
     if counts_keys and raw_width is not None:
         # The number of values per step is stored, but it is the same in all steps, as in the raw feature.
         width, nested = raw_width, False
-    else:
-        fixed = [part.length for part in spec.partitions if isinstance(part, tf.io.RaggedFeature.UniformRowLength)]
-        width = math.prod(fixed)
-        may_be_ids = spec.dtype == tf.int64
-        nested = bool(counts_keys) or (may_be_ids and width > 1)
     keys = (spec.value_key, *counts_keys)
     return Column(spec.dtype.name, width=None if width == 1 else width, nested=nested, keys=keys)
 
 
-def _check_number(name: str, proto: schema_pb2.Feature, raw: Mapping[str, schema_pb2.Feature]) -> None:
+def _check_is_number(name: str, proto: schema_pb2.Feature, raw_protos: Mapping[str, schema_pb2.Feature]) -> None:
     """Checks that integers without a domain are numbers, rather than ids whose number is unknown.
 
     Such ids result, for example, if 1 is added to the ids of a vocabulary. Integers count as numbers if the raw feature
@@ -274,9 +291,9 @@ def _check_number(name: str, proto: schema_pb2.Feature, raw: Mapping[str, schema
     """
     if proto.type != schema_pb2.INT or proto.int_domain.is_categorical:
         return
-    if name not in raw or raw[name].type != schema_pb2.INT:
+    if name not in raw_protos or raw_protos[name].type != schema_pb2.INT:
         raise TaskError(
             f"the transformed feature {name!r} is integers without a domain: if they are ids, return them as "
             "tft.compute_and_apply_vocabulary returns them (values computed from its ids have no domain), or with "
-            "tfx_sequence.components.sequence_transform.with_domain; if they are numbers, cast them to float32"
+            "tfx_sequence.components.sequence_transform.set_domain; if they are numbers, cast them to float32"
         )

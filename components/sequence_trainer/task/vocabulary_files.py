@@ -36,43 +36,52 @@ def count_lines(
     Raises:
       TaskError: if the file is missing or cannot be read, or does not have the size that the transform graph expects.
     """
-    noted = find_vocabulary_size(proto)
+    noted_size = find_vocabulary_size(proto)
     path = transform_output.vocabulary_file_by_name(name)
     if path is None:
-        if noted is not None:
-            raise TaskError(_describe(name, "is missing", f"a file with {noted.lines:,} lines"))
+        if noted_size is not None:
+            raise _make_file_error(name, "", "is missing", f"a file with {noted_size.lines:,} lines")
         return None
     try:
-        lines = len(transform_output.vocabulary_by_name(name))
+        num_lines = len(transform_output.vocabulary_by_name(name))
     except tf.errors.OpError as error:
-        raise TaskError(_describe(name, f"cannot be read ({error})", "all of its lines", path)) from error
-    if noted is None:
-        low, high = _expect_lines(proto.int_domain, starts_at_one)
-        if not low <= lines <= high:
-            expected = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            raise TaskError(_describe(name, f"has {lines:,} lines", expected, path))
-    elif lines != noted.lines:
-        raise TaskError(_describe(name, f"has {lines:,} lines", f"{noted.lines:,}", path))
-    elif (num_bytes := tf.io.gfile.stat(path).length) != noted.num_bytes:
-        found = f"has {lines:,} lines as expected, but {num_bytes:,} bytes"
-        raise TaskError(_describe(name, found, f"{noted.num_bytes:,}", path))
-    return lines
+        raise _make_file_error(name, path, f"cannot be read ({error})", "all of its lines") from error
+    if noted_size is None:
+        fewest, most = _compute_line_limits(proto.int_domain, starts_at_one)
+    else:
+        fewest = most = noted_size.lines
+    if not fewest <= num_lines <= most:
+        expected_lines = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        raise _make_file_error(name, path, f"has {num_lines:,} lines", expected_lines)
+    if noted_size is not None:
+        num_bytes = tf.io.gfile.stat(path).length
+        if num_bytes != noted_size.num_bytes:
+            fault = f"has {num_lines:,} lines as expected, but {num_bytes:,} bytes"
+            raise _make_file_error(name, path, fault, f"{noted_size.num_bytes:,}")
+    return num_lines
 
 
-def _expect_lines(domain: schema_pb2.IntDomain, starts_at_one: bool) -> tuple[int, int]:
-    """Returns the lowest and the highest number of lines that a vocabulary with this domain can have."""
+def _compute_line_limits(domain: schema_pb2.IntDomain, starts_at_one: bool) -> tuple[int, int]:
+    """Computes the lowest and the highest number of lines that a vocabulary with this domain can have."""
     if starts_at_one and domain.min >= 0:
         highest_id = domain.max
         return highest_id - FIRST_ID, highest_id
-    values = domain.max + 1
+    num_ids = domain.max + 1
     # With buckets of unseen values, the vocabulary has fewer lines than there are ids.
-    return (values, values) if domain.min < 0 else (1, values)
+    return (num_ids, num_ids) if domain.min < 0 else (1, num_ids)
 
 
-def _describe(name: str, found: str, expected: str, path: str | None = None) -> str:
-    """Returns the message about a vocabulary file that is not the one that the transform wrote."""
-    file = "" if path is None else f" {path}"
-    return (
-        f"the vocabulary file{file} of the feature {name!r} {found}; the transform graph expects {expected}: the file "
-        "was cut or changed after the transform wrote it. Copy the graph again, or run the transform again"
+def _make_file_error(name: str, path: str, fault: str, expected: str) -> TaskError:
+    """Makes the error about a vocabulary file that is not the one that the transform wrote.
+
+    Args:
+      name: The name of the feature.
+      path: The path of the file; empty if there is none.
+      fault: What is wrong with the file.
+      expected: What the transform graph expects instead.
+    """
+    file = f"file {path}" if path else "file"
+    return TaskError(
+        f"the vocabulary {file} of the feature {name!r} {fault}; the transform graph expects {expected}: the file was "
+        "cut or changed after the transform wrote it. Copy the graph again, or run the transform again"
     )

@@ -15,7 +15,7 @@ from tensorboard.plugins import projector
 
 from tfx_sequence.components.sequence_trainer.model.value_axes import EMBEDDING_LAYER
 from tfx_sequence.components.sequence_trainer.task.task import Input, SequenceTask
-from tfx_sequence.components.sequence_trainer.task.transformed import names_of_ids
+from tfx_sequence.components.sequence_trainer.task.transformed import read_id_values
 from tfx_sequence.schemas.spec import FIRST_ID
 
 MAX_ROWS = 10_000
@@ -72,6 +72,6 @@ def _write_names(path: str, names: Iterable[str]) -> None:
 
 def _name_rows(item: Input, count: int, task: SequenceTask, transform_output: tft.TFTransformOutput) -> list[str]:
     """Returns the names of the ids 1 to `count` of an input: values of its vocabulary, or texts such as `<id 7>`."""
-    values = names_of_ids(transform_output, item.name, task.columns[item.name], item.num_ids) or ()
+    values = read_id_values(transform_output, item.name, task.columns[item.name], item.num_ids) or ()
     names = [value.decode("utf-8", "replace") for value in values[:count]]
     return names + [f"<id {number}>" for number in range(FIRST_ID + len(names), FIRST_ID + count)]

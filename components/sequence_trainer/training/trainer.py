@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
-from tfx_sequence.components.sequence_trainer.config.checks import window_problems
+from tfx_sequence.components.sequence_trainer.config.checks import find_window_problems
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.loss_divisors import LossDivisors
@@ -163,5 +163,5 @@ def _check_windows(model: LabelModel, task: SequenceTask) -> None:
         raise TaskError(
             f"training.window: needs a SequenceModel, which carries its states on, not {type(model).__name__}"
         )
-    for problem in window_problems(model.settings, task.label_features):
+    for problem in find_window_problems(model.settings, task.label_features):
         raise TaskError(f"training.window: {problem}")

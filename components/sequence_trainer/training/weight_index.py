@@ -43,7 +43,7 @@ from tfx_sequence.components.sequence_trainer.model.value_axes import (
 )
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.schemas.spec import FIRST_ID
-from tfx_sequence.schemas.vocabulary import OOV, vocabulary_of
+from tfx_sequence.schemas.vocabulary import OOV, read_vocabulary
 
 WEIGHTS_FILE = os.path.join("assets.extra", "weights.json")
 """The path of the index within a SavedModel."""
@@ -190,7 +190,7 @@ def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: 
             return None
         entries = _mark_entries(transform_output.vocabulary_by_name(feature))
         return [*entries, *[OOV] * (count - len(entries))]
-    vocabulary = vocabulary_of(transform_output, feature)
+    vocabulary = read_vocabulary(transform_output, feature)
     if vocabulary is None:
         return None
     values = [*vocabulary.symbols, *_mark_entries(vocabulary.entries)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def zero_if(condition: tf.Tensor, message: tf.Tensor | str) -> tf.Tensor:
+def make_zero_or_fail(condition: tf.Tensor, message: tf.Tensor | str) -> tf.Tensor:
     """Returns an int64 0 if `condition` is true, and fails otherwise. Add the 0 to a value that needs the check.
 
     Args:

@@ -18,7 +18,7 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_transform.config import NumberConfig
 from tfx_sequence.components.sequence_transform.graph.steps import hold_last
-from tfx_sequence.components.sequence_transform.graph.vocabulary import with_domain
+from tfx_sequence.components.sequence_transform.graph.vocabulary import set_domain
 from tfx_sequence.schemas.spec import FIRST_ID, SequenceSpec
 
 _BUCKET_ERROR = 0.01
@@ -78,18 +78,18 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
     return _replace_flat_values(x, values)
 
 
-def bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
+def compute_bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
     """Maps numbers `[N]` to ids of buckets, from 1. Each bucket has about the same share of the analysed numbers."""
     x = _center(x, name)
     boundaries = tft.quantiles(x, num_buckets, epsilon=_BUCKET_ERROR / num_buckets, name=name)
     ids = tft.apply_buckets(x, boundaries) + FIRST_ID
-    return with_domain(ids, FIRST_ID + num_buckets)
+    return set_domain(ids, FIRST_ID + num_buckets)
 
 
 def _scale_or_bucket(x: _Numbers, name: str, config: NumberConfig) -> _Numbers:
     values = _get_flat_values(x)
     if config.buckets is not None:
-        values = bucket_ids(values, config.buckets, name)
+        values = compute_bucket_ids(values, config.buckets, name)
     elif config.scale is not None:
         scale_numbers = tft.scale_to_z_score if config.scale == "z_score" else _scale_to_0_1
         is_vector = values.shape.rank == 2

@@ -1,13 +1,15 @@
 """Changes the steps of sequences in a graph: cuts, shifts, adds and joins steps, and fills missing numbers.
 
-ids                        [[3, 4, 5], []]
-truncate(ids, 2)           [[3, 4], []]
-next_steps(ids, 2)         [[4, 5, 2], []]           the targets of a language model
-previous_steps(ids, 1)     [[1, 3, 4], []]           the targets of a language model that reads backwards
-with_first(ids, 1)         [[1, 3, 4, 5], [1]]
-with_last(ids, 2)          [[3, 4, 5, 2], [2]]
-window(ids, 2)             [[[3, 4], [4, 5]], []]    frames of several steps
-hold_last([[nan, 1, nan], [nan]])   [[nan, 1, 1], [nan]]   the last number replaces missing numbers after it
+ids                           [[3, 4, 5], []]
+truncate(ids, 2)              [[3, 4], []]
+take_next_steps(ids, 2)       [[4, 5, 2], []]           the targets of a language model
+take_previous_steps(ids, 1)   [[1, 3, 4], []]           the targets of a language model that reads backwards
+add_first_step(ids, 1)        [[1, 3, 4, 5], [1]]
+add_last_step(ids, 2)         [[3, 4, 5, 2], [2]]
+make_windows(ids, 2)          [[[3, 4], [4, 5]], []]    frames of several steps
+
+numbers                       [[nan, 1, nan], [nan]]
+hold_last(numbers)            [[nan, 1, 1], [nan]]      the last number replaces missing numbers after it
 """
 
 from __future__ import annotations
@@ -25,14 +27,14 @@ def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions.values), positions.row_splits, validate=False)
 
 
-def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
+def make_windows(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
     """Replaces the steps of each record by windows of `size` steps. Each window becomes one step.
 
     A record of T steps gets T' = floor((T - size) / stride) + 1 windows, or no windows if T < size. Windows are not
     padded, so steps after the last full window are dropped. All sequence features of a record must have the same number
-    of windows. `window(labels, size, stride)[:, :, -1]` returns the label of the last step of each window.
+    of windows. `make_windows(labels, size, stride)[:, :, -1]` returns the label of the last step of each window.
 
-    Numbers become vectors. Ids become nested (several ids in a step) and lose their domain, which `with_domain` sets
+    Numbers become vectors. Ids become nested (several ids in a step) and lose their domain, which `set_domain` sets
     again.
 
     Args:
@@ -55,24 +57,24 @@ def window(x: tf.RaggedTensor, size: int, stride: int = 1) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions), starts.row_splits, validate=False)
 
 
-def next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
+def take_next_steps(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
     """Replaces each step of ids `[B, (T)]` by the next step, and the last step by `last`."""
     limits = tf.boolean_mask(x.row_limits(), x.row_lengths() > 0)
     return _shift_steps(x, -1, limits - 1, last)
 
 
-def previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
+def take_previous_steps(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
     """Replaces each step of ids `[B, (T)]` by the previous step, and the first step by `first`."""
     starts = tf.boolean_mask(x.row_starts(), x.row_lengths() > 0)
     return _shift_steps(x, 1, starts, first)
 
 
-def with_first(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
+def add_first_step(x: tf.RaggedTensor, first: int) -> tf.RaggedTensor:
     """Adds a step with the id `first` in front of each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
     return tf.concat([_make_single_steps(x, first), x], axis=1)
 
 
-def with_last(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
+def add_last_step(x: tf.RaggedTensor, last: int) -> tf.RaggedTensor:
     """Adds a step with the id `last` behind each sequence of ids `[B, (T)]` or `[B, (T), (V)]`."""
     return tf.concat([x, _make_single_steps(x, last)], axis=1)
 
@@ -99,7 +101,7 @@ def hold_last(x: tf.RaggedTensor) -> tf.RaggedTensor:
     if x.ragged_rank > 1:
         raise ValueError(
             "`x` must have the shape [B, (T)] or [B, (T), D], but its steps are ragged; "
-            "convert it with `one_value_a_step` first"
+            "convert it with `drop_value_dimension` first"
         )
     columns = tf.transpose(tf.reshape(x.flat_values, [tf.size(x.value_rowids()), -1]))
     # The D columns are put one after another, so that each number follows the number of the step before it.

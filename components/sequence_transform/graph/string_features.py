@@ -18,25 +18,31 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform.config import VocabularyConfig, find_owner, has_vocabulary
 from tfx_sequence.components.sequence_transform.graph.steps import (
-    next_steps,
-    previous_steps,
+    add_first_step,
+    add_last_step,
+    take_next_steps,
+    take_previous_steps,
     truncate,
-    with_first,
-    with_last,
 )
-from tfx_sequence.components.sequence_transform.graph.strings import characters, fold_digits, lowercase, prefix, suffix
+from tfx_sequence.components.sequence_transform.graph.strings import (
+    fold_digits,
+    lowercase,
+    split_characters,
+    take_prefix,
+    take_suffix,
+)
 from tfx_sequence.components.sequence_transform.graph.unicode_normal_forms import normalize
 from tfx_sequence.components.sequence_transform.graph.vocabulary import (
+    add_vocabulary_file,
+    apply_ids_with_size,
     count_hash_ids,
-    given_vocabulary,
     hash_ids,
-    ids_and_size,
     make_vocabulary,
+    set_domain,
     share_vocabulary,
-    with_domain,
 )
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.vocabulary import BEGIN, END, symbol_id
+from tfx_sequence.schemas.vocabulary import BEGIN, END, find_symbol_id
 
 _Strings: TypeAlias = tf.Tensor | tf.RaggedTensor
 """Strings `[B]` (context), `[B, (T)]` or `[B, (T), (V)]` (nested)."""
@@ -108,10 +114,10 @@ def _derive_strings(x: _Strings, settings: VocabularyConfig, feature: Feature) -
     # A label can share the settings of an input, but the affixes of the label would be inputs that reveal the label.
     if feature.role == "input":
         for length in settings.affixes:
-            strings_by_ending[f"_prefix{length}"] = prefix(values, length)
-            strings_by_ending[f"_suffix{length}"] = suffix(values, length)
+            strings_by_ending[f"_prefix{length}"] = take_prefix(values, length)
+            strings_by_ending[f"_suffix{length}"] = take_suffix(values, length)
         if settings.characters:
-            strings_by_ending["_characters"] = truncate(characters(values), settings.max_characters)
+            strings_by_ending["_characters"] = truncate(split_characters(values), settings.max_characters)
     return {ending: _replace_flat_values(x, strings) for ending, strings in strings_by_ending.items()}
 
 
@@ -156,16 +162,16 @@ def _look_up(
         else:  # A context feature has no steps.
             outputs[name] = ids[name]
     if settings.next is not None:
-        outputs[settings.next] = next_steps(outputs[vocabulary], symbol_id(END, settings.symbols))
+        outputs[settings.next] = take_next_steps(outputs[vocabulary], find_symbol_id(END, settings.symbols))
     if settings.previous is not None:
-        outputs[settings.previous] = previous_steps(outputs[vocabulary], symbol_id(BEGIN, settings.symbols))
+        outputs[settings.previous] = take_previous_steps(outputs[vocabulary], find_symbol_id(BEGIN, settings.symbols))
     if settings.hash_buckets is None:
         share_vocabulary(vocabulary, [name for name in outputs if name != vocabulary], settings.file)
     if max_steps is not None:
         limit = max_steps + settings.begin + settings.end
         outputs = {name: truncate(x, limit) if isinstance(x, tf.RaggedTensor) else x for name, x in outputs.items()}
     # The domain is set last, because it is lost when steps are added or cut off and when targets are made.
-    return {name: _replace_flat_values(x, with_domain(_get_flat_values(x), size)) for name, x in outputs.items()}
+    return {name: _replace_flat_values(x, set_domain(_get_flat_values(x), size)) for name, x in outputs.items()}
 
 
 def _find_ids(
@@ -182,13 +188,13 @@ def _find_ids(
     ids = {}
     sizes = {}
     for name, flat in values.items():
-        ids[name], sizes[name] = ids_and_size(flat, file, name=name, closed=is_closed)
+        ids[name], sizes[name] = apply_ids_with_size(flat, file, name=name, closed=is_closed)
     return ids, sizes[vocabulary]
 
 
 def _make_vocabulary(values: tf.Tensor, name: str, settings: VocabularyConfig) -> tf.Tensor:
     if settings.file is not None:
-        return given_vocabulary(settings.file, name, symbols=settings.symbols)
+        return add_vocabulary_file(settings.file, name, symbols=settings.symbols)
     return make_vocabulary(
         values,
         name,
@@ -201,9 +207,9 @@ def _make_vocabulary(values: tf.Tensor, name: str, settings: VocabularyConfig) -
 
 def _add_steps(x: tf.RaggedTensor, settings: VocabularyConfig) -> tf.RaggedTensor:
     if settings.begin:
-        x = with_first(x, symbol_id(BEGIN, settings.symbols))
+        x = add_first_step(x, find_symbol_id(BEGIN, settings.symbols))
     if settings.end:
-        x = with_last(x, symbol_id(END, settings.symbols))
+        x = add_last_step(x, find_symbol_id(END, settings.symbols))
     return x
 
 

@@ -30,17 +30,17 @@ def fold_digits(x: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(x, r"\p{Nd}", "0")
 
 
-def prefix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """Returns the first `length` characters of each string. A shorter string is not changed."""
+def take_prefix(x: tf.Tensor, length: int) -> tf.Tensor:
+    """Takes the first `length` characters of each string. A shorter string is not changed."""
     return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
 
 
-def suffix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """Returns the last `length` characters of each string. A shorter string is not changed."""
+def take_suffix(x: tf.Tensor, length: int) -> tf.Tensor:
+    """Takes the last `length` characters of each string. A shorter string is not changed."""
     start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
     return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")
 
 
-def characters(x: tf.Tensor) -> tf.RaggedTensor:
+def split_characters(x: tf.Tensor) -> tf.RaggedTensor:
     """Splits strings `[N]` into characters (code points) `[N, (C)]`. Invalid UTF-8 becomes U+FFFD."""
     return tf.strings.unicode_split(x, "UTF-8")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfx_sequence.components.sequence_transform.graph.graph_check import zero_if
+from tfx_sequence.components.sequence_transform.graph.graph_check import make_zero_or_fail
 from tfx_sequence.schemas.spec import FIRST_ID, PAD_ID
 from tfx_sequence.schemas.vocabulary import (
     EMPTY,
@@ -26,7 +26,7 @@ from tfx_sequence.schemas.vocabulary import (
     Symbol,
     Vocabulary,
     VocabularyError,
-    one_based_key,
+    make_one_based_key,
 )
 
 _MAX_SHOWN_LABELS = 10
@@ -102,7 +102,7 @@ def make_frequencies_name(vocab_filename: str) -> str:
     return f"{vocab_filename}_frequencies"
 
 
-def given_vocabulary(path: str, vocab_filename: str, *, symbols: Sequence[Symbol] = ()) -> tf.Tensor:
+def add_vocabulary_file(path: str, vocab_filename: str, *, symbols: Sequence[Symbol] = ()) -> tf.Tensor:
     """Adds a finished vocabulary to the graph, for `apply_ids`. TFT copies the file and keeps its name.
 
     Args:
@@ -139,7 +139,7 @@ def share_vocabulary(vocab_filename: str, names: Sequence[str], path: str | None
     Args:
       vocab_filename: The name of the vocabulary.
       names: The names to add.
-      path: The path of the file, if `given_vocabulary` added the vocabulary, otherwise None.
+      path: The path of the file, if `add_vocabulary_file` added the vocabulary, otherwise None.
     """
     asset = _make_asset_name(vocab_filename) if path is None else os.path.basename(path)
     for name in names:
@@ -153,7 +153,7 @@ def _make_asset_name(vocab_filename: str) -> str:
 
 def _mark_one_based(asset: str) -> None:
     """Marks the ids of a vocabulary as starting at 1. TFT writes the same domain if they start at 0."""
-    tft.annotate_asset(one_based_key(asset), asset)
+    tft.annotate_asset(make_one_based_key(asset), asset)
 
 
 def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
@@ -170,7 +170,7 @@ def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
       int64 ids, `[N]`, with their domain in the transformed schema.
     """
     ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
-    return with_domain(ids, count_hash_ids(num_buckets))
+    return set_domain(ids, count_hash_ids(num_buckets))
 
 
 def count_hash_ids(num_buckets: int) -> int:
@@ -178,7 +178,7 @@ def count_hash_ids(num_buckets: int) -> int:
     return FIRST_ID + num_buckets
 
 
-def with_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:
+def set_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:
     """Returns int64 ids with a domain in the transformed schema. `num_ids` is the number of ids, including padding."""
     # This look-up returns the ids unchanged. It is needed because TFT writes a domain only for the result of a
     # `lookup_fn`.
@@ -192,7 +192,7 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 
     Args:
       x: Strings, `[N]`.
-      file: The result of `make_vocabulary` or `given_vocabulary`.
+      file: The result of `make_vocabulary` or `add_vocabulary_file`.
       name: The name of the feature or of its vocabulary, for error messages.
       closed: Whether a value that is not in the vocabulary makes the graph fail. If False, such values get the last id.
 
@@ -202,11 +202,13 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs on a value that is not in a closed vocabulary.
     """
-    return ids_and_size(x, file, name=name, closed=closed)[0]
+    return apply_ids_with_size(x, file, name=name, closed=closed)[0]
 
 
-def ids_and_size(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the ids of `apply_ids`, and the number of ids for `with_domain`, including padding."""
+def apply_ids_with_size(
+    x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the ids of `apply_ids`, and the number of ids for `set_domain`, including padding."""
     # TFT returns only the ids that `look_up` returns, so `look_up` also puts the number of ids into this list.
     num_ids = []
 
@@ -263,4 +265,4 @@ def _refuse_unseen(values: tf.Tensor, ids: tf.Tensor, name: str) -> tf.Tensor:
     message = tf.strings.join(
         [f"the label {name!r} has values that the analysed splits ('train' by default) do not have: ", shown_values]
     )
-    return ids + zero_if(tf.equal(tf.size(unseen_values), 0), message)
+    return ids + make_zero_or_fail(tf.equal(tf.size(unseen_values), 0), message)

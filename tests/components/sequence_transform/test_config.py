@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfx_sequence.components.sequence_transform import NumberConfig, VocabularyConfig
-from tfx_sequence.components.sequence_transform.config import transformed_spec
+from tfx_sequence.components.sequence_transform.config import make_transformed_spec
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 
@@ -62,7 +62,7 @@ def test_file_is_relative_to_the_folder_of_the_config():
 )
 def test_transformed_spec_has_the_lengths_and_labels_that_settings_make(lengths, settings, max_steps, expected):
     spec = SequenceSpec(features={"a": Feature(kind="token")}, **lengths)
-    after = transformed_spec(spec, {"a": VocabularyConfig(**settings)}, max_steps)
+    after = make_transformed_spec(spec, {"a": VocabularyConfig(**settings)}, max_steps)
     assert (after.min_length, after.max_length) == expected
-    both = transformed_spec(spec, {"a": VocabularyConfig(next="y", previous="z")})
+    both = make_transformed_spec(spec, {"a": VocabularyConfig(next="y", previous="z")})
     assert {name: label.shift for name, label in both.with_role("label").items()} == {"y": "next", "z": "previous"}

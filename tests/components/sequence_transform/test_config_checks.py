@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfx_sequence.components.sequence_transform import NumberConfig, VocabularyConfig, contradictions
+from tfx_sequence.components.sequence_transform import NumberConfig, VocabularyConfig, find_contradictions
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -81,7 +81,7 @@ SPEC = SequenceSpec(
     ],
 )
 def test_contradictions_name_the_setting(vocabularies, numbers, key, message):
-    problems = [problem for problem in contradictions(SPEC, vocabularies, numbers) if message in problem.message]
+    problems = [problem for problem in find_contradictions(SPEC, vocabularies, numbers) if message in problem.message]
     assert key in [problem.key for problem in problems]
     assert len(problems) <= 2, "a name that two settings give is wrong in both"
 
@@ -115,11 +115,11 @@ def test_settings_that_cannot_be_of_a_nested_feature_are_refused(vocabularies, k
     nested = Feature(kind="token", nested=True)
     features = {"words": Feature(kind="token"), "parts": nested, "notes": nested.model_copy(update={"role": "carried"})}
     spec = SequenceSpec(features=features)
-    (problem,) = contradictions(spec, vocabularies, {})
+    (problem,) = find_contradictions(spec, vocabularies, {})
     assert problem.key == key
     assert message in problem.message
     fit = {"parts": VocabularyConfig(lowercase=True, min_count=2), "words": VocabularyConfig(share="parts")}
-    assert list(contradictions(spec, fit, {})) == []
+    assert list(find_contradictions(spec, fit, {})) == []
 
 
 def test_last_number_is_refused_beside_a_label_of_numbers_of_the_previous_step():
@@ -127,17 +127,17 @@ def test_last_number_is_refused_beside_a_label_of_numbers_of_the_previous_step()
         "x": Feature(kind="float", missing=True),
         "y": Feature(kind="float", role="label", shift="previous"),
     }
-    (problem,) = contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="last")})
+    (problem,) = find_contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="last")})
     assert problem.key == "numbers.x.fill"
     assert "shows numbers of earlier steps, which y may be" in problem.message
-    assert not list(contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="mean")}))
+    assert not list(find_contradictions(SequenceSpec(features=features), {}, {"x": NumberConfig(fill="mean")}))
 
 
 def test_begin_and_end_fit_when_all_sequence_features_ask_for_them():
     spec = SequenceSpec(features={"a": Feature(kind="token"), "b": Feature(kind="token")})
     both = {"a": VocabularyConfig(begin=True, end=True, affixes=(1,)), "b": VocabularyConfig(share="a")}
-    assert list(contradictions(spec, both, {})) == []
-    assert len(list(contradictions(spec, {**both, "b": VocabularyConfig(begin=True)}, {}))) == 1
+    assert list(find_contradictions(spec, both, {})) == []
+    assert len(list(find_contradictions(spec, {**both, "b": VocabularyConfig(begin=True)}, {}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_begin_and_end_fit_when_all_sequence_features_ask_for_them():
     ],
 )
 def test_a_file_may_have_the_name_of_a_feature_that_has_no_file_of_this_name(vocabularies):
-    assert list(contradictions(SPEC, vocabularies, {})) == []
+    assert list(find_contradictions(SPEC, vocabularies, {})) == []

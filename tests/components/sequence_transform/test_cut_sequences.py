@@ -13,7 +13,7 @@ from tfx_sequence.components.sequence_transform import VocabularyConfig, preproc
 from tfx_sequence.components.sequence_transform.config_checks import find_cut_problems
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.vocabulary import BEGIN, END, SYMBOLS, vocabulary_of
+from tfx_sequence.schemas.vocabulary import BEGIN, END, SYMBOLS, read_vocabulary
 
 # Longer than, exactly as long as, and shorter than the three steps that are kept, and without steps.
 TEXTS = ["aaabbb", "aab", "aaaa", "abcde", "abc", "ab", "a", "", "abcd", "bbcf"]
@@ -72,9 +72,9 @@ def test_all_outputs_of_a_record_have_the_same_steps_and_the_bounds_of_the_schem
     settings = VocabularyConfig(end=True, previous="before", characters=True, affixes=(1,))
     run = make_run(SPEC, {"train": RECORDS}, transform={"text": settings}, max_steps=MAX_STEPS)
     run.do()
-    vocabulary = vocabulary_of(run.graph, "text")
+    vocabulary = read_vocabulary(run.graph, "text")
     assert set(vocabulary.entries) == {b"a", b"b", b"c", b"d", b"f"}, "e is neither read nor predicted"
-    end = vocabulary.symbol_id(END)
+    end = vocabulary.find_symbol_id(END)
     for example in run.examples("train"):
         text = example.context.feature["id"].bytes_list.value[0].decode()
         lists = example.feature_lists.feature_list

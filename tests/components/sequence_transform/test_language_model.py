@@ -18,7 +18,7 @@ from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_transform import VocabularyConfig
 from tfx_sequence.schemas.embeddings import load_coverage, load_embeddings
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.vocabulary import BEGIN, END, Vocabulary, vocabulary_of
+from tfx_sequence.schemas.vocabulary import BEGIN, END, Vocabulary, read_vocabulary
 
 TEXT = SequenceSpec(
     features={"text": Feature(kind="token"), "id": Feature(kind="token", role="key", context=True)},
@@ -59,7 +59,7 @@ def run(make_run, vectors):
 
 @pytest.fixture(scope="module")
 def vocabulary(run):
-    return vocabulary_of(run.graph, "text")
+    return read_vocabulary(run.graph, "text")
 
 
 def kept(record, ahead=0):
@@ -68,16 +68,16 @@ def kept(record, ahead=0):
 
 
 def test_symbols_have_the_first_ids_and_every_value_its_own(run, vocabulary):
-    assert (vocabulary.symbol_id(BEGIN), vocabulary.symbol_id(END)) == (1, 2)
+    assert (vocabulary.find_symbol_id(BEGIN), vocabulary.find_symbol_id(END)) == (1, 2)
     counts = Counter(value for record in RECORDS["train"] for value in kept(record, ahead=1))
     assert set(vocabulary.entries) == set(counts) == {word.encode() for word in WORDS}
     assert sorted((counts[entry] for entry in vocabulary.entries), reverse=True) == [
         counts[entry] for entry in vocabulary.entries
     ]
-    assert min(vocabulary.ids([b"[BEGIN]", b"\\b", b"[END]"])) > 2
+    assert min(vocabulary.look_up_ids([b"[BEGIN]", b"\\b", b"[END]"])) > 2
     for name in ("text", "target"):
         assert run.graph.num_buckets_for_transformed_feature(name) == vocabulary.num_ids == len(WORDS) + 4
-        assert vocabulary_of(run.graph, name) == vocabulary
+        assert read_vocabulary(run.graph, name) == vocabulary
 
 
 @pytest.mark.parametrize("split", RECORDS)
@@ -85,24 +85,24 @@ def test_inputs_begin_and_targets_end(run, vocabulary, split):
     written = run.records(split)
     assert len(written) == len(RECORDS[split])
     for record in RECORDS[split]:
-        ids = vocabulary.ids(kept(record))
+        ids = vocabulary.look_up_ids(kept(record))
         assert written[record["id"]]["text"] == [1, *ids]
         # A record that was cut off goes on in the data.
-        after = vocabulary.ids(kept(record, ahead=1))[len(ids) :] or [2]
+        after = vocabulary.look_up_ids(kept(record, ahead=1))[len(ids) :] or [2]
         assert written[record["id"]]["target"] == [*ids, *after]
 
 
 def test_derived_features_have_the_same_steps(run):
-    suffixes = vocabulary_of(run.graph, "text_suffix1")
+    suffixes = read_vocabulary(run.graph, "text_suffix1")
     assert suffixes.symbols == (BEGIN,)
-    characters = vocabulary_of(run.graph, "text_characters")
+    characters = read_vocabulary(run.graph, "text_characters")
     examples = {row.context.feature["id"].bytes_list.value[0].decode(): row for row in run.examples("eval")}
     for record in RECORDS["eval"]:
         lists = examples[record["id"]].feature_lists.feature_list
         ends = [step.int64_list.value[0] for step in lists["text_suffix1"].feature]
-        assert ends == [1, *suffixes.ids([value.decode()[-1:].encode() for value in kept(record)])]
+        assert ends == [1, *suffixes.look_up_ids([value.decode()[-1:].encode() for value in kept(record)])]
         spelled = [list(step.int64_list.value) for step in lists["text_characters"].feature]
-        assert spelled == [[1], *(characters.ids([char.encode() for char in value.decode()]) for value in kept(record))]
+        assert spelled == [[1], *(characters.look_up_ids([char.encode() for char in value.decode()]) for value in kept(record))]
 
 
 def test_transformed_spec_has_the_target_as_label_and_the_new_lengths(run):
@@ -121,9 +121,9 @@ def test_serving_does_the_same_as_training(run, vocabulary):
     layer = run.graph.transform_features_layer()
     raw = tf.RaggedTensor.from_nested_row_lengths(["two words", "unseen", "", "b", "a"], [[5, 0], [1] * 5])
     served = tf.function(lambda raw: layer({"text": raw}))(raw)
-    ids = vocabulary.ids([b"two words", b"unseen", b"", b"b"])
+    ids = vocabulary.look_up_ids([b"two words", b"unseen", b"", b"b"])
     assert served["text"].to_list() == [[1, *ids], [1]]
-    assert served["target"].to_list() == [[*ids, *vocabulary.ids([b"a"])], [2]]
+    assert served["target"].to_list() == [[*ids, *vocabulary.look_up_ids([b"a"])], [2]]
     assert vocabulary.oov_id == ids[1]
 
 
@@ -137,7 +137,7 @@ def test_vectors_are_aligned_with_the_ids(run, vocabulary, vectors):
     np.testing.assert_allclose(matrix[1:3], [mean, mean])
     np.testing.assert_allclose(matrix[vocabulary.oov_id], mean)
     for word in WORDS:
-        (number,) = vocabulary.ids([word.encode()])
+        (number,) = vocabulary.look_up_ids([word.encode()])
         np.testing.assert_allclose(matrix[number], VECTORS.get(word, mean))
     np.testing.assert_array_equal(load_embeddings(folder, "target"), matrix)
     assert load_embeddings(folder, "text_suffix1") is None
@@ -182,7 +182,7 @@ def flat(make_run):
 def test_a_label_that_shares_a_vocabulary_may_be_unseen(flat):
     lines = flat.graph.vocabulary_by_name("target")
     vocabulary = Vocabulary.from_lines(lines)
-    assert vocabulary_of(flat.graph, "target") == vocabulary
+    assert read_vocabulary(flat.graph, "target") == vocabulary
     assert set(vocabulary.entries) == {char.encode() for pair in PAIRS["train"] for text in pair for char in text}
     (record,) = examples(flat, "eval")
     assert record["target"] == [vocabulary.oov_id] * 3
@@ -205,14 +205,14 @@ def examples(run, split):
 def test_flat_examples_are_read_by_stock(flat):
     (artifact,) = flat.outputs["transformed_examples"]
     assert examples_utils.get_payload_format(artifact) == example_gen_pb2.FORMAT_TF_EXAMPLE
-    vocabulary = vocabulary_of(flat.graph, "text")
-    spelled = vocabulary_of(flat.graph, "text_characters")
+    vocabulary = read_vocabulary(flat.graph, "text")
+    spelled = read_vocabulary(flat.graph, "text_characters")
     read = {record["id"].decode(): record for record in examples(flat, "train")}
     for number, (text, target) in enumerate(PAIRS["train"]):
         record = read[f"train-{number}"]
-        assert record["text"] == vocabulary.ids([char.encode() for char in text])
-        assert record["target"] == vocabulary.ids([char.encode() for char in target])
-        assert record["text_characters"] == [spelled.ids([char.encode()]) for char in text]
+        assert record["text"] == vocabulary.look_up_ids([char.encode() for char in text])
+        assert record["target"] == vocabulary.look_up_ids([char.encode() for char in target])
+        assert record["text_characters"] == [spelled.look_up_ids([char.encode()]) for char in text]
         assert record["vectors"] == [[number, -0.5]] * len(text)
 
 

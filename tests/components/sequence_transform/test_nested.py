@@ -101,7 +101,7 @@ def test_vocabulary_is_of_all_values_of_all_steps(vocabulary):
 @pytest.mark.parametrize("split", RECORDS)
 @pytest.mark.parametrize("name", ["parts", "more"])
 def test_materialised_ids_are_those_of_the_plain_vocabulary_step_by_step(run, vocabulary, name, split):
-    expected = {row["id"]: [vocabulary.ids(map(folded, step)) for step in row[name]] for row in RECORDS[split]}
+    expected = {row["id"]: [vocabulary.look_up_ids(map(folded, step)) for step in row[name]] for row in RECORDS[split]}
     assert written(run, split, name) == expected
     assert run.graph.num_buckets_for_transformed_feature(name) == vocabulary.num_ids
 
@@ -148,7 +148,7 @@ def test_serving_gives_the_ids_of_the_plain_vocabulary(vocabulary, serve, batch)
         row_splits_dtype=tf.int64,
     )
     served = serve(raw)
-    expected = [[vocabulary.ids(map(folded, step)) for step in row] for row in batch]
+    expected = [[vocabulary.look_up_ids(map(folded, step)) for step in row] for row in batch]
     assert served["parts"].to_list() == served["more"].to_list() == expected
     hashed = served["hashed"].to_list()
     assert [[len(step) for step in row] for row in hashed] == [[len(step) for step in row] for row in batch]

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform import VocabularyConfig
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
-from tfx_sequence.schemas.vocabulary import Vocabulary, vocabulary_of
+from tfx_sequence.schemas.vocabulary import Vocabulary, read_vocabulary
 
 pytestmark = pytest.mark.slow
 
@@ -141,13 +141,13 @@ def test_ids_agree_one_by_one(data: Data, run: Any, exported: Any) -> None:
     names = [name for name in ("words", "tags", "intent") if name in data.spec.features]
     vocabularies = {name: counted(data, name) for name in names}
     for name, vocabulary in vocabularies.items():
-        assert vocabulary_of(run.graph, name) == vocabulary
+        assert read_vocabulary(run.graph, name) == vocabulary
         assert run.graph.num_buckets_for_transformed_feature(name) == vocabulary.num_ids
     for split, rows in data.records.items():
         found = written(run, split, names)
         for name, vocabulary in vocabularies.items():
-            expected = [vocabulary.ids(record) for record in values(data, split, name)]
+            expected = [vocabulary.look_up_ids(record) for record in values(data, split, name)]
             assert [found[name][row["id"]] for row in rows] == expected
         words = [value for record in values(data, split, "words") for value in record]
-        assert exported.ids(tf.constant(words)).numpy().tolist() == vocabularies["words"].ids(words)
-    assert vocabularies["words"].oov_id in vocabularies["words"].ids(words), "unseen words are part of it"
+        assert exported.ids(tf.constant(words)).numpy().tolist() == vocabularies["words"].look_up_ids(words)
+    assert vocabularies["words"].oov_id in vocabularies["words"].look_up_ids(words), "unseen words are part of it"

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfx_sequence.components.sequence_transform import (
     VocabularyConfig,
-    one_value_a_step,
+    drop_value_dimension,
     preprocess,
 )
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -19,9 +19,9 @@ def ragged(*records, dtype=tf.string):
 
 
 def test_one_value_a_step_drops_the_dimension_of_values():
-    steps = one_value_a_step(ragged([["a"], ["b"]], [], [["c"]]), "tokens")
+    steps = drop_value_dimension(ragged([["a"], ["b"]], [], [["c"]]), "tokens")
     assert steps.to_list() == [[b"a", b"b"], [], [b"c"]]
-    vectors = one_value_a_step(ragged([[1.0, 2.0], [3.0, 4.0]], [], dtype=tf.float32), "lpc", 2)
+    vectors = drop_value_dimension(ragged([[1.0, 2.0], [3.0, 4.0]], [], dtype=tf.float32), "lpc", 2)
     assert vectors.flat_values.shape == (2, 2)
     assert vectors.row_lengths().numpy().tolist() == [2, 0]
 
@@ -39,7 +39,7 @@ def test_one_value_a_step_drops_the_dimension_of_values():
 def test_one_value_a_step_refuses_a_step_of_another_size(x, width):
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None, None], x.dtype, 2, tf.int64)])
     def steps(x):
-        return one_value_a_step(x, "lpc", width)
+        return drop_value_dimension(x, "lpc", width)
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=rf"feature 'lpc' has a step .* hold {width} value"):
         steps(x)
@@ -48,7 +48,7 @@ def test_one_value_a_step_refuses_a_step_of_another_size(x, width):
 def test_vector_width_is_static_in_a_graph():
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None, None], tf.float32, 2, tf.int64)])
     def steps(x):
-        values = one_value_a_step(x, "lpc", 3)
+        values = drop_value_dimension(x, "lpc", 3)
         assert values.shape.as_list() == [None, None, 3]
         return values
 

@@ -21,7 +21,7 @@ from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_transform import (
     NumberConfig,
     VocabularyConfig,
-    contradictions,
+    find_contradictions,
 )
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 from tfx_sequence.schemas.vocabulary import Vocabulary
@@ -132,7 +132,7 @@ def test_shared_vocabulary_is_of_both_features(run, split):
     assert set(entries.entries) == {value for value, count in counts.items() if count >= 2}
     assert counts[entries.entries[0]] == max(counts.values())
     for name in ("source", "target"):
-        assert transformed(run, split, name) == entries.ids(map(change, column(split, name)))
+        assert transformed(run, split, name) == entries.look_up_ids(map(change, column(split, name)))
         assert run.graph.num_buckets_for_transformed_feature(name) == entries.num_ids
     assert run.graph.vocabulary_file_by_name("target") == run.graph.vocabulary_file_by_name("source")
 
@@ -143,18 +143,18 @@ def test_features_of_one_vocabulary_are_transformed_without_each_other(run, name
     raw = tf.ragged.constant([[["House"], ["19"]], []], ragged_rank=2, dtype=tf.string)
     layer = run.graph.transform_features_layer()
     found = tf.function(lambda x: layer({name: x})[name])(raw)
-    assert found.to_list() == [vocabulary(run, "source").ids([b"house", b"00"]), []]
+    assert found.to_list() == [vocabulary(run, "source").look_up_ids([b"house", b"00"]), []]
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_given_vocabulary_is_taken_in_its_order(run, split):
     words = vocabulary(run, "words")
     assert words.entries == (b"the", b"\\o/", b"\n", b"", b"of")
-    assert transformed(run, split, "words") == words.ids(value.encode() for value in column(split, "words"))
+    assert transformed(run, split, "words") == words.look_up_ids(value.encode() for value in column(split, "words"))
     assert run.graph.num_buckets_for_transformed_feature("words") == 7
     firsts = vocabulary(run, "words_prefix1")
     assert set(firsts.entries) == {b"t", b"\\", b"\n", b"", b"o", b"u"}
-    assert transformed(run, split, "words_prefix1") == firsts.ids(
+    assert transformed(run, split, "words_prefix1") == firsts.look_up_ids(
         value[:1].encode() for value in column(split, "words")
     )
 
@@ -162,7 +162,7 @@ def test_given_vocabulary_is_taken_in_its_order(run, split):
 def test_given_vocabulary_of_a_label_is_closed(run):
     tags = vocabulary(run, "tags", closed=True)
     assert tags.entries == (b"VERB", b"NOUN")
-    assert transformed(run, "eval", "tags") == tags.ids(value.encode() for value in column("eval", "tags"))
+    assert transformed(run, "eval", "tags") == tags.look_up_ids(value.encode() for value in column("eval", "tags"))
     assert run.graph.num_buckets_for_transformed_feature("tags") == 3
 
 
@@ -199,7 +199,7 @@ def test_characters_are_several_ids_in_a_step(run):
         key = example.context.feature["id"].bytes_list.value[0].decode()
         steps = example.feature_lists.feature_list["spelled_characters"].feature
         assert [list(step.int64_list.value) for step in steps] == [
-            entries.ids(char.encode() for char in value) for value in by_key[key]["spelled"]
+            entries.look_up_ids(char.encode() for char in value) for value in by_key[key]["spelled"]
         ]
     assert "spelled_characters" not in run.spec.features, "the trainer takes one value a step"
 
@@ -238,7 +238,7 @@ def test_transformed_data_has_no_anomalies(run):
 
 
 def test_settings_that_fit_have_no_contradictions(run):
-    assert list(contradictions(SPEC, run.settings["transform"], run.settings["numbers"])) == []
+    assert list(find_contradictions(SPEC, run.settings["transform"], run.settings["numbers"])) == []
 
 
 @pytest.mark.parametrize("name", ["source", "words", "tags", "spelled_characters"])

@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from tfx_sequence.components.sequence_trainer.config.checks import contradictions, window_problems
+from tfx_sequence.components.sequence_trainer.config.checks import find_contradictions, find_window_problems
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.families import CELLS, HEADS
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -181,14 +181,14 @@ def test_own_code_names_the_classes_of_cells_and_heads_that_are_given_as_modules
 def test_contradictions_name_the_key_when_settings_do_not_fit_the_features(
     settings: dict[str, Any], problem: str
 ) -> None:
-    problems = contradictions(SPEC, ModelConfig.model_validate(settings))
+    problems = find_contradictions(SPEC, ModelConfig.model_validate(settings))
     assert [f"{found.key}: {found.message}" for found in problems] == [problem]
 
 
 def test_window_problems_name_what_needs_whole_sequences() -> None:
     config = ModelConfig.model_validate({"heads": {"tags": {"kind": "crf"}}})
     labels = {name: SPEC.features[name] for name in ("tags", "intent")}
-    assert [problem.split(":")[0] for problem in window_problems(config, labels)] == [
+    assert [problem.split(":")[0] for problem in find_window_problems(config, labels)] == [
         "needs model.bidirectional = false",
         'does not go with kind = "crf" in model.heads.tags',
         "needs one label per step, but 'intent' has one per record (context = true)",
@@ -196,20 +196,22 @@ def test_window_problems_name_what_needs_whole_sequences() -> None:
 
 
 def test_window_problems_are_none_when_all_is_read_forwards() -> None:
-    assert not list(window_problems(ModelConfig(), {"next": NEXT}))
-    assert not list(window_problems(ModelConfig(bidirectional=False), {"next": NEXT, "tags": SPEC.features["tags"]}))
-    (problem,) = window_problems(ModelConfig(), {"before": PREVIOUS})
+    assert not list(find_window_problems(ModelConfig(), {"next": NEXT}))
+    assert not list(
+        find_window_problems(ModelConfig(bidirectional=False), {"next": NEXT, "tags": SPEC.features["tags"]})
+    )
+    (problem,) = find_window_problems(ModelConfig(), {"before": PREVIOUS})
     assert problem.startswith("does not go with 'before', a label of the previous step, which is read backwards")
 
 
 def test_contradictions_are_none_when_all_fits() -> None:
     heads = {"tags": {"kind": "crf"}, "intent": {"pooling": "attention"}, "price": {"kind": "regression"}}
-    assert not list(contradictions(SPEC, ModelConfig.model_validate({"heads": heads})))
+    assert not list(find_contradictions(SPEC, ModelConfig.model_validate({"heads": heads})))
 
 
 def test_contradictions_take_a_label_that_the_transform_makes() -> None:
     config = ModelConfig.model_validate({"heads": {"next": {"kind": "language_model"}}})
-    assert not list(contradictions(SPEC, config, SPEC.with_role("label") | {"next": NEXT}))
+    assert not list(find_contradictions(SPEC, config, SPEC.with_role("label") | {"next": NEXT}))
 
 
 @pytest.mark.parametrize(
@@ -251,5 +253,5 @@ def test_contradictions_take_a_label_that_the_transform_makes() -> None:
 def test_contradictions_name_the_key_when_a_label_would_be_read_before_it_is_predicted(
     settings: dict[str, Any], labels: dict[str, Feature], problem: str
 ) -> None:
-    problems = contradictions(SPEC, ModelConfig.model_validate(settings), labels)
+    problems = find_contradictions(SPEC, ModelConfig.model_validate(settings), labels)
     assert [f"{found.key}: {found.message}" for found in problems] == [problem]

@@ -28,7 +28,7 @@ def test_config_refuses_what_cannot_work(settings: dict[str, object], message: s
 @pytest.mark.parametrize(
     ("settings", "key", "message"),
     [
-        ({"devices": "all"}, "devices", "= 'all' does not go with window = 3"),
+        ({"devices": "all"}, "devices", "= 'all' does not go with window = 3; leave one of them out"),
         (
             {"model_fn": "a:b"},
             "model_fn",

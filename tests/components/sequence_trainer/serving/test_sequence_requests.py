@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfx_sequence.components.sequence_trainer.batches.batch import get_counts_key
-from tfx_sequence.components.sequence_trainer.config.checks import unserved_inputs
+from tfx_sequence.components.sequence_trainer.config.checks import find_unserved_inputs
 from tfx_sequence.components.sequence_trainer.serving.sequence_requests import SequenceRequests
 from tfx_sequence.schemas.contract import LENGTHS
 from tfx_sequence.schemas.records.examples import decode, encode
@@ -148,4 +148,4 @@ def test_inputs_are_refused_when_tensorflow_cannot_serve_them_and_only_then(name
         served = True
     except ValueError:
         served = False
-    assert unserved_inputs([name]) == ([] if served else [name])
+    assert find_unserved_inputs([name]) == ([] if served else [name])

@@ -14,9 +14,9 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw
+from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw_spec
 from tfx_sequence.components.sequence_trainer.task.transformed import Transformed, read_transformed
-from tfx_sequence.schemas.vocabulary import one_based_key
+from tfx_sequence.schemas.vocabulary import make_one_based_key
 
 IDS = "int_domain { min: 0 max: 5 is_categorical: true }"
 
@@ -85,7 +85,7 @@ def test_roles_of_a_curated_raw_schema_are_those_of_the_transformed_features() -
     )
     features = read_transformed(graph)
     assert {name: feature.role for name, feature in features.items()} == {"words": "input", "tags": "label"}
-    spec, raw = read_raw(graph, features, ())
+    spec, raw = read_raw_spec(graph, features, ())
     assert spec.features["tags"].spans == "BIO"
     assert set(raw) == {"words", "tags"}
 
@@ -136,7 +136,7 @@ def test_oov_ids_are_those_behind_the_vocabulary(
     low, high = domain
     files = {} if lines is None else {"x": [b"a", b"b", b"c"][:lines]}
     if starts_at_one:
-        files[one_based_key("x")] = files["x"]
+        files[make_one_based_key("x")] = files["x"]
     graph = output(
         f'feature {{ name: "x" type: INT int_domain {{ min: {low} max: {high} is_categorical: true }} }}',
         vocabularies=files,

@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.utils import io_utils
 
-from tfx_sequence.components.sequence_transform import NumberConfig, contradictions, fill_missing, hold_last
+from tfx_sequence.components.sequence_transform import NumberConfig, fill_missing, find_contradictions, hold_last
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 NAN = math.nan
@@ -196,7 +196,7 @@ def test_hold_last_never_crosses_from_one_sequence_to_the_next(rows):
 def test_hold_last_refuses_steps_that_are_not_yet_of_one_width():
     x = tf.ragged.constant([[[1.0], [2.0, NAN, 4.0]]], dtype=tf.float32)
     for change in (hold_last, lambda x: fill_missing(x, "last", "x")):
-        with pytest.raises(ValueError, match="its steps are ragged; convert it with `one_value_a_step` first"):
+        with pytest.raises(ValueError, match="its steps are ragged; convert it with `drop_value_dimension` first"):
             change(x)
 
 
@@ -208,9 +208,9 @@ def test_fill_missing_needs_no_analysis_when_given_a_number():
 
 def test_contradictions_name_settings_of_missing_numbers():
     number = {"age": NumberConfig(fill="last")}
-    (problem,) = contradictions(SPEC, {}, number)
+    (problem,) = find_contradictions(SPEC, {}, number)
     assert problem.path == ("numbers", "age", "fill")
     assert "has no number before it" in problem.message
     taken = SPEC.model_copy(update={"features": {**SPEC.features, "x_missing": Feature(kind="float")}})
-    (problem,) = contradictions(taken, {}, {"x": NumberConfig(indicator=True)})
+    (problem,) = find_contradictions(taken, {}, {"x": NumberConfig(indicator=True)})
     assert problem == (("numbers", "x", "indicator"), "there is another feature 'x_missing'")

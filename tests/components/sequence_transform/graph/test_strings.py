@@ -12,7 +12,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_sequence.components.sequence_transform import fold_digits, lowercase, prefix, suffix
+from tfx_sequence.components.sequence_transform import fold_digits, lowercase, take_prefix, take_suffix
 
 # TensorFlow ends a string at a NUL when it lowers it.
 _texts = st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=6), max_size=5)
@@ -22,8 +22,8 @@ _LETTERS = "I\u0130i\u0131J\u0301\u0307\u012e\u00cc\u00cd\u0128\u03a3\u03c3\u00d
 @given(_texts, st.integers(1, 4))
 def test_prefix_and_suffix_agree_with_python(values, length):
     x = tf.constant([value.encode() for value in values], tf.string, [len(values)])
-    assert [value.decode() for value in prefix(x, length).numpy()] == [value[:length] for value in values]
-    assert [value.decode() for value in suffix(x, length).numpy()] == [value[-length:] for value in values]
+    assert [value.decode() for value in take_prefix(x, length).numpy()] == [value[:length] for value in values]
+    assert [value.decode() for value in take_suffix(x, length).numpy()] == [value[-length:] for value in values]
 
 
 @given(_texts | st.lists(st.text(_LETTERS, max_size=4), max_size=5))

@@ -69,7 +69,7 @@ def test_materialised_ids_are_those_of_the_plain_vocabulary(transformed, name, s
     records = transformed.records(split)
     assert len(records) == len(RECORDS[split])
     for record in RECORDS[split]:
-        assert ids_of(records[record["id"]], name) == vocabulary.ids(values_of(record, name))
+        assert ids_of(records[record["id"]], name) == vocabulary.look_up_ids(values_of(record, name))
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -85,7 +85,7 @@ def test_domain_is_the_number_of_ids(transformed, name):
 
 def test_training_values_have_ids_of_their_own_and_unseen_values_the_last(transformed):
     vocabulary = vocabulary_of(transformed, "tokens")
-    ids = vocabulary.ids([value.encode() for value in NASTY])
+    ids = vocabulary.look_up_ids([value.encode() for value in NASTY])
     assert sorted(ids) == list(range(1, len(NASTY) + 1))
     record = next(record for record in RECORDS["eval"] if set(UNSEEN) <= set(record["tokens"]))
     seen = transformed.records("eval")[record["id"]]["tokens"]
@@ -112,7 +112,7 @@ def test_serving_gives_the_ids_of_the_plain_vocabulary(transformed, serve, value
     served = serve(tf.constant([value.encode() for value in values], tf.string, [len(values)]))
     for name in ("tokens", "tokens_prefix2", "tokens_suffix2"):
         change = VOCABULARIES[name][1]
-        expected = vocabulary_of(transformed, name).ids([change(value).encode() for value in values])
+        expected = vocabulary_of(transformed, name).look_up_ids([change(value).encode() for value in values])
         assert served[name].numpy().tolist() == expected
 
 
