@@ -30,7 +30,7 @@ from tfx_sequence.pipeline.config.tables import (
     ServingConfig,
     ValidationConfig,
 )
-from tfx_sequence.schemas.spec import Feature
+from tfx_sequence.schemas.spec import MAX_COUNT, Feature
 
 FILE = pathlib.Path(__file__).with_name("configuration.md")
 
@@ -125,7 +125,8 @@ def _describe_type(schema: Mapping[str, Any]) -> str:
     json_type = schema.get("type", "any")
     parts = [{"string": "text", "boolean": "`true`, `false`"}.get(json_type, json_type)]
     for bound, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")):
-        if bound in schema:
+        # That a number has at most 32 bits is no news to a reader.
+        if bound in schema and schema[bound] != MAX_COUNT:
             parts.append(f"{sign} {schema[bound]:g}")
     return ", ".join(parts)
 

@@ -15,7 +15,7 @@ to its kind and role. A spec is immutable. It can be written as JSON or TOML and
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import pydantic
 
@@ -43,14 +43,60 @@ _DTYPES: dict[Kind, DType] = {
 NAME_PATTERN = r"^[^\s/#$]+$"
 """The pattern of feature names. TFX adds the excluded characters to names itself, or uses them in paths."""
 
+_MAX_NAME_BYTES = 200
+"""The maximum number of bytes of a feature's name. Names of files are made of it by adding a suffix, such as
+`_frequencies`, and file systems have names of up to 255 bytes."""
+
+MAX_COUNT = 2**31 - 1
+"""The maximum of a setting that is a number of steps, records, units or the like, or a seed. TensorFlow and NumPy hold
+such numbers in 32 bits."""
+
+
+_Item = TypeVar("_Item")
+
+
+def _check_file_name(name: str) -> str:
+    """Checks that files can be called like a feature."""
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if size > _MAX_NAME_BYTES:
+        raise ValueError(f"has {size} bytes, but names of files are made of it, so at most {_MAX_NAME_BYTES} fit")
+    if name in (".", ".."):
+        raise ValueError("is the name of a folder, but names of files are made of it")
+    return name
+
+
+def _check_distinct(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    """Checks that no value of a list is given twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"has {value!r} twice")
+    return values
+
+
 _Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
-_Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
+
+FeatureName = Annotated[
+    str, pydantic.StringConstraints(pattern=NAME_PATTERN), pydantic.AfterValidator(_check_file_name)
+]
+"""The name of a feature."""
+
+Count = Annotated[int, pydantic.Field(ge=1, le=MAX_COUNT)]
+"""A number of things, at least 1."""
+
+CountOrZero = Annotated[int, pydantic.Field(ge=0, le=MAX_COUNT)]
+"""A number of things, or a seed."""
+
+Distinct = Annotated[tuple[_Item, ...], pydantic.AfterValidator(_check_distinct)]
+"""A list in which no value occurs twice."""
 
 
 class Frozen(pydantic.BaseModel):
-    """The base class of immutable values. An unknown field raises an error, so misspelt settings are never ignored."""
+    """The base class of immutable values.
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    An unknown field raises an error, so misspelt settings are never ignored. So does a float that is NaN or infinite.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def describe_validation_error(error: pydantic.ValidationError) -> str:
@@ -97,7 +143,7 @@ class Feature(Frozen):
     kind: Kind
     role: Role = "input"
     context: bool = False
-    width: Annotated[int, pydantic.Field(ge=1)] | None = None
+    width: Count | None = None
     nested: bool = False
     missing: bool = False
     shift: Shift | None = None
@@ -167,9 +213,9 @@ class SequenceSpec(Frozen):
         not checked.
     """
 
-    features: dict[_Name, Feature]
-    min_length: Annotated[int, pydantic.Field(ge=0)] = 1
-    max_length: Annotated[int, pydantic.Field(ge=1)] | None = None
+    features: dict[FeatureName, Feature]
+    min_length: CountOrZero = 1
+    max_length: Count | None = None
     length_drift: _Distance | None = None
     length_skew: _Distance | None = None
 

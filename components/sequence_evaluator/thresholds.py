@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
 
 import pydantic
 
@@ -24,7 +23,15 @@ class Threshold(Frozen):
 
     at_least: float | None = None
     at_most: float | None = None
-    worse_by: Annotated[float, pydantic.Field(allow_inf_nan=False)] | None = None
+    worse_by: float | None = None
+
+    @pydantic.field_validator("at_most")
+    @classmethod
+    def _check_at_most(cls, at_most: float | None, info: pydantic.ValidationInfo) -> float | None:
+        at_least = info.data.get("at_least")
+        if at_most is not None and at_least is not None and at_most < at_least:
+            raise ValueError(f"must be at least at_least, which is {at_least:g}, or no model is ever pushed")
+        return at_most
 
     def describe_breach(self, value: float) -> str | None:
         """Returns the bound that a value violates, as text, or None if the value is within `at_least` and `at_most`.

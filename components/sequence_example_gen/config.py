@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from tfx_sequence.schemas.spec import Frozen
+from tfx_sequence.schemas.spec import Count, CountOrZero, Distinct, Frozen
+
+MAX_SHARDS = 99_999
+"""The maximum number of files of a split, because their names have five digits for it."""
 
 _SPLIT_NAME = re.compile(r"[^\s\x00-\x1f\x7f/\\#$*?\[\]]+")
 """The pattern of split names: that of feature names, without characters that have a meaning in patterns of files."""
@@ -49,11 +52,9 @@ class SplitConfig(Frozen):
         label. The default is the features with the role `label`.
     """
 
-    shares: dict[SplitName, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
-        default_factory=lambda: {"train": 2, "eval": 1}
-    )
+    shares: dict[SplitName, Count] = pydantic.Field(default_factory=lambda: {"train": 2, "eval": 1})
     by: Literal["hash", "index", "time", "stratified"] = "hash"
-    features: tuple[str, ...] = ()
+    features: Distinct[str] = ()
 
     @pydantic.model_validator(mode="after")
     def _check_shares_and_features(self) -> SplitConfig:
@@ -99,9 +100,9 @@ class ReadConfig(Frozen):
     on_bad_record: Literal["fail", "reject"] = "fail"
     max_reject_fraction: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.01
     not_finite: Literal["reject", "keep"] = "reject"
-    max_length: Annotated[int, pydantic.Field(ge=1)] | None = None
+    max_length: Count | None = None
     on_long: Literal["keep", "truncate", "split", "reject"] = "reject"
-    overlap: Annotated[int, pydantic.Field(ge=0)] = 0
+    overlap: CountOrZero = 0
 
     @pydantic.model_validator(mode="after")
     def _check_long_records(self) -> ReadConfig:
@@ -131,6 +132,6 @@ class WriteConfig(Frozen):
       compression_level: The level of gzip, from 0 (none) to 9 (smallest).
     """
 
-    num_shards: Annotated[int, pydantic.Field(ge=1, le=99999)] = 1
+    num_shards: Annotated[int, pydantic.Field(ge=1, le=MAX_SHARDS)] = 1
     shuffle: bool = True
     compression_level: Annotated[int, pydantic.Field(ge=0, le=9)] = 6

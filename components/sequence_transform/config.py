@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, Frozen, SequenceSpec, Shift
+from tfx_sequence.schemas.spec import MAX_COUNT, Count, Distinct, Feature, FeatureName, Frozen, SequenceSpec, Shift
 from tfx_sequence.schemas.vocabulary import BEGIN, END, Symbol
 
 
@@ -24,9 +24,7 @@ def _resolve_path(path: str, info: pydantic.ValidationInfo) -> str:
     return os.path.normpath(os.path.join(folder, path))
 
 
-_Positive = Annotated[int, pydantic.Field(ge=1)]
 _Path = Annotated[str, pydantic.StringConstraints(min_length=1), pydantic.AfterValidator(_resolve_path)]
-_Name = Annotated[str, pydantic.StringConstraints(pattern=NAME_PATTERN)]
 
 _ID_SOURCES = ("share", "file", "hash_buckets")
 """Settings that name a source of ids other than counting the values. Only one of them may be set."""
@@ -91,23 +89,23 @@ class VocabularyConfig(Frozen):
         folder of that file.
     """
 
-    min_count: _Positive = 1
-    max_size: _Positive | None = None
+    min_count: Count = 1
+    max_size: Count | None = None
     normalize: Literal["NFC", "NFKC"] | None = None
     lowercase: bool = False
     fold_digits: bool = False
-    affixes: tuple[_Positive, ...] = ()
+    affixes: Distinct[Count] = ()
     characters: bool = False
-    max_characters: _Positive = 100
-    max_values: _Positive = 256
+    max_characters: Count = 100
+    max_values: Count = 256
     share: str | None = None
     file: _Path | None = None
-    hash_buckets: _Positive | None = None
+    hash_buckets: Count | None = None
     frequencies: bool = False
     begin: bool = False
     end: bool = False
-    next: _Name | None = None
-    previous: _Name | None = None
+    next: FeatureName | None = None
+    previous: FeatureName | None = None
     embeddings: _Path | None = None
 
     @property
@@ -176,7 +174,7 @@ class NumberConfig(Frozen):
     fill: Literal["mean", "last"] | pydantic.FiniteFloat = "mean"
     indicator: bool = False
     scale: Literal["z_score", "min_max"] | None = None
-    buckets: Annotated[int, pydantic.Field(ge=2)] | None = None
+    buckets: Annotated[int, pydantic.Field(ge=2, le=MAX_COUNT)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> NumberConfig:
@@ -199,7 +197,7 @@ class Settings(Frozen):
 
     transform: TransformConfig = pydantic.Field(default_factory=dict)
     numbers: dict[str, NumberConfig] = pydantic.Field(default_factory=dict)
-    max_steps: _Positive | None = None
+    max_steps: Count | None = None
     flat: bool = False
 
 

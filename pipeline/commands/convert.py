@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.components.sequence_example_gen.config import MAX_SHARDS
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments, make_count_parser
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import report_failure, run_in_session
 from tfx_sequence.schemas import contract
@@ -39,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input", metavar="INPUT", nargs="*", help="a file, a folder or a pattern; not needed with --config"
     )
     parser.add_argument("output", metavar="OUTPUT", help="a new or empty folder")
-    parser.add_argument("--shards", metavar="N", type=int, help="the number of files per split (default: 1)")
+    parser.add_argument(
+        "--shards",
+        metavar="N",
+        type=make_count_parser(1, MAX_SHARDS),
+        help="the number of files per split (default: 1)",
+    )
     parser.add_argument(
         "--max-reject-fraction",
         metavar="X",

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from tfx_sequence.pipeline.datasets.arguments import make_count_parser
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
@@ -31,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "path", metavar="PATH", help="a file, a pattern, a folder, or the folder of an Examples artifact"
     )
     parser.add_argument(
-        "--records", metavar="N", type=int, default=3, help="the number of records to show (default: 3)"
+        "--records",
+        metavar="N",
+        type=make_count_parser(0),
+        default=3,
+        help="the number of records to show (default: 3)",
     )
     parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
 

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.components.sequence_example_gen.config import MAX_SHARDS
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments, make_count_parser
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import CommandError, run_in_session
 from tfx_sequence.schemas.contract import RECORDS_ACCEPTED
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--shards",
         metavar="N",
-        type=int,
+        type=make_count_parser(1, MAX_SHARDS),
         default=1,
         help="the number of files per split, which are processed in parallel (default: 1)",
     )

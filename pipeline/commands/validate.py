@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from typing import TYPE_CHECKING
 
-from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
+from tfx_sequence.pipeline.datasets.arguments import add_data_arguments, make_count_parser
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size",
         metavar="N",
-        type=int,
+        type=make_count_parser(1),
         default=32,
         help="the number of records per batch, to compute the share of padding (default: 32)",
     )

@@ -87,6 +87,8 @@ def _check_model(config: Config, transformed: SequenceSpec) -> Iterator[Problem]
     """Checks that the model fits the transformed features, and that training in windows fits the model."""
     for name in model_checks.find_unserved_inputs(transformed.with_role("input")):
         yield Problem(format_key(["features", name]), model_checks.INPUT_NAME_RULE)
+    for name, message in model_checks.find_name_problems(transformed):
+        yield Problem(format_key(["features", name]), message)
     for problem in model_checks.find_contradictions(transformed, config.model):
         yield Problem(format_key(problem.path), problem.message)
     window = config.training.window

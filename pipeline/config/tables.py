@@ -35,10 +35,14 @@ from tfx_sequence.components.sequence_transform.config import NumberConfig, Tran
 from tfx_sequence.pipeline.config.checks import find_contradictions
 from tfx_sequence.pipeline.config.data_folder import is_package, resolve_data_folder
 from tfx_sequence.pipeline.config.problems import ContradictionError
-from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.spec import Count, CountOrZero, Distinct, Feature, Frozen, SequenceSpec
 
 FOLDER = "folder"
 """The key in pydantic's validation context of the folder of the config. Relative paths are relative to this folder."""
+
+
+_MAX_WORKERS = 1024
+"""The maximum number of worker processes. Each needs a processor of its own, and a machine has fewer than this."""
 
 
 def _make_absolute(path: str, info: pydantic.ValidationInfo) -> str:
@@ -88,7 +92,7 @@ class PipelineConfig(Frozen):
     root: Annotated[_Path, pydantic.Field(json_schema_extra={"default": "runs/<name>"})]
     cache: bool = True
     preprocessing_fn: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    workers: Annotated[int, pydantic.Field(ge=1)] = 1
+    workers: Annotated[int, pydantic.Field(ge=1, le=_MAX_WORKERS)] = 1
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -132,9 +136,7 @@ class PipelineConfig(Frozen):
 class DataSplitConfig(SplitConfig):
     """How the records are divided into splits, if `data.files` is one pattern. The default holds out a split `test`."""
 
-    shares: dict[SplitName, Annotated[int, pydantic.Field(ge=1)]] = pydantic.Field(
-        default_factory=lambda: {"train": 8, "eval": 1, "test": 1}
-    )
+    shares: dict[SplitName, Count] = pydantic.Field(default_factory=lambda: {"train": 8, "eval": 1, "test": 1})
 
 
 class DataConfig(ReadConfig):
@@ -212,11 +214,11 @@ class LengthConfig(Frozen):
         Later steps are cut off. All steps are kept if not given.
     """
 
-    min_length: int = 1
-    max_length: int | None = None
+    min_length: CountOrZero = 1
+    max_length: Count | None = None
     length_drift: float | None = None
     length_skew: float | None = None
-    max_steps: Annotated[int, pydantic.Field(ge=1)] | None = None
+    max_steps: Count | None = None
 
 
 class ValidationConfig(Frozen):
@@ -268,7 +270,7 @@ class EvaluationConfig(Frozen):
         or `module:Class`, where the module is in the folder of the config or is installed; see docs/evaluation.md.
     """
 
-    splits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("test",)
+    splits: Annotated[Distinct[str], pydantic.Field(min_length=1)] = ("test",)
     min_accuracy: _Fraction | None = None
     thresholds: dict[str, Threshold] = pydantic.Field(default_factory=dict)
     slices: tuple[str | tuple[str, ...], ...] = ()
@@ -289,8 +291,8 @@ class ServingConfig(Frozen):
     """
 
     dir: _Path | None = None
-    infer: tuple[str, ...] = ()
-    infra_validate: tuple[str, ...] = ()
+    infer: Distinct[str] = ()
+    infra_validate: Distinct[str] = ()
 
 
 class Config(Frozen):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS, SEQUENCE_EXAMPLE
+from tfx_sequence.schemas.spec import MAX_COUNT
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,3 +34,16 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option of the reader, such as group_by=user; may be repeated",
     )
     group.add_argument("--config", metavar="FILE", help="take the format, the options and the features from a config")
+
+
+def make_count_parser(minimum: int, maximum: int = MAX_COUNT) -> Callable[[str], int]:
+    """Returns a function for `add_argument(type=...)`, which parses an integer in a range."""
+
+    def parse_count(text: str) -> int:
+        # `int` alone also reads 1_000, blanks and digits of other scripts.
+        is_count = text.isascii() and text.isdecimal() and len(text) <= len(str(maximum))
+        if not (is_count and minimum <= int(text) <= maximum):
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {minimum} to {maximum}")
+        return int(text)
+
+    return parse_count

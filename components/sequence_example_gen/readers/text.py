@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
 from tfx_sequence.components.sequence_example_gen.readers.table import find_row
-from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
+from tfx_sequence.schemas.spec import Count, Feature, Frozen, SequenceSpec
 
 STEP = "step"
 """The source of a sequence feature that contains the steps of the text."""
@@ -48,8 +48,8 @@ class TextOptions(Frozen):
 
     steps: Literal["whitespace", "character", "regex"] = "whitespace"
     pattern: str | None = None
-    window: Annotated[int, pydantic.Field(ge=1)] | None = None
-    stride: Annotated[int, pydantic.Field(ge=1)] | None = None
+    window: Count | None = None
+    stride: Count | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_steps_and_windows(self) -> TextOptions:

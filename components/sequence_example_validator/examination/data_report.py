@@ -29,7 +29,7 @@ class ValuesReport(Frozen):
     unseen_top: dict[str, int] | None = None
 
 
-class NumbersReport(Frozen):
+class NumbersReport(Frozen, allow_inf_nan=True):
     """The values of a number feature that is an input or a label. The numbers of a vector are counted together.
 
     A statistic is None if the feature has no numbers, or if the statistic is infinite. For a large data set, the median
@@ -57,7 +57,7 @@ class NumbersReport(Frozen):
     histogram: tuple[tuple[float, float, float], ...] = ()
 
 
-class SplitReport(Frozen):
+class SplitReport(Frozen, allow_inf_nan=True):
     """The contents of a split.
 
     Attributes:

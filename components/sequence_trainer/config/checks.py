@@ -10,6 +10,15 @@ from tfx_sequence.components.arguments import SettingProblem
 from tfx_sequence.components.sequence_trainer.config.directions import choose_directions, find_shift
 from tfx_sequence.components.sequence_trainer.config.model import HEAD_KEYS, HeadConfig, ModelConfig, quote_heads
 from tfx_sequence.components.sequence_trainer.families import DEFAULT_HEADS, HEADS
+from tfx_sequence.schemas.contract import (
+    CROSS_ENTROPY_SUFFIX,
+    ID_SUFFIX,
+    LABEL_SUFFIX,
+    LENGTHS,
+    SCORE_SUFFIX,
+    WEIGHT_SUFFIX,
+    WINDOW_SHARE,
+)
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, Shift
 
 # The names that TensorFlow accepts for the arguments of a signature.
@@ -53,6 +62,33 @@ INPUT_NAME_RULE = (
     "model can take it; choose one, and name the data's own with `source`"
 )
 """The rule that the names which `find_unserved_inputs` finds do not keep, for messages."""
+
+
+_MEANINGS: Mapping[str, str] = {LENGTHS: "the numbers of steps", WINDOW_SHARE: "the shares of a window"}
+"""Keys of batches that are no features, and what they hold."""
+
+_ANSWER_SUFFIXES = (ID_SUFFIX, SCORE_SUFFIX, LABEL_SUFFIX, WEIGHT_SUFFIX, CROSS_ENTROPY_SUFFIX)
+"""The suffixes of the answers about a label, besides the answer that is called like the label."""
+
+
+def find_name_problems(spec: SequenceSpec) -> Iterator[tuple[str, str]]:
+    """Finds features whose names mean something else in batches or in the answers of a model.
+
+    Args:
+      spec: The features, before or after the transform.
+
+    Yields:
+      The name of a feature, and a message.
+    """
+    advice = "choose another name, and name the data's own with `source`"
+    labels = spec.with_role("label")
+    for name in (*spec.with_role("input"), *labels, *spec.with_role("weight")):
+        if name in _MEANINGS:
+            yield name, f"{name!r} is what batches call {_MEANINGS[name]}; {advice}"
+    for label in labels:
+        for answer in [f"{label}{suffix}" for suffix in _ANSWER_SUFFIXES]:
+            if answer in labels:
+                yield answer, f"{answer!r} is the name of an answer about the label {label!r}; {advice}"
 
 
 def find_window_problems(config: ModelConfig, labels: Mapping[str, Feature]) -> Iterator[str]:

@@ -12,13 +12,12 @@ import pydantic
 
 from tfx_sequence.components.sequence_trainer.families import CELLS, DEFAULT_HEADS, HEADS
 from tfx_sequence.schemas.families import Family, UnknownMemberError
-from tfx_sequence.schemas.spec import Frozen
+from tfx_sequence.schemas.spec import Count, Frozen
 
 _Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _Positive = Annotated[float, pydantic.Field(gt=0)]
-_Count = Annotated[int, pydantic.Field(ge=1)]
 # `validate_default` checks the key also if it is missing, because some cells require it.
-_CountIfRequired = Annotated[_Count | None, pydantic.Field(validate_default=True)]
+_CountIfRequired = Annotated[Count | None, pydantic.Field(validate_default=True)]
 
 
 def _make_name_check(family: Family[Any]) -> Callable[[str], str]:
@@ -71,9 +70,9 @@ class CharacterConfig(Frozen):
     """
 
     encoder: Literal["cnn", "rnn"] = "cnn"
-    embedding_dim: _Count = 30
-    units: _Count = 50
-    width: _Count = 3
+    embedding_dim: Count = 30
+    units: Count = 50
+    width: Count = 3
     dropout: _Rate = 0.0
 
     @pydantic.field_validator("width")
@@ -122,7 +121,7 @@ class HeadConfig(Frozen):
     label_smoothing: _Rate = 0.0
     class_weights: dict[str, _Positive] = pydantic.Field(default_factory=dict)
     tied: str | None = None
-    sampled: _Count | None = None
+    sampled: Count | None = None
 
     @pydantic.field_validator("options")
     @classmethod
@@ -206,20 +205,20 @@ class ModelConfig(Frozen):
 
     cell: CellName = "lstm"
     cell_options: dict[str, Any] = pydantic.Field(default_factory=dict)
-    units: _Count = 128
-    layers: _Count = 1
+    units: Count = 128
+    layers: Count = 1
     bidirectional: bool | None = None
     shortcut: Literal["residual", "highway"] | None = None
     peepholes: bool = False
     cell_clip: _Positive | None = None
-    projection: _Count | None = None
+    projection: Count | None = None
     output_clip: _Positive | None = None
     blocks: _CountIfRequired = None
     block_width: _CountIfRequired = None
-    block_stride: _Count | None = None
-    attention_window: _Count | None = None
-    embedding_dim: _Count = 100
-    affix_dim: _Count = 32
+    block_stride: Count | None = None
+    attention_window: Count | None = None
+    embedding_dim: Count = 100
+    affix_dim: Count = 32
     freeze_pretrained: bool = False
     characters: CharacterConfig = CharacterConfig()
     dropout: _Rate = 0.3

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from tfx_sequence.schemas.spec import Frozen
+from tfx_sequence.schemas.spec import Count, CountOrZero, Frozen
 
 _Positive = Annotated[float, pydantic.Field(gt=0)]
 _Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
-_Count = Annotated[int, pydantic.Field(ge=1)]
 
 _ALLOWED_ON_ALL_DEVICES: Mapping[str, tuple[Any, ...]] = {
     "accumulate": (1,),
@@ -77,29 +76,29 @@ class TrainingConfig(Frozen):
         equal seeds result in equal models.
     """
 
-    epochs: _Count = 20
-    max_steps: _Count | None = None
+    epochs: Count = 20
+    max_steps: Count | None = None
     max_minutes: _Positive | None = None
-    batch_tokens: _Count = 2048
-    accumulate: _Count = 1
-    window: _Count | None = None
+    batch_tokens: Count = 2048
+    accumulate: Count = 1
+    window: Count | None = None
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: _Positive = 2e-3
     momentum: _Share = 0.9
     weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.0
     schedule: Literal["constant", "linear", "cosine", "plateau"] = "constant"
-    warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
+    warmup_steps: CountOrZero = 0
     clip_norm: _Positive = 5.0
-    skip_bad_batches: Annotated[int, pydantic.Field(ge=0)] = 0
+    skip_bad_batches: CountOrZero = 0
     average: _Share = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     devices: Literal["one", "all"] = "one"
     loss: Literal["sequence_mean", "token_mean", "sum"] = "sequence_mean"
     monitor: str | None = None
-    patience: _Count = 3
+    patience: Count = 3
     checkpoint_seconds: _Positive = 30.0
     model_fn: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    seed: int = 1
+    seed: CountOrZero = 1
 
     @pydantic.field_validator("devices")
     @classmethod

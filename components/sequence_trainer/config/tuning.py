@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import pydantic
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.schemas.contract import MODEL, TRAINING
-from tfx_sequence.schemas.spec import Frozen
+from tfx_sequence.schemas.spec import Count, CountOrZero, Frozen
 
 _TABLES: Mapping[str, type[pydantic.BaseModel]] = {MODEL: ModelConfig, TRAINING: TrainingConfig}
 """The tables whose settings can be tried."""
@@ -69,8 +70,8 @@ class TuningConfig(Frozen):
     """
 
     space: Annotated[dict[str, _Choices], pydantic.Field(min_length=1)]
-    trials: Annotated[int, pydantic.Field(ge=1)] = 10
-    seed: int = 1
+    trials: Count = 10
+    seed: CountOrZero = 1
 
     @pydantic.field_validator("space")
     @classmethod
@@ -108,6 +109,8 @@ def _check_value(setting: str, value: Any, adapter: pydantic.TypeAdapter[Any]) -
     except pydantic.ValidationError as error:
         (first, *_) = error.errors()
         raise ValueError(f"{setting} cannot be {value!r}: {first['msg']}") from None
+    if isinstance(checked, float) and not math.isfinite(checked):
+        raise ValueError(f"{setting} cannot be {value!r}: it must be a finite number")
     if not isinstance(checked, bool | int | float | str):
         raise ValueError(f"{setting} cannot be tried with {value!r}: only texts, numbers, true and false can")
     return checked

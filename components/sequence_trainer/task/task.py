@@ -11,7 +11,11 @@ import numpy as np
 import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
-from tfx_sequence.components.sequence_trainer.config.checks import INPUT_NAME_RULE, find_unserved_inputs
+from tfx_sequence.components.sequence_trainer.config.checks import (
+    INPUT_NAME_RULE,
+    find_name_problems,
+    find_unserved_inputs,
+)
 from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.task.raw_spec import read_raw_spec
 from tfx_sequence.components.sequence_trainer.task.transformed import (
@@ -132,6 +136,8 @@ class SequenceTask:
         raw, raw_examples = read_raw_spec(transform_output, features, labels)
         if unserved := find_unserved_inputs(raw.with_role("input")):
             raise TaskError(f"{unserved[0]!r}: {INPUT_NAME_RULE}")
+        for _, message in find_name_problems(raw):
+            raise TaskError(message)
 
         vocabularies = {
             name: read_id_values(transform_output, name, feature.column, feature.num_ids)
