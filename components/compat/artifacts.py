@@ -13,6 +13,7 @@ from tfx.components.example_validator.executor import (
 )
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME as ANOMALIES_FILE
 from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.components.statistics_gen.stats_artifact_utils import BINARY_PB_BASENAME as STATISTICS_FILE
 from tfx.components.util.examples_utils import get_payload_format, set_file_format, set_payload_format
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ARTIFACT_PROPERTY_BLESSED_KEY",
     "BLESSED_VALUE",
     "NOT_BLESSED_VALUE",
+    "STATISTICS_FILE",
     "generate_output_split_names",
     "get_payload_format",
     "load_statistics",

@@ -40,6 +40,7 @@ PRIVATE_NAMES: dict[str, str] = {
     "tensorflow_data_validation.statistics.stats_impl:extract_statistics_output": "(partial_stats, stats_generators)",
     "tensorflow_data_validation.constants:NON_UTF8_PLACEHOLDER": "",
     "tensorflow_data_validation.constants:LARGE_BYTES_PLACEHOLDER": "",
+    "tfx.components.statistics_gen.stats_artifact_utils:BINARY_PB_BASENAME": "",
     "tfx.components.statistics_gen.stats_artifact_utils:load_statistics": "(stats_artifact, split)",
     # The marks on artifacts, such as the format of examples. See `compat.artifacts`.
     "tfx.components.util.examples_utils:get_payload_format": "(examples)",

@@ -19,8 +19,8 @@ _STOCK_RULES = frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
 
 
 def list_own_rules() -> set[str]:
-    """Returns the rules of this package: the reasons of record checks, and the rules for lengths."""
-    return {*map(str, Reason), *RULES.names(), LENGTH_DRIFT, LENGTH_SKEW}
+    """Returns the rules of this package that the validator applies: to records, to their keys, and to lengths."""
+    return {*RULES.names(), str(Reason.DUPLICATE_KEY), LENGTH_DRIFT, LENGTH_SKEW}
 
 
 def check_severities(severities: Mapping[str, str]) -> None:
@@ -30,9 +30,15 @@ def check_severities(severities: Mapping[str, str]) -> None:
       severities: A dict of rule to severity.
 
     Raises:
-      ValueError: if a rule or a severity does not exist. The message lists the existing ones.
+      ValueError: if a rule or a severity does not exist. The message lists the existing ones. Also if a rule is the
+        reason of rejects that only readers find, because the validator never sees such records.
     """
     for rule, severity in severities.items():
+        if rule in set(map(str, Reason)) - list_own_rules():
+            raise ValueError(
+                f"`severities` names {rule!r}, but such records are found in reading, and the validator never sees "
+                "them: `on_bad_record` and `max_reject_fraction` in [data] decide about them"
+            )
         if rule not in list_own_rules() | _STOCK_RULES:
             own_rules = ", ".join(sorted(list_own_rules()))
             raise ValueError(

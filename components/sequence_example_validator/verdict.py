@@ -31,7 +31,7 @@ def describe_failures(anomalies_by_split: Mapping[str, Anomalies], fail_on: Fail
         return []
     lines = []
     for split, anomalies in anomalies_by_split.items():
-        for place, info in _list_places(anomalies):
+        for place, info in list_places(anomalies):
             # The number of ERROR is greater than that of WARNING. An anomaly without a severity counts as an error.
             if info.severity >= LEVELS[fail_on] or info.severity == AnomalyInfo.UNKNOWN:
                 lines.append(f"split {split!r}, {place}: {info.description or info.short_description}")
@@ -57,7 +57,7 @@ def format_message(failures: Sequence[str], folder: str) -> str:
     )
 
 
-def _list_places(anomalies: Anomalies) -> list[tuple[str, AnomalyInfo]]:
+def list_places(anomalies: Anomalies) -> list[tuple[str, AnomalyInfo]]:
     """Returns pairs of the name of a place and the anomaly in this place. The anomaly of the whole dataset is last."""
     sorted_by_key = sorted(anomalies.anomaly_info.items())
     places = [(_format_place(key, info), info) for key, info in sorted_by_key]

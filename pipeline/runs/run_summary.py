@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -16,15 +17,12 @@ from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.runs.evaluation_results import read_intervals, read_metrics
 from tfx_sequence.pipeline.runs.model_questions import name_question, reads_words
 from tfx_sequence.pipeline.runs.progress import Trial, format_number, format_seconds
+from tfx_sequence.pipeline.runs.run_warnings import find_warnings
 from tfx_sequence.pipeline.runs.trials import format_trials, read_trials
 from tfx_sequence.schemas.contract import SKIPPED_BATCHES
 
 if TYPE_CHECKING:
     from tfx_sequence.pipeline.runs.runner import RunResult
-
-_FALLING_SCHEDULES = ("linear", "cosine")
-"""Learning-rate schedules that end at 0. With them, the last epoch is usually the best one. So this does not mean that
-training for more epochs would help."""
 
 
 class RunReport:
@@ -42,6 +40,7 @@ class RunReport:
       model: The folder of the pushed model, or None if no model was pushed.
       is_blessed: Whether no evaluation, and no test of the model's server, refused to bless the model.
       skipped_batches: The number of batches that training passed over because their loss was not finite.
+      warnings: What did not end the run, but should be known. Empty if the config or the result is None.
       trials: The trials of a Tuner, in the order in which they ran. Empty if there was no Tuner.
 
     Raises:
@@ -59,14 +58,15 @@ class RunReport:
         self.trials = _list_trials(result) if result else []
         self._config = config
         self._epoch = result.epoch if result else None
+        self.warnings = find_warnings(config, result, dict(flatten_metrics(self.metrics))) if config and result else []
         self.skipped_batches = int((self._epoch or {}).get(SKIPPED_BATCHES, 0))
 
     def to_json(self, error: str | None = None) -> str:
         """Returns the results as one line of JSON.
 
-        The object has the keys `metrics`, `model`, `pipeline_root` and `components`. It also has `intervals` if there
-        are confidence intervals, `trials` if there was a Tuner, `skipped_batches` if training passed over batches, and
-        `error` if there is an error message.
+        The object has the keys `metrics`, `model`, `pipeline_root` and `components`. It also has `warnings` if there
+        are any, `intervals` if there are confidence intervals, `trials` if there was a Tuner, `skipped_batches` if
+        training passed over batches, and `error` if there is an error message.
         """
         components = {
             name: {"status": result.status, "seconds": round(result.seconds, 3)}
@@ -80,6 +80,8 @@ class RunReport:
         }
         if self.intervals:
             report["intervals"] = self.intervals
+        if self.warnings:
+            report["warnings"] = [dataclasses.asdict(warning) for warning in self.warnings]
         if self.skipped_batches:
             report[SKIPPED_BATCHES] = self.skipped_batches
         if self.trials:
@@ -107,7 +109,8 @@ class RunReport:
             _format_lines("Trials", format_trials(self.trials) if self.trials else []),
             _format_block("Metrics", metrics),
             _format_block("Places", self._describe_places(log)),
-            _format_block("Next", {**self._make_training_hint(), **self._make_model_hint()}),
+            _format_lines("Warnings", self._describe_warnings()),
+            _format_block("Next", self._make_model_hint()),
         ]
         return "\n\n".join(block for block in blocks if block)
 
@@ -153,17 +156,12 @@ class RunReport:
             if expected is not None:
                 yield f"{name} is {format_number(value)}, expected {expected}"
 
-    def _make_training_hint(self) -> dict[str, str]:
-        """Returns advice to train for more epochs if the last epoch was the best one, or else nothing."""
-        epoch = self._epoch
-        if not epoch or not self._config or self._config.training.schedule in _FALLING_SCHEDULES:
-            return {}
-        is_last_epoch = epoch["epoch"] == epoch.get("epochs")
-        is_best_epoch = epoch["epoch"] == epoch.get("best_epoch")
-        if not (is_last_epoch and is_best_epoch):
-            return {}
-        reason = f"the last of {epoch['epochs']} epochs was the best"
-        return {"train longer": f"{reason}: more `epochs` in [training], or a smaller `batch_tokens`, may do better"}
+    def _describe_warnings(self) -> list[str]:
+        """Returns two lines for each warning: what was found, and where to read more."""
+        lines = []
+        for warning in self.warnings:
+            lines += [warning.text, f"  see {shorten_path(warning.see)}"]
+        return lines
 
     def _make_model_hint(self) -> dict[str, str]:
         """Returns the command that asks the pushed model, or nothing if no model was pushed."""

@@ -104,7 +104,7 @@ class TrainingReport:
         with self._writers["train"].as_default(step=state.epoch):
             for weight in weights:
                 tf.summary.histogram(weight.path, tf.convert_to_tensor(weight))
-        logged = {**figures, "best_epoch": best.epoch}
+        logged = {**figures, "updates": state.sums.updates, "best_epoch": best.epoch}
         # The estimate assumes that the next epochs have as many batches as this epoch.
         seconds_left = self._estimate_seconds_left(state, state.sums.batches)
         if seconds_left is not None:

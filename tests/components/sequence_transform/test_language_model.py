@@ -102,7 +102,10 @@ def test_derived_features_have_the_same_steps(run):
         ends = [step.int64_list.value[0] for step in lists["text_suffix1"].feature]
         assert ends == [1, *suffixes.look_up_ids([value.decode()[-1:].encode() for value in kept(record)])]
         spelled = [list(step.int64_list.value) for step in lists["text_characters"].feature]
-        assert spelled == [[1], *(characters.look_up_ids([char.encode() for char in value.decode()]) for value in kept(record))]
+        assert spelled == [
+            [1],
+            *(characters.look_up_ids([char.encode() for char in value.decode()]) for value in kept(record)),
+        ]
 
 
 def test_transformed_spec_has_the_target_as_label_and_the_new_lengths(run):

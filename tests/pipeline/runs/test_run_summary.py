@@ -53,7 +53,9 @@ def test_report_counts_the_batches_that_training_passed_over(config_file, skippe
     [
         ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
         ("plateau", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
-        ("cosine", {"epoch": 20, "epochs": 20, "best_epoch": 20}, False),
+        ("cosine", {"epoch": 20, "epochs": 20, "best_epoch": 20}, True),
+        ("linear", {"epoch": 20, "epochs": 20, "best_epoch": 20, "eval_upos_accuracy": 0.9999}, True),
+        ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 20, "eval_upos_accuracy": 0.99996}, False),
         ("constant", {"epoch": 20, "epochs": 20, "best_epoch": 19}, False),
         ("constant", {"epoch": 12, "epochs": 20, "best_epoch": 12}, False),
         ("constant", {"epoch": 20}, False),
@@ -63,7 +65,7 @@ def test_report_counts_the_batches_that_training_passed_over(config_file, skippe
 def test_report_advises_longer_training_when_the_last_epoch_was_the_best(config_file, schedule, epoch, hint):
     config_file.write_text(config_file.read_text() + f"[training]\nschedule = '{schedule}'\n")
     text = RunReport(load_config(config_file), result_of(epoch=epoch)).to_text("/log")
-    assert ("  train longer  the last of 20 epochs was the best" in text) == hint
+    assert ("\nWarnings\n  the last of 20 epochs was the best" in text) == hint
 
 
 def test_report_has_all_its_parts(config_file):

@@ -32,6 +32,7 @@ def test_training_stops_at_max_steps_and_tells_how_it_goes(
     assert [figures["epoch"] for figures in epochs] == [1, 2]
     assert 0.8 < epochs[0]["padding_efficiency"] <= 1
     assert (epochs[0]["best_epoch"], epochs[1]["best_epoch"]) == (1, outcome.epoch)
+    assert all(epoch["updates"] > 0 for epoch in epochs)
     assert outcome.score == outcome.metrics["tags_accuracy"]
     assert outcome.score == max(figures["eval_tags_accuracy"] for figures in epochs)
     _check_tensorboard(tmp_path / "tensorboard", model, epochs)
