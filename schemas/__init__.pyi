@@ -12,6 +12,7 @@ from .checks.rules import RecordRule as RecordRule
 from .checks.rules import RuleError as RuleError
 from .checks.rules import ValueRule as ValueRule
 from .embeddings import load_embeddings as load_embeddings
+from .records.damage import DamagedFileError as DamagedFileError
 from .records.examples import Encoder as Encoder
 from .records.examples import decode as decode
 from .records.examples import make_example as make_example

@@ -106,6 +106,15 @@ RECORDS_ACCEPTED = "records_accepted"
 RECORDS_REJECTED = "records_rejected"
 """The number of records that do not follow their spec or their format: a property and a counter, too."""
 
+FILES_MATCHED = "files_matched"
+"""The number of files that the patterns match: a property and a counter, too."""
+
+FILES_WHOLE = "files_whole"
+"""The number of files that were read to their end: a property and a counter, too."""
+
+FILES_DAMAGED = "files_damaged"
+"""The number of files that were not read to their end, because they are damaged: a property and a counter, too."""
+
 RECORDS_TRUNCATED = "records_truncated"
 """The number of accepted records that were cut to `max_length`: a property and a counter, too."""
 

@@ -83,6 +83,11 @@ class ReadConfig(Frozen):
         folder `Rejects/` of the artifact and continues.
       max_reject_fraction: With `on_bad_record = "reject"`: the maximum share of rejected records, from 0 to 1. The run
         fails if more of the records that were read are rejected.
+      max_damaged_files: The maximum number of damaged files: those that cannot be read to their end, because they are
+        cut off or damaged or not what the settings say. The records before the damage are kept. The run fails if more
+        files are damaged.
+      max_line_bytes: The maximum number of bytes of a line of a text file. A record with a longer line is a bad record,
+        and of the line only the beginning is in memory. It is also the limit of an object of a JSON array.
       not_finite: Whether a record with NaN or an infinite float is a bad record (`reject`) or a good one (`keep`). The
         validator still checks the records that are kept, unless `[validation] severities = { not_finite = "off" }`.
       max_length: The maximum number of steps of a record that is not long. If None, no record is long.
@@ -99,6 +104,8 @@ class ReadConfig(Frozen):
     options: dict[str, Any] = pydantic.Field(default_factory=dict)
     on_bad_record: Literal["fail", "reject"] = "fail"
     max_reject_fraction: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.01
+    max_damaged_files: CountOrZero = 0
+    max_line_bytes: Count = 1 << 27
     not_finite: Literal["reject", "keep"] = "reject"
     max_length: Count | None = None
     on_long: Literal["keep", "truncate", "split", "reject"] = "reject"

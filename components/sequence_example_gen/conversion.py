@@ -57,6 +57,7 @@ def convert(
       OutputExistsError: if the output folder is not empty.
       NoInputError: if a pattern matches no file.
       BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+      DamagedFilesError: if there are more damaged files than the settings allow.
       EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
     patterns_by_split = dict(patterns) if isinstance(patterns, Mapping) else None

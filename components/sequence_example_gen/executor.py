@@ -44,6 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
           NoInputError: if a pattern matches no file.
           BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+          DamagedFilesError: if there are more damaged files than the settings allow.
           EmptySplitError: if no record was accepted, or if the split `train` has no record.
         """
         self._log_startup(input_dict, output_dict, exec_properties)

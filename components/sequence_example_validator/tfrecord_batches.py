@@ -49,7 +49,7 @@ def read_batches(path: str) -> Iterator[list[bytes]]:
 
 
 def _read_records(path: str) -> Iterator[bytes | Reject]:
-    """Yields the records of a file, and a reject for each damaged record."""
+    """Yields the records of a file, and a reject for each record whose checksum is wrong."""
     with fileio.open(path, "rb") as raw:
         # The name of a file does not say whether it is compressed: some components write gzip without `.gz`.
         is_gzip = raw.read(2) == _GZIP_MAGIC

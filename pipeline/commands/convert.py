@@ -52,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="leave bad records out if their share is at most X, from 0 to 1; they are written to OUTPUT/Rejects",
     )
+    parser.add_argument(
+        "--max-damaged-files",
+        metavar="N",
+        type=make_count_parser(0),
+        help="allow N files that cannot be read to their end, and keep the records before the damage (default: 0)",
+    )
     parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
     add_data_arguments(parser)
 
@@ -69,6 +75,7 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
     with make_display(streams.err) as display:
         display.show_message("Loading Apache Beam ...")
         from tfx_sequence.components.sequence_example_gen.conversion import convert
+        from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import DamagedFilesError
         from tfx_sequence.pipeline.datasets.dataset_records import find_features
         from tfx_sequence.schemas.records.rejects import BadRecordError
 
@@ -84,6 +91,8 @@ def _convert(arguments: argparse.Namespace, streams: Streams) -> int:
                 split=dataset.split,
                 write=dataset.write,
             )
+        except DamagedFilesError as error:
+            return report_failure(str(error), arguments.json, streams, ExitCode.FAILED)
         except BadRecordError as error:
             # With "reject", bad records are left out until there are too many. That error already says what to do.
             has_too_many = dataset.read.on_bad_record == "reject"
@@ -105,6 +114,9 @@ def _apply_arguments(dataset: Dataset, arguments: argparse.Namespace) -> Dataset
     if arguments.max_reject_fraction is not None:
         values = {**read.model_dump(), "on_bad_record": "reject", "max_reject_fraction": arguments.max_reject_fraction}
         read = build_setting(ReadConfig, "--max-reject-fraction", values)
+    if arguments.max_damaged_files is not None:
+        values = {**read.model_dump(), "max_damaged_files": arguments.max_damaged_files}
+        read = build_setting(ReadConfig, "--max-damaged-files", values)
     if arguments.shards is not None:
         values = {**write.model_dump(), "num_shards": arguments.shards}
         write = build_setting(WriteConfig, "--shards", values)
@@ -125,7 +137,13 @@ def _choose_input(dataset: Dataset) -> dict[str, list[str]] | list[str]:
 
 
 def _print_json(counts: ReadCounts, left_out: Mapping[str, str], out: TextIO) -> None:
-    report = {**counts.counts, "rejected": counts.rejected, "written": counts.written, "left_out": left_out}
+    report = {
+        **counts.counts,
+        "rejected": counts.rejected,
+        "damaged": {damaged_file.file: damaged_file.message for damaged_file in counts.damaged_files},
+        "written": counts.written,
+        "left_out": left_out,
+    }
     print(json.dumps(report, ensure_ascii=False), file=out)
 
 
@@ -139,6 +157,13 @@ def _print_report(spec: SequenceSpec, counts: ReadCounts, left_out: Mapping[str,
         f"rejected {totals[contract.RECORDS_REJECTED]:,}",
         file=out,
     )
+    if counts.damaged_files:
+        print(
+            f"files {totals[contract.FILES_MATCHED]:,}, whole {totals[contract.FILES_WHOLE]:,}, "
+            f"damaged {totals[contract.FILES_DAMAGED]:,}",
+            file=out,
+        )
+        _print_block("Damaged", {damaged_file.file: damaged_file.message for damaged_file in counts.damaged_files}, out)
     written = sorted(counts.written.items(), key=make_split_sort_key)
     _print_block("Written", {split: f"{count:,}" for split, count in written}, out)
     _print_block("Rejected", {reason: f"{count:,}" for reason, count in counts.rejected.items()}, out)

@@ -112,17 +112,21 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
     _print_result(counts, files, arguments.json, streams)
-    return ExitCode.FAILED if counts.rejected else ExitCode.DONE
+    return ExitCode.FAILED if counts.rejected or counts.damaged_files else ExitCode.DONE
 
 
 def _print_result(counts: ReadCounts, files: Sequence[str], as_json: bool, streams: Streams) -> None:
-    """Prints the paths of the files with answers, and the number of rejected records."""
+    """Prints the paths of the files with answers, the number of rejected records, and the damaged files."""
     if as_json:
-        print(json.dumps({**counts.counts, "rejected": counts.rejected, "files": files}), file=streams.out)
+        damaged = {damaged_file.file: damaged_file.message for damaged_file in counts.damaged_files}
+        report = {**counts.counts, "rejected": counts.rejected, "damaged": damaged, "files": files}
+        print(json.dumps(report), file=streams.out)
         return
     print(*files, sep="\n", file=streams.out)
     for reason, count in counts.rejected.items():
         print(f"tfx-sequence: {count:,} records rejected: {reason}", file=streams.err)
+    for damaged_file in counts.damaged_files:
+        print(f"tfx-sequence: damaged file: {damaged_file}", file=streams.err)
 
 
 def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model: str) -> SequenceSpec:

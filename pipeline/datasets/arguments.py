@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tfx_sequence.components.sequence_example_gen.readers.table import READERS, SEQUENCE_EXAMPLE
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.schemas.spec import MAX_COUNT
 
 
@@ -16,7 +16,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         metavar="F",
         help=f"the format: {', '.join(READERS.rows)}, or the format of a plug-in; if not given, the names of the files "
-        f"determine it, and files of any other name are {SEQUENCE_EXAMPLE} (TFRecords)",
+        "determine it, or else their first bytes",
     )
     group.add_argument(
         "--feature",

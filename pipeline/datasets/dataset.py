@@ -1,7 +1,7 @@
 """Finds the files that a command should read, their format and their features, from arguments or from a config.
 
-If neither gives the format, the names of the files determine it. If neither gives the features, they are discovered in
-the data later.
+If neither gives the format, the names of the files determine it, or else their first bytes. If neither gives the
+features, they are discovered in the data later.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.files.first_bytes import (
+    HEAD_BYTES,
+    describe_content,
+    find_binary_kind,
+    is_text,
+    recognize_format,
+)
+from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.table import (
     SEQUENCE_EXAMPLE,
     find_format,
@@ -24,6 +32,7 @@ from tfx_sequence.components.sequence_example_gen.readers.table import (
 )
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.terminal.session import CommandError
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
 
 if TYPE_CHECKING:
@@ -79,7 +88,9 @@ def make_split_sort_key(item: tuple[str, Any]) -> tuple[bool, str]:
 
 
 def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: SequenceSpec | None = None) -> Dataset:
-    """Returns the data set that the arguments describe. The files are not opened.
+    """Returns the data set that the arguments describe.
+
+    Files are opened only if neither an argument nor their names say the format.
 
     Args:
       arguments: Parsed arguments, which include those of `add_data_arguments`.
@@ -204,11 +215,42 @@ def _parse_option(text: str) -> tuple[str, Any]:
 
 
 def _guess_format(paths: Iterable[str]) -> str:
-    """Returns the format that the names of files determine. It is `sequence_example` if no name is known."""
+    """Returns the format that the names of files determine, or else their first bytes."""
+    paths = list(paths)
     formats = {format_name for format_name in map(find_format, paths) if format_name}
     if len(formats) > 1:
         raise CommandError(f"the files are of several formats ({', '.join(sorted(formats))}); name one with --format")
-    return formats.pop() if formats else SEQUENCE_EXAMPLE
+    return formats.pop() if formats else _recognize_format(paths)
+
+
+def _recognize_format(paths: Iterable[str]) -> str:
+    """Returns the format that the first bytes of a file determine, of the first file for which they do.
+
+    It is `sequence_example` if no file is text, so that the reader of this format says what is wrong.
+
+    Raises:
+      CommandError: if there is text, which may be of several formats, or a file that is known not to be read.
+    """
+    problem = ""
+    for path in paths:
+        head = _read_first_bytes(path)
+        if format_name := recognize_format(head):
+            return format_name
+        if not problem and (is_text(head) or find_binary_kind(head)):
+            problem = (
+                f"neither the name nor the first bytes of {path!r} say its format (it is {describe_content(head)})"
+            )
+    if problem:
+        raise CommandError(f"{problem}; name the format with --format")
+    return SEQUENCE_EXAMPLE
+
+
+def _read_first_bytes(path: str) -> bytes:
+    try:
+        with Source(path).open() as stream:
+            return stream.read(HEAD_BYTES)
+    except DamagedFileError:
+        return b""
 
 
 def _keep_files_of_format(splits: dict[str, list[str]], format_name: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_
 from tfx_sequence.components.sequence_example_validator.examination.data_files import find_splits
 from tfx_sequence.pipeline.datasets.dataset import Dataset
 from tfx_sequence.pipeline.terminal.session import CommandError
-from tfx_sequence.schemas.spec import SequenceSpec
+from tfx_sequence.schemas.spec import MAX_COUNT, SequenceSpec
 
 
 def find_features(dataset: Dataset) -> Discovery:
@@ -38,8 +38,9 @@ def find_features(dataset: Dataset) -> Discovery:
 
 
 def reject_all_bad_records(read: ReadConfig) -> ReadConfig:
-    """Returns settings with which bad records never end the reading. All of them are left out and counted."""
-    return read.model_copy(update={"on_bad_record": "reject", "max_reject_fraction": 1.0})
+    """Returns settings with which neither bad records nor damaged files end the reading. All of them are counted."""
+    settings = {"on_bad_record": "reject", "max_reject_fraction": 1.0, "max_damaged_files": MAX_COUNT}
+    return read.model_copy(update=settings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,8 +23,8 @@ from tfx_sequence.schemas.tfmd.convert import to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 _MAX_SHOWN_REJECTS = 5
-"""The maximum number of bad records that an anomaly describes. There is one anomaly per reason. Other records are only
-counted."""
+"""The maximum number of bad records, or of damaged files, that an anomaly describes. There is one anomaly per reason.
+Other records are only counted."""
 
 _FAILING_SEVERITIES: dict[FailOn, tuple[str, ...]] = {
     "error": ("ERROR",),
@@ -138,7 +138,11 @@ def _add_reading_anomalies(
     report: DataReport, records: RecordFiles, severities: Mapping[str, str], fail_on: FailOn
 ) -> DataReport:
     """Returns the report with the anomalies that were found while reading, before all other anomalies."""
-    anomalies = [*_report_rejects(records.counts, severities), *_report_left_out(records.left_out)]
+    anomalies = [
+        *_report_damaged_files(records.counts),
+        *_report_rejects(records.counts, severities),
+        *_report_left_out(records.left_out),
+    ]
     failures = []
     for anomaly in anomalies:
         if anomaly.severity in _FAILING_SEVERITIES[fail_on]:
@@ -170,6 +174,23 @@ def _report_rejects(counts: ReadCounts | None, severities: Mapping[str, str]) ->
                 f"{count} of {counts.counts[contract.RECORDS_READ]} records: {_describe_rejects(rejects, count)}."
             ),
         )
+
+
+def _report_damaged_files(counts: ReadCounts | None) -> Iterator[AnomalyReport]:
+    """Yields one anomaly that names the damaged files, if there are any."""
+    if counts is None or not counts.damaged_files:
+        return
+    descriptions = [str(damaged_file) for damaged_file in counts.damaged_files[:_MAX_SHOWN_REJECTS]]
+    num_hidden = len(counts.damaged_files) - len(descriptions)
+    if num_hidden:
+        descriptions.append(f"and {num_hidden} more")
+    yield AnomalyReport(
+        split="",
+        feature="",
+        severity="ERROR",
+        what="Damaged files",
+        description=f"{len(counts.damaged_files)} of {counts.num_files} files: {'; '.join(descriptions)}.",
+    )
 
 
 def _describe_rejects(rejects: Sequence[Reject], count: int) -> str:

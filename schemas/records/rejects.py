@@ -33,7 +33,7 @@ class Reason(str, enum.Enum):
     MALFORMED = "malformed"
     """The text does not follow the format. For example, a row has too few columns, or JSON is not valid."""
     UNDECODABLE = "undecodable"
-    """The bytes are not valid UTF-8, not a SequenceExample, or a damaged or truncated file."""
+    """The bytes are not valid UTF-8, not a SequenceExample, or do not have their checksum."""
     EMPTY_FILE = "empty_file"
     """The file holds no record."""
     MISSING_FEATURE = "missing_feature"
@@ -55,7 +55,7 @@ class Reason(str, enum.Enum):
     TOO_SHORT = "too_short"
     """The record has fewer steps than `min_length` of the spec."""
     TOO_LONG = "too_long"
-    """The record has more steps than `max_length` of the spec."""
+    """The record has more steps than `max_length` of the spec, or its text has more bytes than `max_line_bytes`."""
     EMPTY_STEP = "empty_step"
     """A step holds no value. Readers that flatten steps would drop the step and shift all values after it."""
     MULTIPLE_VALUES = "multiple_values"
@@ -87,7 +87,7 @@ ReasonCode = Annotated[
 """
 
 
-def _make_writable(text: Any) -> Any:
+def make_writable(text: Any) -> Any:
     """Escapes characters that UTF-8 cannot encode, such as half of a surrogate pair, which JSON allows."""
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
@@ -109,7 +109,7 @@ class Reject(Frozen):
     """
 
     reason: ReasonCode
-    message: Annotated[str, pydantic.BeforeValidator(_make_writable)]
+    message: Annotated[str, pydantic.BeforeValidator(make_writable)]
     file: str | None = None
     line: int | None = None
     offset: int | None = None
@@ -126,7 +126,7 @@ class Reject(Frozen):
         Args:
           **place: Values for `file`, `line`, `offset`, `record`, `row`, `key` or `excerpt`.
         """
-        new_values = {name: _make_writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
+        new_values = {name: make_writable(value) for name, value in place.items() if getattr(self, name) in (None, "")}
         if isinstance(new_values.get("excerpt"), str):
             new_values["excerpt"] = clip(new_values["excerpt"])
         return self.model_copy(update=new_values)
@@ -172,7 +172,7 @@ def bad_record(reason: Reason, message: str, **place: object) -> BadRecordError:
 def clip(text: str) -> str:
     """Returns the first `EXCERPT_LENGTH` characters of a text. Characters that UTF-8 cannot encode are escaped."""
     clipped = text if len(text) <= EXCERPT_LENGTH else text[: EXCERPT_LENGTH - 1] + "…"
-    return str(_make_writable(clipped))
+    return str(make_writable(clipped))
 
 
 def abbreviate(value: object) -> str:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 HEADER_SIZE = 12
@@ -25,6 +26,13 @@ HEADER_SIZE = 12
 
 FOOTER_SIZE = 4
 """The number of bytes in a frame after the data."""
+
+_MAX_LENGTH = (1 << 31) - 1
+"""The maximum number of bytes of a record, which is that of any message of Protocol Buffers."""
+
+_PART_BYTES = 1 << 24
+"""The number of bytes of a record that are read in one call. A stream may reserve memory for all bytes that it is asked
+for, even if the file has fewer."""
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -47,43 +55,54 @@ def read_frame_length(header: bytes) -> int:
 
 
 def read_tfrecords(stream: BinaryIO) -> Iterator[bytes | Reject]:
-    """Yields the records of a TFRecord stream, and a reject for each damaged record.
-
-    Reading continues after a record with damaged data. Reading stops after a damaged header, or if the file ends within
-    a record, because the position of the next record is then unknown.
+    """Yields the records of a TFRecord stream, and a reject for each record whose checksum is wrong.
 
     Args:
       stream: The decompressed content of a TFRecord file.
 
     Yields:
       A serialized record, or a reject with the offset of the record in the stream.
+
+    Raises:
+      DamagedFileError: if a header is damaged, or if the file ends within a record. The position of the next record is
+        then unknown.
     """
     offset = 0
     while header := stream.read(HEADER_SIZE):
-        if not _is_valid_header(header):
-            yield _make_reject("the header of a record is damaged", offset)
-            return
+        if not has_valid_header(header):
+            raise DamagedFileError("the header of a record is damaged", offset=offset)
         length = read_frame_length(header)
-        data_and_footer = stream.read(length + FOOTER_SIZE)
+        if length > _MAX_LENGTH:
+            raise DamagedFileError(
+                f"a record has {length} bytes, but a SequenceExample has no more than {_MAX_LENGTH}", offset=offset
+            )
+        data_and_footer = _read_bytes(stream, length + FOOTER_SIZE)
         if len(data_and_footer) < length + FOOTER_SIZE:
-            yield _make_reject(f"the file ends within a record of {length} bytes", offset)
-            return
+            raise DamagedFileError(f"the file ends within a record of {length} bytes", offset=offset)
         data, footer = data_and_footer[:length], data_and_footer[length:]
         if footer == _compute_masked_crc(data):
             yield data
         else:
-            yield _make_reject(f"the checksum of {length} bytes is wrong", offset)
+            message = f"the checksum of {length} bytes is wrong"
+            yield Reject(reason=Reason.UNDECODABLE, message=message, offset=offset)
         offset += HEADER_SIZE + length + FOOTER_SIZE
 
 
-def _is_valid_header(header: bytes) -> bool:
-    """Returns whether a header is complete and has the right CRC."""
+def has_valid_header(data: bytes) -> bool:
+    """Returns whether data begins with a complete header that has the right CRC."""
+    header = data[:HEADER_SIZE]
     return len(header) == HEADER_SIZE and header == _make_header(read_frame_length(header))
 
 
-def _make_reject(message: str, offset: int) -> Reject:
-    """Makes the reject of a damaged record."""
-    return Reject(reason=Reason.UNDECODABLE, message=f"{message}; is this a TFRecord file?", offset=offset)
+def _read_bytes(stream: BinaryIO, size: int) -> bytes:
+    """Reads up to `size` bytes. A size that is larger than the file needs no more memory than the file."""
+    if size <= _PART_BYTES:
+        return stream.read(size)
+    parts = []
+    while size and (part := stream.read(min(size, _PART_BYTES))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 # Many records of a file have the same length, so headers are cached. The cache needs no more than about 10 MB.

@@ -258,8 +258,12 @@ def _encode_text(name: str, value: Any) -> bytes:
         raise _make_wrong_type_error(name, value, "a string")
     try:
         return value.encode()
-    except UnicodeEncodeError:
-        message = f"`{name}` has {value!r}, which holds half a surrogate pair and cannot be written as UTF-8"
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        # Readers of text replace a byte that is not UTF-8 with one of these characters.
+        is_byte = 0xDC80 <= code <= 0xDCFF
+        problem = f"the byte 0x{code - 0xDC00:02x}, which is" if is_byte else "half a surrogate pair, which is"
+        message = f"`{name}` has {abbreviate(value)} with {problem} not UTF-8"
         raise bad_record(Reason.UNDECODABLE, message) from None
 
 

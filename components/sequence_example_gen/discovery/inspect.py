@@ -10,6 +10,7 @@ from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
 from tfx_sequence.components.sequence_example_gen.readers.sequence_example import list_values, to_python
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
+from tfx_sequence.schemas.records.damage import DamagedFile, DamagedFileError
 from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
@@ -54,7 +55,8 @@ class Inspection(Frozen):
         longest sequence feature.
       unequal: The number of records whose sequence features have different lengths.
       first: The first records, as dicts of feature name to value.
-      damage: A reject for each record that could not be read.
+      damage: A reject for each record that could not be read, and the damage of each file that could not be read to its
+        end.
     """
 
     files: tuple[str, ...]
@@ -63,7 +65,7 @@ class Inspection(Frozen):
     lengths: dict[int, int]
     unequal: int
     first: tuple[dict[str, Any], ...]
-    damage: tuple[Reject, ...]
+    damage: tuple[Reject | DamagedFile, ...]
 
     @property
     def steps(self) -> int:
@@ -97,13 +99,13 @@ def inspect(path: str, first: int = 3) -> Inspection:
 
     Raises:
       NoInputError: if there is no such file.
-      BrokenFileError: if a compressed file is cut off or damaged.
+      FileAccessError: if the file system does not open or read a file.
     """
     files = _find_record_files(path)
     collector = _RecordCollector(max_first_records=first)
-    damage: list[Reject] = []
+    damage: list[Reject | DamagedFile] = []
     for record in _read_records(files):
-        if isinstance(record, Reject):
+        if isinstance(record, (Reject, DamagedFile)):
             damage.append(record)
         else:
             collector.add(record)
@@ -150,7 +152,7 @@ class _RecordCollector:
         if len(self._first_records) < self._max_first_records:
             self._first_records.append(to_python(record))
 
-    def summarize(self, files: Sequence[str], damage: Sequence[Reject]) -> Inspection:
+    def summarize(self, files: Sequence[str], damage: Sequence[Reject | DamagedFile]) -> Inspection:
         context_keys = sorted(key for key in self._features if key.is_context)
         sequence_keys = sorted(key for key in self._features if not key.is_context)
         return Inspection(
@@ -191,13 +193,18 @@ class _FeatureCollector:
         )
 
 
-def _read_records(files: Sequence[str]) -> Iterator[tf.train.SequenceExample | Reject]:
-    """Yields each record of the files, or a reject for a record that cannot be read."""
+def _read_records(files: Sequence[str]) -> Iterator[tf.train.SequenceExample | Reject | DamagedFile]:
+    """Yields each record of the files, or a reject for a record that cannot be read, and any damage after a file."""
     for path in files:
-        with Source(path).open() as stream:
-            for number, record in enumerate(read_tfrecords(stream)):
-                example = _parse_record(record)
-                yield example.at(file=path, record=number) if isinstance(example, Reject) else example
+        number = 0
+        try:
+            with Source(path).open() as stream:
+                for record in read_tfrecords(stream):
+                    example = _parse_record(record)
+                    yield example.at(file=path, record=number) if isinstance(example, Reject) else example
+                    number += 1
+        except DamagedFileError as error:
+            yield error.describe(path, number)
 
 
 def _parse_record(record: bytes | Reject) -> tf.train.SequenceExample | Reject:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
-from tfx_sequence.components.sequence_example_gen.files.compression import BrokenFileError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import (
     SAMPLE_SIZE,
@@ -17,6 +16,7 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     describe_wrong_options,
     load_reader,
 )
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import BadRecordError
 
 RawRecord: TypeAlias = dict[str, Any]
@@ -46,8 +46,9 @@ def sample_records(files: Iterable[str], read: ReadConfig) -> tuple[list[RawReco
         except BadRecordError as error:
             line = f"line {error.reject.line}: " if error.reject.line else ""
             first_problem = first_problem or line + error.reject.message
-        except (BrokenFileError, OSError) as error:
-            first_problem = first_problem or str(error)
+        except DamagedFileError as error:
+            line = f"line {error.line}: " if error.line else ""
+            first_problem = first_problem or line + error.message
         else:
             if records:
                 return records, ""
@@ -59,11 +60,12 @@ def _sample_file(path: str, reader: type[Reader], read: ReadConfig) -> list[RawR
 
     Raises:
       BadRecordError: if no record can be read.
-      BrokenFileError: if the file is compressed, and cut off or damaged.
+      DamagedFileError: if the file is cut off or damaged before the sample is complete.
+      FileAccessError: if the file system does not open or read the file.
       ValueError: if the features of the format cannot be discovered, or if its options are wrong.
     """
     try:
-        sample = reader.sample(Source(path), read.options)
+        sample = reader.sample(Source(path, read.max_line_bytes), read.options)
         if sample is None:
             raise ValueError(f"the features of the format {read.format!r} cannot be discovered; name them")
         return list(itertools.islice(sample, SAMPLE_SIZE))

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar, cast
+
+_T = TypeVar("_T")
 
 _BUFFER_BYTES = 1 << 20
 """The number of bytes that are read ahead. An object store takes as long to return a megabyte as a kilobyte."""
 
 _UNCOMPRESSED = "uncompressed"
 """The value of Beam's `CompressionTypes.UNCOMPRESSED`, so that Beam need not be imported."""
+
+
+class FileAccessError(RuntimeError):
+    """A file cannot be opened or read for a reason other than its content, such as a permission or a network.
+
+    It is no `OSError`, because libraries take every `OSError` for a sign that the content of a file is damaged.
+    """
 
 
 def join(folder: str, *parts: str) -> str:
@@ -30,6 +41,19 @@ def open_file(path: str, buffer_bytes: int = _BUFFER_BYTES) -> BinaryIO:
     """Opens a file for reading. The stream is buffered and seekable."""
     raw = _load_filesystems().open(path, compression_type=_UNCOMPRESSED)
     return cast(BinaryIO, io.BufferedReader(raw, buffer_bytes) if isinstance(raw, io.RawIOBase) else raw)
+
+
+def open_input(path: str) -> io.BufferedReader:
+    """Opens a file for reading, as `open_file` does, so that errors of the file system differ from damaged content.
+
+    Raises:
+      FileAccessError: if the file cannot be opened. Reading from the stream raises it too.
+    """
+    try:
+        stream = open_file(path)
+    except Exception as error:
+        raise _make_access_error(path, error) from error
+    return io.BufferedReader(_InputStream(path, stream), _BUFFER_BYTES)
 
 
 def create_file(path: str) -> BinaryIO:
@@ -71,6 +95,49 @@ def delete_folder(path: str) -> None:
 def exists(path: str) -> bool:
     """Returns whether a file or folder exists."""
     return bool(_load_filesystems().exists(path))
+
+
+class _InputStream(io.RawIOBase):
+    """A stream of a file that raises every error of the file system as `FileAccessError`."""
+
+    def __init__(self, path: str, stream: BinaryIO) -> None:
+        self._path = path
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._stream.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._call(self._stream.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._call(self._stream.tell)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._call(self._stream.read, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+    def _call(self, method: Callable[..., _T], *arguments: int) -> _T:
+        try:
+            return method(*arguments)
+        except Exception as error:
+            # A position that no file has, such as a negative one, is asked for by the reader of damaged content.
+            if isinstance(error, ValueError) or getattr(error, "errno", None) == errno.EINVAL:
+                raise
+            raise _make_access_error(self._path, error) from error
+
+
+def _make_access_error(path: str, error: Exception) -> FileAccessError:
+    return FileAccessError(f"{path} cannot be read: {error}")
 
 
 def _load_filesystems() -> Any:

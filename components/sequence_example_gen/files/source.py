@@ -6,13 +6,15 @@ The last line may have no line end. A byte order mark is skipped.
 
 from __future__ import annotations
 
+import codecs
+import io
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.compression import decompress
+from tfx_sequence.components.sequence_example_gen.files.first_bytes import find_binary_kind
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 
 BLOCK_BYTES = 1 << 20
@@ -20,29 +22,23 @@ BLOCK_BYTES = 1 << 20
 size needs no more memory than one block, or than its longest line."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+DEFAULT_MAX_LINE_BYTES = 1 << 27
+"""The default limit of a line. It is more than the longest line of common data sets, the 100 MB of text8, and small
+enough for the memory of any machine."""
+
+_KEPT_BYTES = 1000
+"""The number of bytes of a line above the limit that are kept. They are more than an excerpt shows."""
+
+_MAX_CHARACTER_BYTES = 4
+"""The maximum number of bytes of a character in UTF-8."""
+
+_HEAD_BYTES = 8
+"""The number of bytes that are read to recognise files that are not text, and a byte order mark."""
 
 
 class NoInputError(FileNotFoundError):
     """A pattern matches no file."""
-
-
-class Damage(NamedTuple):
-    """Bytes of a file that are not UTF-8.
-
-    Attributes:
-      line: The number of the line, from 1.
-      offset: The position of the first such byte in the decompressed file, from 0.
-      message: What is wrong.
-    """
-
-    line: int
-    offset: int
-    message: str
-
-    def to_reject(self) -> Reject:
-        """Returns the reject for a record that contains these bytes."""
-        return Reject(reason=Reason.UNDECODABLE, message=self.message, line=self.line, offset=self.offset)
 
 
 class Source:
@@ -50,99 +46,143 @@ class Source:
 
     Attributes:
       path: The path of the file.
+      max_line_bytes: The maximum number of bytes of a line, or of an object of a JSON array.
+      long_lines: The numbers of the lines above this limit that were yielded but not yet reported. The caller of a
+        reader reports each of them as a reject, in place of the record that it is part of.
     """
 
-    def __init__(self, path: str, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(self, path: str, max_line_bytes: int = DEFAULT_MAX_LINE_BYTES, block_bytes: int = BLOCK_BYTES) -> None:
         self.path = path
+        self.max_line_bytes = max_line_bytes
+        self.long_lines: list[int] = []
         self._block_bytes = block_bytes
-        self._damage: list[Damage] = []
 
     def sibling(self, name: str) -> Source:
-        """Returns another file of the same folder. `take_damage` of this file also reports the damage of that file."""
-        source = Source(posixpath.join(posixpath.dirname(self.path), name), self._block_bytes)
-        source._damage = self._damage
+        """Returns another file of the same folder. `long_lines` of this file also has the lines of that file."""
+        source = Source(posixpath.join(posixpath.dirname(self.path), name), self.max_line_bytes, self._block_bytes)
+        source.long_lines = self.long_lines
         return source
 
-    def open(self) -> BinaryIO:
+    def open(self) -> io.BufferedReader:
         """Opens the file for reading. The stream is decompressed.
 
-        Reading raises `BrokenFileError` at a place where a compressed file is cut off or damaged.
+        Raises:
+          FileAccessError: if the file system does not open the file. Reading raises it too.
+          DamagedFileError: raised by reading at a place where a compressed file is cut off or damaged.
         """
-        return decompress(file_system.open_file(self.path))
+        return decompress(file_system.open_input(self.path))
+
+    def open_seekable(self) -> io.BufferedReader:
+        """Opens the file for reading at any position.
+
+        Raises:
+          FileAccessError: if the file system does not open the file. Reading raises it too.
+          DamagedFileError: if the file is compressed.
+        """
+        stream = self.open()
+        if not stream.seekable():
+            message = "the file is compressed as a whole, but must be read at any position; decompress it"
+            raise DamagedFileError(message, file=self.path)
+        return stream
 
     def lines(self, ends: bool = False) -> Iterator[tuple[int, str]]:
         """Yields the number of each line, from 1, and its text.
 
-        In a line that is not UTF-8, replacement characters stand for the wrong bytes. `take_damage` reports the line.
+        A byte that is not UTF-8 becomes a character from U+DC80 to U+DCFF, as with the error handler `surrogateescape`.
+        A record whose values contain such a character is rejected later. Of a line that is too long, only the beginning
+        is yielded, and its number is added to `long_lines`.
 
         Args:
           ends: Whether to keep the line ends. Each line end becomes LF.
+
+        Raises:
+          DamagedFileError: if the file is cut off or damaged, or if it is not text. The lines before are yielded first.
         """
         number = 1
-        offset = 0
-        for block in self._read_blocks():
-            is_first_block = offset == 0
-            start = len(_BYTE_ORDER_MARK) if is_first_block and block.startswith(_BYTE_ORDER_MARK) else 0
-            try:
-                text = block[start:].decode()
-            except UnicodeDecodeError:
-                lines: Iterable[str] = self._decode_line_by_line(block, number, offset, start, ends)
-            else:
-                lines = _split_lines(text, ends)
-            offset += len(block)
+        for block, begins_with_long_line in self._read_blocks():
+            text = block.decode("utf-8", "surrogateescape")
+            lines: Iterable[str] = _split_lines(text, ends)
+            if len(block) > self.max_line_bytes or begins_with_long_line:
+                lines = self._cut_long_lines(lines, number, begins_with_long_line)
             for line in lines:
                 yield number, line
                 number += 1
 
-    def take_damage(self) -> Damage | None:
-        """Returns the first damage in the lines that were yielded since the last call. All damage is then forgotten.
+    def make_long_line_reject(self, number: int) -> Reject:
+        """Returns the reject for the record that a line above the limit is part of."""
+        message = f"the line has more than {self.max_line_bytes} bytes (`max_line_bytes`)"
+        return Reject(reason=Reason.TOO_LONG, message=message, line=number)
 
-        Returns:
-          The damage, or None if all lines are UTF-8.
+    def texts(self) -> Iterator[str]:
+        """Yields the text of the file in parts that end anywhere. Each line end becomes LF.
+
+        Bytes that are not UTF-8 and errors are treated as in `lines`.
         """
-        if not self._damage:
-            return None
-        first = self._damage[0]
-        self._damage.clear()
-        return first
+        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("surrogateescape"), translate=True)
+        for chunk in self._read_chunks():
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
 
-    def _read_blocks(self) -> Iterator[bytes]:
-        """Yields the bytes of the file in blocks of whole lines."""
-        line_parts: list[bytes] = []  # The parts of a line whose end is not read yet.
-        with self.open() as stream:
-            while chunk := stream.read(self._block_bytes):
-                # The last byte is not searched for a CR, because it may be the first half of a CRLF.
-                cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, len(chunk) - 1)) + 1
-                if cut:
-                    yield b"".join([*line_parts, chunk[:cut]])
-                    line_parts = []
-                line_parts.append(chunk[cut:])
-        if last_line := b"".join(line_parts):
-            yield last_line
-
-    def _decode_line_by_line(self, block: bytes, number: int, offset: int, start: int, ends: bool) -> Iterator[str]:
-        """Yields the lines of a block that is not valid UTF-8. The damage of a line is noted before it is yielded.
+    def _cut_long_lines(self, lines: Iterable[str], number: int, is_first_long: bool) -> Iterator[str]:
+        """Yields lines, and notes those that are too long before their beginning is yielded.
 
         Args:
-          block: The bytes of the block.
+          lines: The lines.
           number: The number of the first line.
-          offset: The position of the block in the file.
-          start: The position in the block where the text begins, after any byte order mark.
-          ends: Whether to keep the line ends, as LF.
+          is_first_long: Whether the first line is too long, because bytes of it were left out.
         """
-        while start < len(block):
-            match = _LINE_END.search(block, start)
-            end = match.start() if match else len(block)
-            line = block[start:end]
-            line_end = "\n" if match and ends else ""
-            try:
-                yield line.decode() + line_end
-            except UnicodeDecodeError as error:
-                message = f"byte 0x{line[error.start]:02x} of {self.path} is not UTF-8 ({error.reason})"
-                self._damage.append(Damage(number, offset + start + error.start, message))
-                yield line.decode(errors="replace") + line_end
-            start = match.end() if match else len(block)
-            number += 1
+        for index, line in enumerate(lines):
+            if (index == 0 and is_first_long) or self._is_long(line):
+                self.long_lines.append(number + index)
+                yield line[:_KEPT_BYTES]
+            else:
+                yield line
+
+    def _is_long(self, line: str) -> bool:
+        if _MAX_CHARACTER_BYTES * len(line) <= self.max_line_bytes:
+            return False
+        return len(line.rstrip("\n").encode("utf-8", "surrogateescape")) > self.max_line_bytes
+
+    def _read_blocks(self) -> Iterator[tuple[bytes, bool]]:
+        """Yields the bytes of the file in blocks of whole lines, and whether bytes of the first line were left out.
+
+        They are left out of a line that is too long, so that its length does not determine the memory.
+        """
+        line_parts: list[bytes] = []  # The parts of a line whose end is not read yet.
+        num_bytes = 0  # The number of bytes of this line so far.
+        is_long = False
+        for chunk in self._read_chunks():
+            # The last byte is not searched for a CR, because it may be the first half of a CRLF.
+            cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, len(chunk) - 1)) + 1
+            if cut:
+                yield b"".join([*line_parts, chunk[:cut]]), is_long
+                line_parts = []
+                num_bytes = 0
+                is_long = False
+            line_parts.append(chunk[cut:])
+            num_bytes += len(chunk) - cut
+            # A CR at the end is a line end, or half of one, which does not count and is kept.
+            if num_bytes - chunk.endswith(b"\r") > self.max_line_bytes:
+                line = b"".join(line_parts)
+                line_parts = [line[:-1][:_KEPT_BYTES], line[-1:]]
+                is_long = True
+        if last_line := b"".join(line_parts):
+            yield last_line, is_long
+
+    def _read_chunks(self) -> Iterator[bytes]:
+        """Yields the bytes of the file in parts that end anywhere, without a byte order mark."""
+        try:
+            with self.open() as stream:
+                # `read1` returns the bytes before damage, which `read` would lose.
+                head = stream.read(_HEAD_BYTES)
+                if kind := find_binary_kind(head):
+                    raise DamagedFileError(f"the file is {kind}, but its format is one of text")
+                yield head.removeprefix(_BYTE_ORDER_MARK)
+                while chunk := stream.read1(self._block_bytes):
+                    yield chunk
+        except DamagedFileError as error:
+            error.file = error.file or self.path
+            raise
 
 
 def find_files(pattern: str) -> list[str]:

@@ -15,6 +15,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.record_encoder impor
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.records.tfrecords import frame
 
@@ -51,6 +52,8 @@ class ResultCollector:
         self._num_rejected_by_reason = Counter[str]()
         self._num_written_by_split = Counter[str]()
         self._rejects: list[Reject] = []
+        self._num_files = 0
+        self._damaged_files: list[DamagedFile] = []
 
     @property
     def has_failed(self) -> bool:
@@ -62,6 +65,12 @@ class ResultCollector:
         self._num_rejected_by_reason[str(reject.reason)] += 1
         if len(self._rejects) < MAX_REJECTS:
             self._rejects.append(reject)
+
+    def add_file(self, damaged_file: DamagedFile | None = None) -> None:
+        """Counts a file after it was read. If it is damaged, its description is kept."""
+        self._num_files += 1
+        if damaged_file is not None:
+            self._damaged_files.append(damaged_file)
 
     def add_record(self, encoded: EncodedRecord, file_number: int) -> Iterator[beam.pvalue.TaggedOutput]:
         """Adds an accepted record. Yields runs if the collected records fill the memory for them.
@@ -89,6 +98,8 @@ class ResultCollector:
             rejected=self._num_rejected_by_reason,
             rejects=tuple(self._rejects),
             written=self._num_written_by_split,
+            num_files=self._num_files,
+            damaged_files=tuple(self._damaged_files),
         )
         for name, count in read_counts.counts.items():
             Metrics.counter(COUNTERS, name).inc(count)

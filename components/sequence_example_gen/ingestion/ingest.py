@@ -15,7 +15,7 @@ and `ingest` raises the error when the pipeline has finished. Shards are only wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import apache_beam as beam
 
@@ -28,11 +28,15 @@ from tfx_sequence.components.sequence_example_gen.ingestion.read_stages import M
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
 from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, write_group
 from tfx_sequence.schemas.contract import REJECTS
+from tfx_sequence.schemas.records.damage import DamagedFile
+from tfx_sequence.schemas.records.rejects import Reject
 
 _COUNTS = "counts"
 """The tag of the main output of a stage, which contains counts."""
 
 _REJECTS_FILE = "rejects.jsonl"
+
+_DAMAGED_FILES_FILE = "damaged_files.jsonl"
 
 
 def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
@@ -47,6 +51,7 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
 
     Raises:
       BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+      DamagedFilesError: if there are more damaged files than the settings allow.
       EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
     rejects_folder = file_system.join(request.output, REJECTS)
@@ -55,7 +60,9 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
         if failure := read_counts.find_failure(request.read, request.split_folders):
             raise failure
         if request.read.on_bad_record == "reject":
-            _write_rejects(rejects_folder, read_counts)
+            _write_lines(rejects_folder, _REJECTS_FILE, read_counts.rejects)
+        if read_counts.damaged_files:
+            _write_lines(rejects_folder, _DAMAGED_FILES_FILE, read_counts.damaged_files)
     except BaseException:
         for folder in (*request.split_folders.values(), rejects_folder):
             file_system.delete_folder(folder)
@@ -113,8 +120,8 @@ def _make_stage(work: beam.DoFn) -> beam.PTransform:
     return beam.ParDo(work).with_outputs(RUNS, main=_COUNTS)
 
 
-def _write_rejects(folder: str, read_counts: ReadCounts) -> None:
-    """Writes the rejects to a file in JSON Lines format."""
+def _write_lines(folder: str, file_name: str, values: Iterable[Reject | DamagedFile]) -> None:
+    """Writes a file in JSON Lines format, with one line per value."""
     file_system.make_folder(folder)
-    lines = "".join(f"{reject.model_dump_json(exclude_none=True)}\n" for reject in read_counts.rejects)
-    file_system.write_text(file_system.join(folder, _REJECTS_FILE), lines)
+    lines = "".join(f"{value.model_dump_json(exclude_none=True)}\n" for value in values)
+    file_system.write_text(file_system.join(folder, file_name), lines)

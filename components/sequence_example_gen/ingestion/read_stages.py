@@ -27,6 +27,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements impor
     SortGroup,
 )
 from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow, Grouping
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import Encoder
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject, clip
 from tfx_sequence.schemas.records.tfrecords import frame, unframe
@@ -60,13 +61,17 @@ class ReadFile(beam.DoFn):
         """Reads a file."""
         file_number, file = element
         collector = ResultCollector(self._request, file.split, self._reader.record_encoder)
+        damaged_file = None
         for result in self._reader.read_records(file.path):
-            if isinstance(result, Reject):
+            if isinstance(result, DamagedFile):
+                damaged_file = result
+            elif isinstance(result, Reject):
                 collector.add_reject(result)
             else:
                 yield from collector.add_record(result, file_number)
             if collector.has_failed:
                 break
+        collector.add_file(damaged_file)
         yield from collector.finish()
 
 
@@ -89,7 +94,11 @@ class ReadRows(beam.DoFn):
         file_number, file = element
         collector = ResultCollector(self._request, file.split, self._reader.record_encoder)
         writer = RunWriter(self._request.staging)
+        damaged_file = None
         for row in self._reader.read_rows(file.path, file_number):
+            if isinstance(row, DamagedFile):
+                damaged_file = row
+                continue
             if isinstance(row, Reject):
                 collector.add_reject(row)
                 if collector.has_failed:
@@ -101,6 +110,7 @@ class ReadRows(beam.DoFn):
             if writer.is_full:
                 yield from spill_runs(writer)
         yield from spill_runs(writer)
+        collector.add_file(damaged_file)
         yield from collector.finish()
 
 

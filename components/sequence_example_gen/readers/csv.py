@@ -19,6 +19,7 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     keep_records,
     make_text_spec,
 )
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -56,10 +57,9 @@ class CsvReader(Reader):
         rows = csv.reader(lines, delimiter=self._options.delimiter, strict=True)
         try:
             names = list(self._options.names) or next(rows, [])
-            indexes = _find_column_indexes(names, self._needed_columns)
-        except (BadRecordError, csv.Error) as error:
-            yield _make_reject(error, 1)
-            return
+        except csv.Error as error:
+            raise DamagedFileError(f"the row with the names of the columns is not CSV: {error}", line=1) from None
+        indexes = _find_column_indexes(names, self._needed_columns)
         # A `for` loop would end at the first error, but the next row can still be read.
         while True:
             # The line where the next row begins. A row spans several lines if a quoted cell contains line ends.
@@ -82,7 +82,7 @@ class CsvReader(Reader):
         try:
             names = list(settings.names) or next(csv.reader(lines, delimiter=settings.delimiter), [])
         except csv.Error as error:
-            raise bad_record(Reason.MALFORMED, str(error)) from None
+            raise DamagedFileError(f"the row with the names of the columns is not CSV: {error}", line=1) from None
         # The header is known now, so the file is read again from its start.
         reader = cls(make_text_spec(names), options)
         rows = list(itertools.islice(keep_records(reader.read(source)), SAMPLE_SIZE))
@@ -104,15 +104,15 @@ def _find_column_indexes(names: list[str], needed_columns: tuple[str, ...]) -> d
       needed_columns: The names of the columns that are needed.
 
     Raises:
-      BadRecordError: if a needed column is missing, or if a name occurs twice.
+      DamagedFileError: if a needed column is missing, or if a name occurs twice.
     """
     if not names:
         return {}
     if repeated := [name for name in names if names.count(name) > 1]:
-        raise bad_record(Reason.DUPLICATE_KEY, f"the column {repeated[0]!r} occurs twice")
+        raise DamagedFileError(f"the column {repeated[0]!r} occurs twice", line=1)
     if missing := [column for column in needed_columns if column not in names]:
         message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
-        raise bad_record(Reason.MISSING_FEATURE, message)
+        raise DamagedFileError(message, line=1)
     return {column: names.index(column) for column in needed_columns}
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
+from tfx_sequence.components.sequence_example_gen.readers.decoding.json_arrays import decode_elements
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader, keep_records, make_text_spec
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, abbreviate, bad_record
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 
@@ -58,25 +59,18 @@ class JsonlReader(Reader):
 
 
 class JsonReader(JsonlReader):
-    """Reader of JSON files that are one array of objects. The file must fit into memory. It has no options."""
+    """Reader of JSON files that are one array of objects. It has no options. One object at a time is in memory."""
 
     def read(self, source: Source) -> Iterator[Item]:
-        """Yields one record per object."""
-        text = "\n".join(line for _, line in source.lines())
-        if not text or text.isspace():
-            return
-        try:
-            values = parse_json(text, 1)
-            if not isinstance(values, list):
-                raise bad_record(Reason.MALFORMED, f"the file is a JSON {type(values).__name__}, expected an array")
-        except BadRecordError as error:
-            yield error.reject.at(excerpt=text)
-            return
-        for value in values:
+        """Yields one record per object, with the line where the object begins."""
+        for line, value, fault, excerpt in decode_elements(source.texts(), _DECODER, source.max_line_bytes):
+            if fault is not None:
+                yield fault.reject.at(line=line, excerpt=excerpt)
+                continue
             try:
-                yield None, self._make_record(value)
+                yield line, self._make_record(value)
             except BadRecordError as error:
-                yield error.reject.at(excerpt=abbreviate(value))
+                yield error.reject.at(line=line, excerpt=excerpt)
 
 
 def parse_json(text: str, line: int) -> Any:

@@ -9,18 +9,22 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfx_sequence.components.sequence_example_gen.files.file_system import FileAccessError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 _Array = npt.NDArray[Any]
+
+_ARRAY_SUFFIX = ".npy"
+"""The suffix of the members of an archive, after the names of their arrays."""
 
 
 class NpzOptions(Frozen):
@@ -48,15 +52,7 @@ class NpzReader(Reader):
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per sequence."""
-        try:
-            with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
-                lengths, arrays = self._load_arrays(archive)
-        except BadRecordError as error:
-            yield error.reject
-            return
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            yield bad_record(Reason.MALFORMED, f"the file is not a NumPy archive of plain arrays: {error}").reject
-            return
+        lengths, arrays = self._load_features(source)
         context = set(self._spec.context)
         start = 0
         for number, length in enumerate(lengths.tolist()):
@@ -68,12 +64,7 @@ class NpzReader(Reader):
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields records of all arrays. An array with one row per sequence is assumed to be a context feature."""
         settings = NpzOptions.model_validate(dict(options))
-        try:
-            with source.open() as stream, np.load(stream, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, EOFError, zipfile.BadZipFile):
-            # The file is not an archive, or it contains object arrays.
-            return
+        arrays = _load_arrays(source)
         lengths = arrays.pop(settings.lengths, np.zeros(0, np.int64))
         context = {name for name, array in arrays.items() if len(array) == len(lengths)}
         ends = np.cumsum(lengths)
@@ -81,32 +72,61 @@ class NpzReader(Reader):
             record = _select_record(arrays, context, number, slice(start, end))
             yield {name: value.tolist() for name, value in record.items()}
 
-    def _load_arrays(self, archive: Mapping[str, _Array]) -> tuple[_Array, dict[str, _Array]]:
+    def _load_features(self, source: Source) -> tuple[_Array, dict[str, _Array]]:
         """Loads the lengths of the sequences, and the array of each feature by feature name.
 
         Raises:
-          BadRecordError: if an array is missing or has a wrong shape or dtype.
+          DamagedFileError: if the file is no archive, or if an array is missing or has a wrong shape or dtype.
         """
-        lengths = _find_array(archive, self._lengths_name)
+        arrays_by_source = _load_arrays(source, [self._lengths_name, *map(self._spec.source, self._spec.features)])
+        lengths = arrays_by_source[self._lengths_name]
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
-            raise bad_record(Reason.MALFORMED, f"`{self._lengths_name}` must be [N] integers that are not negative")
-        arrays = {name: _find_array(archive, self._spec.source(name)) for name in self._spec.features}
+            raise DamagedFileError(f"`{self._lengths_name}` must be [N] integers that are not negative")
+        num_steps = sum(lengths.tolist())  # Integers of Python do not overflow.
+        arrays = {name: arrays_by_source[self._spec.source(name)] for name in self._spec.features}
         for name, array in arrays.items():
             is_context = self._spec.features[name].context
-            expected = len(lengths) if is_context else int(lengths.sum())
+            expected = len(lengths) if is_context else num_steps
             if array.ndim == 0 or len(array) != expected:
                 row_unit = "sequence" if is_context else "step"
                 message = f"`{name}` has shape {array.shape}, expected {expected} rows, one per {row_unit}"
-                raise bad_record(Reason.UNEQUAL_LENGTHS, message)
+                raise DamagedFileError(message)
         return lengths, arrays
+
+
+def _load_arrays(source: Source, names: Iterable[str] | None = None) -> dict[str, _Array]:
+    """Loads the arrays of an archive by name, or all of its arrays if `names` is None.
+
+    Raises:
+      DamagedFileError: if the file is no archive of plain arrays, or if an array is missing.
+      FileAccessError: if the file system does not open or read the file.
+    """
+    try:
+        with source.open_seekable() as stream, zipfile.ZipFile(stream) as archive:
+            members = {info.filename.removesuffix(_ARRAY_SUFFIX): info for info in archive.infolist()}
+            return {name: _load_array(archive, members, name) for name in (members if names is None else names)}
+    except (DamagedFileError, FileAccessError):
+        raise
+    # Damage makes zipfile and NumPy raise errors of a dozen classes. Errors of the file system were raised before.
+    except Exception as error:
+        message = f"the file is not a NumPy archive of plain arrays: {error or type(error).__name__}"
+        raise DamagedFileError(message) from None
+
+
+def _load_array(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str) -> _Array:
+    if name not in members:
+        raise DamagedFileError(f"the file has no array {name!r}; it has {', '.join(sorted(members))}")
+    info = members[name]
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DamagedFileError(f"the array {name!r} has a compression that NumPy does not write")
+    with archive.open(info) as member:
+        array: _Array = np.lib.format.read_array(member, allow_pickle=False)  # type: ignore[no-untyped-call]
+        # This reads to the end, where the checksum is compared.
+        if member.read(1) or (array.size and not array.dtype.itemsize):
+            raise DamagedFileError(f"the array {name!r} has another size than its header says")
+    return array
 
 
 def _select_record(arrays: Mapping[str, _Array], context: set[str], number: int, steps: slice) -> dict[str, Any]:
     """Returns the record at position `number`: its row of each context array, and its steps of each other array."""
     return {name: array[number] if name in context else array[steps] for name, array in arrays.items()}
-
-
-def _find_array(archive: Mapping[str, _Array], name: str) -> _Array:
-    if name not in archive:
-        raise bad_record(Reason.MISSING_FEATURE, f"the file has no array {name!r}; it has {', '.join(sorted(archive))}")
-    return archive[name]

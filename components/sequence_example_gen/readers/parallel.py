@@ -27,7 +27,8 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     keep_records,
     make_text_spec,
 )
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.damage import DamagedFileError
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 _BLANK_CHARACTERS = " \t"
@@ -65,7 +66,7 @@ class ParallelReader(Reader):
         folder, name = posixpath.split(path)
         if name not in self._file_names.values():
             return False
-        # If the first file is missing, `read` is called for each other file and yields a reject that says so.
+        # If the first file is missing, `read` is called for each other file and raises an error that says so.
         return name == self._first_file or not file_system.exists(posixpath.join(folder, self._first_file))
 
     def read(self, source: Source) -> Iterator[Item]:
@@ -75,8 +76,7 @@ class ParallelReader(Reader):
         missing = [name for name in names if not file_system.exists(posixpath.join(folder, name))]
         if missing:
             message = f"there is no file {missing[0]!r} in the folder; the features need {', '.join(names)}"
-            yield Reject(reason=Reason.MISSING_FEATURE, message=message)
-            return
+            raise DamagedFileError(message)
         files = [source.sibling(name).lines() for name in names]
         # The line of a file that has no more lines is None. The number 0 is not used.
         aligned_lines = itertools.zip_longest(*files, fillvalue=(0, None))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfx_sequence.components.sequence_example_gen.files.file_system import FileAccessError
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
+from tfx_sequence.components.sequence_example_gen.readers.decoding.arrow_values import (
+    find_unreadable,
+    is_plain,
+    to_python,
+)
 from tfx_sequence.components.sequence_example_gen.readers.long_form import Grouping, GroupOptions, group_sampled_rows
 from tfx_sequence.components.sequence_example_gen.readers.reader import (
     SAMPLE_SIZE,
@@ -20,8 +25,11 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     keep_records,
     make_text_spec,
 )
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
+from tfx_sequence.schemas.records.damage import DamagedFileError
+from tfx_sequence.schemas.records.rejects import Reason, bad_record
 from tfx_sequence.schemas.spec import SequenceSpec
+
+_T = TypeVar("_T")
 
 _BATCH_ROWS = 1024
 """The number of rows that are in memory as Python values at the same time. It is large enough that the cost of a batch
@@ -33,7 +41,7 @@ class ParquetReader(Reader):
 
     The `source` of a feature is the name of its column. Without options, each row is a record. Columns of lists are
     then sequence features, and columns of lists of lists are vectors or nested features. With `group_by`, each row is a
-    step. Dates and times are read as ISO 8601 text.
+    step. The module `arrow_values` shows what the values of a type become: dates and times are ISO 8601 text.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -47,22 +55,26 @@ class ParquetReader(Reader):
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per row, or in long form the cells of each row."""
-        try:
-            with source.open() as stream:
-                yield from self._read_rows(pq.ParquetFile(stream))
-        except BadRecordError as error:
-            yield error.reject
-        except (pa.ArrowException, OSError, ValueError) as error:
-            yield bad_record(Reason.MALFORMED, f"the file is not Parquet, or is damaged: {error}").reject
+        columns = list(self._column_by_key.values())
+        # Several features may have the same column, which is read once.
+        distinct_columns = list(dict.fromkeys(columns))
+        for batch in _read_batches(source, distinct_columns):
+            values_by_column = {column: to_python(batch.column(column)) for column in distinct_columns}
+            has_only_plain_values = all(is_plain(batch.column(column).type) for column in distinct_columns)
+            values_by_key = [values_by_column[column] for column in columns]
+            for values in zip(*values_by_key, strict=True):
+                row = dict(zip(self._column_by_key, values, strict=True))
+                # Without `group_by`, a value that is not readable is found when the record is encoded.
+                if self.grouping is None or has_only_plain_values:
+                    yield None, row
+                else:
+                    yield _check_row(row)
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the first rows with all columns. In long form, groups the first rows and yields the groups."""
-        try:
-            with source.open() as stream:
-                names = pq.ParquetFile(stream).schema_arrow.names
-        except pa.ArrowException as error:
-            raise bad_record(Reason.MALFORMED, str(error)) from None
+        with source.open_seekable() as stream:
+            names = _open_parquet(stream).schema_arrow.names
         spec = make_text_spec(names)
         rows = keep_records(cls(spec, options).read(source))
         if options:
@@ -72,40 +84,45 @@ class ParquetReader(Reader):
         for row in rows:
             yield {spec.source(name): value for name, value in row.items()}
 
-    def _read_rows(self, file: pq.ParquetFile) -> Iterator[Item]:
-        keys = list(self._column_by_key)
-        columns = list(self._column_by_key.values())
+
+def _read_batches(source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a file in batches of the columns.
+
+    Raises:
+      DamagedFileError: if the file is damaged or not Parquet, or if it lacks a column.
+      FileAccessError: if the file system does not open or read the file.
+    """
+    with source.open_seekable() as stream:
+        file = _open_parquet(stream)
         names = file.schema_arrow.names
         if missing := [column for column in columns if column not in names]:
-            message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
-            raise bad_record(Reason.MISSING_FEATURE, message)
-        # Several features may have the same column, which is read once.
-        distinct_columns = list(dict.fromkeys(columns))
-        for batch in file.iter_batches(_BATCH_ROWS, columns=distinct_columns):
-            values_by_column = {column: _list_values(batch.column(column)) for column in distinct_columns}
-            values_by_key = [values_by_column[column] for column in columns]
-            for row in zip(*values_by_key, strict=True):
-                yield None, dict(zip(keys, row, strict=True))
+            raise DamagedFileError(f"there is no column {missing[0]!r}; the columns are {', '.join(names)}")
+        batches = file.iter_batches(_BATCH_ROWS, columns=columns)
+        while (batch := _call_arrow(lambda: next(batches, None))) is not None:
+            yield batch
 
 
-def _list_values(column: pa.Array) -> list[Any]:
-    """Returns the values of a column as Python values. Dates and times become ISO 8601 text, in lists too."""
-    values: list[Any] = column.to_pylist()
-    return [_format_times(value) for value in values] if _holds_times(column.type) else values
+def _open_parquet(stream: BinaryIO) -> pq.ParquetFile:
+    return _call_arrow(lambda: pq.ParquetFile(stream))
 
 
-def _holds_times(dtype: pa.DataType) -> bool:
-    """Returns whether the values of a type are dates or times, or lists of them at any depth."""
-    while pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype):
-        dtype = dtype.value_type
-    return pa.types.is_temporal(dtype)
+def _call_arrow(function: Callable[[], _T]) -> _T:
+    """Calls a function that reads a file by Arrow, and raises its errors as `DamagedFileError`."""
+    try:
+        return function()
+    except FileAccessError:
+        raise
+    # Damage makes Arrow raise errors of many classes. Errors of the file system were raised before.
+    except Exception as error:
+        raise DamagedFileError(f"the file is not Parquet, or is damaged: {error}") from None
 
 
-def _format_times(value: Any) -> Any:
-    """Returns a date or a time as ISO 8601 text. In a list, every date and time is formatted."""
-    if isinstance(value, list):
-        return [_format_times(item) for item in value]
-    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value
+def _check_row(row: dict[str, Any]) -> Item:
+    """Returns a row in long form, or a reject if it has a value that Python cannot represent."""
+    for column, value in row.items():
+        if unreadable := find_unreadable(value):
+            return bad_record(Reason.WRONG_TYPE, f"the column {column!r} has {unreadable}").reject
+    return None, row
 
 
 def _replace_nan(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.long_form import Grouping
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS
 from tfx_sequence.schemas.families import UnknownMemberError
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.examples import Record
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec, describe_validation_error
@@ -62,6 +63,9 @@ class Reader(Protocol):
 
         The reader need not check the values. For a record that cannot be read, it yields a `Reject` with the reason,
         and with the line if the format has lines. It then continues with the next record.
+
+        Raises:
+          DamagedFileError: if the rest of the file cannot be read. The records before are yielded first.
         """
 
     @classmethod
@@ -76,6 +80,7 @@ class Reader(Protocol):
 
         Raises:
           BadRecordError: if no record can be read. The iterator may also raise it.
+          DamagedFileError: if the file is damaged before its first record. The iterator may also raise it.
         """
         return None
 
@@ -121,18 +126,23 @@ def make_text_spec(sources: Sequence[str]) -> SequenceSpec:
 
 
 def keep_records(items: Iterable[Item]) -> Iterator[Any]:
-    """Yields the records among a reader's items.
+    """Yields the records among a reader's items, up to any damage of the file.
 
     Raises:
       BadRecordError: if all items are rejects. The error has the first reject.
+      DamagedFileError: if the file is damaged before its first record.
     """
     first_reject = None
     has_records = False
-    for item in items:
-        if isinstance(item, Reject):
-            first_reject = first_reject or item
-        else:
-            has_records = True
-            yield item[1]
+    try:
+        for item in items:
+            if isinstance(item, Reject):
+                first_reject = first_reject or item
+            else:
+                has_records = True
+                yield item[1]
+    except DamagedFileError:
+        if not has_records:
+            raise
     if first_reject and not has_records:
         raise BadRecordError(first_reject)

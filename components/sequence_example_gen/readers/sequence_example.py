@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_sequence.components.sequence_example_gen.files.first_bytes import describe_content, recognize_format
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.readers.reader import SAMPLE_SIZE, Item, Reader
+from tfx_sequence.components.sequence_example_gen.readers.reader import SAMPLE_SIZE, Item, Reader, keep_records
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.examples import parse_example
-from tfx_sequence.schemas.records.tfrecords import read_tfrecords
+from tfx_sequence.schemas.records.tfrecords import HEADER_SIZE, has_valid_header, read_tfrecords
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class SequenceExampleReader(Reader):
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one serialized SequenceExample per record."""
         with source.open() as stream:
+            _check_first_bytes(stream.peek(HEADER_SIZE))
             for record in read_tfrecords(stream):
                 yield (None, record) if isinstance(record, bytes) else record
 
@@ -40,8 +43,9 @@ class SequenceExampleReader(Reader):
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the first records with all their features. Damaged records are skipped."""
         with source.open() as stream:
-            undamaged_records = (record for record in read_tfrecords(stream) if isinstance(record, bytes))
-            sampled_records = itertools.islice(undamaged_records, SAMPLE_SIZE)
+            _check_first_bytes(stream.peek(HEADER_SIZE))
+            items = ((None, item) if isinstance(item, bytes) else item for item in read_tfrecords(stream))
+            sampled_records = itertools.islice(keep_records(items), SAMPLE_SIZE)
             records = [to_python(parse_example(record)) for record in sampled_records]
         # `to_python` returns a step with one value as that value. If other steps of the same feature have several
         # values, the feature is nested, and each step must be a list.
@@ -50,6 +54,20 @@ class SequenceExampleReader(Reader):
             for name in nested & record.keys():
                 record[name] = [step if isinstance(step, list) else [step] for step in record[name]]
             yield record
+
+
+def _check_first_bytes(head: bytes) -> None:
+    """Checks that a file does not begin with the bytes of another format.
+
+    Raises:
+      DamagedFileError: if it does.
+    """
+    if head and not has_valid_header(head):
+        format_name = recognize_format(head)
+        hint = f" of the format {format_name!r}" if format_name else ""
+        raise DamagedFileError(
+            f"the file does not consist of TFRecords: its first bytes are {describe_content(head)}{hint}", offset=0
+        )
 
 
 def to_python(record: tf.train.SequenceExample) -> dict[str, Any]:

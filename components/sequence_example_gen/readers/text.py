@@ -103,9 +103,20 @@ class TextReader(Reader):
         line_numbers: list[int] = []  # The line number of each step in the buffer.
         start = 0  # The position in the buffer where the next window begins.
         position = 0  # The position in the file where the next window begins.
+        is_first = True  # Whether the next window is the first one, or the first one after a line that is too long.
         for number, line in source.lines(ends=True):
-            if damage := source.take_damage():
-                yield damage.to_reject()
+            if source.long_lines:
+                # The rest of the line is not known, so the windows before it and after it are not of one text.
+                rejects = [source.make_long_line_reject(long_line) for long_line in source.long_lines]
+                source.long_lines.clear()
+                if self._needs_last_window(len(buffer) - self._steps_ahead - start, is_first):
+                    yield line_numbers[start], self._make_record(buffer[start : start + size], position)
+                yield from rejects
+                position += len(buffer) - start
+                start = 0
+                is_first = True
+                buffer.clear()
+                line_numbers.clear()
                 continue
             steps = self._split_steps(line)
             buffer += steps
@@ -114,18 +125,19 @@ class TextReader(Reader):
                 yield line_numbers[start], self._make_record(buffer[start : start + size], position)
                 start += stride
                 position += stride
+                is_first = False
             # If the stride is larger than the window, the next window may begin at a step that is not read yet.
             num_used = min(start, len(buffer))
             del buffer[:num_used], line_numbers[:num_used]
             start -= num_used
-        if self._needs_last_window(len(buffer) - self._steps_ahead - start, is_first=position == 0):
+        if self._needs_last_window(len(buffer) - self._steps_ahead - start, is_first):
             yield line_numbers[start], self._make_record(buffer[start : start + size], position)
 
     def _needs_last_window(self, num_left: int, is_first: bool) -> bool:
         """Returns whether the steps after the last full window form a shorter window.
 
         Args:
-          num_left: The number of steps from the start of the next window to the end of the file.
+          num_left: The number of steps from the start of the next window to the end of the text.
           is_first: Whether there is no full window, because the file is shorter than a window.
         """
         window = self._options.window or 0

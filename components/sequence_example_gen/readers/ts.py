@@ -20,7 +20,8 @@ from typing import Any
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
 from tfx_sequence.components.sequence_example_gen.readers.reader import SAMPLE_SIZE, Item, Reader, keep_records
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.damage import DamagedFileError
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, abbreviate, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
 
 VALUES = "values"
@@ -34,6 +35,10 @@ _NUMBER = Feature(kind="float")
 
 _MAX_SHOWN_LENGTHS = 20
 """The maximum number of lengths of dimensions in a message. Some data sets have over a thousand dimensions."""
+
+
+_MAX_DIMENSION_DIGITS = 9
+"""The maximum number of digits of the number of dimensions. A line of a billion dimensions would have gigabytes."""
 
 
 class SeriesReader(Reader):
@@ -55,13 +60,9 @@ class SeriesReader(Reader):
         """Yields one record per line of data."""
         lines = source.lines()
         header = _Header()
-        try:
-            for number, line in lines:
-                if header.parse_line(number, line):
-                    break
-        except BadRecordError as error:
-            yield error.reject
-            return
+        for number, line in lines:
+            if header.parse_line(number, line):
+                break
         # The same iterator continues after the header. It has no more lines if the file has no data.
         for number, line in lines:
             if not line.strip() or line.startswith("#"):
@@ -80,7 +81,7 @@ class SeriesReader(Reader):
         # If the file has no labels, all records are rejects. Then it is read a second time without the label.
         for features in (values_and_label, values_alone):
             reader = cls(SequenceSpec(features=features), options)
-            items = list(itertools.islice(reader.read(source), SAMPLE_SIZE))
+            items = _list_items(reader.read(source))
             if not all(isinstance(item, Reject) for item in items):
                 break
         return keep_records(items)
@@ -118,23 +119,42 @@ class _Header:
         """Parses one line of the header. Returns whether the data begins at the next line.
 
         Raises:
-          BadRecordError: if the line is not part of a header, or if the series have time stamps.
+          DamagedFileError: if the line is not part of a header, or if the series have time stamps.
         """
         if not line.strip() or line.startswith("#"):
             return False
         tag, *words = line.lower().split()
         if not tag.startswith("@"):
-            raise bad_record(Reason.MALFORMED, "there is data before `@data`", line=number, excerpt=line)
+            raise DamagedFileError(f"there is data before `@data`: {abbreviate(line)}", line=number)
         if tag == "@timestamps" and words[:1] == ["true"]:
             message = "the series has time stamps, expected values only (`@timeStamps false`)"
-            raise bad_record(Reason.MALFORMED, message, line=number)
+            raise DamagedFileError(message, line=number)
         if tag == "@univariate" and words[:1] == ["true"]:
             self.num_dimensions = 1
         if tag == "@dimensions" and words and words[0].isdecimal():
+            if len(words[0]) > _MAX_DIMENSION_DIGITS:
+                message = f"`@dimensions` has {len(words[0])} digits, expected at most {_MAX_DIMENSION_DIGITS}"
+                raise DamagedFileError(message, line=number)
             self.num_dimensions = int(words[0])
         if tag in ("@classlabel", "@targetlabel"):
             self.has_labels = words[:1] == ["true"]
         return tag == "@data"
+
+
+def _list_items(items: Iterator[Item]) -> list[Item]:
+    """Returns the first items, up to any damage of the file.
+
+    Raises:
+      DamagedFileError: if the file is damaged before its first item.
+    """
+    first_items: list[Item] = []
+    try:
+        for item in itertools.islice(items, SAMPLE_SIZE):
+            first_items.append(item)
+    except DamagedFileError:
+        if not first_items:
+            raise
+    return first_items
 
 
 def _check_source(name: str, source: str, feature: Feature) -> str:

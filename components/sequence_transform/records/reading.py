@@ -24,6 +24,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.components.compat.record_batches import SequenceExampleBatchReader, concatenate_sources
 from tfx_sequence.components.sequence_transform.records.wide_integers import list_integer_features, restore_integers
 from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
@@ -149,5 +150,5 @@ def read_file(path: str) -> Iterator[bytes]:
                 if isinstance(record, Reject):
                     raise BadRecordError(record.at(file=path))
                 yield record
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except (DamagedFileError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise bad_record(Reason.UNDECODABLE, f"the file is cut off or damaged: {error}", file=path) from error

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -37,7 +38,11 @@ def test_other_files_go_to_the_folder_itself(corpus, run, tmp_path):
         "records_accepted": 30,
         "records_rejected": 0,
         "records_truncated": 0,
+        "files_matched": 1,
+        "files_whole": 1,
+        "files_damaged": 0,
         "rejected": {},
+        "damaged": {},
         "written": {"all": 30},
         "left_out": {},
     }
@@ -109,3 +114,20 @@ def test_format_of_an_installed_package_is_converted(run, tmp_path, name):
     assert code == 0
     assert json.loads(out)["records_accepted"] == 2
     assert len(records_in(tmp_path / "out")) == 2
+
+
+def test_a_damaged_file_gives_1_unless_it_is_allowed(run, tmp_path):
+    lines = b"".join(b'{"x": [%d]}\n' % number for number in range(2000))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines)[:-200])
+    (tmp_path / "b.jsonl").write_bytes(lines)
+    arguments = ["convert", str(tmp_path), str(tmp_path / "out"), "--feature", "x=integer"]
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert "1 of 2 files cannot be read to their end, more than the 0 that `max_damaged_files` allows" in err
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    code, out, _ = run(*arguments, "--max-damaged-files", "1")
+    assert code == 0
+    assert "files 2, whole 1, damaged 1\n" in out
+    assert f"  {tmp_path}/a.jsonl.gz  the compressed data is cut off or damaged" in out
+    (line,) = (tmp_path / "out" / "Rejects" / "damaged_files.jsonl").read_text().splitlines()
+    assert len(records_in(tmp_path / "out")) == 2000 + json.loads(line)["num_records"]

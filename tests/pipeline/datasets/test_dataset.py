@@ -1,4 +1,5 @@
 import argparse
+import gzip
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from tfx_sequence.pipeline.config.problems import ConfigError
 from tfx_sequence.pipeline.datasets.arguments import add_data_arguments
 from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
 from tfx_sequence.pipeline.terminal.session import CommandError
+from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 
@@ -43,6 +45,30 @@ def test_dataset_has_the_format_that_names_of_files_tell(read, files, format_):
     assert data.read == ReadConfig(format=format_)
     assert data.files == [f"./{files[0]}"]
     assert data.spec is None
+
+
+@pytest.mark.parametrize(
+    ("files", "format_"),
+    [
+        ({"README": b"About it.", "events": b'{"x": [1]}\n'}, "jsonl"),
+        ({"events.log.gz": gzip.compress(b'{"x": [1]}\n')}, "jsonl"),
+        ({"a.data": b" [1]"}, "json"),
+        ({"a.conllup": b"# global.columns = ID\n" + b"1" + b"\t_" * 9}, "conllu"),
+        ({"a": frame(b"")}, "sequence_example"),
+        ({"a": b"\0\1"}, "sequence_example"),
+    ],
+)
+def test_dataset_has_the_format_that_first_bytes_tell_when_names_do_not(read, files, format_, tmp_path):
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    assert read([]).read.format == format_
+
+
+@pytest.mark.parametrize(("data", "kind"), [(b"a,b\n1,2\n", "text"), (b"PK\x03\x04" + bytes(99), "a zip archive")])
+def test_dataset_is_refused_when_neither_names_nor_first_bytes_tell_a_format(read, data, kind, tmp_path):
+    (tmp_path / "a.dat").write_bytes(data)
+    with pytest.raises(CommandError, match=rf"say its format \(it is {kind}\); name the format with --format"):
+        read([])
 
 
 def test_dataset_has_the_format_of_the_argument_when_names_tell_another(read):

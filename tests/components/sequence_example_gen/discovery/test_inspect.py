@@ -38,7 +38,9 @@ def test_inspect_reports_what_is_odd(tmp_path):
     assert (found.records, found.unequal, found.lengths) == (2, 1, {0: 1, 2: 1})
     assert {f.name: f.dtypes for f in found.features} == {"unset": (), "x": ("int64", "string"), "v": ("float32",)}
     assert found.first[0] == {"unset": [], "x": ["a", 3], "v": [[1.0, 2.0]]}
-    assert [(item.reason, item.record) for item in found.damage] == [(Reason.UNDECODABLE, 1), (Reason.UNDECODABLE, 3)]
+    bad_record, damage = found.damage
+    assert (bad_record.reason, bad_record.record) == (Reason.UNDECODABLE, 1)
+    assert (damage.num_records, damage.message) == (3, "the header of a record is damaged")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
+from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.ingestion import sorted_runs as runs
-from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import EmptySplitError
+from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import DamagedFilesError, EmptySplitError
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -82,7 +84,15 @@ def test_bytes_do_not_depend_on_the_number_of_workers(run, tmp_path):
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
-COUNTS = {"records_read": 14, "records_accepted": 10, "records_rejected": 4, "records_truncated": 0}
+COUNTS = {
+    "records_read": 14,
+    "records_accepted": 10,
+    "records_rejected": 4,
+    "records_truncated": 0,
+    "files_matched": 3,
+    "files_whole": 3,
+    "files_damaged": 0,
+}
 
 
 def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
@@ -95,14 +105,14 @@ def test_rejects_are_written_and_counted_and_add_up(run, tmp_path):
 
     read_counts = run(files, SPEC, REJECT, TRAIN, make_pipeline=make_pipeline)
     assert read_counts.counts == COUNTS
-    assert read_counts.rejected == {"malformed": 2, "empty_file": 1, "undecodable": 1}
+    assert read_counts.rejected == {"malformed": 3, "empty_file": 1}
     text = (tmp_path / "out/Rejects/rejects.jsonl").read_text()
     rejects = [Reject.model_validate_json(line) for line in text.splitlines()]
     assert [(r.file[-1], r.line, r.record, r.offset, r.reason) for r in rejects] == [
         ("a", 6, 5, None, Reason.MALFORMED),
         ("a", 7, 6, None, Reason.MALFORMED),
         ("b", None, None, None, Reason.EMPTY_FILE),
-        ("c", 1, 0, 0, Reason.UNDECODABLE),
+        ("c", 1, 0, None, Reason.MALFORMED),
     ]
     counters = made[0].result.metrics().query(MetricsFilter().with_namespace("tfx_sequence.SequenceExampleGen"))
     counts = {counter.key.metric.name: counter.committed for counter in counters["counters"]}
@@ -135,6 +145,44 @@ def test_a_failing_run_raises_one_clear_error_and_leaves_nothing(files, read, er
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
     assert list((tmp_path / "out").iterdir()) == []
+
+
+CUT = gzip.compress(lines(range(2000)))[:-400]
+
+
+def test_records_before_the_damage_are_kept_and_the_file_is_counted(run, tmp_path):
+    read = FAIL.model_copy(update={"max_damaged_files": 1})
+    read_counts = run({"a": CUT, "b": lines([7])}, SPEC, read, TRAIN)
+    counts = read_counts.counts
+    assert (counts["files_matched"], counts["files_whole"], counts["files_damaged"]) == (2, 1, 1)
+    assert 1000 < counts["records_accepted"] < 2001
+    (damaged_file,) = read_counts.damaged_files
+    assert damaged_file.file.endswith("/a")
+    assert damaged_file.num_records == counts["records_accepted"] - 1
+    (line,) = (tmp_path / "out/Rejects/damaged_files.jsonl").read_text().splitlines()
+    assert DamagedFile.model_validate_json(line) == damaged_file
+
+
+def test_a_damaged_file_fails_the_run_unless_it_is_allowed(run, tmp_path):
+    message = r"2 of 3 files cannot be read to their end, more than the 1 (.|\n)*/a: the compressed data is cut off"
+    with pytest.raises(DamagedFilesError, match=message):
+        run({"a": CUT, "b": CUT, "c": lines([1])}, SPEC, REJECT.model_copy(update={"max_damaged_files": 1}), TRAIN)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_error_of_the_file_system_ends_the_run_whatever_is_allowed(run, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    everything = REJECT.model_copy(update={"max_damaged_files": 9, "max_reject_fraction": 1})
+    open_file = file_system.open_file
+
+    def open_output(path, *arguments):
+        return refuse(path) if "/in/" in path else open_file(path, *arguments)
+
+    monkeypatch.setattr(file_system, "open_file", open_output)
+    with pytest.raises(Exception, match=r"a cannot be read: .*Permission denied"):
+        run({"a": lines([1])}, SPEC, everything, TRAIN)
 
 
 def test_an_empty_train_split_is_an_error_that_says_so(run):

@@ -6,6 +6,7 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.columns import ColumnsReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -109,4 +110,4 @@ def test_the_reader_refuses_what_it_cannot_read(features, options, message):
 def test_anything_is_read_or_rejected_with_a_reason(read, data, separator):
     items = read(data, numbered("0", "-2"), config(separator=separator))
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)

@@ -6,6 +6,7 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.conllu import ConlluReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -131,17 +132,23 @@ def test_comments_without_words_are_an_empty_sequence(read):
     assert reject.reason is Reason.EMPTY_SEQUENCE
 
 
-def test_undecodable_bytes_reject_only_their_sentence_and_name_the_offset(read):
+def test_undecodable_bytes_reject_only_their_sentence(read):
     first = text(row(1, "good"), "")
     bad = row(1, "caf").encode().replace(b"caf", b"caf\xe9")
     items = read(first + bad + b"\n\n" + text(row(1, "last")), SPEC, CONFIG)
     assert [type(item) for item in items] == [EncodedRecord, Reject, EncodedRecord]
-    assert (items[1].reason, items[1].line, items[1].offset) == (Reason.UNDECODABLE, 3, len(first) + 5)
+    assert (items[1].reason, items[1].line) == (Reason.UNDECODABLE, 3)
+    assert "0xe9" in items[1].message
+
+
+def test_undecodable_bytes_in_a_comment_or_a_column_that_is_not_used_cost_nothing(read):
+    data = b"# text = caf\xe9\n" + row(1, "good").encode()[:-1] + b"\xe9\n\n"
+    assert [type(item) for item in read(data, SPEC, CONFIG)] == [EncodedRecord]
 
 
 def test_undecodable_bytes_after_the_last_sentence_are_counted(read):
     good, bad = read(text(row(1), "") + b"\xff", SPEC, CONFIG)
-    assert (type(good), bad.reason, bad.line) == (EncodedRecord, Reason.UNDECODABLE, 3)
+    assert (type(good), bad.reason, bad.line) == (EncodedRecord, Reason.MALFORMED, 3)
     items = read(text(row(1), "") + b" \n\n\n", SPEC, CONFIG)
     assert [type(item) for item in items] == [EncodedRecord]
 
@@ -165,4 +172,4 @@ def test_the_reader_refuses_an_option_that_it_does_not_have():
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)

@@ -10,6 +10,7 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig, Spli
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.readers.csv import CsvReader
 from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -33,15 +34,26 @@ def test_rows_of_csv_come_out_as_they_went_in(make_source, rows):
 
 
 @pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"user,user,t\n", "the column 'user' occurs twice"),
+        (b"user,t\n", "there is no column 'item'; the columns are user, t"),
+        (b'"user\n', "not CSV"),
+    ],
+)
+def test_a_csv_file_with_a_wrong_header_is_damaged(data, message, make_source):
+    (damaged_file,) = FileReader(SPEC, CSV).read_rows(make_source(data).path, 0)
+    assert isinstance(damaged_file, DamagedFile)
+    assert (damaged_file.line, damaged_file.num_records) == (1, 0)
+    assert message in damaged_file.message
+
+
+@pytest.mark.parametrize(
     ("data", "reason", "message"),
     [
-        (b"user,user,t\n", Reason.DUPLICATE_KEY, "the column 'user' occurs twice"),
-        (b"user,t\n", Reason.MISSING_FEATURE, "there is no column 'item'; the columns are user, t"),
         (b"", Reason.EMPTY_FILE, "no record"),
         (",".join(NAMES).encode(), Reason.EMPTY_FILE, "no record"),
-        (b'"user\n', Reason.MALFORMED, "not CSV"),
         (",".join(NAMES).encode() + b'\n"open\nrest', Reason.MALFORMED, "not CSV"),
-        (",".join(NAMES).encode() + b"\nu,1,2,\xff,0,0,0", Reason.UNDECODABLE, "0xff"),
     ],
 )
 def test_a_csv_file_that_cannot_be_read_is_one_reject(data, reason, message, make_source):
@@ -83,4 +95,4 @@ def test_any_csv_is_read_or_rejected(make_source, data):
     path = make_source(",".join(NAMES).encode() + b"\n" + data).path
     items = list(FileReader(SPEC, CSV).read_rows(path, 0))
     assert items
-    assert all(isinstance(item, (FileRow, Reject)) for item in items)
+    assert all(isinstance(item, (FileRow, Reject, DamagedFile)) for item in items)

@@ -7,7 +7,9 @@ from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
+from tfx_sequence.components.sequence_example_gen.readers.decoding.json_arrays import decode_elements
 from tfx_sequence.components.sequence_example_gen.readers.json import JsonlReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
@@ -101,7 +103,7 @@ def test_the_reader_refuses_an_option():
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)
 
 
 JSON = ReadConfig(format="json")
@@ -124,11 +126,89 @@ def test_an_array_gives_the_records_of_its_objects(read, rows, indent):
     [
         ("", [Reason.EMPTY_FILE]),
         ("[]", [Reason.EMPTY_FILE]),
-        ("{}", [Reason.MALFORMED]),
-        ("[", [Reason.MALFORMED]),
         ("[1, {}, [2]]", [Reason.MALFORMED, Reason.MISSING_FEATURE, Reason.MALFORMED]),
-        ('["\xff"]', [Reason.UNDECODABLE]),
+        ('["\xff"]', [Reason.MALFORMED]),
     ],
 )
 def test_an_array_of_other_things_is_rejected_with_reasons(text, reasons, read):
     assert [item.reason for item in read(text.encode("latin-1"), SPEC, JSON)] == reasons
+
+
+def show(items):
+    """What became of each object: its key, the reason and the line of a reject, or the line of damage."""
+    shown = []
+    for item in items:
+        if isinstance(item, DamagedFile):
+            shown.append(f"damage in line {item.line}")
+        else:
+            shown.append((item.reason.value, item.line) if isinstance(item, Reject) else item.record["id"])
+    return shown
+
+
+def array(*objects):
+    return ("[" + ",\n".join(objects) + "]").encode("utf-8", "surrogateescape")
+
+
+def good(name):
+    return json.dumps({**GOOD, "name": name})
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (good("caf\udce9").replace("\\udce9", "\udce9"), "undecodable"),
+        ('{"name": }', "malformed"),
+        ('{"name": "x", "name": "y"}', "duplicate_key"),
+        ('{"tags": [1' + "0" * 5000 + "]}", "malformed"),
+        ("nonsense", "malformed"),
+        ("", "malformed"),
+        ('{"x": [{"y": "}"}, ]}', "malformed"),
+        ("[" * 5000 + "]" * 5000, "malformed"),
+        ('"text"', "malformed"),
+        ("-Infinity", "malformed"),
+    ],
+)
+def test_damage_in_an_array_belongs_to_the_object_that_it_is_in(bad, reason, read):
+    assert show(read(array(good("a"), bad, good("b")), SPEC, JSON)) == ["a", (reason, 2), "b"]
+
+
+def test_damage_in_a_key_that_is_not_used_costs_nothing(read):
+    unused = good("b")[:-1] + ', "comment": "caf\udce9"}'
+    assert show(read(array(good("a"), unused), SPEC, JSON)) == ["a", "b"]
+    assert show(read(unused.encode("utf-8", "surrogateescape"), SPEC, CONFIG)) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"{}", ["damage in line 1"]),
+        (b"[", ["damage in line 1"]),
+        (array(good("a"), '{"x": [}', good("b")), ["a", "damage in line 2"]),
+        (array(good("a"), '{"x": "}', good("b")), ["a", "damage in line 2"]),
+        (array(good("a"), good("b"))[:-1], ["a", "b", "damage in line 2"]),
+        (array(good("a"), good("b"))[:-9], ["a", "damage in line 2"]),
+        (array(good("a"), good("b")) + b"\n]", ["a", "b", "damage in line 3"]),
+        (array(good("a") + good("b")), ["a", "damage in line 1"]),
+        (array(good("a"), good("b"), ""), ["a", "b", ("malformed", 3)]),
+    ],
+)
+def test_an_array_without_a_certain_end_of_an_object_is_damaged(data, shown, read):
+    assert show(read(data, SPEC, JSON)) == shown
+
+
+def test_an_object_above_the_limit_is_damage(read):
+    long_object = good("x" * 500)
+    items = read(array(good("a"), long_object), SPEC, JSON.model_copy(update={"max_line_bytes": 300}))
+    assert show(items)[:1] == ["a"]
+
+
+@given(st.integers(1, 40), st.lists(st.text('a"\\[]{},é', max_size=9), max_size=5), st.sampled_from([None, 1]))
+@RELAXED
+def test_elements_are_those_of_the_whole_array_wherever_parts_of_the_text_end(size, texts, indent):
+    values = [{"a": text, "b": [1.5, -2, None, {"c": text}]} for text in texts] + [7, "x", True]
+    text = json.dumps(values, indent=indent)
+    parts = (text[start : start + size] for start in range(0, len(text), size))
+    elements = list(decode_elements(parts, json.JSONDecoder(), 10_000))
+    assert [element.value for element in elements] == values
+    lines = text.split("\n")
+    assert all(lines[element.line - 1].lstrip(" [") for element in elements)

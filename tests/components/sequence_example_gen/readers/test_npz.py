@@ -1,4 +1,6 @@
+import gzip
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from support.property_tests import RELAXED
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import decode
-from tfx_sequence.schemas.records.rejects import Reason, Reject
+from tfx_sequence.schemas.records.rejects import Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 SPEC = SequenceSpec(
@@ -55,25 +58,25 @@ def test_sequences_come_out_as_they_went_in(read, lengths, seed):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason", "message"),
+    ("change", "message"),
     [
-        ({"ids": np.arange(4)}, Reason.UNEQUAL_LENGTHS, "`ids` has shape (4,), expected 5 rows, one per step"),
-        ({"y": np.zeros(3)}, Reason.UNEQUAL_LENGTHS, "one per sequence"),
-        ({"lengths": np.array([2.0, 3.0])}, Reason.MALFORMED, "must be [N] integers"),
-        ({"lengths": np.array([6, -1])}, Reason.MALFORMED, "must be [N] integers"),
-        ({"words": np.array(["a", None, "c", "d", "e"], object)}, Reason.MALFORMED, "plain arrays"),
-        ({"y": np.array(1.0)}, Reason.UNEQUAL_LENGTHS, "shape ()"),
+        ({"ids": np.arange(4)}, "`ids` has shape (4,), expected 5 rows, one per step"),
+        ({"y": np.zeros(3)}, "one per sequence"),
+        ({"lengths": np.array([2.0, 3.0])}, "must be [N] integers"),
+        ({"lengths": np.array([6, -1])}, "must be [N] integers"),
+        ({"words": np.array(["a", None, "c", "d", "e"], object)}, "plain arrays"),
+        ({"y": np.array(1.0)}, "shape ()"),
     ],
 )
-def test_arrays_that_do_not_fit_are_one_reject(change, reason, message, read):
-    (reject,) = read(archive(**{**arrays([2, 3]), **change}), SPEC, CONFIG)
-    assert reject.reason is reason
-    assert message in reject.message
+def test_arrays_that_do_not_fit_are_damage_of_the_file(change, message, read):
+    (damaged_file,) = read(archive(**{**arrays([2, 3]), **change}), SPEC, CONFIG)
+    assert isinstance(damaged_file, DamagedFile)
+    assert message in damaged_file.message
 
 
 def test_a_missing_array_is_named(read):
-    (reject,) = read(archive(lengths=np.array([1])), SPEC, CONFIG)
-    assert "no array 'ids'; it has lengths" in reject.message
+    (damaged_file,) = read(archive(lengths=np.array([1])), SPEC, CONFIG)
+    assert "no array 'ids'; it has lengths" in damaged_file.message
 
 
 @given(st.binary(max_size=40), st.integers(0, 800))
@@ -82,4 +85,44 @@ def test_a_damaged_file_is_read_or_rejected_with_a_reason(read, noise, at):
     data = archive(**arrays([2, 3]))
     items = read(data[:at] + noise + data[at + len(noise) :], SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)
+
+
+def rewrite_member(data, name, change, **compression):
+    """Returns an archive with a member that is changed, and has the checksum of its new content."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w", **compression) as new:
+        for member in old.namelist():
+            content = old.read(member)
+            new.writestr(member, change(content) if member == name else content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"(5,)", b"(9,)"),
+        (b"(5,)", b"(3,)"),
+        (b"(5,), ", b"(1000000000000000,), "),
+        (b"'<i8'", b"'<i4'"),
+        (b"'<i8'", b"'|V0'"),
+        (b"\x93NUMPY\x01", b"\x93NUMPY\x09"),
+        (b"{'descr'", b"((((((("),
+    ],
+)
+def test_an_array_whose_header_is_damaged_is_damage_of_the_file(old, new, read):
+    data = rewrite_member(archive(**arrays([2, 3])), "ids.npy", lambda content: content.replace(old, new, 1))
+    (damaged_file,) = read(data, SPEC, CONFIG)
+    assert isinstance(damaged_file, DamagedFile)
+    assert "the file" in damaged_file.message or "the array 'ids'" in damaged_file.message
+
+
+def test_an_array_with_a_compression_of_unbounded_size_is_refused(read):
+    data = rewrite_member(archive(**arrays([2, 3])), "", bytes, compression=zipfile.ZIP_BZIP2)
+    (damaged_file,) = read(data, SPEC, CONFIG)
+    assert "a compression that NumPy does not write" in damaged_file.message
+
+
+def test_an_archive_that_is_compressed_again_says_so(read):
+    (damaged_file,) = read(gzip.compress(archive(**arrays([2, 3]))), SPEC, CONFIG)
+    assert "the file is compressed as a whole" in damaged_file.message

@@ -7,6 +7,7 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig, Spli
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.parallel import ParallelReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -56,17 +57,17 @@ def test_unequal_steps_and_undecodable_bytes_name_line_and_file(tmp_path):
     items = read(tmp_path, {"seq.in": b"a b\nc\nd\n", "seq.out": b"X\nX\n\xff\n", "label": b"l\nl\nl\n"})
     assert [getattr(item, "reason", None) for item in items] == [Reason.UNEQUAL_LENGTHS, None, Reason.UNDECODABLE]
     assert items[0].line == 1
-    assert (items[2].line, items[2].offset) == (3, 4)
-    assert "seq.out" in items[2].message
+    assert items[2].line == 3
+    assert "`slots` has '\\udcff' with the byte 0xff" in items[2].message
 
 
 @pytest.mark.parametrize("missing", ["seq.in", "seq.out", "label"])
-def test_a_missing_file_is_a_reject_that_names_it(missing, tmp_path):
+def test_a_folder_that_lacks_a_file_is_damaged(missing, tmp_path):
     files = {"seq.in": b"a\n", "seq.out": b"X\n", "label": b"l\n"}
     del files[missing]
     items = read(tmp_path, files)
     assert items
-    assert all(item.reason is Reason.MISSING_FEATURE and f"no file '{missing}'" in item.message for item in items)
+    assert all(isinstance(item, DamagedFile) and f"no file '{missing}'" in item.message for item in items)
 
 
 def test_a_folder_of_files_is_one_input(run, tmp_path):
@@ -91,7 +92,7 @@ def test_another_separator_keeps_blanks_within_steps(tmp_path):
 def test_anything_is_read_or_rejected_with_a_reason(tmp_path, first, second, third):
     items = read(tmp_path, {"seq.in": first, "seq.out": second, "label": third})
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import datetime
 import io
+from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,10 +16,13 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.readers.long_form import FileRow
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import decode
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
+WORDS = SequenceSpec(features={"words": Feature(kind="token")})
+T0 = "1970-01-01T00:00:00"
 LISTS = SequenceSpec(
     features={
         "tokens": Feature(kind="token", source="words"),
@@ -74,9 +79,10 @@ def test_dates_and_times_in_lists_are_iso_text(read):
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + bytes(50) + b"PAR1", write_parquet([], ["x"])])
-def test_a_file_that_is_not_the_expected_parquet_is_one_reject(data, read):
-    (reject,) = read(data, LISTS, ReadConfig(format="parquet"))
-    assert reject.reason in (Reason.MALFORMED, Reason.MISSING_FEATURE)
+def test_a_file_that_is_not_the_expected_parquet_is_damaged(data, read):
+    (damaged_file,) = read(data, LISTS, ReadConfig(format="parquet"))
+    assert isinstance(damaged_file, DamagedFile)
+    assert damaged_file.num_records == 0
 
 
 @given(st.binary(max_size=30), st.integers(0, 3000))
@@ -84,4 +90,83 @@ def test_a_file_that_is_not_the_expected_parquet_is_one_reject(data, read):
 def test_damaged_parquet_is_read_or_rejected(make_source, noise, at):
     data = write_parquet(make_rows())
     path = make_source(data[:at] + noise + data[at + len(noise) :]).path
-    assert all(isinstance(item, (FileRow, Reject)) for item in FileReader(SPEC, PARQUET).read_rows(path, 0))
+    assert all(
+        isinstance(item, (FileRow, Reject, DamagedFile)) for item in FileReader(SPEC, PARQUET).read_rows(path, 0)
+    )
+
+
+def write_table(**columns):
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
+def read_feature(read, values, **feature):
+    """Returns what becomes of a column in three records: its value, or the reason of a reject."""
+    words = pa.array([["a"], ["b"], ["c"]])
+    spec = SequenceSpec(features={"words": Feature(kind="token"), "x": Feature(context=True, **feature)})
+    items = read(write_table(words=words, x=values), spec, ReadConfig(format="parquet"))
+    return [item.reason if isinstance(item, Reject) else decode(spec, item.identity)["x"] for item in items]
+
+
+BAD_TEXT = pa.StringArray.from_buffers(3, pa.py_buffer(np.array([0, 1, 2, 3], np.int32)), pa.py_buffer(b"a\xffc"))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (pa.array([Decimal("1.50"), Decimal("-2.25"), Decimal("0")], pa.decimal128(9, 2)), "float", [1.5, -2.25, 0]),
+        (pa.array([Decimal(7), Decimal(8), Decimal(9)], pa.decimal256(40, 0)), "integer", [7, 8, 9]),
+        (pa.array([b"a", b"\xff", b"c"]), "token", ["a", Reason.UNDECODABLE, "c"]),
+        (pa.array([b"ab", b"cd", b"ef"], pa.binary(2)), "token", ["ab", "cd", "ef"]),
+        (pa.array([1, 2, 3], pa.duration("ms")), "integer", [1, 2, 3]),
+        (pa.array([0, 1 << 62, 1], pa.timestamp("us")), "token", [T0, Reason.WRONG_TYPE, f"{T0}.000001"]),
+        (pa.array([0, 1, 2], pa.timestamp("s", "Mars/Phobos")), "token", [f"{T0[:-1]}{n}+00:00" for n in range(3)]),
+        (BAD_TEXT, "token", ["a", Reason.UNDECODABLE, "c"]),
+        (BAD_TEXT.dictionary_encode(), "token", ["a", Reason.UNDECODABLE, "c"]),
+        (pa.array([[("k", 1)], [], []], pa.map_(pa.string(), pa.int64())), "token", [Reason.WRONG_TYPE] * 3),
+        (pa.array(["a", None, "c"]), "token", ["a", Reason.WRONG_TYPE, "c"]),
+    ],
+    ids=str,
+)
+def test_a_value_of_any_type_is_a_value_or_a_reject_of_its_record(values, kind, expected, read):
+    assert read_feature(read, values, kind=kind) == expected
+
+
+def test_lists_of_such_values_are_read_the_same_way(read):
+    spec = SequenceSpec(features={"t": Feature(kind="token"), "d": Feature(kind="float"), "s": Feature(kind="integer")})
+    data = write_table(
+        t=pa.array([[0, 1], [1 << 62], [2]], pa.list_(pa.timestamp("us", "UTC"))),
+        d=pa.array([[Decimal("1.5"), Decimal(2)], [Decimal(3)], [Decimal(4)]], pa.list_(pa.decimal128(9, 2))),
+        s=pa.array([[5, 6], [7], [8]], pa.large_list(pa.duration("s"))),
+    )
+    first, bad, last = read(data, spec, ReadConfig(format="parquet"))
+    assert first.record == {"t": [f"{T0}+00:00", f"{T0}.000001+00:00"], "d": [1.5, 2.0], "s": [5, 6]}
+    assert (bad.reason, bad.record) == (Reason.WRONG_TYPE, 1)
+    assert "<timestamp[us, tz=UTC]" in bad.message
+    assert last.record["s"] == [8]
+
+
+def test_a_value_of_a_row_in_long_form_that_cannot_be_read_is_a_reject_of_this_row(make_source):
+    spec = SequenceSpec(
+        features={"w": Feature(kind="token"), "user": Feature(kind="token", role="key", context=True, source="u")}
+    )
+    config = ReadConfig(format="parquet", options={"group_by": "u", "order_by": "t"})
+    data = write_table(u=["a"] * 3, t=pa.array([1, 1 << 62, 3], pa.timestamp("us")), w=BAD_TEXT)
+    first, bad, last = FileReader(spec, config).read_rows(make_source(data).path, 0)
+    assert (bad.reason, bad.row) == (Reason.WRONG_TYPE, 1)
+    assert [FileRow.from_bytes(row.to_bytes()) for row in (first, last)] == [first, last]
+
+
+def test_rows_before_the_damage_are_kept(read):
+    rows = 5000
+    column = pa.array([[f"w{number}"] for number in range(rows)])
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"words": column}), stream, row_group_size=1000, use_dictionary=False, compression="zstd")
+    data = bytearray(stream.getvalue())
+    middle = len(data) // 2
+    data[middle : middle + 500] = bytes(500)
+    *records, damaged_file = read(bytes(data), WORDS, ReadConfig(format="parquet"))
+    assert isinstance(damaged_file, DamagedFile)
+    assert [record.record["words"] for record in records] == [[f"w{number}"] for number in range(len(records))]
+    assert damaged_file.num_records == len(records) >= 1000

@@ -14,6 +14,7 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     make_text_spec,
 )
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS
+from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -61,6 +62,16 @@ def test_keep_records_raises_the_first_reject_when_there_is_no_record():
     with pytest.raises(BadRecordError, match="first"):
         list(keep_records(rejects))
     assert list(keep_records([])) == []
+
+
+def test_keep_records_ends_at_damage_or_raises_it_when_there_is_no_record():
+    def read(items):
+        yield from items
+        raise DamagedFileError("cut off")
+
+    assert list(keep_records(read([(1, {"x": 1})]))) == [{"x": 1}]
+    with pytest.raises(DamagedFileError, match="cut off"):
+        list(keep_records(read([Reject(reason=Reason.MALFORMED, message="first")])))
 
 
 def test_make_text_spec_allows_columns_of_any_name():

@@ -1,4 +1,5 @@
 import gzip
+import struct
 
 import pytest
 import tensorflow as tf
@@ -9,6 +10,7 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.sequence_example import SequenceExampleReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.records.tfrecords import frame
@@ -57,9 +59,31 @@ def test_damaged_data_rejects_one_record_and_a_damaged_header_the_rest(read):
     data[len(good)] ^= 1
     items = read(bytes(data), SPEC, CONFIG)
     assert [isinstance(item, EncodedRecord) for item in items] == [True, False]
-    assert (items[1].reason, items[1].offset) == (Reason.UNDECODABLE, len(good))
+    assert (type(items[1]), items[1].offset, items[1].num_records) == (DamagedFile, len(good), 1)
     (_, cut) = read(good + good[:-2], SPEC, CONFIG)
     assert "the file ends within a record" in cut.message
+
+
+@pytest.mark.parametrize("length", [1 << 31, 1 << 36, (1 << 64) - 1])
+def test_a_header_of_a_huge_length_is_damage_of_its_file(length, read):
+    packed = struct.pack("<Q", length)
+    header = packed + frame(packed)[-4:]  # The checksum of the length is right.
+    (_, damaged_file) = read(frame(example()) + header + b"rest", SPEC, CONFIG)
+    assert isinstance(damaged_file, DamagedFile)
+    assert f"a record has {length} bytes" in damaged_file.message
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b'{"x": ["a"]}\n', "text of the format 'jsonl'"),
+        (b"PK\x03\x04rest of it", "a zip archive"),
+        (b"just words of a text", "its first bytes are text"),
+    ],
+)
+def test_a_file_of_another_format_is_named(data, hint, read):
+    (damaged_file,) = read(data, SPEC, CONFIG)
+    assert hint in damaged_file.message
 
 
 def test_a_long_record_is_a_reject_because_its_bytes_are_kept(read):
@@ -79,4 +103,4 @@ def test_anything_is_read_or_rejected_with_a_reason(read, noise, at):
     data = frame(example()) * 2
     items = read(data[:at] + noise + data[at:], SPEC, CONFIG)
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)

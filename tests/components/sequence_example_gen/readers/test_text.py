@@ -7,6 +7,7 @@ from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.table import note_shifts
 from tfx_sequence.components.sequence_example_gen.readers.text import TextReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -82,14 +83,18 @@ def test_lines_have_targets_and_positions_too(read):
     assert last.record == {"x": ["e"], "y": ["f"], "at": 4}
 
 
-def test_a_line_that_is_not_utf8_is_left_out_of_the_stream_and_counted(read):
+def test_a_byte_that_is_not_utf8_rejects_the_windows_that_have_it(read):
     items = read(b"ab\nc\xffd\nef\n", STEPS, config(steps="character", window=2))
-    assert [item.record["x"] for item in items if isinstance(item, EncodedRecord)] == [
-        ["a", "b"],
-        ["\n", "e"],
-        ["f", "\n"],
-    ]
-    assert [(item.line, item.offset) for item in items if isinstance(item, Reject)] == [(2, 4)]
+    records = [item.record["x"] for item in items if isinstance(item, EncodedRecord)]
+    assert records == [["a", "b"], ["\n", "c"], ["\n", "e"], ["f", "\n"]]
+    assert [(item.line, item.reason) for item in items if isinstance(item, Reject)] == [(2, Reason.UNDECODABLE)]
+
+
+def test_windows_end_before_a_line_that_is_too_long_and_begin_anew_after_it(read):
+    settings = config(steps="character", window=2).model_copy(update={"max_line_bytes": 4})
+    items = read(b"abc\n123456\nd\n", STEPS, settings)
+    records = [(item.line, item.reason) if isinstance(item, Reject) else item.record["x"] for item in items]
+    assert records == [["a", "b"], ["c", "\n"], (2, Reason.TOO_LONG), ["d", "\n"]]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_note_shifts_marks_what_comes_from_the_next_step():
 def test_anything_is_read_or_rejected_with_a_reason(read, data, options):
     items = read(data, NEXT, config(**options))
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)
 
 
 def test_tiny_shakespeare_has_the_documented_counts(real_data, records):

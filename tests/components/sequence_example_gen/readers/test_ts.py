@@ -8,6 +8,7 @@ from support.property_tests import RELAXED
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.stage_elements import EncodedRecord
 from tfx_sequence.components.sequence_example_gen.readers.ts import SeriesReader
+from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reason, Reject
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
@@ -62,9 +63,9 @@ def test_a_dimension_that_is_not_there_is_a_reject(read):
     assert "`z` is dimension 2, but there are 2" in reject.message
 
 
-def test_undecodable_bytes_in_a_last_comment_are_counted(read):
-    _, bad = read((HEADER.format(2) + "1:2:a\n#").encode() + b"\xff", spec(2), CONFIG)
-    assert (bad.reason, bad.line) == (Reason.UNDECODABLE, 9)
+def test_undecodable_bytes_in_a_comment_cost_nothing(read):
+    (item,) = read((HEADER.format(2) + "1:2:a\n#").encode() + b"\xff", spec(2), CONFIG)
+    assert item.record["y"] == "a"
 
 
 def test_a_missing_value_is_nan_when_it_is_kept(read):
@@ -80,9 +81,10 @@ def test_a_missing_value_is_nan_when_it_is_kept(read):
         ("1,2:a\n", "data before `@data`"),
         ("@data\n1,2\n", "the file has none"),
         ("@problemName x\n", "no record"),
+        ("@dimensions " + "9" * 5000 + "\n@data\n1:a\n", "`@dimensions` has 5000 digits"),
     ],
 )
-def test_a_bad_header_is_one_reject(data, message, read):
+def test_a_bad_header_is_told_once(data, message, read):
     (reject,) = read(data.encode(), spec(1), CONFIG)
     assert message in reject.message
 
@@ -109,7 +111,7 @@ def test_the_reader_refuses_what_it_cannot_read(feature):
 def test_anything_is_read_or_rejected_with_a_reason(read, data):
     items = read(data, spec(1), CONFIG)
     assert items
-    assert all(isinstance(item, (EncodedRecord, Reject)) for item in items)
+    assert all(isinstance(item, (EncodedRecord, Reject, DamagedFile)) for item in items)
 
 
 @pytest.mark.parametrize(("part", "count", "longest"), [("TRAIN", 270, 26), ("TEST", 370, 29)])
