@@ -181,6 +181,14 @@ FORMATS: dict[str, Format] = {
     "jsonl, gzip": _JSONL._replace(wrap=functools.partial(gzip.compress, mtime=0)),
     "jsonl, xz": _JSONL._replace(wrap=functools.partial(lzma.compress, preset=0)),
     "jsonl, zstd": _JSONL._replace(wrap=zstandard.ZstdCompressor(write_checksum=True).compress),
+    "jsonl, lists of objects": Format(
+        _config("jsonl"),
+        _spec(
+            words=Feature(kind="token", source="events.page"),
+            time=Feature(kind="float", missing=True, source="events.ms"),
+        ),
+        _units('{"events": [{"page": "uNa", "ms": 5}, {"page": "uNb", "ms": null}]}'),
+    ),
     "npz": Format(_config("npz"), _spec(**_MANY), (), wrap=_make_archive),
     "parallel": Format(
         _config("parallel"),

@@ -28,7 +28,7 @@ from tfx_sequence.components.sequence_example_gen.discovery.sample import RawRec
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
 from tfx_sequence.components.sequence_example_gen.readers.long_form import parse_column_names
 from tfx_sequence.components.sequence_example_gen.readers.reader import load_reader
-from tfx_sequence.schemas.records.rejects import abbreviate
+from tfx_sequence.schemas.records.rejects import abbreviate, make_writable
 from tfx_sequence.schemas.spec import Feature, Role, SequenceSpec
 from tfx_sequence.schemas.tags import find_scheme
 
@@ -126,6 +126,9 @@ def _discover_features(
     features: dict[str, Feature] = {}
     left_out: dict[str, str] = {}
     for source, values in values_by_source.items():
+        if make_writable(source) != source:
+            left_out[make_writable(source)] = "has a name that is not UTF-8"
+            continue
         try:
             feature = _infer_feature(values, source in sequence_sources, len(records))
             if source in keys:

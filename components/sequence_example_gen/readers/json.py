@@ -5,12 +5,14 @@ The lists of an object are sequence features, and the other values are context f
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.decoding.json_arrays import decode_elements
+from tfx_sequence.components.sequence_example_gen.readers.decoding.objects import find_value, list_fields, split_source
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader, keep_records, make_text_spec
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
@@ -19,14 +21,20 @@ from tfx_sequence.schemas.spec import Frozen, SequenceSpec
 class JsonlReader(Reader):
     """Reader of JSON Lines files (https://jsonlines.org). It has no options.
 
-    The `source` of a feature is a key of the object. A vector feature is a list of lists of numbers, and a nested
-    feature is a list of lists of strings. Keys that are not in the spec are ignored, and so are blank lines.
+    The `source` of a feature is a key of the object, or a path such as `events.page`: the values of `page` in a list of
+    objects `events`. A value that is missing in an object of the list is null. A vector feature is a list of lists of
+    numbers, and a nested feature is a list of lists of strings. Keys that are not in the spec are ignored, and so are
+    blank lines.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
         Frozen.model_validate(dict(options))
         self._keys = {name: spec.source(name) for name in spec.features}
-        self._has_renamed_features = any(name != key for name, key in self._keys.items())
+        self._paths = {name: split_source(key) for name, key in self._keys.items()}
+        has_renamed_features = any(name != key for name, key in self._keys.items())
+        has_paths = any(len(path) > 1 for path in self._paths.values())
+        # If the keys are the names of the features, an object is a record already.
+        self._are_objects_records = not has_renamed_features and not has_paths
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per line."""
@@ -40,22 +48,26 @@ class JsonlReader(Reader):
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the objects with all their keys."""
+        """Yields the objects with all their keys. The fields of lists of objects have paths as keys."""
         # No feature of this spec sets a `source`, so no key is renamed or left out.
-        return keep_records(cls(make_text_spec([]), options).read(source))
+        return map(list_fields, keep_records(cls(make_text_spec([]), options).read(source)))
 
     def _make_record(self, value: Any) -> dict[str, Any]:
         """Makes a record, whose keys are feature names, from a JSON value.
 
         Raises:
-          BadRecordError: if the value is not an object.
+          BadRecordError: if the value is not an object, or if a path leads through a value that is no object.
         """
         if not isinstance(value, dict):
             raise bad_record(Reason.MALFORMED, f"there is a JSON {type(value).__name__}, expected an object")
-        if not self._has_renamed_features:
-            # The keys are the names of the features, so the object is a record already.
+        if self._are_objects_records:
             return value
-        return {name: value[key] for name, key in self._keys.items() if key in value}
+        record = {}
+        for name, key in self._keys.items():
+            # A key that is missing is reported when the record is encoded.
+            with contextlib.suppress(KeyError):
+                record[name] = find_value(value, key, self._paths[name])
+        return record
 
 
 class JsonReader(JsonlReader):

@@ -16,7 +16,7 @@ all others         UnreadableValue, because no feature has such values
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,15 +38,29 @@ class UnreadableValue:
         return f"<{self._problem}>"
 
 
-def to_python(array: pa.Array) -> list[Any]:
-    """Returns the values of an array, as the module shows. A null is None."""
+def to_python(array: pa.Array, path: Sequence[str] = ()) -> list[Any]:
+    """Returns the values of an array, as the module shows. A null is None.
+
+    Args:
+      array: The array.
+      path: The names of nested fields, if only the values of one field of structs are needed, at any depth of lists.
+
+    Raises:
+      KeyError: if the structs do not have the field, or if there are no structs.
+    """
     dtype = array.type
     if isinstance(array, pa.ExtensionArray):
-        return to_python(array.storage)
+        return to_python(array.storage, path)
     if pa.types.is_dictionary(dtype):
-        return to_python(array.dictionary_decode())
+        return to_python(array.dictionary_decode(), path)
     if _is_list(dtype):
-        return _convert_lists(array)
+        return _convert_lists(array, path)
+    if path:
+        index = dtype.get_field_index(path[0]) if pa.types.is_struct(dtype) else -1
+        if index < 0:
+            raise KeyError(path[0])
+        # Unlike `field`, `flatten` gives nulls for the fields of a struct that is null.
+        return to_python(array.flatten()[index], path[1:])
     if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
         return _convert_strings(array)
     if pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype):
@@ -61,19 +75,18 @@ def to_python(array: pa.Array) -> list[Any]:
     if pa.types.is_struct(dtype):
         return _convert_structs(array)
     values: list[Any] = array.to_pylist()
-    if is_plain(dtype):
+    if is_always_readable(dtype):
         return values
     return [None if value is None else UnreadableValue(f"a value of type {dtype}") for value in values]
 
 
-def is_plain(dtype: pa.DataType) -> bool:
-    """Returns whether the values of a type are numbers, true or false, or null, which Python can always represent."""
-    return (
-        pa.types.is_integer(dtype)
-        or pa.types.is_floating(dtype)
-        or pa.types.is_boolean(dtype)
-        or pa.types.is_null(dtype)
-    )
+def is_always_readable(dtype: pa.DataType) -> bool:
+    """Returns whether Python can represent every value of a type, or of the lists of this type."""
+    while _is_list(dtype):
+        dtype = dtype.value_type
+    is_text = pa.types.is_string(dtype) or pa.types.is_large_string(dtype)
+    is_number = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_boolean(dtype)
+    return is_text or is_number or pa.types.is_null(dtype)
 
 
 def find_unreadable(value: Any) -> UnreadableValue | None:
@@ -88,9 +101,9 @@ def _is_list(dtype: pa.DataType) -> bool:
     return pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype)
 
 
-def _convert_lists(array: pa.Array) -> list[Any]:
+def _convert_lists(array: pa.Array, path: Sequence[str]) -> list[Any]:
     """Returns an array of lists as Python lists. The values of all lists are converted together."""
-    values = to_python(array.flatten())
+    values = to_python(array.flatten(), path)
     lists: list[Any] = []
     start = 0
     # An array of fixed-size lists also holds values for a null, which `flatten` leaves out.

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import numpy as np
@@ -65,14 +66,14 @@ def test_jsonl_and_json_say_what_they_hold(tmp_path):
 
 
 def test_what_no_spec_has_is_left_out_with_a_reason(tmp_path):
-    odd = {"nested": {"a": 1}, "pairs": [[1], [1, 2]], "empty": [], "other": [1, 2, 3, 4, 5], "mixed": 1}
+    odd = {"flags": True, "pairs": [[1], [1, 2]], "empty": [], "other": [1, 2, 3, 4, 5], "mixed": 1}
     lines = [{"words": ["a", "b"], **odd, "rare": 1}, {"words": ["a", "b"], **odd, "mixed": [1], "other": [1]}]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert found(path, "jsonl") == (
         {"words": {"kind": "token"}},
         {
-            "nested": "holds values of a type that no feature has: object (2, such as {'a': 1})",
+            "flags": "holds values of a type that no feature has: true or false (2, such as True)",
             "pairs": "has several values in a step, but the steps are not vectors of one width",
             "empty": "holds no value",
             "other": "does not have the same number of values as the other lists of its record",
@@ -297,3 +298,46 @@ def test_format_of_a_reader_with_a_sample_is_looked_into(tmp_path):
 def test_format_that_is_none_is_refused():
     with pytest.raises(ValueError, match="`format` is 'a:B', but its class cannot be imported"):
         discover(["x"], ReadConfig(format="a:B"))
+
+
+EVENTS = {
+    "events.page": {"kind": "token"},
+    "events.timing.ms": {"kind": "float", "missing": True},
+    "user.name": {"kind": "token", "context": True},
+}
+
+
+def make_events(number):
+    events = [{"page": f"p{step}", "timing": {"ms": step}} for step in range(1 + number % 3)]
+    events[-1]["timing"] = {} if number == 1 else {"ms": None}
+    return {"events": events, "user": {"name": "u"}}
+
+
+def test_fields_of_lists_of_objects_are_found(tmp_path):
+    records = [make_events(number) for number in range(6)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert found(tmp_path / "a.jsonl", "jsonl") == (EVENTS, {})
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    assert found(tmp_path / "a.json", "json") == (EVENTS, {})
+    pq.write_table(pa.Table.from_pylist(records), tmp_path / "a.parquet")
+    assert found(tmp_path / "a.parquet", "parquet") == (EVENTS, {})
+
+
+def test_a_field_that_is_an_object_only_at_times_is_left_out(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"x": ["a"], "events": [{"v": 1}, {"v": {"w": 2}}]}\n' * 3)
+    _, left_out = found(path, "jsonl")
+    assert list(left_out) == ["events.v"]
+
+
+def test_a_name_that_is_not_utf8_is_left_out(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"x": ["a"], "caf\xe9": ["b"]}\n')
+    assert found(path, "jsonl") == ({"x": {"kind": "token"}}, {"caf\\udce9": "has a name that is not UTF-8"})
+
+
+def test_records_before_the_damage_tell_the_features(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    lines = "".join(f'{{"x": [{number}]}}\n' for number in range(2000))
+    path.write_bytes(gzip.compress(lines.encode())[:-100])
+    assert discover([str(path)], ReadConfig(format="jsonl")).spec.features["x"].kind == "integer"

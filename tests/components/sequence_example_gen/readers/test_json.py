@@ -212,3 +212,50 @@ def test_elements_are_those_of_the_whole_array_wherever_parts_of_the_text_end(si
     assert [element.value for element in elements] == values
     lines = text.split("\n")
     assert all(lines[element.line - 1].lstrip(" [") for element in elements)
+
+
+EVENTS = SequenceSpec(
+    features={
+        "pages": Feature(kind="token", source="events.page"),
+        "ms": Feature(kind="float", missing=True, source="events.timing.ms"),
+        "tags": Feature(kind="token", nested=True, source="events.tags"),
+        "user": Feature(kind="token", context=True, source="user.name"),
+    }
+)
+
+
+def event(page="a", **fields):
+    return {"page": page, "timing": {"ms": 5}, "tags": ["x", "y"], **fields}
+
+
+@pytest.mark.parametrize("config", [CONFIG, JSON], ids=["jsonl", "json"])
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([event("a"), event("b", tags=[])], (["a", "b"], [5, 5], [["x", "y"], []])),
+        ([event("a"), event("b", timing=None)], (["a", "b"], [5, None], [["x", "y"], ["x", "y"]])),
+        ([event("a"), event("b", timing={})], (["a", "b"], [5, None], [["x", "y"], ["x", "y"]])),
+        ([event("a"), None], Reason.WRONG_TYPE),
+        ([event("a"), {"timing": {"ms": 1}, "tags": []}], Reason.WRONG_TYPE),
+        ([event("a"), 7], Reason.WRONG_TYPE),
+        ([event("a", timing=3)], Reason.WRONG_TYPE),
+        ([{"page": "a", "tags": []}], Reason.MISSING_FEATURE),
+        (None, Reason.WRONG_TYPE),
+        ([], Reason.EMPTY_SEQUENCE),
+    ],
+)
+def test_fields_of_lists_of_objects_are_sequences(events, expected, config, read):
+    objects = [json.dumps({"user": {"name": "u"}, "events": value}) for value in ([event()], events)]
+    data = "\n".join(objects) if config is CONFIG else f"[{','.join(objects)}]"
+    good, item = read(data.encode(), EVENTS, config)
+    assert good.record == {"pages": ["a"], "ms": [5], "tags": [["x", "y"]], "user": "u"}
+    if isinstance(item, Reject):
+        assert item.reason is expected
+    else:
+        assert (item.record["pages"], item.record["ms"], item.record["tags"]) == expected
+
+
+def test_a_key_with_dots_goes_before_a_path(read):
+    spec = SequenceSpec(features={"a.b": Feature(kind="token")})
+    items = read(b'{"a.b": ["x"], "a": {"b": ["y"]}}\n{"a": {"b": ["y"]}}\n', spec, CONFIG)
+    assert [item.record["a.b"] for item in items] == [["x"], ["y"]]

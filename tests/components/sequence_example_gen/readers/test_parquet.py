@@ -170,3 +170,45 @@ def test_rows_before_the_damage_are_kept(read):
     assert isinstance(damaged_file, DamagedFile)
     assert [record.record["words"] for record in records] == [[f"w{number}"] for number in range(len(records))]
     assert damaged_file.num_records == len(records) >= 1000
+
+
+EVENTS = SequenceSpec(
+    features={
+        "pages": Feature(kind="token", source="events.page"),
+        "ms": Feature(kind="float", missing=True, source="events.timing.ms"),
+        "user": Feature(kind="token", context=True, source="user.name"),
+    }
+)
+EVENT_TYPE = pa.list_(
+    pa.struct({"page": pa.string(), "timing": pa.struct({"ms": pa.int64()}), "at": pa.timestamp("us")})
+)
+USERS = pa.array([{"name": "u"}] * 3, pa.struct({"name": pa.string()}))
+
+
+def test_fields_of_lists_of_structs_are_sequences(read):
+    events = [
+        [{"page": "a", "timing": {"ms": 5}}, {"page": "b", "timing": None}],
+        [{"page": "c", "timing": {"ms": None}}, None],
+        None,
+    ]
+    good, null_element, null_list = read(
+        write_table(events=pa.array(events, EVENT_TYPE), user=USERS), EVENTS, ReadConfig(format="parquet")
+    )
+    assert good.record == {"pages": ["a", "b"], "ms": [5, None], "user": "u"}
+    assert null_element.reason is Reason.WRONG_TYPE
+    assert "`pages` has None" in null_element.message
+    assert null_list.reason is Reason.WRONG_TYPE
+
+
+@pytest.mark.parametrize("source", ["events.no", "events.page.no", "user.no", "no.page"])
+def test_a_path_that_no_column_has_is_damage(source, read):
+    data = write_table(events=pa.array([[{"page": "a"}]] * 3, EVENT_TYPE), user=USERS)
+    spec = SequenceSpec(features={"x": Feature(kind="token", source=source)})
+    (damaged_file,) = read(data, spec, ReadConfig(format="parquet"))
+    assert f"there is no {'column ' if source[0] == 'n' else ''}'{source}'" in damaged_file.message
+
+
+def test_a_column_with_dots_goes_before_a_path(read):
+    spec = SequenceSpec(features={"x": Feature(kind="token", source="a.b")})
+    (item,) = read(write_table(**{"a.b": pa.array([["x"]])}), spec, ReadConfig(format="parquet"))
+    assert item.record == {"x": ["x"]}
