@@ -14,6 +14,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import bulk_inferrer_pb2, example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
 from tfx_sequence.components.sequence_example_validator import SequenceExampleValidator
@@ -21,7 +22,7 @@ from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
 from tfx_sequence.components.sequence_transform import SequenceTransform
 from tfx_sequence.components.sequence_transform.config import make_transformed_spec
-from tfx_sequence.pipeline.config.own_code import fingerprint_modules, to_dotted_path
+from tfx_sequence.pipeline.config.own_code import to_dotted_path
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.schemas import contract
 
@@ -175,7 +176,6 @@ def _make_transform(config: Config, examples: types.BaseChannel, schema: types.B
         numbers=config.numbers,
         max_steps=config.sequence.max_steps,
         preprocessing_fn=to_dotted_path(function) if function else None,
-        custom_config={contract.CODE: fingerprint_modules([function])},
     )
 
 
@@ -196,7 +196,7 @@ def _make_tuner(
             contract.MODEL: config.model.model_dump(mode="json"),
             contract.TRAINING: config.training.trainer_config.model_dump(mode="json"),
             contract.TUNING: config.tuning.model_dump(mode="json"),
-            contract.CODE: _fingerprint_model_code(config),
+            contract.CODE: fingerprint_code([config.training.model_fn, *config.model.own_code]),
         },
     )
 
@@ -224,13 +224,7 @@ def _make_trainer(
         training=config.training.trainer_config,
         base_model=base_model,
         hyperparameters=hyperparameters,
-        custom_config={contract.CODE: _fingerprint_model_code(config)},
     )
-
-
-def _fingerprint_model_code(config: Config) -> dict[str, str]:
-    """Returns the hashes of the project's own modules that the model uses, so that a change of code runs training."""
-    return fingerprint_modules([config.training.model_fn, *config.model.own_code])
 
 
 def _make_evaluator(

@@ -163,7 +163,10 @@ STATE_DIR = "state_dir"
 """The folder of checkpoints from which a later execution continues."""
 
 CODE = "code"
-"""A fingerprint of the user's own code. Changed code causes a new execution."""
+"""A fingerprint of the code that a component runs, besides TFX's. Changed code causes a new execution."""
+
+OWN_CODE_VARIABLE = "TFX_SEQUENCE_OWN_CODE"
+"""The environment variable with the files of a user's own code, as JSON: module name to path."""
 
 # Progress.
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import pathlib
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_sequence.components import arguments
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_evaluator import metrics as tfma_metrics
 from tfx_sequence.components.sequence_evaluator.config_checks import (
     find_metric_problems,
@@ -155,8 +152,8 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
     """Makes the config of a metric, named after one of the metric's figures."""
     tfma_class = _TFMA_CLASSES.get(metric.name, tfma_metrics.SequenceMetric)
     settings = dict(metric.arguments)
-    if metric.name not in METRICS.rows:
-        settings[CODE] = _hash_source_file(type(metric.accumulator))
+    # TFX stores no other fact about the code with the Evaluator, so a change of the config is what runs it again.
+    settings[CODE] = json.dumps(fingerprint_code([METRICS.row(metric.name).target]))
     if metric.name not in _TFMA_CLASSES:
         settings["metric"] = metric.name
     return config_pb2.MetricConfig(
@@ -164,16 +161,6 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
         module=tfma_metrics.__name__,
         config=json.dumps({**settings, "name": name}),
     )
-
-
-def _hash_source_file(metric_class: type[Any]) -> str:
-    """Hashes the source file of a user's metric class.
-
-    The hash is part of the config, so a change of the code runs the Evaluator again. For a metric of this package, the
-    package's version has this effect.
-    """
-    file = sys.modules[metric_class.__module__].__file__
-    return hashlib.sha256(pathlib.Path(file).read_bytes() if file else b"").hexdigest()
 
 
 def _make_threshold(metric: LabelMetric, name: str, threshold: Threshold) -> config_pb2.MetricThreshold:

@@ -87,10 +87,11 @@ class SequenceAccuracy(_AccumulatedMetric):
       label: The label feature.
       per_step: True for one label per step, False for one label per record.
       name: The figure to which a threshold applies. If None, this is `<label>_accuracy`.
+      code: See `SequenceMetric`.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
-        super().__init__(AccuracyAccumulator(label, per_step), name, label=label, per_step=per_step)
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, code: str | None = None) -> None:
+        super().__init__(AccuracyAccumulator(label, per_step), name, label=label, per_step=per_step, code=code)
 
 
 class SequenceCrossEntropy(_AccumulatedMetric):
@@ -102,10 +103,11 @@ class SequenceCrossEntropy(_AccumulatedMetric):
       label: The label feature.
       per_step: True for one label per step, False for one label per record.
       name: The figure to which a threshold applies. If None, this is `<label>_cross_entropy`.
+      code: See `SequenceMetric`.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None) -> None:
-        super().__init__(CrossEntropyAccumulator(label, per_step), name, label=label, per_step=per_step)
+    def __init__(self, label: str, per_step: bool = True, name: str | None = None, code: str | None = None) -> None:
+        super().__init__(CrossEntropyAccumulator(label, per_step), name, label=label, per_step=per_step, code=code)
 
 
 class SequenceLabelScores(_AccumulatedMetric):
@@ -116,11 +118,19 @@ class SequenceLabelScores(_AccumulatedMetric):
       per_step: True for one label per step, False for one label per record.
       name: The figure to which a threshold applies. If None, this is `<label>_macro_precision`.
       by_label: Whether to compute also `<label>_precision/<value>`, `_recall/<value>` and `_f1/<value>`.
+      code: See `SequenceMetric`.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
+    def __init__(
+        self,
+        label: str,
+        per_step: bool = True,
+        name: str | None = None,
+        by_label: bool = False,
+        code: str | None = None,
+    ) -> None:
         accumulator = LabelScoresAccumulator(label, per_step, by_label)
-        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label)
+        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label, code=code)
 
 
 class SequenceSpanScores(_AccumulatedMetric):
@@ -134,11 +144,19 @@ class SequenceSpanScores(_AccumulatedMetric):
       per_step: Must be True, because a label of the whole record has no spans.
       name: The figure to which a threshold applies. If None, this is `<label>_span_precision`.
       by_label: Whether to compute also `<label>_span_precision/<type>`, `_span_recall/<type>` and `_span_f1/<type>`.
+      code: See `SequenceMetric`.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None, by_label: bool = False) -> None:
+    def __init__(
+        self,
+        label: str,
+        per_step: bool = True,
+        name: str | None = None,
+        by_label: bool = False,
+        code: str | None = None,
+    ) -> None:
         accumulator = SpanScoresAccumulator(label, per_step, by_label)
-        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label)
+        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label, code=code)
 
 
 class SequenceNumberErrors(_AccumulatedMetric):
@@ -149,11 +167,14 @@ class SequenceNumberErrors(_AccumulatedMetric):
       per_step: True for one label per step, False for one label per record.
       name: The figure to which a threshold applies. If None, this is `<label>_mae`.
       width: The number of numbers in one label.
+      code: See `SequenceMetric`.
     """
 
-    def __init__(self, label: str, per_step: bool = True, name: str | None = None, width: int = 1) -> None:
+    def __init__(
+        self, label: str, per_step: bool = True, name: str | None = None, width: int = 1, code: str | None = None
+    ) -> None:
         accumulator = NumberErrorsAccumulator(label, per_step, width)
-        super().__init__(accumulator, name, label=label, per_step=per_step, width=width)
+        super().__init__(accumulator, name, label=label, per_step=per_step, width=width, code=code)
 
 
 class SequenceMetric(_AccumulatedMetric):
@@ -163,7 +184,7 @@ class SequenceMetric(_AccumulatedMetric):
       metric: The metric's name in `METRICS`, or its class as `module:Class`.
       label: The label feature.
       name: The figure to which a threshold applies. If None, this is the metric's first figure.
-      code: The hash of the metric's source code. If the code changes, TFX runs the Evaluator again.
+      code: A fingerprint of the metric's code. If the code changes, TFX runs the Evaluator again.
       **arguments: The arguments of the metric's class other than `label`.
     """
 

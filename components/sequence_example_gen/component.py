@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from tfx import types
@@ -15,6 +16,7 @@ from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 
 from tfx_sequence.components import arguments
 from tfx_sequence.components.compat import artifacts
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_example_gen import executor
 from tfx_sequence.components.sequence_example_gen.config import (
     ReadConfig,
@@ -23,7 +25,8 @@ from tfx_sequence.components.sequence_example_gen.config import (
     check_split_name,
 )
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
-from tfx_sequence.schemas.contract import READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
+from tfx_sequence.components.sequence_example_gen.readers.table import READERS
+from tfx_sequence.schemas.contract import CODE, READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -36,6 +39,7 @@ class SequenceExampleGenSpec(FileBasedExampleGenSpec):
         READ_CONFIG: ExecutionParameter(type=str),
         SPLIT_CONFIG: ExecutionParameter(type=str, optional=True),
         WRITE_CONFIG: ExecutionParameter(type=str),
+        CODE: ExecutionParameter(type=str),
     }
 
 
@@ -104,6 +108,7 @@ class SequenceExampleGen(FileBasedExampleGen):
             READ_CONFIG: read.model_dump_json(),
             SPLIT_CONFIG: split.model_dump_json() if split else None,
             WRITE_CONFIG: write.model_dump_json(),
+            CODE: json.dumps(fingerprint_code([READERS.row(read.format).target])),
         }
         channels = {keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples)}
         # The constructor of FileBasedExampleGen is skipped, because it makes a spec without the parameters added here.

@@ -12,9 +12,12 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_example_validator import executor
 from tfx_sequence.components.sequence_example_validator.severity import Severity, check_severities
 from tfx_sequence.components.sequence_example_validator.verdict import FailOn
+from tfx_sequence.schemas.checks.rules import RULES
+from tfx_sequence.schemas.contract import CODE
 
 
 class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
@@ -24,6 +27,7 @@ class SequenceExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec
         standard_component_specs.EXCLUDE_SPLITS_KEY: ExecutionParameter(type=str),
         executor.FAIL_ON_KEY: ExecutionParameter(type=str),
         executor.SEVERITIES_KEY: ExecutionParameter(type=str),
+        CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.ExampleValidatorSpec.INPUTS,
@@ -90,6 +94,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
                 exclude_splits=json_utils.dumps(exclude_splits or []),
                 fail_on=fail_on,
                 severities=json.dumps(dict(severities or {}), sort_keys=True),
+                code=json.dumps(fingerprint_code(RULES.row(name).target for name in RULES.names())),
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
                 # A channel that is None must be left out, because TFX would raise an error about its type.
                 **{key: channel for key, channel in optional_inputs.items() if channel is not None},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tfx import types
@@ -12,6 +13,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from tfx_sequence.components import arguments
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_schema_gen import executor
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.spec import SequenceSpec
@@ -23,6 +25,7 @@ class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
     PARAMETERS = {  # noqa: RUF012  (TFX requires this form.)
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
         contract.SEQUENCE_SPEC: ExecutionParameter(type=str, optional=True),
+        contract.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.SchemaGenSpec.INPUTS,
@@ -87,6 +90,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
                 schema=types.Channel(type=standard_artifacts.Schema),
                 infer_feature_shape=infer_feature_shape,
                 exclude_splits=json_utils.dumps(exclude_splits),
+                code=json.dumps(fingerprint_code([])),
                 **optional,
             )
         )

@@ -11,12 +11,13 @@ from tfx.components.trainer import component as stock
 from tfx.proto import trainer_pb2
 
 from tfx_sequence.components import arguments
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code, fingerprint_dotted_names
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.schemas import contract
 
 _RUN_FN = "tfx_sequence.components.sequence_trainer.run_fn.run_fn"
-_SETTINGS_KEYS = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR)
+_SETTINGS_KEYS = (contract.MODEL, contract.TRAINING, contract.LABELS, contract.STATE_DIR, contract.CODE)
 
 
 class SequenceTrainer(stock.Trainer):
@@ -48,11 +49,11 @@ class SequenceTrainer(stock.Trainer):
         `num_steps`.
       eval_args: As in the stock Trainer: the splits whose metrics decide when training stops early, `eval` by default.
       custom_config: As in the stock Trainer. The settings are added to it under the keys `model`, `training`, `labels`
-        and `state_dir`.
+        and `state_dir`, and a fingerprint of the code under the key `code`.
 
     Raises:
       TypeError: if a setting does not have the type of its argument.
-      ValueError: if a setting has a value that is not allowed, or if `custom_config` contains one of the four keys.
+      ValueError: if a setting has a value that is not allowed, or if `custom_config` contains one of these keys.
     """
 
     def __init__(
@@ -79,6 +80,11 @@ class SequenceTrainer(stock.Trainer):
         settings: dict[str, Any] = {
             contract.MODEL: model_config.model_dump(mode="json"),
             contract.TRAINING: training_config.model_dump(mode="json"),
+        }
+        settings[contract.CODE] = {
+            **fingerprint_code([training_config.model_fn, *model_config.own_code]),
+            # TFX itself hashes a `module_file`.
+            **fingerprint_dotted_names([] if module_file else [run_fn]),
         }
         if labels is not None:
             settings[contract.LABELS] = arguments.check_names("labels", labels)

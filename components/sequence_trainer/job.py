@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_trainer.batches.sequence_batches import SequenceBatches
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
@@ -156,13 +155,11 @@ class Job:
         Raises:
           TaskError: if the function of `training.model_fn`, or the class of a cell or a head, cannot be imported.
         """
-        # `_read_source` needs these modules to be imported.
         self._import_own_code()
-        names = [self.training.model_fn, *self.model.own_code]
-        sources = [_read_source(name) for name in names if name is not None]
+        code = fingerprint_code([self.training.model_fn, *self.model.own_code])
         base_files = list_weight_files(self.base_model) if self.base_model else []
         files = [*self.train_files, *self.eval_files, *base_files]
-        return Checkpoint(folder, compute_fingerprint(files, (self.model, self.training, self.task, sources)))
+        return Checkpoint(folder, compute_fingerprint(files, (self.model, self.training, self.task, code)))
 
     def check_vocabularies(self) -> None:
         """Raises a TaskError if a vocabulary file was cut or changed since the job was read, before it is exported."""
@@ -238,16 +235,3 @@ def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelMode
         raise TaskError(
             f"training.model_fn = {name!r} cannot be imported: its module calls sys.exit({error.code!r})"
         ) from error
-
-
-def _read_source(name: str) -> str | None:
-    """Returns the source of the module in `module:name`; None if the module has no source file.
-
-    The module must have been imported. Its source is part of the fingerprint, because it determines the model.
-    """
-    # A built-in module, or one that was made in a notebook, has no `__file__`.
-    file = getattr(sys.modules[name.partition(":")[0]], "__file__", None)
-    if file is None or not os.path.exists(file):
-        return None
-    with open(file, encoding="utf-8", errors="replace") as text:
-        return text.read()

@@ -14,6 +14,7 @@ from tfx.proto import example_gen_pb2, transform_pb2
 from tfx.utils import io_utils
 
 from tfx_sequence.components import arguments
+from tfx_sequence.components.own_code.fingerprint import fingerprint_dotted_names
 from tfx_sequence.components.sequence_transform import executor, preprocessing
 from tfx_sequence.components.sequence_transform.config import NumberConfig, Settings, VocabularyConfig
 from tfx_sequence.schemas import contract
@@ -86,12 +87,15 @@ class SequenceTransform(stock.Transform):
         added_config: dict[str, Any] = {
             contract.TRANSFORM_SETTINGS: settings.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
         }
+        # TFX itself hashes a `module_file`, whose functions are not named by dotted paths.
+        functions = [] if module_file else [preprocessing_fn, stats_options_updater_fn]
+        added_config[contract.CODE] = fingerprint_dotted_names(functions)
         # TFX reuses the output of an earlier run with the same properties. The fingerprints make the properties change
         # when a file changes.
         fingerprints = _fingerprint_files(settings.transform)
         if fingerprints:
             added_config[contract.TRANSFORM_FILES] = fingerprints
-        custom_config = arguments.check_custom_config(custom_config, [contract.TRANSFORM_SETTINGS])
+        custom_config = arguments.check_custom_config(custom_config, [contract.TRANSFORM_SETTINGS, contract.CODE])
         if not module_file and not preprocessing_fn:
             preprocessing_fn = _DEFAULT_PREPROCESSING_FN
         super().__init__(

@@ -1,54 +1,59 @@
-"""Finds the Python code of a project.
+"""Finds the own code that a config names, and makes it importable.
 
-The code is in modules in the folder of the config. The config names a function as `module:function`.
+The code is in modules in the folder of the config, and the config names it as `module:function` or `module:Class`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import os
-import pathlib
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfx_sequence.components.own_code.importing import make_importable
+from tfx_sequence.pipeline.config.problems import Problem, format_key, format_value
+
+_NAME = re.compile(r"([A-Za-z_][\w.]*):\w+")
+"""A name of own code. The part before the colon is the module."""
 
 
-def make_importable(folder: str) -> None:
-    """Makes the modules in a folder importable, in this process and in the processes that Beam starts."""
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    # Child processes of Beam inherit the environment. dict.fromkeys removes duplicates and keeps the order.
-    paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+def find_own_code_problems(folder: str, tables: Mapping[str, Any]) -> list[Problem]:
+    """Makes the own code that a config names importable, unless the name of a module cannot be used.
 
-
-def fingerprint_modules(functions: Iterable[str | None]) -> dict[str, str]:
-    """Returns the hashes of modules, so that TFX runs a component again if its code has changed.
+    It is called before the config is checked, because the check imports some of the code, such as metrics.
 
     Args:
-      functions: Functions in the form `module:function`. None stands for a function that the config does not name.
+      folder: The folder of the config.
+      tables: The tables of the config, as they are in the file.
 
     Returns:
-      Module name to the SHA-256 of its source code.
-
-    Raises:
-      ModuleNotFoundError: if a module does not exist.
+      One problem per module that has the name of a module of Python's standard library.
     """
-    modules = sorted({name.partition(":")[0] for name in functions if name is not None})
-    return {module: hashlib.sha256(_read_source(module)).hexdigest() for module in modules}
+    names = list(_find_names(tables, ()))
+    problems = []
+    for path, text, module in names:
+        file = f"{module.partition('.')[0]}.py"
+        if file.removesuffix(".py") in sys.stdlib_module_names and os.path.exists(os.path.join(folder, file)):
+            message = f"{file} has the name of a module of Python's standard library; rename the file"
+            problems.append(Problem(format_key(path), message, format_value(text)))
+    if not problems:
+        make_importable(folder, [module for _, _, module in names])
+    return problems
 
 
-def _read_source(module: str) -> bytes:
-    """Returns the content of a module's file. It is empty if the module has no file, like a namespace package."""
-    spec = importlib.util.find_spec(module)
-    if spec is None:
-        raise ModuleNotFoundError(
-            f"no module {module!r}, which the config names; it must be a file {module}.py beside the config, or "
-            f"installed"
-        )
-    if not (spec.origin and spec.has_location):
-        return b""
-    return pathlib.Path(spec.origin).read_bytes()
+def _find_names(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yields the path, the text and the module of each text of the form `module:name`, in tables and lists."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _find_names(item, (*path, key))
+    elif isinstance(value, str):
+        match = _NAME.fullmatch(value)
+        if match:
+            yield path, value, match[1]
+    elif isinstance(value, Sequence):
+        for index, item in enumerate(value):
+            yield from _find_names(item, (*path, index))
 
 
 def to_dotted_path(function: str) -> str:

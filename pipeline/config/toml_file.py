@@ -13,6 +13,7 @@ from typing import Any
 import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
+from tfx_sequence.pipeline.config.own_code import find_own_code_problems
 from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_key, format_value, translate_errors
 from tfx_sequence.pipeline.config.tables import FOLDER, Config, DataConfig
 
@@ -26,6 +27,8 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 def load_config(path: str | os.PathLike[str]) -> Config:
     """Reads a config, and finds all problems that can be found before the pipeline runs.
+
+    The own code that the config names becomes importable in this process; see docs/configuration.md.
 
     Args:
       path: The path of a TOML file. Relative paths in the file are relative to its folder.
@@ -55,11 +58,15 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     file = os.fspath(path)
     # The validation is strict because `epochs = "20"` and `epochs = true` are mistakes. The config is converted to JSON
     # because strict pydantic accepts a list for a tuple only in JSON. Dates of TOML become text, as JSON has none.
+    folder = str(pathlib.Path(file).absolute().parent)
     try:
-        text = json.dumps(_parse_toml(file), default=str)
+        tables = _parse_toml(file)
+        text = json.dumps(tables, default=str)
+        problems = find_own_code_problems(folder, tables)
     except RecursionError:
         raise ConfigError(file, (Problem("", "lists or tables are nested too deeply"),)) from None
-    folder = str(pathlib.Path(file).absolute().parent)
+    if problems:
+        raise ConfigError(file, tuple(problems))
     try:
         return Config.model_validate_json(text, strict=True, context={FOLDER: folder})
     except pydantic.ValidationError as error:

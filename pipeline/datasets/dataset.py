@@ -143,11 +143,8 @@ def build_setting(model: type[_Model], argument: str, values: Mapping[str, Any])
 
 def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
     """Returns the data set that a config describes. If there are `paths`, they replace the files of the config."""
-    from tfx_sequence.pipeline.config.own_code import make_importable
     from tfx_sequence.pipeline.config.toml_file import load_config, read_config
 
-    # The whole config is checked, and for this, the metrics are imported that it names as `module:Class`.
-    make_importable(os.path.dirname(os.path.abspath(config_path)))
     if paths:
         # The input files of the config are not used and may be missing, so `load_config` would raise an error.
         config = read_config(config_path)

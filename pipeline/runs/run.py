@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tfx_sequence.pipeline.config.own_code import make_importable
 from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_value
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
@@ -40,8 +39,6 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
       used or no pipeline can be made of it, `NOT_BLESSED` if the evaluation did not bless the model, or `INTERRUPTED`.
     """
     try:
-        # The folder is made importable first, because the check of a config imports the metrics that the config names.
-        make_importable(os.path.dirname(os.path.abspath(config_path)))
         config = load_config(config_path)
         log = _make_log_path(config, config_path)
     except ConfigError as error:

@@ -37,7 +37,7 @@ ROOMS = {
         "discovery": "config files readers",
         "config_checks": "config ingestion readers",
         "executor": "config files ingestion readers",
-        "component": "config config_checks executor",
+        "component": "config config_checks executor readers",
         "conversion": "config config_checks files ingestion",
     },
     "components/sequence_transform": {

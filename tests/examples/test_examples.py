@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_sequence.pipeline.config.own_code import make_importable
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.pipeline import create_pipeline
 from tfx_sequence.pipeline.runs import runner
@@ -63,7 +62,6 @@ def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         settings = re.sub(r"epochs = \d+", "epochs = 1", config.read_text(encoding="utf-8"))
         # What it would have come to by more epochs is not asked for.
         config.write_text(re.sub(r"(min_accuracy|thresholds) = .*\n", "", settings), encoding="utf-8")
-        make_importable(str(folder))
         loaded = load_config(str(config))
         with make_display(io.StringIO()) as display:
             result = runner.run(create_pipeline(loaded), display)

@@ -286,6 +286,7 @@ class ModelConfig(Frozen):
 
     @property
     def own_code(self) -> list[str]:
-        """The cells and heads that the user has written, as `module:Class`."""
-        names = [self.cell, *(head.kind for head in self.heads.values() if head.kind is not None)]
-        return [name for name in names if ":" in name]
+        """The cells and heads that are not part of this package, as `module:Class`."""
+        kinds = [head.kind for head in self.heads.values() if head.kind is not None]
+        classes = [CELLS.row(self.cell).target] if self.cell not in CELLS.rows else []
+        return classes + [HEADS.row(kind).target for kind in kinds if kind not in HEADS.rows]

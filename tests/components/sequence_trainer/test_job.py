@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from support.training_corpus import MODEL, TASK, records
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.job import Job, _list_files, _load_model_fn, _read_source
+from tfx_sequence.components.sequence_trainer.job import Job, _list_files, _load_model_fn
 from tfx_sequence.components.sequence_trainer.model.model import build_model
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.schemas import contract
@@ -186,9 +185,3 @@ def test_files_that_match_two_patterns_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "b.gz").touch()
     patterns = [str(tmp_path / "*.gz"), str(tmp_path / "a*")]
     assert _list_files(patterns) == (str(tmp_path / "a.gz"), str(tmp_path / "b.gz"))
-
-
-def test_a_module_without_a_file_has_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "made_here", types.ModuleType("made_here"))
-    assert _read_source("sys:path") is None
-    assert _read_source("made_here:make") is None
