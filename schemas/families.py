@@ -55,12 +55,12 @@ class Family(Generic[R]):
         self.rows = dict(rows)
         self._make_row = make_row
 
-    def names(self) -> list[str]:
-        """Returns the names of all members, including members of installed packages, in alphabetical order."""
+    def list_names(self) -> list[str]:
+        """Lists the names of all members, including members of installed packages, in alphabetical order."""
         return sorted({*self.rows, *_read_entry_points(self.group, tuple(sys.path))})
 
-    def row(self, name: str) -> R:
-        """Returns the row of a member.
+    def find_row(self, name: str) -> R:
+        """Finds the row of a member.
 
         Args:
           name: The name of a member, or the path of any class, as `module:Class`.
@@ -74,7 +74,7 @@ class Family(Generic[R]):
         target = name if ":" in name else _read_entry_points(self.group, tuple(sys.path)).get(name)
         if target is None:
             raise UnknownMemberError(
-                f"{name!r}, expected one of {', '.join(self.names())}, or a class as 'module:Class'"
+                f"{name!r}, expected one of {', '.join(self.list_names())}, or a class as 'module:Class'"
             )
         return self._make_row(target)
 
@@ -84,7 +84,7 @@ class Family(Generic[R]):
         Raises:
           UnknownMemberError: if the family has no member with this name, or if the class cannot be imported.
         """
-        module, _, attribute = self.row(name).target.partition(":")
+        module, _, attribute = self.find_row(name).target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:

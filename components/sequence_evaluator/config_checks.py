@@ -13,7 +13,9 @@ from tfx_sequence.schemas.spec import SequenceSpec
 
 def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why."""
-    owners = {figure: metric.name for metric in list_metrics(spec) for figure in metric.accumulator.names}
+    owner_of_figure: dict[str, str] = {}
+    for metric in list_metrics(spec):
+        owner_of_figure |= dict.fromkeys(metric.accumulator.names, metric.name)
     for name in names:
         problem = _describe_class_problem(name)
         if problem:
@@ -23,22 +25,22 @@ def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[t
         if not metrics:
             kind = METRICS.load(name).label_kind
             yield name, f"the metric {name!r} is for labels that are {kind}, and there is no such label"
-        figures = [figure for metric in metrics for figure in metric.accumulator.names]
-        for figure in figures:
+        for figure in _list_figures(metrics):
             # The result of an evaluation is a dict of figure name to value, so one of the two figures would be lost.
-            if figure in owners:
-                owner = owners[figure]
+            if figure in owner_of_figure:
+                owner = owner_of_figure[figure]
                 yield name, f"the metric {name!r} has the figure {figure!r}, which the metric {owner!r} has already"
-            owners[figure] = name
+            owner_of_figure[figure] = name
 
 
 def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields each name that is not the full name of a figure of the metrics, with a message that lists those names."""
-    accumulators = [metric.accumulator for metric in metrics]
+    metrics = list(metrics)
     for name in names:
-        if not any(accumulator.find_figure(name) for accumulator in accumulators):
-            figures = [figure for accumulator in accumulators for figure in accumulator.names]
-            figures += [f"{figure}/..." for accumulator in accumulators for figure in accumulator.names_by_value]
+        if not any(metric.accumulator.find_figure(name) for metric in metrics):
+            figures = _list_figures(metrics)
+            for metric in metrics:
+                figures += [f"{figure}/..." for figure in metric.accumulator.names_by_value]
             yield name, f"there is a threshold of {name!r}, but the metrics are {', '.join(figures)}"
 
 
@@ -49,6 +51,14 @@ def find_slice_problems(spec: SequenceSpec, slices: Iterable[str | Iterable[str]
             if name != LENGTH_BUCKET and name not in spec.context:
                 possible_names = ", ".join([*spec.context, LENGTH_BUCKET])
                 yield name, f"there is a slice by {name!r}, but records can be sliced by {possible_names}"
+
+
+def _list_figures(metrics: Iterable[LabelMetric]) -> list[str]:
+    """Lists the full names of the figures of all metrics."""
+    figures: list[str] = []
+    for metric in metrics:
+        figures += metric.accumulator.names
+    return figures
 
 
 def _describe_class_problem(name: str) -> str | None:

@@ -20,7 +20,7 @@ _STOCK_RULES = frozenset(anomalies_pb2.AnomalyInfo.Type.keys())
 
 def list_own_rules() -> set[str]:
     """Returns the rules of this package that the validator applies: to records, to their keys, and to lengths."""
-    return {*RULES.names(), str(Reason.DUPLICATE_KEY), LENGTH_DRIFT, LENGTH_SKEW}
+    return {*RULES.list_names(), str(Reason.DUPLICATE_KEY), LENGTH_DRIFT, LENGTH_SKEW}
 
 
 def check_severities(severities: Mapping[str, str]) -> None:

@@ -208,10 +208,12 @@ def _list_files(patterns: list[str]) -> tuple[str, ...]:
     Raises:
       TaskError: if no path matches.
     """
-    files = tuple(sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)}))
+    files: set[str] = set()
+    for pattern in patterns:
+        files.update(tf.io.gfile.glob(pattern))
     if not files:
         raise TaskError(f"no file matches {patterns}: does the split exist, and did the transform write its records?")
-    return files
+    return tuple(sorted(files))
 
 
 def _load_model_fn(name: str) -> Callable[[SequenceTask, ModelConfig], LabelModel]:

@@ -75,15 +75,15 @@ class SequenceTuner(BaseTuner):
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float]:
         """Trains a model with the settings of a trial, and returns the score of its best epoch."""
-        self._log(trial)
+        self._log_trial(trial)
         try:
             score = self._train(trial)
         except Exception as error:
             self._error = error
             # Keras Tuner goes on with the next trial, unless several trials have failed one after the other.
-            self._log(trial, score=None, error=" ".join(str(error).split()))
+            self._log_trial(trial, score=None, error=" ".join(str(error).split()))
             raise
-        self._log(trial, score=score)
+        self._log_trial(trial, score=score)
         return {_SCORE: score}
 
     def on_search_end(self) -> None:
@@ -105,7 +105,7 @@ class SequenceTuner(BaseTuner):
             trainer = Trainer(model, job.task, job.training, log_folder)
             return trainer.fit(job.make_train_batches(), job.make_eval_batches()).score
 
-    def _log(self, trial: keras_tuner.engine.trial.Trial, **end: Any) -> None:
+    def _log_trial(self, trial: keras_tuner.engine.trial.Trial, **end: Any) -> None:
         """Logs the beginning of a trial, or its end with a score and perhaps an error."""
         # Keras Tuner counts trials from 0.
         number, trials = int(trial.trial_id) + 1, self.oracle.max_trials

@@ -26,7 +26,7 @@ _Ragged: TypeAlias = schema_pb2.TensorRepresentation.RaggedTensor
 
 
 def find_layout(schema: schema_pb2.Schema) -> SequenceLayout:
-    """Finds new_schema which tensors of a flat transformed schema are context and which are sequences."""
+    """Finds which tensors of a flat transformed schema are context and which are sequences."""
     context = []
     sequence = {}
     representations = schema.tensor_representation_group[""].tensor_representation

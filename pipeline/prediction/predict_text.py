@@ -41,7 +41,7 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
     """
     is_interactive = not texts and sys.stdin.isatty()
 
-    def work(streams: Streams) -> int:
+    def answer_sentences(streams: Streams) -> int:
         text_model = TextModel(find_model(model))
         if is_interactive:
             print("Type one sentence per line, with spaces between tokens. End with Ctrl-D.", file=streams.err)
@@ -53,7 +53,7 @@ def predict_text(model: str, texts: Sequence[str], as_json: bool, chunk_size: in
             _write_answers(text_model, chunk, as_json, streams.out)
         return ExitCode.DONE
 
-    return run_in_session("predict", as_json, work, unexpected_code=ExitCode.FAILED)
+    return run_in_session("predict", as_json, answer_sentences, unexpected_code=ExitCode.FAILED)
 
 
 def _write_answers(model: TextModel, sentences: Sequence[Sequence[str]], as_json: bool, out: TextIO) -> None:

@@ -37,7 +37,10 @@ class RecordModel:
         signatures = self._model.signatures
         for name in (SERVE_SEQUENCES, SERVING_DEFAULT):
             if name not in signatures:
-                raise ModelError(f"{folder}: the model has no signature {name!r}, only {', '.join(signatures)}")
+                names = ", ".join(signatures) or "none"
+                raise ModelError(
+                    f"{folder}: the model has no signature {name!r}, only {names}; export it with SequenceTrainer"
+                )
         self._signature = signatures[SERVING_DEFAULT]
         self._argument = next(iter(self._signature.structured_input_signature[1]))
         self.inputs = _read_inputs(signatures[SERVE_SEQUENCES])

@@ -39,7 +39,9 @@ class TextModel:
         signatures = self._model.signatures
         if SERVE_SEQUENCES not in signatures:
             names = ", ".join(signatures) or "none"
-            raise ModelError(f"{path}: the model has no signature {SERVE_SEQUENCES!r}, only {names}")
+            raise ModelError(
+                f"{path}: the model has no signature {SERVE_SEQUENCES!r}, only {names}; export it with SequenceTrainer"
+            )
         self._signature = signatures[SERVE_SEQUENCES]
         self._feature = _find_token_feature(self._signature, path)
         self.spec = SequenceSpec(features={self._feature: Feature(kind="token")}, min_length=0)

@@ -182,7 +182,7 @@ def load_rules() -> list[Rule]:
       RuleError: if a rule of an installed package cannot be imported, has the wrong base class, or has a reason that
         is malformed or differs from the name of its entry point.
     """
-    rules_of_packages = [name for name in RULES.names() if name not in RULES.rows]
+    rules_of_packages = [name for name in RULES.list_names() if name not in RULES.rows]
     return [_load_rule(name) for name in (*RULES.rows, *rules_of_packages)]
 
 

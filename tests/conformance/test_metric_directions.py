@@ -22,7 +22,7 @@ MORE_IS_BETTER = {
 
 
 def make_metrics(kind: str) -> HeadMetrics:
-    row = HEADS.row(kind)
+    row = HEADS.find_row(kind)
     return HEADS.load(kind)(LABELS[row.predicts], HeadConfig(kind=kind)).make_metrics()
 
 

@@ -35,7 +35,7 @@ def test_table_lists_the_formats_that_there_are():
 
 @pytest.mark.parametrize("name", READERS.rows)
 def test_table_names_the_options_of_a_format(name):
-    module = importlib.import_module(READERS.row(name).target.partition(":")[0])
+    module = importlib.import_module(READERS.find_row(name).target.partition(":")[0])
     missing = {option for option in _options(module) if option not in _rows()[name]}
     assert not missing
 

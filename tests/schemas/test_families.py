@@ -22,13 +22,13 @@ def installed(tmp_path, monkeypatch):
 
 
 def test_family_knows_its_own_members(family):
-    assert family.names() == ["square"]
+    assert family.list_names() == ["square"]
     assert family.load("square").__name__ == "OrderedDict"
 
 
 def test_installed_package_adds_a_member(family, installed):
-    assert family.names() == ["circle", "gone", "square"]
-    assert family.row("circle") == Row("shapes:Circle")
+    assert family.list_names() == ["circle", "gone", "square"]
+    assert family.find_row("circle") == Row("shapes:Circle")
     assert family.load("circle") is importlib.import_module("shapes").Circle
 
 

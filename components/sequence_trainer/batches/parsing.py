@@ -59,10 +59,11 @@ class Records(NamedTuple):
 
 
 def check_columns(columns: Mapping[str, Column]) -> None:
-    """Checks the names of the columns, and that at least one column is a sequence.
+    """Checks that the columns describe records that can be parsed.
 
     Raises:
-      ValueError: if no column is a sequence, or a column has a reserved name, such as `lengths`.
+      ValueError: if no column is a sequence, a column has a reserved name, such as `lengths`, a width is less than 1,
+        or a nested column is in the context.
     """
     if all(column.context for column in columns.values()):
         raise ValueError(f"records need at least one sequence column (context=False); the columns are {dict(columns)}")
@@ -72,6 +73,11 @@ def check_columns(columns: Mapping[str, Column]) -> None:
                 f"a column cannot be called {name!r}, because batches use this name for something else; rename the "
                 "feature"
             )
+    for name, column in columns.items():
+        if column.width is not None and column.width < 1:
+            raise ValueError(f"the width of the column {name!r} must be at least 1, but is {column.width}")
+        if column.nested and column.context:
+            raise ValueError(f"the column {name!r} is nested, so it must have steps, but is in the context: {column}")
 
 
 def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Records:
@@ -82,7 +88,7 @@ def parse_records(serialized: tf.Tensor, columns: Mapping[str, Column]) -> Recor
       columns: Maps the name of each feature to how the feature is stored.
 
     Raises:
-      ValueError: if no column is a sequence, or a column has a reserved name.
+      ValueError: if the columns contradict one another, see `check_columns`.
       tf.errors.InvalidArgumentError: if a record does not have the form that the columns describe. For example, a
         context value is missing, a value has another type, a step has another number of values, the sequence features
         of a record differ in length, or a label has a value that the transform did not know.

@@ -109,7 +109,7 @@ def find_window_problems(config: ModelConfig, labels: Mapping[str, Feature]) -> 
     elif choose_directions(config.bidirectional, shifts.values()) != ("forward",):
         yield f"needs model.bidirectional = false: {reason}"
     for name, head in config.heads.items():
-        head_reason = "" if head.kind is None else HEADS.row(head.kind).no_window_because
+        head_reason = "" if head.kind is None else HEADS.find_row(head.kind).no_window_because
         if head_reason:
             yield f'does not go with kind = "{head.kind}" in model.heads.{name}: {head_reason}'
     for name, label in labels.items():
@@ -150,7 +150,7 @@ def _find_kind_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str,
     """Finds why a head of this kind cannot predict the label, as pairs of a key and a message."""
     if head.kind is None:  # The default fits every label.
         return
-    row = HEADS.row(head.kind)
+    row = HEADS.find_row(head.kind)
     if row.predicts not in (None, _get_predicted_type(label)):
         purpose = "is for numbers" if row.predicts == "numbers" else "chooses one of a label's values"
         yield "kind", f'"{head.kind}" {purpose}, but the label is of kind {label.kind!r}'
@@ -166,7 +166,7 @@ def _find_key_problems(label: Feature, head: HeadConfig) -> Iterator[tuple[str, 
         yield "pooling", "is for one label per record (context = true), but there is one label per step"
     kind = head.kind or DEFAULT_HEADS[_get_predicted_type(label)]
     for key in HEAD_KEYS:
-        if getattr(head, key) and key not in HEADS.row(kind).keys:
+        if getattr(head, key) and key not in HEADS.find_row(kind).keys:
             yield key, f"goes with kind = {quote_heads(key)}, but the label is of kind {label.kind!r}"
 
 

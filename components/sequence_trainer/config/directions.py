@@ -38,7 +38,7 @@ def find_shift(noted: Shift | None, head: HeadConfig | None) -> Shift | None:
     """
     if noted is not None or head is None or head.kind is None:
         return noted
-    return HEADS.row(head.kind).shift
+    return HEADS.find_row(head.kind).shift
 
 
 def choose_directions(bidirectional: bool | None, shifts: Iterable[Shift | None]) -> tuple[Direction, ...]:

@@ -25,7 +25,7 @@ def _make_name_check(family: Family[Any]) -> Callable[[str], str]:
 
     def check_name(name: str) -> str:
         try:
-            family.row(name)
+            family.find_row(name)
         except UnknownMemberError as error:
             raise ValueError(f"is {error}") from error
         return name
@@ -131,7 +131,7 @@ class HeadConfig(Frozen):
         kind = info.data["kind"]
         if kind is None:
             raise ValueError("are for a head of your own: name it as `kind`")
-        row = HEADS.row(kind)
+        row = HEADS.find_row(kind)
         if not row.takes_options:
             keys = ", ".join((*row.keys, "weight"))
             raise ValueError(f'are for a head of your own, but kind = "{kind}", whose settings are {keys}')
@@ -145,7 +145,7 @@ class HeadConfig(Frozen):
         key, kind = info.field_name or "", info.data["kind"]
         # Without a kind the head is one of the defaults, which depends on the label.
         possible_kinds = [*DEFAULT_HEADS.values()] if kind is None else [kind]
-        if not any(key in HEADS.row(name).keys for name in possible_kinds):
+        if not any(key in HEADS.find_row(name).keys for name in possible_kinds):
             actual = "" if kind is None else f', but kind = "{kind}"'
             raise ValueError(f"goes with kind = {quote_heads(key)}{actual}")
         return value
@@ -232,8 +232,8 @@ class ModelConfig(Frozen):
     @classmethod
     def _check_cell_options(cls, options: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
         cell = info.data.get("cell")
-        if options and cell is not None and not CELLS.row(cell).takes_options:
-            keys = ", ".join(CELLS.row(cell).arguments)
+        if options and cell is not None and not CELLS.find_row(cell).takes_options:
+            keys = ", ".join(CELLS.find_row(cell).arguments)
             its_settings = f"whose settings are keys of [model]: {keys}" if keys else "which has none beside units"
             raise ValueError(f'are for a cell of your own, but cell = "{cell}", {its_settings}')
         return options
@@ -244,7 +244,7 @@ class ModelConfig(Frozen):
         cell, key = info.data.get("cell"), info.field_name
         if cell is None:  # The cell itself is invalid, which is another error.
             return value
-        row = CELLS.row(cell)
+        row = CELLS.find_row(cell)
         if value and key not in row.arguments:
             cells = " or ".join(f'"{name}"' for name, other in CELLS.rows.items() if key in other.arguments)
             raise ValueError(f'goes with cell = {cells}, but cell = "{cell}"')
@@ -256,8 +256,8 @@ class ModelConfig(Frozen):
     @classmethod
     def _check_layers(cls, layers: int, info: pydantic.ValidationInfo) -> int:
         cell = info.data.get("cell")
-        if layers > 1 and cell is not None and CELLS.row(cell).one_layer_because:
-            raise ValueError(f'must be 1 for cell = "{cell}": {CELLS.row(cell).one_layer_because}')
+        if layers > 1 and cell is not None and CELLS.find_row(cell).one_layer_because:
+            raise ValueError(f'must be 1 for cell = "{cell}": {CELLS.find_row(cell).one_layer_because}')
         return layers
 
     @pydantic.field_validator("shortcut")
@@ -280,8 +280,8 @@ class ModelConfig(Frozen):
     @classmethod
     def _check_zoneout(cls, zoneout: float, info: pydantic.ValidationInfo) -> float:
         cell = info.data.get("cell")
-        if zoneout and cell is not None and CELLS.row(cell).no_zoneout_because:
-            raise ValueError(f'does not go with cell = "{cell}": {CELLS.row(cell).no_zoneout_because}')
+        if zoneout and cell is not None and CELLS.find_row(cell).no_zoneout_because:
+            raise ValueError(f'does not go with cell = "{cell}": {CELLS.find_row(cell).no_zoneout_because}')
         return zoneout
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -124,13 +124,9 @@ def _make_adapter(setting: str) -> pydantic.TypeAdapter[Any]:
     Raises:
       ValueError: if there is no such setting.
     """
-    fields = {f"{table}.{key}": field for table, model in _TABLES.items() for key, field in model.model_fields.items()}
+    fields = _list_fields()
     if setting not in fields:
-        # A name without its table, such as `units`, is found too.
-        by_key = {name.partition(".")[2]: name for name in fields}
-        near = difflib.get_close_matches(setting, [*fields, *by_key], n=1)
-        hint = f"did you mean {by_key.get(near[0], near[0])!r}?" if near else "see the keys of [model] and [training]"
-        raise ValueError(f"there is no setting {setting!r}; {hint}")
+        raise ValueError(f"there is no setting {setting!r}; {_suggest_setting(setting, fields)}")
     field = fields[setting]
     annotation: Any = field.annotation
     if field.metadata:
@@ -138,6 +134,25 @@ def _make_adapter(setting: str) -> pydantic.TypeAdapter[Any]:
         arguments = (annotation, *field.metadata)
         annotation = annotated[arguments]
     return pydantic.TypeAdapter(annotation)
+
+
+def _list_fields() -> dict[str, Any]:
+    """Maps the names of all settings that can be tried, such as `model.units`, to their fields in pydantic."""
+    fields: dict[str, Any] = {}
+    for table, model in _TABLES.items():
+        fields |= {f"{table}.{key}": field for key, field in model.model_fields.items()}
+    return fields
+
+
+def _suggest_setting(name: str, settings: Iterable[str]) -> str:
+    """Returns the end of a message about a setting that does not exist: the setting that is probably meant."""
+    # A name without its table, such as `units`, is found too.
+    setting_by_key = {setting.partition(".")[2]: setting for setting in settings}
+    close_matches = difflib.get_close_matches(name, [*settings, *setting_by_key], n=1)
+    if not close_matches:
+        return "see the keys of [model] and [training]"
+    match = close_matches[0]
+    return f"did you mean {setting_by_key.get(match, match)!r}?"
 
 
 def _list_types(adapter: pydantic.TypeAdapter[Any]) -> set[str]:

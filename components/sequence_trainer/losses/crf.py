@@ -56,8 +56,22 @@ class TagConstraints(NamedTuple):
     end: npt.NDArray[np.bool_]
 
 
+class _Weights(NamedTuple):
+    """The weights of a CRF, in the order of the arguments of `compute_log_partition`.
+
+    Attributes:
+      transitions: The score of each label (rows) being followed by each label (columns), `[C, C]`.
+      start: The score of each label at the first step, `[C]`.
+      end: The score of each label at the last real step, `[C]`.
+    """
+
+    transitions: tf.Tensor
+    start: tf.Tensor
+    end: tf.Tensor
+
+
 def make_tag_constraints(tags: Sequence[str], scheme: SpanScheme) -> TagConstraints:
-    """Returns the constraints that a scheme of span tags, such as BIO, puts on the tags.
+    """Makes the constraints that a scheme of span tags, such as BIO, puts on the tags.
 
     I and E may follow only B or I of the same type. If the scheme has E, then B and I may be followed only by I or E of
     the same type.
@@ -151,23 +165,23 @@ class LinearChainCRF(keras.layers.Layer):
         Raises:
           tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU).
         """
-        logits, transitions, start, end = self._cast_scores(logits)
+        logits, weights = self._cast_scores(logits)
         mask = make_step_mask(lengths, tf.shape(logits)[1])
         # Padded logits may be NaN, whose gradient would be NaN even if it is not used.
         logits = zero_padding(logits, mask)
-        score = _score_labels(logits, convert_to_classes(labels, mask), lengths, transitions, start, end)
-        log_z = compute_log_partition(logits, lengths, transitions, start, end)
+        score = _score_labels(logits, convert_to_classes(labels, mask), lengths, weights)
+        log_z = compute_log_partition(logits, lengths, *weights)
         # A sequence without steps has one label sequence, the empty one, with the probability 1.
         return tf.where(lengths > 0, score - log_z, 0)
 
     def compute_marginals(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes each label's probability at each step, over all label sequences: `[B, T, C]`, 0 at padded steps."""
-        logits, transitions, start, end = self._cast_scores(logits)
+        logits, weights = self._cast_scores(logits)
         logits = zero_padding(logits, make_step_mask(lengths, tf.shape(logits)[1]))
         # The probability of a label at a step is the derivative of log Z with respect to the label's logit.
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            log_z = compute_log_partition(logits, lengths, transitions, start, end)
+            log_z = compute_log_partition(logits, lengths, *weights)
         return tape.gradient(log_z, logits)
 
     def decode(self, logits: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -178,7 +192,7 @@ class LinearChainCRF(keras.layers.Layer):
           for a sequence of length 0. If every label sequence breaks a constraint, the score contains -1e9 for each one
           that is broken.
         """
-        logits, transitions, start, end = self._cast_scores(logits)
+        logits, (transitions, start, end) = self._cast_scores(logits)
         if self.constraints is not None:
             transitions += _penalize(self.constraints.transitions, transitions.dtype)
             start += _penalize(self.constraints.start, start.dtype)
@@ -208,8 +222,8 @@ class LinearChainCRF(keras.layers.Layer):
             constraints = TagConstraints(**arrays)
         return cls(constraints=constraints, **config)
 
-    def _cast_scores(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns logits, transitions, start and end, cast to the logits' dtype; half precision becomes float32.
+    def _cast_scores(self, logits: tf.Tensor) -> tuple[tf.Tensor, _Weights]:
+        """Casts the logits and the weights to the dtype of the logits; half precision becomes float32.
 
         Raises:
           ValueError: if the logits do not have the shape `[B, T, C]`.
@@ -217,8 +231,8 @@ class LinearChainCRF(keras.layers.Layer):
         logits = cast_to_full_precision(logits)
         if logits.shape.rank != 3 or logits.shape[2] not in (None, self.num_labels):
             raise ValueError(f"logits must be [B, T, {self.num_labels}], one per label, but are {logits.shape}")
-        transitions, start, end = (tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end))
-        return logits, transitions, start, end
+        weights = [tf.cast(weight, logits.dtype) for weight in (self.transitions, self.start, self.end)]
+        return logits, _Weights(*weights)
 
 
 def _check_shapes(constraints: TagConstraints, num_labels: int) -> None:
@@ -232,28 +246,24 @@ def _check_shapes(constraints: TagConstraints, num_labels: int) -> None:
         )
 
 
-def _score_labels(
-    logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor, transitions: tf.Tensor, start: tf.Tensor, end: tf.Tensor
-) -> tf.Tensor:
+def _score_labels(logits: tf.Tensor, labels: tf.Tensor, lengths: tf.Tensor, weights: _Weights) -> tf.Tensor:
     """Computes the score of given labels, as at the top of this module, `[B]`. At length 0, it has no meaning.
 
     Args:
       logits: `[B, T, C]`, 0 at padded steps.
       labels: Labels from 0 to C - 1, int64 `[B, T]`, 0 at padded steps.
       lengths: The number of real steps of each sequence, integers `[B]`.
-      transitions: The score of each label (rows) being followed by each label (columns), `[C, C]`.
-      start: The score of each label at the first step, `[C]`.
-      end: The score of each label at the last real step, `[C]`.
+      weights: The weights of the CRF.
     """
     mask = make_step_mask(lengths, tf.shape(logits)[1])
     step_scores = zero_padding(tf.gather(logits, labels, batch_dims=2), mask)
     pairs = tf.stack([labels[:, :-1], labels[:, 1:]], -1)  # [B, T - 1, 2]
     # A transition counts if the step that it leads to is real.
-    pair_scores = zero_padding(tf.gather_nd(transitions, pairs), mask[:, 1:])
+    pair_scores = zero_padding(tf.gather_nd(weights.transitions, pairs), mask[:, 1:])
     # A sequence of length 0 has no last step, but its index must be in the batch.
     last_steps = tf.maximum(tf.cast(lengths, tf.int64) - 1, 0)
     last_labels = tf.gather(labels, last_steps, batch_dims=1)
-    boundary_scores = tf.gather(start, labels[:, 0]) + tf.gather(end, last_labels)
+    boundary_scores = tf.gather(weights.start, labels[:, 0]) + tf.gather(weights.end, last_labels)
     return tf.reduce_sum(step_scores, 1) + tf.reduce_sum(pair_scores, 1) + boundary_scores
 
 

@@ -134,7 +134,8 @@ def sequence_loss(
       sequence_weights: The weight of each sequence, `[B]`, or of each step, `[B, T]`.
 
     Raises:
-      ValueError: if `label_smoothing` is not in [0, 1).
+      ValueError: if `label_smoothing` is not in [0, 1), or the labels are not one per step of the logits.
+      TypeError: if the labels are not integers.
       tf.errors.InvalidArgumentError: if a real label is not in 1..C (on CPU; on GPU its loss is NaN).
     """
     losses = compute_step_losses(logits, labels, lengths, class_weights=class_weights, label_smoothing=label_smoothing)
@@ -196,8 +197,12 @@ def compute_step_losses(
     """
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be in [0, 1), but is {label_smoothing}")
+    logits = cast_to_full_precision(logits)
+    labels = tf.convert_to_tensor(labels)
+    if logits.shape.rank != 3 or not labels.shape.is_compatible_with(logits.shape[:2]):
+        raise ValueError(f"logits must be [B, T, C] and labels [B, T], but are {logits.shape} and {labels.shape}")
     mask = make_step_mask(lengths, tf.shape(logits)[1])
-    logits = zero_padding(cast_to_full_precision(logits), mask)
+    logits = zero_padding(logits, mask)
     label_class = convert_to_classes(labels, mask)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_class, logits=logits)
     if label_smoothing:
@@ -220,11 +225,28 @@ def regression_loss(
     """Computes the squared error of numbers per step, `[B, T, D]`. The loss of a step is the sum over its D numbers.
 
     The other arguments are those of `sequence_loss`.
+
+    Raises:
+      ValueError: if the targets have another shape than the predictions.
     """
+    predictions = cast_to_full_precision(predictions)
+    targets = tf.cast(targets, predictions.dtype)
+    check_equal_shapes(predictions, targets)
     mask = make_step_mask(lengths, tf.shape(predictions)[1])
-    predictions = zero_padding(cast_to_full_precision(predictions), mask)
-    errors = predictions - zero_padding(tf.cast(targets, predictions.dtype), mask)
+    errors = zero_padding(predictions, mask) - zero_padding(targets, mask)
     return reduce_steps(tf.reduce_sum(errors**2, 2), lengths, reduction, sequence_weights)
+
+
+def check_equal_shapes(predictions: tf.Tensor, targets: tf.Tensor) -> None:
+    """Raises a ValueError if targets differ in shape from predictions. TensorFlow would repeat them, without an error.
+
+    Sizes that are not known before the graph runs count as equal.
+    """
+    if not predictions.shape.is_compatible_with(targets.shape):
+        raise ValueError(
+            f"predictions and targets must have the same shape, [B, T, D], but are {predictions.shape} and "
+            f"{targets.shape}"
+        )
 
 
 def cast_to_full_precision(values: tf.Tensor) -> tf.Tensor:

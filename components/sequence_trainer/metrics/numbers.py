@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
-from tfx_sequence.components.sequence_trainer.losses.sequence import cast_to_full_precision
+from tfx_sequence.components.sequence_trainer.losses.sequence import cast_to_full_precision, check_equal_shapes
 from tfx_sequence.components.sequence_trainer.metrics.labels import StepMean
 
 
@@ -45,7 +45,13 @@ class RootMeanSquaredError(StepMean):
 
 
 def _compute_errors(targets: tf.Tensor, predictions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Computes the error of each number, `[B, T, W]`; 0 at padded steps."""
+    """Computes the error of each number, `[B, T, W]`; 0 at padded steps.
+
+    Raises:
+      ValueError: if the targets have another shape than the predictions.
+    """
     predictions = cast_to_full_precision(predictions)
+    targets = tf.cast(targets, predictions.dtype)
+    check_equal_shapes(predictions, targets)
     mask = make_step_mask(lengths, tf.shape(predictions)[1])
-    return zero_padding(predictions - tf.cast(targets, predictions.dtype), mask)
+    return zero_padding(predictions - targets, mask)

@@ -192,6 +192,6 @@ def make_cell(config: ModelConfig) -> Cell:
     Raises:
       TaskError: if the class of the cell cannot be imported.
     """
-    argument_by_key = CELLS.row(config.cell).arguments
+    argument_by_key = CELLS.find_row(config.cell).arguments
     arguments = {argument: getattr(config, key) for key, argument in argument_by_key.items()}
     return load_cell_class(config.cell)(config.units, **arguments, **config.cell_options)

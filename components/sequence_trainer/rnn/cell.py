@@ -74,10 +74,10 @@ class Cell(keras.layers.Layer, abc.ABC):
           real step.
         """
 
-        def step(projected: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
+        def run_step(projected: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
             return self.step(projected, states, training)
 
-        return loop_over_steps(step, self.project(inputs, training), lengths, states)
+        return loop_over_steps(run_step, self.project(inputs, training), lengths, states)
 
     def get_initial_state(self, batch_size: int | tf.Tensor | None = None) -> Nest:
         """Returns the states before the first step of a sequence: zeros `[B, S]`."""

@@ -198,13 +198,13 @@ def _draw_ones(shape: tf.Tensor, probability: float, generator: keras.random.See
 
 
 def _check_rate(name: str, rate: float) -> None:
-    """Checks that a rate is at least 0 and less than 1."""
+    """Raises a ValueError if a rate is less than 0, or 1 or more."""
     if not 0 <= rate < 1:
         raise ValueError(f"`{name}` must be at least 0 and less than 1, but is {rate}.")
 
 
 def _check_states_are_flat(wrapper: Wrapper) -> None:
-    """Checks that each state is a tensor. A cell that consists of several cells has lists of tensors as states."""
+    """Raises a ValueError if a state is not one tensor, but a list, as it is if the cell consists of several cells."""
     if not all(isinstance(size, int) for size in wrapper.state_size):
         wrapper_name, cell_name = type(wrapper).__name__, type(wrapper.cell).__name__
         raise ValueError(

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.masking import refuse_keras_mask
-from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, Shape, loop_over_steps, real_steps
+from tfx_sequence.components.sequence_trainer.rnn.loop import Nest, Shape, loop_over_steps, mask_real_steps
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
@@ -88,7 +88,7 @@ class DynamicRNN(keras.layers.Layer):
 
         # Steps that are padding in all rows are cut off. At least one step is kept, because cuDNN and loops need it.
         max_length = tf.maximum(tf.reduce_max(lengths), 1)
-        real = real_steps(lengths, max_length)
+        real = mask_real_steps(lengths, max_length)
         inputs = _resize_steps(inputs, max_length)
         # Multiplying by the mask would not remove NaN from the inputs and gradients, because NaN * 0 is NaN.
         inputs = tf.where(real, inputs, tf.zeros([], inputs.dtype))
@@ -98,7 +98,9 @@ class DynamicRNN(keras.layers.Layer):
 
         outputs = tf.where(real, outputs, tf.zeros([], outputs.dtype))
         outputs = tf.ensure_shape(_resize_steps(outputs, steps), [static_steps, None, None])
-        return outputs if self.time_major else tf.transpose(outputs, [1, 0, 2]), states
+        if not self.time_major:
+            outputs = tf.transpose(outputs, [1, 0, 2])
+        return outputs, states
 
     def _make_initial_states(self, initial_state: Nest, batch: tf.Tensor) -> Nest:
         """Makes the initial states of all rows, in the structure of the cell's states."""
@@ -107,8 +109,11 @@ class DynamicRNN(keras.layers.Layer):
             return tf.nest.pack_sequence_as(zeros, tf.nest.flatten(initial_state))
         if not self.trainable_initial_state:
             return zeros
-        rows = [tf.convert_to_tensor(state)[tf.newaxis] for state in self.initial_states]
-        return tf.nest.pack_sequence_as(zeros, [tf.tile(row, [batch, 1]) for row in rows])
+        initial_states = []
+        for state in self.initial_states:
+            row = tf.convert_to_tensor(state)[tf.newaxis]
+            initial_states.append(tf.tile(row, [batch, 1]))
+        return tf.nest.pack_sequence_as(zeros, initial_states)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, for Keras to store."""
@@ -188,10 +193,10 @@ class BidirectionalRNN(keras.layers.Layer):
         refuse_keras_mask(self, inputs_mask)
         state_fw, state_bw = initial_state or (None, None)
         out_fw, state_fw = self.forward(inputs, lengths, state_fw, training=training)
-        out_bw, state_bw = self.backward(self._reverse(inputs, lengths), lengths, state_bw, training=training)
-        return (out_fw, self._reverse(out_bw, lengths)), (state_fw, state_bw)
+        out_bw, state_bw = self.backward(self._reverse_steps(inputs, lengths), lengths, state_bw, training=training)
+        return (out_fw, self._reverse_steps(out_bw, lengths)), (state_fw, state_bw)
 
-    def _reverse(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def _reverse_steps(self, steps: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Reverses the real steps of each row. Padding stays at the end."""
         time, batch = (0, 1) if self.time_major else (1, 0)
         return tf.reverse_sequence(steps, lengths, seq_axis=time, batch_axis=batch)
@@ -224,7 +229,7 @@ def dynamic_rnn(
 ) -> tuple[tf.Tensor, Nest]:
     """Runs a cell over a padded batch, as the layer `DynamicRNN` does. The cell owns the weights."""
     layer = DynamicRNN(cell, time_major)
-    return layer(inputs, _as_tensor(lengths), initial_state, training=training)
+    return layer(inputs, _convert_lengths(lengths), initial_state, training=training)
 
 
 def bidirectional_dynamic_rnn(
@@ -239,10 +244,10 @@ def bidirectional_dynamic_rnn(
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[Nest, Nest]]:
     """Runs two cells over a padded batch, as the layer `BidirectionalRNN` does. The cells own the weights."""
     layer = BidirectionalRNN(cell_fw, cell_bw, time_major)
-    return layer(inputs, _as_tensor(lengths), initial_state, training=training)
+    return layer(inputs, _convert_lengths(lengths), initial_state, training=training)
 
 
-def _as_tensor(lengths: tf.Tensor | Sequence[int]) -> tf.Tensor:
+def _convert_lengths(lengths: tf.Tensor | Sequence[int]) -> tf.Tensor:
     """Converts a list to a tensor, because Keras would treat each number of the list as an argument of its own."""
     return tf.convert_to_tensor(lengths) if isinstance(lengths, list | tuple) else lengths
 
@@ -254,14 +259,20 @@ def _run_cell(
     if hasattr(cell, "unroll"):
         return cell.unroll(inputs, lengths, states, training)
 
-    def step(step_inputs: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
+    def run_step(step_inputs: Nest, states: Nest) -> tuple[tf.Tensor, Nest]:
         return cell(step_inputs, states, training=training)
 
-    return loop_over_steps(step, inputs, lengths, states)
+    return loop_over_steps(run_step, inputs, lengths, states)
 
 
 def _check_lengths(lengths: tf.Tensor | None, steps: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-    """Checks that each row has a length in 0..T, and returns the lengths as int32 `[B]`."""
+    """Checks that each row has a length in 0..T, and returns the lengths as int32 `[B]`.
+
+    Raises:
+      ValueError: if there are no lengths.
+      TypeError: if they are not integers.
+      tf.errors.InvalidArgumentError: if there is not one per row, or one is not in 0..T.
+    """
     if lengths is None:
         raise ValueError("`lengths` must be an int tensor [B], the number of real steps of each row, but is None.")
     lengths = tf.convert_to_tensor(lengths)

@@ -124,7 +124,7 @@ class TimeFrequencyLSTMCell(_FrequencyCell):
         h = tf.zeros_like(c_of_blocks[0])  # The output of the block before, which is zero for the first block.
         h_of_blocks, new_c_of_blocks = [], []
         for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
-            h, c = _lstm_step(gates + tf.matmul(h, self.frequency_kernel), c)
+            h, c = _compute_lstm_step(gates + tf.matmul(h, self.frequency_kernel), c)
             h_of_blocks.append(h)
             new_c_of_blocks.append(c)
         output = tf.concat(h_of_blocks, 1)
@@ -160,15 +160,15 @@ class GridLSTMCell(_FrequencyCell):
         for gates, c in zip(gates_of_blocks, c_of_blocks, strict=True):
             gates += tf.matmul(frequency_h, self.frequency_kernel)
             time_gates, frequency_gates = tf.split(gates, 2, axis=1)
-            h, c = _lstm_step(time_gates, c)
-            frequency_h, frequency_c = _lstm_step(frequency_gates, frequency_c)
+            h, c = _compute_lstm_step(time_gates, c)
+            frequency_h, frequency_c = _compute_lstm_step(frequency_gates, frequency_c)
             h_of_blocks.append(h)
             new_c_of_blocks.append(c)
             outputs += [h, frequency_h]
         return tf.concat(outputs, 1), [tf.concat(h_of_blocks, 1), tf.concat(new_c_of_blocks, 1)]
 
 
-def _lstm_step(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _compute_lstm_step(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Computes the new h and c of an LSTM from its gates i, f, g, o `[B, 4U]` and the old c `[B, U]`."""
     i, f, g, o = tf.split(gates, 4, axis=1)
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)

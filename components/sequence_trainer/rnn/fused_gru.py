@@ -21,13 +21,27 @@ The final output of a row is `hs_before[length]`: c and d here, and h0 for a row
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, real_steps
+from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, mask_real_steps
 
-Gradient = Callable[..., tuple[tf.Tensor | None, ...]]
+Gradient = Callable[..., tuple[tf.Tensor, ...]]
+
+
+class GRUWeights(NamedTuple):
+    """The weights of a GRU. All of them hold the gates in the order r, z, n.
+
+    Attributes:
+      kernel: The weights of the inputs, `[D, 3U]`.
+      recurrent_kernel: The weights of the last output, `[U, 3U]`.
+      bias: `[3U]`.
+    """
+
+    kernel: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    bias: tf.Tensor
 
 
 class GRUSlopes(NamedTuple):
@@ -48,72 +62,72 @@ class GRUSlopes(NamedTuple):
     h_to_h: tf.Tensor
 
 
-@tf.custom_gradient
-def fused_gru(
-    inputs: tf.Tensor,
-    lengths: tf.Tensor,
-    h: tf.Tensor,
-    kernel: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    bias: tf.Tensor,
-) -> tuple[tuple[tf.Tensor, tf.Tensor], Gradient]:
-    """Runs a GRU over padded rows.
+class _GRUSteps(NamedTuple):
+    """The gates and the outputs of all steps, each `[T, B, U]`."""
 
-    All weights hold the gates in the order r, z, n.
+    r: tf.Tensor
+    z: tf.Tensor
+    n: tf.Tensor
+    h: tf.Tensor
+
+
+def run_fused_gru(
+    inputs: tf.Tensor, lengths: tf.Tensor, h: tf.Tensor, weights: GRUWeights
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs a GRU over padded rows.
 
     Args:
       inputs: float32 `[T, B, D]`. Values at padded steps must be finite.
       lengths: The number of real steps of each row, int32 `[B]`, each in 0..T.
       h: The initial output, `[B, U]`.
-      kernel: `[D, 3U]`.
-      recurrent_kernel: `[U, 3U]`.
-      bias: `[3U]`.
+      weights: The weights.
 
     Returns:
       Outputs `[T, B, U]`, which are meaningless at padded steps; and h `[B, U]` after each row's last real step.
     """
+
+    @tf.custom_gradient
+    def run_with_gradients(
+        inputs: tf.Tensor, h: tf.Tensor, *weight_tensors: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], Gradient]:
+        weights = GRUWeights(*weight_tensors)
+        forward = _run_forward(inputs, h, weights)
+        hs_before = tf.concat([h[tf.newaxis], forward.h], 0)
+        last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
+
+        def compute_gradients(d_hs: tf.Tensor, d_h: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            r, z, n, h_before = forbid_second_derivative(forward.r, forward.z, forward.n, hs_before[:-1])
+            real = mask_real_steps(lengths, tf.shape(inputs)[0])
+            slopes = _compute_slopes(r, z, n, h_before, real)
+            d_rz, d_n, d_h = _run_backward(slopes, r, d_hs, d_h, weights.recurrent_kernel)
+            d_gates = tf.concat([d_rz, d_n], 1)
+            d_inputs = tf.reshape(tf.matmul(d_gates, weights.kernel, transpose_b=True), tf.shape(inputs))
+            return d_inputs, d_h, *_compute_weight_gradients(d_rz, d_n, inputs, h_before, r)
+
+        return (forward.h, tf.gather_nd(hs_before, last)), compute_gradients
+
+    return run_with_gradients(inputs, h, *weights)
+
+
+def _run_forward(inputs: tf.Tensor, h: tf.Tensor, weights: GRUWeights) -> _GRUSteps:
+    """Runs all steps."""
     steps = tf.shape(inputs)[0]
-    *gates, hs = _run_forward(inputs, h, kernel, recurrent_kernel, bias)
-    hs_before = tf.concat([h[tf.newaxis], hs], 0)
-    last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
-
-    def grad(d_hs: tf.Tensor, d_h: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        r, z, n, h_before = forbid_second_derivative(*gates, hs_before[:-1])
-        slopes = _compute_slopes(r, z, n, h_before, real_steps(lengths, steps))
-        d_rz, d_n, d_h = _run_backward(slopes, r, d_hs, d_h, recurrent_kernel)
-
-        # The steps of all rows are concatenated to [T * B, ...], so each matrix needs one product.
-        units = recurrent_kernel.shape[0]
-        d_gates = tf.concat([d_rz, d_n], 1)
-        d_recurrent_rz = tf.matmul(tf.reshape(h_before, [-1, units]), d_rz, transpose_a=True)
-        d_recurrent_n = tf.matmul(tf.reshape(r * h_before, [-1, units]), d_n, transpose_a=True)
-        d_inputs = tf.reshape(tf.matmul(d_gates, kernel, transpose_b=True), tf.shape(inputs))
-        d_kernel = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), d_gates, transpose_a=True)
-        d_recurrent_kernel = tf.concat([d_recurrent_rz, d_recurrent_n], 1)
-        return d_inputs, None, d_h, d_kernel, d_recurrent_kernel, tf.reduce_sum(d_gates, 0)
-
-    return (hs, tf.gather_nd(hs_before, last)), grad
-
-
-def _run_forward(
-    inputs: tf.Tensor, h: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
-) -> list[tf.Tensor]:
-    """Runs all steps. Returns the gates r, z and n and the output h of each step, four tensors `[T, B, U]`."""
-    steps, units = tf.shape(inputs)[0], recurrent_kernel.shape[0]
+    units = weights.recurrent_kernel.shape[0]
     sizes = [2 * units, units]
     # The operation takes one matrix for r and z, and one for n. The first rows of each matrix are the weights of the
     # input, and the other rows are the weights of the state.
-    kernel_rz, kernel_n = tf.split(tf.concat([kernel, recurrent_kernel], 0), sizes, axis=1)
-    bias_rz, bias_n = tf.split(bias, sizes)
+    kernel_rz, kernel_n = tf.split(tf.concat([weights.kernel, weights.recurrent_kernel], 0), sizes, axis=1)
+    bias_rz, bias_n = tf.split(weights.bias, sizes)
 
-    def body(t: tf.Tensor, h: tf.Tensor, *arrays: tf.TensorArray) -> tuple[tf.Tensor | tf.TensorArray, ...]:
+    def run_step(t: tf.Tensor, h: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple[Any, ...]:
         step = tf.raw_ops.GRUBlockCell(x=inputs[t], h_prev=h, w_ru=kernel_rz, w_c=kernel_n, b_ru=bias_rz, b_c=bias_n)
         # `step` has one tensor for each array: r, z, n and h.
-        return t + 1, step.h, *(array.write(t, value) for array, value in zip(arrays, step, strict=True))
+        arrays = [array.write(t, value) for array, value in zip(arrays, step, strict=True)]
+        return t + 1, step.h, arrays
 
-    start = (tf.constant(0), h, *(tf.TensorArray(inputs.dtype, steps) for _ in range(4)))
-    _, _, *arrays = tf.while_loop(lambda t, *_: t < steps, body, start)
-    return [array.stack() for array in arrays]
+    arrays = [tf.TensorArray(inputs.dtype, steps) for _ in _GRUSteps._fields]
+    _, _, arrays = tf.while_loop(lambda t, *_: t < steps, run_step, (tf.constant(0), h, arrays))
+    return _GRUSteps(*[array.stack() for array in arrays])
 
 
 def _compute_slopes(r: tf.Tensor, z: tf.Tensor, n: tf.Tensor, h_before: tf.Tensor, real: tf.Tensor) -> GRUSlopes:
@@ -145,11 +159,11 @@ def _run_backward(
       The gradients before the activations of the gates r and z of all steps, `[T * B, 2U]`, and of n, `[T * B, U]`; and
       the gradient of the initial output, `[B, U]`.
     """
-    steps, units = tf.shape(d_hs)[0], recurrent_kernel.shape[0]
-    kernel_rz, kernel_n = tf.split(recurrent_kernel, [2 * units, units], axis=1)
-    transposed_rz, transposed_n = tf.transpose(kernel_rz), tf.transpose(kernel_n)
+    steps = tf.shape(d_hs)[0]
+    units = recurrent_kernel.shape[0]
+    transposed_rz, transposed_n = tf.split(tf.transpose(recurrent_kernel), [2 * units, units])
 
-    def body(
+    def run_step(
         t: tf.Tensor, d_h: tf.Tensor, d_rz_array: tf.TensorArray, d_n_array: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.TensorArray]:
         d_h += d_hs[t]
@@ -159,8 +173,26 @@ def _run_backward(
         d_h = d_h * slopes.h_to_h[t] + d_rh * r[t] + tf.matmul(d_rz, transposed_rz)
         return t - 1, d_h, d_rz_array.write(t, d_rz), d_n_array.write(t, d_n)
 
-    start = (steps - 1, d_h, *(tf.TensorArray(d_h.dtype, steps) for _ in range(2)))
-    _, d_h, d_rz_array, d_n_array = tf.while_loop(lambda t, *_: t >= 0, body, start)
+    start = (steps - 1, d_h, tf.TensorArray(d_h.dtype, steps), tf.TensorArray(d_h.dtype, steps))
+    _, d_h, d_rz_array, d_n_array = tf.while_loop(lambda t, *_: t >= 0, run_step, start)
     d_rz = tf.reshape(d_rz_array.stack(), [-1, 2 * units])
     d_n = tf.reshape(d_n_array.stack(), [-1, units])
     return d_rz, d_n, d_h
+
+
+def _compute_weight_gradients(
+    d_rz: tf.Tensor, d_n: tf.Tensor, inputs: tf.Tensor, h_before: tf.Tensor, r: tf.Tensor
+) -> GRUWeights:
+    """Computes the gradients of the weights from those of the gates, `[T * B, 2U]` and `[T * B, U]`.
+
+    The steps of all rows are concatenated to `[T * B, ...]`, so each matrix needs one product.
+    """
+    units = d_n.shape[1]
+    d_gates = tf.concat([d_rz, d_n], 1)
+    d_recurrent_rz = tf.matmul(tf.reshape(h_before, [-1, units]), d_rz, transpose_a=True)
+    d_recurrent_n = tf.matmul(tf.reshape(r * h_before, [-1, units]), d_n, transpose_a=True)
+    return GRUWeights(
+        kernel=tf.matmul(tf.reshape(inputs, [-1, inputs.shape[2]]), d_gates, transpose_a=True),
+        recurrent_kernel=tf.concat([d_recurrent_rz, d_recurrent_n], 1),
+        bias=tf.reduce_sum(d_gates, 0),
+    )

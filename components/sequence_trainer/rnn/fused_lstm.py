@@ -24,18 +24,34 @@ and so have the gradients of outputs and cell states.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, real_steps
+from tfx_sequence.components.sequence_trainer.rnn.loop import forbid_second_derivative, mask_real_steps
 
 BlockLSTMResult = Any
 """The named tuple that `BlockLSTMV2` returns, each part `[T, B, U]`: the gates i, f, ci (which is g) and o, the states
 cs (which is c) and h, and co, which is tanh(c)."""
 
 Gradient = Callable[..., list[tf.Tensor | None]]
+
+
+class LSTMWeights(NamedTuple):
+    """The weights of an LSTM. All of them hold the gates in the order i, f, g, o.
+
+    Attributes:
+      kernel: The weights of the inputs, `[D, 4U]`.
+      recurrent_kernel: The weights of the last output, `[U, 4U]`.
+      bias: `[4U]`.
+      peephole: The peephole weights of the gates i, f, o, `[3, U]`; no peepholes if None.
+    """
+
+    kernel: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    bias: tf.Tensor
+    peephole: tf.Tensor | None = None
 
 
 class LSTMSlopes(NamedTuple):
@@ -54,94 +70,75 @@ class LSTMSlopes(NamedTuple):
     c_to_c: tf.Tensor
 
 
-def fused_lstm(
+def run_fused_lstm(
     inputs: tf.Tensor,
     lengths: tf.Tensor,
-    h: tf.Tensor,
-    c: tf.Tensor,
-    kernel: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    bias: tf.Tensor,
-    peephole: tf.Tensor | None = None,
+    states: Sequence[tf.Tensor],
+    weights: LSTMWeights,
     cell_clip: float | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Runs an LSTM over padded rows.
 
-    All weights hold the gates in the order i, f, g, o.
-
     Args:
       inputs: float32 `[T, B, D]`. Values at padded steps must be finite.
       lengths: The number of real steps of each row, int32 `[B]`, each in 0..T.
-      h: The initial output, `[B, U]`.
-      c: The initial cell state, `[B, U]`.
-      kernel: `[D, 4U]`.
-      recurrent_kernel: `[U, 4U]`.
-      bias: `[4U]`.
-      peephole: The peephole weights of the gates i, f, o, `[3, U]`; no peepholes if None.
+      states: The initial output h and the initial cell state c, each `[B, U]`.
+      weights: The weights.
       cell_clip: The maximum absolute value of c; no maximum if None.
 
     Returns:
       Outputs `[T, B, U]`, which are meaningless at padded steps; and h and c `[B, U]` after each row's last real step.
     """
-    weights = [kernel, recurrent_kernel, bias]
-    if peephole is not None:
-        weights.append(peephole)
 
     @tf.custom_gradient
-    def run(
-        inputs: tf.Tensor,
-        h: tf.Tensor,
-        c: tf.Tensor,
-        kernel: tf.Tensor,
-        recurrent_kernel: tf.Tensor,
-        bias: tf.Tensor,
-        peephole: tf.Tensor | None = None,
+    def run_with_gradients(
+        inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weight_tensors: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, tf.Tensor, tf.Tensor], Gradient]:
-        forward = _run_forward(inputs, h, c, kernel, recurrent_kernel, bias, peephole, cell_clip)
+        weights = LSTMWeights(*weight_tensors)
+        forward = _run_forward(inputs, h, c, weights, cell_clip)
         hs = tf.concat([h[tf.newaxis], forward.h], 0)
         cs = tf.concat([c[tf.newaxis], forward.cs], 0)
         last = tf.stack([lengths, tf.range(tf.size(lengths))], 1)
 
-        def grad(d_hs: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor) -> list[tf.Tensor | None]:
-            slopes = _compute_slopes(forward, cs[:-1], lengths, peephole, cell_clip)
+        def compute_gradients(d_hs: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor) -> list[tf.Tensor | None]:
+            slopes = _compute_slopes(forward, cs[:-1], lengths, weights.peephole, cell_clip)
             # The final h of a row is one of its outputs, so both gradients are added up. The padded `d_hs` has the
             # layout of `hs`. Its entry 0 is for rows of length 0, whose final h is the initial output.
             d_hs = tf.tensor_scatter_nd_add(tf.pad(d_hs, [[1, 0], [0, 0], [0, 0]]), last, d_h)
-            d_gates, d_h, d_c = _run_backward(slopes, d_hs[1:], d_c, recurrent_kernel)
-            d_inputs = tf.reshape(tf.matmul(d_gates, kernel, transpose_b=True), tf.shape(inputs))
-            d_weights = _compute_weight_gradients(d_gates, inputs, hs[:-1], cs, has_peepholes=peephole is not None)
+            d_gates, d_h, d_c = _run_backward(slopes, d_hs[1:], d_c, weights.recurrent_kernel)
+            d_inputs = tf.reshape(tf.matmul(d_gates, weights.kernel, transpose_b=True), tf.shape(inputs))
+            has_peepholes = weights.peephole is not None
+            d_weights = _compute_weight_gradients(d_gates, inputs, hs[:-1], cs, has_peepholes=has_peepholes)
             return [d_inputs, d_h + d_hs[0], d_c, *d_weights]
 
-        return (forward.h, tf.gather_nd(hs, last), tf.gather_nd(cs, last)), grad
+        return (forward.h, tf.gather_nd(hs, last), tf.gather_nd(cs, last)), compute_gradients
 
-    return run(inputs, h, c, *weights)
+    # TensorFlow computes one gradient for each argument, and None cannot have one.
+    weight_tensors = [weight for weight in weights if weight is not None]
+    return run_with_gradients(inputs, *states, *weight_tensors)
 
 
 def _run_forward(
-    inputs: tf.Tensor,
-    h: tf.Tensor,
-    c: tf.Tensor,
-    kernel: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    bias: tf.Tensor,
-    peephole: tf.Tensor | None,
-    cell_clip: float | None,
+    inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor, weights: LSTMWeights, cell_clip: float | None
 ) -> BlockLSTMResult:
     """Runs all steps in one operation."""
-    no_peephole = tf.zeros([recurrent_kernel.shape[0]], inputs.dtype)
-    peep_i, peep_f, peep_o = [no_peephole] * 3 if peephole is None else tf.unstack(peephole)
+    if weights.peephole is None:
+        # The operation needs a tensor, but does not use it.
+        peep_i = peep_f = peep_o = tf.zeros([weights.recurrent_kernel.shape[0]], inputs.dtype)
+    else:
+        peep_i, peep_f, peep_o = tf.unstack(weights.peephole)
     return tf.raw_ops.BlockLSTMV2(
         seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
         x=inputs,
         cs_prev=c,
         h_prev=h,
-        w=tf.concat([kernel, recurrent_kernel], 0),
+        w=tf.concat([weights.kernel, weights.recurrent_kernel], 0),
         wci=peep_i,
         wcf=peep_f,
         wco=peep_o,
-        b=bias,
+        b=weights.bias,
         cell_clip=cell_clip or 0.0,  # 0 means no clipping.
-        use_peephole=peephole is not None,
+        use_peephole=weights.peephole is not None,
     )
 
 
@@ -164,7 +161,7 @@ def _compute_slopes(
     i, f, g, o, c, tanh_c, c_before = forbid_second_derivative(
         forward.i, forward.f, forward.ci, forward.o, forward.cs, forward.co, c_before
     )
-    real = real_steps(lengths, tf.shape(i)[0])
+    real = mask_real_steps(lengths, tf.shape(i)[0])
     # A cell state that was clipped is constant, so its derivatives are zero.
     is_free = real if cell_clip is None else real & (tf.abs(c) < cell_clip)
     to_i = tf.where(is_free, g * i * (1 - i), 0.0)
@@ -198,7 +195,7 @@ def _run_backward(
     """
     transposed_kernel = tf.transpose(recurrent_kernel)
 
-    def body(
+    def run_step(
         t: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_gates_array: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray]:
         d_h += d_hs[t]
@@ -210,8 +207,9 @@ def _run_backward(
 
     steps = tf.shape(d_hs)[0]
     start = (steps - 1, tf.zeros_like(d_c), d_c, tf.TensorArray(d_c.dtype, steps))
-    _, d_h, d_c, d_gates_array = tf.while_loop(lambda t, *_: t >= 0, body, start)
-    return tf.reshape(d_gates_array.stack(), [-1, recurrent_kernel.shape[1]]), d_h, d_c
+    _, d_h, d_c, d_gates_array = tf.while_loop(lambda t, *_: t >= 0, run_step, start)
+    d_gates = tf.reshape(d_gates_array.stack(), [-1, recurrent_kernel.shape[1]])
+    return d_gates, d_h, d_c
 
 
 def _compute_weight_gradients(
@@ -231,6 +229,6 @@ def _compute_weight_gradients(
         # The gates i and f read the cell state before the step, and o reads the cell state after it.
         c_before = tf.reshape(cs[:-1], [-1, cs.shape[2]])
         c_after = tf.reshape(cs[1:], [-1, cs.shape[2]])
-        d_peepholes = [tf.reduce_sum(part, 0) for part in (d_i * c_before, d_f * c_before, d_o * c_after)]
-        gradients.append(tf.stack(d_peepholes))
+        d_peepholes = tf.stack([d_i * c_before, d_f * c_before, d_o * c_after])
+        gradients.append(tf.reduce_sum(d_peepholes, 1))
     return gradients

@@ -17,7 +17,7 @@ Step = Callable[[Nest, Nest], tuple[tf.Tensor, Nest]]
 """A function that computes one step: (inputs [B, ...], states [B, ...]) -> (output [B, U], states [B, ...])."""
 
 
-def real_steps(lengths: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+def mask_real_steps(lengths: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """Returns the mask of the real steps, time-major.
 
     Args:
@@ -50,18 +50,18 @@ def loop_over_steps(step: Step, inputs: Nest, lengths: tf.Tensor, states: Nest) 
     """
     flat_inputs = tf.nest.flatten(inputs)
     steps = tf.shape(flat_inputs[0])[0]
-    real = real_steps(lengths, steps)
+    real = mask_real_steps(lengths, steps)
     output_dtype = tf.nest.flatten(states)[0].dtype
     input_arrays = [tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x) for x in flat_inputs]
 
-    def body(t: tf.Tensor, outputs: tf.TensorArray, states: Nest) -> tuple[tf.Tensor, tf.TensorArray, Nest]:
-        inputs_at_t = tf.nest.pack_sequence_as(inputs, [array.read(t) for array in input_arrays])
-        output, new_states = step(inputs_at_t, states)
+    def run_step(t: tf.Tensor, outputs: tf.TensorArray, states: Nest) -> tuple[tf.Tensor, tf.TensorArray, Nest]:
+        flat_inputs_at_t = [array.read(t) for array in input_arrays]
+        output, new_states = step(tf.nest.pack_sequence_as(inputs, flat_inputs_at_t), states)
         new_states = tf.nest.map_structure(lambda new, old: tf.where(real[t], new, old), new_states, states)
         return t + 1, outputs.write(t, output), new_states
 
     start = (tf.constant(0), tf.TensorArray(output_dtype, steps), states)
-    _, outputs, states = tf.while_loop(lambda t, *_: t < steps, body, start)
+    _, outputs, states = tf.while_loop(lambda t, *_: t < steps, run_step, start)
     return outputs.stack(), states
 
 

@@ -10,12 +10,15 @@ import keras
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.rnn.cell import GatedCell
-from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import cudnn_lstm
-from tfx_sequence.components.sequence_trainer.rnn.fused_gru import fused_gru
-from tfx_sequence.components.sequence_trainer.rnn.fused_lstm import fused_lstm
+from tfx_sequence.components.sequence_trainer.rnn.cudnn_lstm import run_cudnn_lstm
+from tfx_sequence.components.sequence_trainer.rnn.fused_gru import GRUWeights, run_fused_gru
+from tfx_sequence.components.sequence_trainer.rnn.fused_lstm import LSTMWeights, run_fused_lstm
 from tfx_sequence.components.sequence_trainer.rnn.loop import Shape
 
 States = list[tf.Tensor]
+
+_LSTMOperation = Callable[[tf.Tensor, tf.Tensor, States, LSTMWeights], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+"""Runs all steps, from inputs, lengths, states and weights. It returns the outputs, and the final h and c."""
 
 
 @keras.saving.register_keras_serializable("tfx_sequence")
@@ -65,12 +68,12 @@ class GRUCell(GatedCell):
     def unroll(
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
-        """Computes all steps with `fused_gru` in float32, or in a loop if the cell computes in float64."""
+        """Computes all steps with `run_fused_gru` in float32, or in a loop if the cell computes in float64."""
         if self.compute_dtype == "float64":
             return super().unroll(inputs, lengths, states, training)
-        values = [inputs, *states, self.kernel, self.recurrent_kernel, self.bias]
-        inputs, *states_and_weights = _cast_all(values, "float32")
-        outputs, h = _cast_all(fused_gru(inputs, lengths, *states_and_weights), self.compute_dtype)
+        inputs, h = _cast_all([inputs, *states], "float32")
+        weights = GRUWeights(*_cast_all([self.kernel, self.recurrent_kernel, self.bias], "float32"))
+        outputs, h = _cast_all(run_fused_gru(inputs, lengths, h, weights), self.compute_dtype)
         return outputs, [h]
 
 
@@ -89,9 +92,9 @@ class LSTMCell(GatedCell):
     so a new cell mostly keeps its state.
 
     Whole sequences are computed by cuDNN in training on a GPU, if no option is set. Otherwise one fused operation
-    computes them (`fused_lstm`, "block LSTM"), unless the output is projected or clipped. In all other cases they are
-    computed in a loop. A cell of half precision also uses these operations. They then compute in float32, except that
-    cuDNN computes in float16 if the cell does.
+    computes them (`run_fused_lstm`, "block LSTM"), unless the output is projected or clipped. In all other cases they
+    are computed in a loop. A cell of half precision also uses these operations. They then compute in float32, except
+    that cuDNN computes in float16 if the cell does.
 
     Sources: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Gers et al. 2000, "Learning to Forget"; Zaremba
     et al. 2014, "Recurrent Neural Network Regularization" (the form without options); Gers and Schmidhuber 2000,
@@ -163,15 +166,17 @@ class LSTMCell(GatedCell):
         self, inputs: tf.Tensor, lengths: tf.Tensor, states: States, training: bool = False
     ) -> tuple[tf.Tensor, States]:
         """Computes all steps in one operation if there is one for the options of the cell, or in a loop."""
-        fused = self._find_fused(training)
-        if fused is None:
+        operation_and_dtype = self._find_operation(training)
+        if operation_and_dtype is None:
             return super().unroll(inputs, lengths, states, training)
-        run, dtype = fused
-        inputs, *states_and_weights = _cast_all([inputs, *states, *self.weights], dtype)
-        outputs, h, c = _cast_all(run(inputs, lengths, *states_and_weights), self.compute_dtype)
+        run_operation, dtype = operation_and_dtype
+        inputs, *states = _cast_all([inputs, *states], dtype)
+        # The weights are in the order of LSTMWeights, in which the peephole is the last one.
+        weights = LSTMWeights(*_cast_all(self.weights, dtype))
+        outputs, h, c = _cast_all(run_operation(inputs, lengths, states, weights), self.compute_dtype)
         return outputs, [h, c]
 
-    def _find_fused(self, training: bool) -> tuple[Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]], str] | None:
+    def _find_operation(self, training: bool) -> tuple[_LSTMOperation, str] | None:
         """Finds the operation that runs all steps.
 
         Returns:
@@ -182,11 +187,11 @@ class LSTMCell(GatedCell):
         has_options = self.peepholes or self.cell_clip is not None
         # cuDNN's operation has no CPU kernel. Only training uses it, so a saved model can be served anywhere.
         if training and not has_options and tf.config.list_logical_devices("GPU"):
-            return cudnn_lstm, "float32" if self.compute_dtype == "bfloat16" else self.compute_dtype
+            return run_cudnn_lstm, "float32" if self.compute_dtype == "bfloat16" else self.compute_dtype
         if self.compute_dtype == "float64":
             return None
         # `BlockLSTMV2` has no bfloat16, and sums over many steps would lose precision in float16.
-        return functools.partial(fused_lstm, cell_clip=self.cell_clip), "float32"
+        return functools.partial(run_fused_lstm, cell_clip=self.cell_clip), "float32"
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, for Keras to store."""

@@ -152,7 +152,7 @@ class HighwayWrapper(Wrapper):
 
 
 def _check_width(wrapper: Wrapper, input_shape: Shape) -> None:
-    """Checks that inputs and outputs have the same width."""
+    """Raises a ValueError if inputs and outputs differ in width."""
     width = input_shape[-1]
     if width != wrapper.output_size:
         raise ValueError(

@@ -47,22 +47,26 @@ def find_added_steps(
         columns = tf.function(transform)(records)
     except tf.errors.InvalidArgumentError:  # A `preprocessing_fn` of the user may need at least one step.
         return None
-    sequences = [column for column in columns.values() if isinstance(column, tf.RaggedTensor)]
-    added_by_column = [_compare_rows(column) for column in sequences]
-    known = [added for added in added_by_column if added is not None]
-    if not known or len(known) < len(added_by_column):
-        return None
+    added_steps = []
+    for column in columns.values():
+        if not isinstance(column, tf.RaggedTensor):
+            continue
+        added_to_column = _compare_rows(column)
+        if added_to_column is None:
+            return None
+        added_steps.append(added_to_column)
     # A number in an added step can equal the number of the real step, which then seems to be one position later. So the
     # column in which the real step comes first is right.
-    return min(known, key=lambda added: added.before)
+    return min(added_steps, key=lambda added: added.before, default=None)
 
 
 def _compare_rows(column: tf.RaggedTensor) -> AddedSteps | None:
     """Compares the first row of a column, which comes from no step, with the second row, which comes from one."""
-    without, with_one = column.to_list()
-    if len(with_one) != len(without) + 1:
+    steps_of_none, steps_of_one = column.to_list()
+    num_added = len(steps_of_none)
+    if len(steps_of_one) != num_added + 1:
         return None
     before = 0
-    while before < len(without) and without[before] == with_one[before]:
+    while before < num_added and steps_of_none[before] == steps_of_one[before]:
         before += 1
-    return AddedSteps(before, len(without) - before)
+    return AddedSteps(before, num_added - before)

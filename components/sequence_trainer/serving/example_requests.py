@@ -54,13 +54,13 @@ class ExampleRequests:
         """Parses the raw features from which all features that training reads are made."""
         return _parse(examples, self._all)
 
-    def padded_specs(self) -> dict[str, tf.TensorSpec]:
+    def make_padded_specs(self) -> dict[str, tf.TensorSpec]:
         """Returns the specs of the tensors that `decode_padded` takes.
 
         The result is empty if no raw input is a sequence. It is also empty if a raw input may have several values per
         step, such as a text that the transform splits, because `lengths` would not determine its steps.
         """
-        if not any(map(_is_sequence, self._inputs.values())):
+        if not any(map(_has_steps, self._inputs.values())):
             return {}
         specs = {}
         for name, feature in self._inputs.items():
@@ -76,11 +76,11 @@ class ExampleRequests:
         Raises:
           tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.
         """
-        checked = assert_padded(features, self.padded_specs())
+        checked = assert_padded(features, self.make_padded_specs())
         raw: RawFeatures = {}
         for name, feature in self._inputs.items():
             value = checked[name]
-            if _is_sequence(feature):
+            if _has_steps(feature):
                 value = tf.RaggedTensor.from_tensor(value, checked[LENGTHS], row_splits_dtype=tf.int64)
             if isinstance(feature, tf.io.VarLenFeature):
                 value = value.to_sparse()
@@ -109,7 +109,7 @@ def _parse(examples: tf.Tensor, features: Mapping[str, _ParsingConfig]) -> RawFe
     return dict(tf.io.parse_example(examples, dict(features)))
 
 
-def _is_sequence(feature: _ParsingConfig) -> bool:
+def _has_steps(feature: _ParsingConfig) -> bool:
     """Returns whether a record may have any number of values of the feature."""
     return isinstance(feature, tf.io.VarLenFeature | tf.io.RaggedFeature)
 
@@ -119,6 +119,6 @@ def _make_padded_spec(name: str, feature: _ParsingConfig) -> tf.TensorSpec | Non
     if isinstance(feature, tf.io.FixedLenFeature):
         return tf.TensorSpec([None, *feature.shape], feature.dtype, name=name)
     # A ragged feature with partitions may have several values per step.
-    if _is_sequence(feature) and not getattr(feature, "partitions", ()):
+    if _has_steps(feature) and not getattr(feature, "partitions", ()):
         return tf.TensorSpec([None, None], feature.dtype, name=name)
     return None

@@ -58,19 +58,25 @@ class _Answer(NamedTuple):
         return self.spec.shape.rank > 1 and self.spec.shape[1] is None
 
     @property
-    def trailing(self) -> list[int | None]:
+    def value_shape(self) -> list[int | None]:
         """The sizes of the axes behind B and T, or behind B."""
-        return self.spec.shape.as_list()[2 if self.has_steps else 1 :]
+        first_axis = 2 if self.has_steps else 1
+        return self.spec.shape.as_list()[first_axis:]
 
     def is_collectable(self, per_step: Mapping[str, bool]) -> bool:
-        """Whether the answers of several groups can be put together.
+        """Returns whether the answers of several groups can be joined.
 
         Args:
           per_step: Maps the name of each label to whether it has one value per step.
         """
-        if self.spec.shape.rank is None or None in self.trailing:
+        if self.spec.shape.rank is None or None in self.value_shape:
             return False
         return per_step[self.label] or not self.has_steps
+
+    def make_array(self) -> tf.TensorArray:
+        """Makes an array that collects this answer, one entry per group."""
+        shape = [None, *self.value_shape]
+        return tf.TensorArray(self.spec.dtype, 0, dynamic_size=True, infer_shape=False, element_shape=shape)
 
 
 def answer_by_length(
@@ -90,9 +96,11 @@ def answer_by_length(
     Returns:
       The answers. If there is one value per step, they are padded with 0 or "" to the longest record.
     """
-    specs = tf.nest.map_structure(tf.type_spec_from_value, dict(columns))
-    found = answer.get_concrete_function(specs).structured_outputs
-    answers = [_Answer(label, name, spec) for label, named in found.items() for name, spec in named.items()]
+    column_specs = tf.nest.map_structure(tf.type_spec_from_value, dict(columns))
+    output_specs = answer.get_concrete_function(column_specs).structured_outputs
+    answers: list[_Answer] = []
+    for label, specs_of_label in output_specs.items():
+        answers += [_Answer(label, name, spec) for name, spec in specs_of_label.items()]
     if not all(item.is_collectable(per_step) for item in answers):
         return answer(columns)
     return tf.cond(
@@ -110,59 +118,57 @@ def _are_one_group(lengths: tf.Tensor) -> tf.Tensor:
 
 
 def _answer_groups(columns: Columns, lengths: tf.Tensor, answers: list[_Answer], answer: AnswerFunction) -> HeadAnswers:
-    """Answers one group after another, and puts the answers together in the order of the request."""
+    """Answers one group after another, and joins the answers in the order of the request."""
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    ordered = tf.gather(lengths, order)
-    parts = [
-        tf.TensorArray(item.spec.dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None, *item.trailing])
-        for item in answers
-    ]
+    ordered_lengths = tf.gather(lengths, order)
 
     def add_group(
-        group: tf.Tensor, start: tf.Tensor, parts: list[tf.TensorArray]
+        group: tf.Tensor, start: tf.Tensor, arrays: list[tf.TensorArray]
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.TensorArray]]:
-        end = _find_end(ordered, start)
+        end = _find_end(ordered_lengths, start)
         rows = order[start:end]
-        found = answer({name: tf.gather(value, rows) for name, value in columns.items()})
-        real = tf.sequence_mask(ordered[start:end], tf.maximum(ordered[start], 1))
-        values = [found[item.label][item.name] for item in answers]
-        # Only real steps are kept, because the padding of all groups would be that of the whole request.
-        values = [
-            tf.boolean_mask(value, real) if item.has_steps else value
-            for item, value in zip(answers, values, strict=True)
-        ]
-        return group + 1, end, [part.write(group, value) for part, value in zip(parts, values, strict=True)]
+        group_answers = answer({name: tf.gather(column, rows) for name, column in columns.items()})
+        is_real = tf.sequence_mask(ordered_lengths[start:end], tf.maximum(ordered_lengths[start], 1))
+        written_arrays = []
+        for item, array in zip(answers, arrays, strict=True):
+            values = group_answers[item.label][item.name]
+            # Only real steps are kept, because the padding of all groups would be that of the whole request.
+            if item.has_steps:
+                values = tf.boolean_mask(values, is_real)
+            written_arrays.append(array.write(group, values))
+        return group + 1, end, written_arrays
 
     # Groups that run at the same time would need the memory of all of them.
-    _, _, parts = tf.while_loop(
-        lambda group, start, parts: start < tf.size(lengths),
+    _, _, arrays = tf.while_loop(
+        lambda group, start, arrays: start < tf.size(lengths),
         add_group,
-        (tf.constant(0), tf.constant(0), parts),
+        (tf.constant(0), tf.constant(0), [item.make_array() for item in answers]),
         parallel_iterations=1,
     )
     position = tf.math.invert_permutation(order)
-    together: HeadAnswers = {}
-    for item, part in zip(answers, parts, strict=True):
-        values = part.concat()
+    joined_answers: HeadAnswers = {}
+    for item, array in zip(answers, arrays, strict=True):
+        values = array.concat()
         if item.has_steps:
-            values = pad_steps(tf.gather(tf.RaggedTensor.from_row_lengths(values, ordered, validate=False), position))
+            sequences = tf.RaggedTensor.from_row_lengths(values, ordered_lengths, validate=False)
+            joined_values = pad_steps(tf.gather(sequences, position))
         else:
-            values = tf.gather(values, position)
-        together.setdefault(item.label, {})[item.name] = values
-    return together
+            joined_values = tf.gather(values, position)
+        joined_answers.setdefault(item.label, {})[item.name] = joined_values
+    return joined_answers
 
 
-def _find_end(ordered: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+def _find_end(ordered_lengths: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Finds the end of the group that begins at position `start` of the lengths, which are ordered from the longest.
 
     ::
 
-        ordered   20000  16000  20  18  7  3
-        start     0                               end 2
-        start     2                               end 6, because 4 records of 20 steps are a small group
+        ordered_lengths   20000  16000  20  18  7  3
+        start 0                                         end 2
+        start 2                                         end 6, because 4 records of 20 steps are a small group
     """
-    longest = tf.maximum(ordered[start], 1)
+    longest = tf.maximum(ordered_lengths[start], 1)
     # Records before the group are longer, so they count, too.
-    end_of_similar = tf.math.count_nonzero(2 * ordered >= longest, dtype=tf.int32)
+    end_of_similar = tf.math.count_nonzero(2 * ordered_lengths >= longest, dtype=tf.int32)
     end_of_small = start + tf.cast(SMALL_GROUP // longest, tf.int32)
-    return tf.minimum(tf.maximum(end_of_similar, end_of_small), tf.size(ordered))
+    return tf.minimum(tf.maximum(end_of_similar, end_of_small), tf.size(ordered_lengths))

@@ -1,13 +1,13 @@
 """Selects the raw features that a transform graph needs to make the transformed features of a model.
 
 A served model should not require features that it does not use. A transform graph leaves out each output that it
-cannot make from the given raw features. So a raw feature can be dropped if the graph still makes all wanted outputs
+cannot make from the given raw features. So a raw feature can be dropped if the graph still makes all needed outputs
 without it. In this example only the raw feature `words` is needed::
 
     raw feature      outputs that the graph makes from it
-    words            words, words_length                         wanted
+    words            words, words_length                         needed by the model
     name             none
-    size             size                                        not wanted
+    size             size                                        not needed
 """
 
 from __future__ import annotations
@@ -55,22 +55,23 @@ def select_needed_features(
       outputs: The names of the transformed features that must still be made.
       candidates: The names of the raw features that may be dropped. They are tried in this order.
     """
-    wanted = set(outputs)
-    kept = dict(features)
+    needed_outputs = set(outputs)
+    needed_features = dict(features)
     for candidate in candidates:
-        rest = {name: feature for name, feature in kept.items() if name != candidate}
+        others = {name: feature for name, feature in needed_features.items() if name != candidate}
         # A parser needs at least one feature.
-        if rest and wanted <= _trace_output_names(rest, parse, transform):
-            kept = rest
-    return kept
+        if others and needed_outputs <= _trace_output_names(others, parse, transform):
+            needed_features = others
+    return needed_features
 
 
 def _trace_output_names(features: Mapping[str, F], parse: Parse[F], transform: TransformGraph) -> set[str]:
     """Returns the names of the transformed features that the graph makes from these raw features."""
-    names: set[str] = set()
+    output_names: set[str] = set()
 
-    def trace(examples: tf.Tensor) -> None:
-        names.update(transform(parse(examples, features)))
+    def collect_output_names(examples: tf.Tensor) -> None:
+        output_names.update(transform(parse(examples, features)))
 
-    tf.function(trace).get_concrete_function(tf.TensorSpec([None], tf.string))
-    return names
+    # The function only has to be traced. It never runs.
+    tf.function(collect_output_names).get_concrete_function(tf.TensorSpec([None], tf.string))
+    return output_names

@@ -25,11 +25,11 @@ class RequestDecoder(Protocol):
     def decode_all(self, examples: tf.Tensor) -> RawFeatures:
         """Parses the raw features from which all features that training reads are made."""
 
-    def padded_specs(self) -> dict[str, tf.TensorSpec]:
+    def make_padded_specs(self) -> dict[str, tf.TensorSpec]:
         """Returns the specs of the tensors that `decode_padded` takes; empty if requests cannot be padded sequences."""
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Removes the padding from the tensors of `padded_specs`. Returns the same features as `decode_inputs`.
+        """Removes the padding from the tensors of `make_padded_specs`. Returns the same features as `decode_inputs`.
 
         Raises:
           tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.

@@ -56,7 +56,7 @@ class SequenceRequests:
         """Parses the raw features from which all features that training reads are made."""
         return _parse(examples, self._all)
 
-    def padded_specs(self) -> dict[str, tf.TensorSpec]:
+    def make_padded_specs(self) -> dict[str, tf.TensorSpec]:
         """Returns the specs of the tensors that `decode_padded` takes.
 
         A sequence has the shape `[B, T]` or `[B, T, width]`, and a context feature `[B]` or `[B, width]`. A nested
@@ -74,12 +74,12 @@ class SequenceRequests:
         return specs | {LENGTHS: tf.TensorSpec([None], tf.int64, name=LENGTHS)}
 
     def decode_padded(self, features: Mapping[str, tf.Tensor]) -> RawFeatures:
-        """Removes the padding from the tensors of `padded_specs`, using their `lengths`.
+        """Removes the padding from the tensors of `make_padded_specs`, using their `lengths`.
 
         Raises:
           tf.errors.InvalidArgumentError: when the graph runs on tensors that do not fit together.
         """
-        checked = assert_padded(features, self.padded_specs())
+        checked = assert_padded(features, self.make_padded_specs())
         raw: RawFeatures = {}
         for name, feature in self._inputs.items():
             if feature.context:
@@ -93,7 +93,8 @@ class SequenceRequests:
     def make_example(self, length: int) -> bytes:
         """Makes a serialized record of `length` steps, whose values are all empty or 0."""
         encoder = Encoder(SequenceSpec(features=self._inputs, min_length=0))
-        return encoder.encode({name: _make_value(feature, length) for name, feature in self._inputs.items()})
+        record = {name: _make_value(feature, length) for name, feature in self._inputs.items()}
+        return encoder.encode(record)
 
 
 def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> RawFeatures:
@@ -102,19 +103,16 @@ def _parse(examples: tf.Tensor, features: Mapping[str, Feature]) -> RawFeatures:
     Returns:
       Sequences are ragged, `[B, (T), (V)]`. Context features are `[B]` or `[B, width]`.
     """
-    context, sequences, _ = tf.io.parse_sequence_example(
-        examples,
-        context_features={
-            name: tf.io.FixedLenFeature([] if feature.width is None else [feature.width], tf.as_dtype(feature.dtype))
-            for name, feature in features.items()
-            if feature.context
-        },
-        sequence_features={
-            name: tf.io.RaggedFeature(tf.as_dtype(feature.dtype), row_splits_dtype=tf.int64)
-            for name, feature in features.items()
-            if not feature.context
-        },
-    )
+    context_features: dict[str, tf.io.FixedLenFeature] = {}
+    sequence_features: dict[str, tf.io.RaggedFeature] = {}
+    for name, feature in features.items():
+        dtype = tf.as_dtype(feature.dtype)
+        if feature.context:
+            shape = [] if feature.width is None else [feature.width]
+            context_features[name] = tf.io.FixedLenFeature(shape, dtype)
+        else:
+            sequence_features[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+    context, sequences, _ = tf.io.parse_sequence_example(examples, context_features, sequence_features)
     return assert_equal_lengths({**context, **sequences})
 
 
@@ -127,7 +125,8 @@ def _unpad_steps(padded: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     values = ragged.values
     width = 1 if values.shape.rank == 1 else values.shape[1]
     num_steps = tf.shape(values, out_type=tf.int64)[0]
-    steps = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), tf.range(num_steps + 1) * width, validate=False)
+    row_splits = tf.range(num_steps + 1) * width
+    steps = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), row_splits, validate=False)
     return ragged.with_values(steps)
 
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -73,6 +73,9 @@ class ServingModel(tf.Module):
       transform_output: The transform graph and its vocabularies.
       window: The number of steps of the windows in which the model, a SequenceModel, reads long records. If None, it
         reads records as a whole.
+
+    Raises:
+      ValueError: if the model does not have exactly one head per label.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class ServingModel(tf.Module):
         window: int | None = None,
     ) -> None:
         super().__init__()
+        _check_heads(model, task)
         # If the model were an attribute, TensorFlow would export each of its layers, and Keras would add another
         # signature, for float inputs. So a closure holds the model. Only variables in attributes are saved, so the
         # variables are an attribute. `weight_index` finds them in the checkpoint as
@@ -104,13 +108,13 @@ class ServingModel(tf.Module):
         self._num_added = None if added_steps is None else sum(added_steps)
         if added_steps is not None:
             # An attribute that is a function without arguments is saved, and can be called on the loaded model.
-            function = tf.function(lambda: tf.constant(added_steps, tf.int64), input_signature=[])
-            setattr(self, ADDED_STEPS, function)
+            get_added_steps = tf.function(lambda: tf.constant(added_steps, tf.int64), input_signature=[])
+            setattr(self, ADDED_STEPS, get_added_steps)
 
     def save(self, directory: str) -> None:
         """Writes the SavedModel, with warm-up requests for TensorFlow Serving."""
         specs: dict[RequestKind, RequestSpec] = {"examples": tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)}
-        if padded := self._requests.padded_specs():
+        if padded := self._requests.make_padded_specs():
             specs["sequences"] = padded
         tf.saved_model.save(self, directory, signatures=trace_signatures(self, specs))
         write_warmup(directory, self._requests.make_example)
@@ -129,8 +133,10 @@ class ServingModel(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: when the graph runs on a label that does not occur in the train split.
         """
-        columns = self._select_columns(self._transform(self._requests.decode_all(examples)), self._task.columns)
-        answers = _add_lengths(self._answer_labelled(columns, _find_lengths(columns)), columns)
+        transformed = self._transform(self._requests.decode_all(examples))
+        columns = {name: transformed[name] for name in self._task.columns}
+        head_answers = self._answer_labelled(columns, _find_lengths(columns))
+        answers = _join_answers(head_answers, columns)
         for label in self._task.labels:
             values = pad_steps(columns[label.name])
             if label.classes:
@@ -148,7 +154,8 @@ class ServingModel(tf.Module):
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transforms serialized records `[B]` to a batch of all features that training reads."""
         transformed = self._transform(self._requests.decode_all(examples))
-        return self._make_batch(transformed, self._task.columns)
+        columns = {name: transformed[name] for name in self._task.columns}
+        return self._make_batch(columns)
 
     def transform_labels(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transforms serialized records `[B]` to the ids or numbers of their labels, padded.
@@ -161,8 +168,10 @@ class ServingModel(tf.Module):
 
     def _answer_raw(self, raw: RawFeatures) -> dict[str, tf.Tensor]:
         """Transforms raw features, runs the model, and returns its answers."""
-        columns = self._select_columns(self._transform(raw), [item.name for item in self._task.inputs])
-        answers = _add_lengths(self._answer_inputs(columns, _find_lengths(columns)), columns)
+        transformed = self._transform(raw)
+        columns = {item.name: transformed[item.name] for item in self._task.inputs}
+        head_answers = self._answer_inputs(columns, _find_lengths(columns))
+        answers = _join_answers(head_answers, columns)
         if self._num_added is None:
             return answers
         # Steps that the transform cut off get answers like those of padding, so that all steps have answers.
@@ -171,14 +180,13 @@ class ServingModel(tf.Module):
 
     def _predict_columns(self, columns: Columns) -> HeadAnswers:
         """Pads the inputs of some records, runs the model, and returns the answers of each head."""
-        batch = self._make_batch(columns, columns)
-        batch = {name: _replace_infinite(value) for name, value in batch.items()}
+        batch = {name: _replace_infinite(values) for name, values in self._make_batch(columns).items()}
         outputs = self._run_model(batch)
         return {name: predict(outputs[name], batch[LENGTHS]) for name, predict in self._predict.items()}
 
     def _evaluate_columns(self, columns: Columns) -> HeadAnswers:
         """Pads all columns of some records, runs the model, and adds cross entropies and weights to the answers."""
-        batch = self._make_batch(columns, columns)
+        batch = self._make_batch(columns)
         outputs = self._run_model(batch)
         answers: HeadAnswers = {}
         for name, predict in self._predict.items():
@@ -201,20 +209,23 @@ class ServingModel(tf.Module):
         """Returns the columns that the graph makes from the raw features, without padding."""
         return convert_to_columns(self._graph(dict(raw)), self._task.columns)
 
-    @staticmethod
-    def _select_columns(transformed: Mapping[str, AnyTensor], names: Iterable[str]) -> dict[str, AnyTensor]:
-        return {name: transformed[name] for name in names}
-
-    def _make_batch(self, transformed: Mapping[str, AnyTensor], names: Iterable[str]) -> dict[str, tf.Tensor]:
-        """Pads the columns with these names in the same way as training batches, and adds `lengths`."""
+    def _make_batch(self, columns: Columns) -> dict[str, tf.Tensor]:
+        """Pads columns in the same way as training batches, and adds `lengths`."""
         batch: dict[str, tf.Tensor] = {}
-        for name in names:
-            value = transformed[name]
+        for name, column in columns.items():
             if self._task.columns[name].nested:
-                batch |= pad_nested(name, value)
+                batch |= pad_nested(name, column)
             else:
-                batch[name] = pad_steps(value)
-        return batch | {LENGTHS: _find_lengths(transformed)}
+                batch[name] = pad_steps(column)
+        batch[LENGTHS] = _find_lengths(columns)
+        return batch
+
+
+def _check_heads(model: LabelModel, task: SequenceTask) -> None:
+    """Raises a ValueError if the model does not have exactly one head per label."""
+    labels = sorted(label.name for label in task.labels)
+    if sorted(model.heads) != labels:
+        raise ValueError(f"the model must have one head for each of the labels {labels}, but has {sorted(model.heads)}")
 
 
 def _make_decoder(task: SequenceTask, graph: TransformGraph) -> RequestDecoder:
@@ -224,12 +235,12 @@ def _make_decoder(task: SequenceTask, graph: TransformGraph) -> RequestDecoder:
     return SequenceRequests(task.raw, [label.name for label in task.labels], graph, task.columns)
 
 
-def _add_lengths(answers: HeadAnswers, columns: Columns) -> dict[str, tf.Tensor]:
-    """Returns the answers of all heads together, and the lengths of the records."""
-    together = {LENGTHS: _find_lengths(columns)}
-    for named in answers.values():
-        together |= named
-    return together
+def _join_answers(answers: HeadAnswers, columns: Columns) -> dict[str, tf.Tensor]:
+    """Joins the answers of all heads and the lengths of the records."""
+    joined = {LENGTHS: _find_lengths(columns)}
+    for answers_of_head in answers.values():
+        joined |= answers_of_head
+    return joined
 
 
 def _find_lengths(transformed: Mapping[str, AnyTensor]) -> tf.Tensor:
@@ -264,15 +275,17 @@ def _replace_infinite(value: tf.Tensor) -> tf.Tensor:
 
     The cells squash an infinite number to 1 or -1. The answer would look like a certain one.
     """
-    return (
-        tf.where(tf.math.is_inf(value), tf.constant(math.nan, value.dtype), value) if value.dtype.is_floating else value
-    )
+    if not value.dtype.is_floating:
+        return value
+    return tf.where(tf.math.is_inf(value), tf.constant(math.nan, value.dtype), value)
 
 
 def _flatten_steps(value: tf.Tensor) -> tf.Tensor:
     """Reshapes `[B, T, W]` to `[B, T * W]`. Tensors of other ranks are returned unchanged."""
-    shape = tf.shape(value)
-    return tf.reshape(value, [shape[0], shape[1] * shape[2]]) if value.shape.rank == 3 else value
+    if value.shape.rank != 3:
+        return value
+    batch_size, num_steps, width = tf.unstack(tf.shape(value))
+    return tf.reshape(value, [batch_size, num_steps * width])
 
 
 def _name_length_buckets(lengths: tf.Tensor) -> tf.Tensor:
@@ -286,6 +299,6 @@ def _name_length_buckets(lengths: tf.Tensor) -> tf.Tensor:
     """
     powers = tf.constant([2**exponent for exponent in range(31)], lengths.dtype)
     last = tf.gather(powers, tf.searchsorted(powers, lengths))
-    exact, first = tf.strings.as_string(lengths), tf.strings.as_string(last // 2 + 1)
-    ranges = tf.strings.join([first, tf.strings.as_string(last)], "-")
-    return tf.where(lengths <= 2, exact, ranges)
+    first = last // 2 + 1
+    ranges = tf.strings.join([tf.strings.as_string(first), tf.strings.as_string(last)], "-")
+    return tf.where(lengths <= 2, tf.strings.as_string(lengths), ranges)

@@ -89,9 +89,14 @@ class BatchWindows:
       spec: The specs of the tensors of a batch.
       size: The number of steps in a window.
       loss: The reduction of the losses of steps to one number.
+
+    Raises:
+      ValueError: if `size` is less than 1.
     """
 
     def __init__(self, model: SequenceModel, spec: BatchSpec, size: int, loss: Reduction) -> None:
+        if size < 1:
+            raise ValueError(f"the size of a window must be at least 1, but is {size}")
         self._model = model
         self._size = size
         # The mean loss of a sequence is the sum of the mean losses of its windows, each multiplied by its share.

@@ -99,7 +99,7 @@ class Checkpoint:
         unfinished = f"{self._file}.{uuid.uuid4().hex}{_UNFINISHED}"
         try:
             _write_archive(unfinished, flat)
-            _rename(unfinished, self._file)
+            _rename_file(unfinished, self._file)
         except BaseException:
             if tf.io.gfile.exists(unfinished):
                 tf.io.gfile.remove(unfinished)
@@ -176,12 +176,13 @@ class PeriodicCheckpoint:
         if loaded is None:
             return None
         numbers, arrays = loaded
-        values, best_weights = arrays.get("variables", []), arrays.get("best", [])
+        values = arrays.get("variables", [])
+        best_weights = arrays.get("best", [])
         try:
             state = TrainingState.from_json(numbers, best_weights)
             # The key does not depend on all code of the model, so the shapes may differ.
-            _check_fit("variables", values, self._variables)
-            _check_fit("best weights", best_weights, self._weights if state.best is not None else [])
+            _check_values_fit("variables", values, self._variables)
+            _check_values_fit("best weights", best_weights, self._weights if state.best is not None else [])
         except ValueError as error:
             _logger.warning(
                 "the state in %s is incomplete or belongs to another model: %s; training starts from the beginning",
@@ -204,7 +205,7 @@ class PeriodicCheckpoint:
         self._save_at = end + max(self._seconds, WAIT_FACTOR * (end - start))
 
 
-def _check_fit(
+def _check_values_fit(
     name: str, values: Sequence[npt.NDArray[Any]], variables: Sequence[keras.Variable | tf.Variable]
 ) -> None:
     """Raises a ValueError if the values do not have the number, the shapes and the dtypes of the variables."""
@@ -225,11 +226,14 @@ def _group_arrays(loaded: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[npt.
       KeyError: if an array before the last one of its group is missing.
     """
     sizes = Counter(key.partition("/")[0] for key in loaded if key != "numbers")
-    return {name: [loaded[f"{name}/{index}"] for index in range(size)] for name, size in sizes.items()}
+    groups: dict[str, list[npt.NDArray[Any]]] = {}
+    for name, size in sizes.items():
+        groups[name] = [loaded[f"{name}/{index}"] for index in range(size)]
+    return groups
 
 
 def _is_local(path: str) -> bool:
-    """Returns whether a path is one of the local file system, not a URL such as `gs://bucket/folder`."""
+    """Returns whether a path is in the local file system, and not a URL such as `gs://bucket/folder`."""
     return "://" not in path
 
 
@@ -248,7 +252,7 @@ def _write_archive(path: str, arrays: Mapping[str, Any]) -> None:
         remote_file.write(buffer.getvalue())
 
 
-def _rename(path: str, new_path: str) -> None:
+def _rename_file(path: str, new_path: str) -> None:
     """Renames a file, which replaces a file of the new name. The new name of a local file is then on the disk."""
     tf.io.gfile.rename(path, new_path, overwrite=True)
     if _is_local(path):
@@ -281,6 +285,7 @@ def _remove_others(folder: str, key: str) -> None:
     others = [os.path.join(folder, name) for name in names if name != key]
     others.sort(key=lambda path: tf.io.gfile.stat(path).mtime_nsec)
     completed = [path for path in others if _is_completed(path)]
-    kept = [path for path in others if path not in completed]
-    for path in [*completed, *kept[: max(0, len(kept) - MAX_STATES + 1)]]:
+    not_completed = [path for path in others if path not in completed]
+    num_surplus = max(0, len(not_completed) - MAX_STATES + 1)
+    for path in completed + not_completed[:num_surplus]:
         tf.io.gfile.rmtree(path)

@@ -46,12 +46,13 @@ def _look_up_direction(heads: list[HeadMetrics], name: str) -> bool:
     Raises:
       TaskError: as Monitor raises it.
     """
-    names = ["loss", *(result for head in heads for result in head.result())]
-    if name not in names:
-        raise TaskError(f"training.monitor is {name!r}, but the metrics are {names}")
+    names = ["loss"]
     directions = {"loss": False}
     for head in heads:
+        names += head.result()
         directions |= head.list_directions()
+    if name not in names:
+        raise TaskError(f"training.monitor is {name!r}, but the metrics are {names}; name one of them")
     if name not in directions:
         raise TaskError(
             f"training.monitor is {name!r}, but the class of that metric does not say whether a higher value is "

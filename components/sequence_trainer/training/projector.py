@@ -44,9 +44,11 @@ def write_projector(
         if table is None:
             continue
         rows = tf.convert_to_tensor(table).numpy()[FIRST_ID:MAX_ROWS]
-        vectors_file, names_file = f"{item.name}_vectors.tsv", f"{item.name}_values.tsv"
+        row_names = _name_rows(item, len(rows), task, transform_output)
+        vectors_file = f"{item.name}_vectors.tsv"
+        names_file = f"{item.name}_values.tsv"
         _write_vectors(os.path.join(log_dir, vectors_file), rows)
-        _write_names(os.path.join(log_dir, names_file), _name_rows(item, len(rows), task, transform_output))
+        _write_names(os.path.join(log_dir, names_file), row_names)
         config.embeddings.add(tensor_name=item.name, tensor_path=vectors_file, metadata_path=names_file)
     projector.visualize_embeddings(log_dir, config)
 
@@ -66,8 +68,10 @@ def _write_vectors(path: str, rows: npt.NDArray[Any]) -> None:
 def _write_names(path: str, names: Iterable[str]) -> None:
     """Writes one line per name. White space becomes a single space, and an empty name becomes two quotes."""
     with tf.io.gfile.GFile(path, "w") as file:
-        # A tab or a line break within a name would shift the names of the other rows.
-        file.write("".join((" ".join(name.split()) or "''") + "\n" for name in names))
+        for name in names:
+            # A tab or a line break within a name would shift the names of the other rows.
+            line = " ".join(name.split()) or "''"
+            file.write(f"{line}\n")
 
 
 def _name_rows(item: Input, count: int, task: SequenceTask, transform_output: tft.TFTransformOutput) -> list[str]:

@@ -123,7 +123,12 @@ class TrainingStep(abc.ABC):
           batches: One to `batches_per_update` batches.
           divisors: The divisor of the total of each head's loss, float32 `[heads]`, as LossDivisors computes it. Where
             it is 0, and everywhere if None, the total is divided by the normaliser of the update itself.
+
+        Raises:
+          ValueError: if there is no batch, or there are more than `batches_per_update`.
         """
+        if not 1 <= len(batches) <= self.batches_per_update:
+            raise ValueError(f"an update needs 1 to {self.batches_per_update} batches, but was given {len(batches)}")
         if divisors is None:
             divisors = tf.zeros([len(self._model.heads)])
         statistics = [tf.convert_to_tensor(variable) for variable in self._statistics]
@@ -158,7 +163,7 @@ class TrainingStep(abc.ABC):
         gradients = tape.gradient(loss, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _apply(self, losses: tf.Tensor, gradients: Gradients) -> tf.Tensor:
+    def _update_if_finite(self, losses: tf.Tensor, gradients: Gradients) -> tf.Tensor:
         """Clips the gradients, and updates the weights and their averages if the losses and the gradients are finite.
 
         Args:
@@ -180,10 +185,12 @@ class TrainingStep(abc.ABC):
         is_finite = tf.reduce_all(tf.math.is_finite(losses))
         if not self._scales_loss:
             is_finite = tf.logical_and(is_finite, tf.math.is_finite(norm))
-        tf.distribute.get_replica_context().merge_call(self._update_if, args=(is_finite, gradients))
+        tf.distribute.get_replica_context().merge_call(self._update_on_condition, args=(is_finite, gradients))
         return is_finite
 
-    def _update_if(self, strategy: tf.distribute.Strategy, condition: tf.Tensor, gradients: Gradients) -> None:
+    def _update_on_condition(
+        self, strategy: tf.distribute.Strategy, condition: tf.Tensor, gradients: Gradients
+    ) -> None:
         """Updates the weights and their averages on all replicas if the condition is true.
 
         A condition around an update must be outside of the replicas, because the optimizer joins them.
@@ -194,13 +201,13 @@ class TrainingStep(abc.ABC):
           gradients: The gradient of each weight on each replica.
         """
 
-        def update(gradients: Gradients) -> None:
+        def update_weights(gradients: Gradients) -> None:
             self._optimizer.apply(gradients)
             self._averages.update()
 
         tf.cond(
             strategy.experimental_local_results(condition)[0],
-            lambda: strategy.extended.call_for_each_replica(update, args=(gradients,)),
+            lambda: strategy.extended.call_for_each_replica(update_weights, args=(gradients,)),
             lambda: None,
         )
 
@@ -236,7 +243,8 @@ class SingleStep(TrainingStep):
             shares = [loss.divide_by(divisor) for loss, divisor in zip(losses, tf.unstack(divisors), strict=True)]
             scaled = self._optimizer.scale_loss(tf.add_n(shares))
         losses = tf.stack(losses)
-        return losses, self._apply(losses, self._compute_gradients(tape, scaled))
+        gradients = self._compute_gradients(tape, scaled)
+        return losses, self._update_if_finite(losses, gradients)
 
 
 class AccumulatedStep(TrainingStep):
@@ -267,10 +275,14 @@ class AccumulatedStep(TrainingStep):
     ) -> None:
         super().__init__(model, optimizer, averages, config, batches_per_update=config.accumulate)
         self._parts = parts
-        self._gradient_sums = [[tf.Variable(tf.zeros_like(v)) for v in self._variables] for _ in model.heads]
+        self._gradient_sums = [self._make_gradient_sums() for _ in model.heads]
         self._loss_sums = tf.Variable(tf.zeros([len(model.heads), 2]))  # The total and the normaliser of each head.
         self._add_traced = _trace(self._add_part, parts.signature)
         self._apply_sums_traced = _trace(self._apply_sums, [self._divisors_spec])
+
+    def _make_gradient_sums(self) -> list[tf.Variable]:
+        """Makes one variable per weight that starts at 0."""
+        return [tf.Variable(tf.zeros_like(variable)) for variable in self._variables]
 
     def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for batch in batches:
@@ -302,12 +314,13 @@ class AccumulatedStep(TrainingStep):
         for sums_of_heads in zip(*self._gradient_sums, strict=True):
             terms = [factor * sums for factor, sums in zip(factors, sums_of_heads, strict=True)]
             gradients.append(tf.add_n(terms))
-        is_finite = self._apply(losses, gradients)
+        is_finite = self._update_if_finite(losses, gradients)
         self._reset_sums()
         return losses, is_finite
 
     def _reset_sums(self) -> None:
-        for variable in [self._loss_sums, *itertools.chain.from_iterable(self._gradient_sums)]:
+        """Sets all sums to 0."""
+        for variable in itertools.chain([self._loss_sums], *self._gradient_sums):
             variable.assign(tf.zeros_like(variable))
 
 
@@ -343,9 +356,10 @@ class ReplicatedStep(TrainingStep):
     def _update(self, batches: Sequence[Batch], divisors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The last update of an epoch may have fewer batches than there are replicas. All replicas must take part, so
         # each of the others receives the first batch with a weight of 0.
-        missing = self.batches_per_update - len(batches)
-        weights = tf.constant([1.0] * len(batches) + [0.0] * missing)
-        return self._update_traced([*batches, *[batches[0]] * missing], weights, divisors)
+        num_missing = self.batches_per_update - len(batches)
+        weights = tf.constant([1.0] * len(batches) + [0.0] * num_missing)
+        all_batches = [*batches] + [batches[0]] * num_missing
+        return self._update_traced(all_batches, weights, divisors)
 
     def _update_on_replicas(
         self, batches: list[Batch], weights: tf.Tensor, divisors: tf.Tensor
@@ -375,8 +389,9 @@ class ReplicatedStep(TrainingStep):
                 shares.append(LossParts(weight * part.total, normaliser).divide_by(divisor))
             scaled = self._optimizer.scale_loss(tf.add_n(shares))
         # Clipping needs the sum of the gradients, so they are summed here and not by the optimizer.
-        gradients = context.all_reduce("SUM", self._compute_gradients(tape, scaled))
-        return losses, self._apply(losses, gradients)
+        replica_gradients = self._compute_gradients(tape, scaled)
+        gradients = context.all_reduce("SUM", replica_gradients)
+        return losses, self._update_if_finite(losses, gradients)
 
     def _shift_seeds(self, shift: int) -> None:
         """Adds a number to the seeds of this replica, so that each replica draws other dropout masks.

@@ -134,7 +134,7 @@ class TrainingLoop:
         result = self.step(group, self.divisors.compute(group, num_batches))
         sums = self.state.sums
         if not result.is_finite:
-            self._pass_over(result.loss, len(group))
+            self._skip_update(result.loss, len(group))
             self.divisors.take_back()
             sums.batches += len(group)
             return
@@ -151,21 +151,20 @@ class TrainingLoop:
         """Computes the learning rate of the next update."""
         return compute_learning_rate(self.config, self.state.step, self.total_updates, self.state.worse_epochs)
 
-    def _pass_over(self, loss: float, num_batches: int) -> None:
+    def _skip_update(self, loss: float, num_batches: int) -> None:
         """Counts the batches of an update whose loss is not finite, and logs which records they have.
 
         Raises:
           TaskError: if `skip_bad_batches` such updates were passed over before.
         """
         if self.state.skipped_batches >= self.config.skip_bad_batches:
-            raise TaskError(self._report_loss_not_finite(loss, num_batches))
+            raise TaskError(self._report_bad_loss(loss, num_batches))
         self.state.skipped_batches += 1
-        epoch, first_batch = self.state.epoch, self.state.sums.batches
         progress.warning(
             "epoch %d, batch %d is passed over (%d of at most %d): the loss or its gradient is not finite (the loss is "
             "%s); its records are %s",
-            epoch,
-            first_batch,
+            self.state.epoch,
+            self.state.sums.batches,
             self.state.skipped_batches,
             self.config.skip_bad_batches,
             loss,
@@ -180,9 +179,10 @@ class TrainingLoop:
             records += describe_batch(self.train, self.state.epoch, index)
         return records
 
-    def _report_loss_not_finite(self, loss: float, num_batches: int) -> str:
+    def _report_bad_loss(self, loss: float, num_batches: int) -> str:
         """Writes a file with the records of the last batches, if there is a checkpoint. Returns the error message."""
-        epoch, first_batch = self.state.epoch, self.state.sums.batches
+        epoch = self.state.epoch
+        first_batch = self.state.sums.batches
         message = (
             f"the loss or its gradient is not finite (the loss is {loss}) in epoch {epoch}, batch {first_batch}: "
             "either the inputs hold values that are not finite, or the updates are too large; try a smaller "
@@ -203,7 +203,8 @@ class TrainingLoop:
         Returns:
           The best epoch so far.
         """
-        state, start = self.state, time.monotonic()
+        state = self.state
+        start = time.monotonic()
         with self.averages.swap_in():
             metrics = self.metrics.compute(self.evaluation.make_epoch())
             weights = self.model.get_weights()
@@ -226,9 +227,10 @@ class TrainingLoop:
 
 def _shorten_records(records: list[dict[str, Any]]) -> str:
     """Returns a few descriptions of records as JSON: of those with numbers that are not finite, or else of all."""
-    named = [record for record in records if record["not_finite"]] or records
-    more = f" and {len(named) - _MAX_LOGGED_RECORDS} more" if len(named) > _MAX_LOGGED_RECORDS else ""
-    return json.dumps(named[:_MAX_LOGGED_RECORDS]) + more
+    bad_records = [record for record in records if record["not_finite"]] or records
+    text = json.dumps(bad_records[:_MAX_LOGGED_RECORDS])
+    num_omitted = len(bad_records) - _MAX_LOGGED_RECORDS
+    return f"{text} and {num_omitted} more" if num_omitted > 0 else text
 
 
 def _group_batches(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

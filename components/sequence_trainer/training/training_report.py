@@ -67,14 +67,14 @@ class TrainingReport:
         if time.monotonic() - self._reported_at < MIN_SECONDS_BETWEEN_REPORTS:
             return
         self._reported_at = time.monotonic()
-        figures: dict[str, float] = self._epoch_numbers(state) | {"batch": state.sums.batches}
+        figures: dict[str, float] = self._get_epoch_numbers(state) | {"batch": state.sums.batches}
         if batches is not None:
             figures["batches"] = batches
         figures |= state.sums.compute_figures() | self._count_skipped(state)
         seconds_left = self._estimate_seconds_left(state, batches)
         if seconds_left is not None:
             figures["seconds_left"] = seconds_left
-        _log(figures)
+        _log_figures(figures)
 
     def report_epoch(
         self,
@@ -96,7 +96,7 @@ class TrainingReport:
         Returns:
           The figures of the epoch.
         """
-        figures: dict[str, float] = self._epoch_numbers(state) | state.sums.compute_figures()
+        figures: dict[str, float] = self._get_epoch_numbers(state) | state.sums.compute_figures()
         figures |= self._count_skipped(state)
         figures["learning_rate"] = learning_rate
         figures |= {f"eval_{name}": value for name, value in metrics.items()}
@@ -109,7 +109,7 @@ class TrainingReport:
         seconds_left = self._estimate_seconds_left(state, state.sums.batches)
         if seconds_left is not None:
             logged["seconds_left"] = seconds_left
-        _log(logged)
+        _log_figures(logged)
         self._reported_at = time.monotonic()
         return figures
 
@@ -121,7 +121,7 @@ class TrainingReport:
                 with writer.as_default(step=int(figures["epoch"])):
                     tf.summary.scalar(name.removeprefix("eval_"), value)
 
-    def _epoch_numbers(self, state: TrainingState) -> dict[str, float]:
+    def _get_epoch_numbers(self, state: TrainingState) -> dict[str, float]:
         """Returns the number of the current epoch, and the maximum number of epochs."""
         return {"epoch": state.epoch, "epochs": self._config.epochs}
 
@@ -152,7 +152,7 @@ class TrainingReport:
         return max(0.0, seconds)
 
 
-def _log(figures: Figures) -> None:
+def _log_figures(figures: Figures) -> None:
     """Logs a line with the figures, and attaches them to the record."""
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name not in _EPOCH_NUMBERS)
     epoch, epochs = figures["epoch"], figures["epochs"]

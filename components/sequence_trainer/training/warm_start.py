@@ -75,51 +75,53 @@ def take_exported_weights(
     except FileNotFoundError as error:
         return f"no weight is taken from {directory}: {error}"
     weights = list(name_weights(model, values))
-    in_part: list[str] = []
+    partly_taken: list[str] = []
     not_taken: list[str] = []
     for weight in weights:
         try:
-            weight.variable.assign(_compute_start(weight, values, exported, vectors or {}))
+            start_value = _compute_start_value(weight, values, exported, vectors or {})
         except _MismatchError as reason:
             not_taken.append(f"{weight.name} ({reason})")
-        else:
-            in_part += _describe_new_values(weight, values, exported.values)
-    parts = [f"{len(weights) - len(not_taken)} of {len(weights)} weights are taken from {directory}"]
-    if in_part:
-        parts.append(f"in part: {_join_names(in_part)}")
+            continue
+        weight.variable.assign(start_value)
+        partly_taken += _describe_new_values(weight, values, exported.values)
+    sentences = [f"{len(weights) - len(not_taken)} of {len(weights)} weights are taken from {directory}"]
+    if partly_taken:
+        sentences.append(f"in part: {_join_names(partly_taken)}")
     if not_taken:
-        parts.append(f"not taken: {_join_names(not_taken)}")
-    return "; ".join(parts)
+        sentences.append(f"not taken: {_join_names(not_taken)}")
+    return "; ".join(sentences)
 
 
-def _compute_start(
+def _compute_start_value(
     weight: NamedWeight, values: AxisValues, exported: ExportedWeights, vectors: Mapping[str, Matrix]
 ) -> npt.NDArray[Any]:
-    """Returns the start value of a weight: its own initial value, with everything that the exported weight provides.
+    """Computes the start value of a weight: its own initial value, with everything that the exported weight provides.
 
     Raises:
       _MismatchError: if the exported model provides nothing for this weight.
     """
-    start: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
-    old = _find_exported_weight(weight, exported)
-    take_unseen = _find_rows_without_vector(weight, start, vectors)
-    targets: list[Sequence[int]] = []
-    sources: list[Sequence[int]] = []
-    for feature, size in zip(weight.axes, start.shape, strict=True):
-        target: Sequence[int] = range(size)
-        source: Sequence[int] = range(size)
-        if feature is not None:
-            target, source = _match_values(values[feature], exported.values[feature], take_unseen)
-        targets.append(target)
-        sources.append(source)
-    start[np.ix_(*targets)] = old[np.ix_(*sources)]
-    return start
+    start_value: npt.NDArray[Any] = tf.convert_to_tensor(weight.variable).numpy()
+    old_value = _find_exported_weight(weight, exported)
+    take_unseen = _find_rows_without_vector(weight, start_value, vectors)
+    new_indices: list[Sequence[int]] = []
+    old_indices: list[Sequence[int]] = []
+    for feature, size in zip(weight.axes, start_value.shape, strict=True):
+        if feature is None:
+            new_indices.append(range(size))
+            old_indices.append(range(size))
+        else:
+            matched, matched_old = _match_values(values[feature], exported.values[feature], take_unseen)
+            new_indices.append(matched)
+            old_indices.append(matched_old)
+    start_value[np.ix_(*new_indices)] = old_value[np.ix_(*old_indices)]
+    return start_value
 
 
 def _find_rows_without_vector(
-    weight: NamedWeight, start: npt.NDArray[Any], vectors: Mapping[str, Matrix]
+    weight: NamedWeight, start_value: npt.NDArray[Any], vectors: Mapping[str, Matrix]
 ) -> Collection[int]:
-    """Returns the rows of an embedding that start with the weights of unseen values if their value is new.
+    """Finds the rows of an embedding that start with the weights of unseen values if their value is new.
 
     These are all rows, or all rows without a vector of their own if the embedding starts with pretrained vectors.
     """
@@ -128,31 +130,32 @@ def _find_rows_without_vector(
     if feature is None or others != [None]:
         return ()
     pretrained = vectors.get(feature)
-    if pretrained is None or not np.array_equal(start, pretrained):
-        return range(len(start))
+    if pretrained is None or not np.array_equal(start_value, pretrained):
+        return range(len(start_value))
     return np.flatnonzero(~find_own_vectors(pretrained)).tolist()
 
 
 def _find_exported_weight(weight: NamedWeight, exported: ExportedWeights) -> npt.NDArray[Any]:
-    """Returns the exported weight of the same name.
+    """Finds the exported weight of the same name.
 
     Raises:
       _MismatchError: if the weight is to keep its start value, or if there is no exported weight that fits.
     """
     if any(weight.axes) and not weight.variable.trainable:
         raise _MismatchError("is not trained")
-    exported_weight = exported.get(weight.name)
-    if exported_weight is None:
+    axes_and_value = exported.get(weight.name)
+    if axes_and_value is None:
         raise _MismatchError("is not in the exported model")
-    old_axes, old = exported_weight
+    old_axes, old_value = axes_and_value
     if weight.axes != old_axes:
         raise _MismatchError(
             f"is indexed by {_join_features(old_axes)} in the exported model, by {_join_features(weight.axes)} here"
         )
     shape = weight.variable.shape
-    if any(shape[axis] != old.shape[axis] for axis, feature in enumerate(weight.axes) if feature is None):
-        raise _MismatchError(f"has the shape {list(old.shape)} in the exported model, {list(shape)} here")
-    return old
+    for feature, size, old_size in zip(weight.axes, shape, old_value.shape, strict=True):
+        if feature is None and size != old_size:
+            raise _MismatchError(f"has the shape {list(old_value.shape)} in the exported model, {list(shape)} here")
+    return old_value
 
 
 def _match_values(
@@ -189,18 +192,25 @@ def _match_values(
 
 def _describe_new_values(weight: NamedWeight, values: AxisValues, old_values: AxisValues) -> Iterator[str]:
     """Yields one text per feature of the weight, if the feature has values that the exported model does not have."""
-    for feature in dict.fromkeys(feature for feature in weight.axes if feature is not None):
-        known = len(set(values[feature]).intersection(old_values[feature]))
-        if known < len(values[feature]):
-            yield f"{weight.name} ({known} of {len(values[feature])} values of {feature})"
+    for feature in _list_features(weight.axes):
+        num_values = len(values[feature])
+        num_known = len(set(values[feature]).intersection(old_values[feature]))
+        if num_known < num_values:
+            yield f"{weight.name} ({num_known} of {num_values} values of {feature})"
+
+
+def _list_features(axes: Axes) -> list[str]:
+    """Lists the features whose values index the axes, each once."""
+    return list(dict.fromkeys(feature for feature in axes if feature is not None))
 
 
 def _join_features(axes: Axes) -> str:
-    """Returns the names of the features of the axes, each once, or `no values`."""
-    return " and ".join(dict.fromkeys(feature for feature in axes if feature is not None)) or "no values"
+    """Joins the names of the features of the axes; `no values` if there are none."""
+    return " and ".join(_list_features(axes)) or "no values"
 
 
 def _join_names(names: list[str]) -> str:
     """Joins the first names, and adds the number of the others."""
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(names[:_MAX_LISTED]) + more
+    text = ", ".join(names[:_MAX_LISTED])
+    num_omitted = len(names) - _MAX_LISTED
+    return f"{text} and {num_omitted} more" if num_omitted > 0 else text

@@ -27,11 +27,16 @@ class WeightAverages:
       decay: The share of an average that is kept at each update, at least 0 and below 1. If it is 0, there are no
         averages.
 
+    Raises:
+      ValueError: if `decay` is out of range.
+
     Attributes:
       variables: One average per weight, and the number of updates.
     """
 
     def __init__(self, weights: Sequence[keras.Variable], decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"`decay` must be at least 0 and less than 1, but is {decay}")
         self._weights = list(weights) if decay else []
         self._decay = decay
         self._averages = [_make_variable(weight) for weight in self._weights]

@@ -100,29 +100,31 @@ def read_axis_values(task: SequenceTask, transform_output: tft.TFTransformOutput
     """
     axis_values: dict[str, list[str]] = {}
     for item in task.inputs:
-        if item.num_ids is not None:
-            values = _read_values(transform_output, item.name, task.columns[item.name], item.num_ids - FIRST_ID)
-            if values is not None:
-                axis_values[item.name] = ["[PAD]", *values]
+        if item.num_ids is None:
+            continue
+        values = _read_values(transform_output, item.name, task.columns[item.name], item.num_ids - FIRST_ID)
+        if values is not None:
+            axis_values[item.name] = ["[PAD]", *values]
     for label in task.labels:
-        if label.classes:
-            values = _read_values(transform_output, label.name, task.columns[label.name], len(label.classes))
-            if values is not None:
-                axis_values[label.name] = values
+        if not label.classes:
+            continue
+        values = _read_values(transform_output, label.name, task.columns[label.name], len(label.classes))
+        if values is not None:
+            axis_values[label.name] = values
     return axis_values
 
 
 def write_weight_index(directory: str, model: keras.Model, values: AxisValues) -> None:
     """Writes the index of a model into the SavedModel that ServingModel has exported from the model."""
-    entries = {
-        id(weight.variable): {"name": weight.name, "axes": weight.axes} for weight in name_weights(model, values)
-    }
+    entries = {}
+    for weight in name_weights(model, values):
+        entries[id(weight.variable)] = {"name": weight.name, "axes": weight.axes}
     # The variables in the order in which ServingModel saves them. Variables that are not weights have no entry.
-    weights = [entries.get(id(variable)) for variable in model.variables]
+    entries_in_order = [entries.get(id(variable)) for variable in model.variables]
     path = os.path.join(directory, WEIGHTS_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps({"weights": weights, "values": values}))
+        file.write(json.dumps({"weights": entries_in_order, "values": values}))
 
 
 class ExportedWeights:
@@ -189,7 +191,8 @@ def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: 
         if transform_output.vocabulary_file_by_name(feature) is None:
             return None
         entries = _mark_entries(transform_output.vocabulary_by_name(feature))
-        return [*entries, *[OOV] * (count - len(entries))]
+        num_unseen = count - len(entries)
+        return entries + [OOV] * num_unseen
     vocabulary = read_vocabulary(transform_output, feature)
     if vocabulary is None:
         return None
@@ -197,7 +200,7 @@ def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: 
     if not vocabulary.closed:
         values.append(OOV)
     # Ids beyond the end of the vocabulary are named by their numbers.
-    return [*values, *(f"#{number}" for number in range(FIRST_ID + len(values), FIRST_ID + count))]
+    return values + [f"#{number}" for number in range(FIRST_ID + len(values), FIRST_ID + count)]
 
 
 def _mark_entries(entries: Sequence[bytes]) -> list[str]:

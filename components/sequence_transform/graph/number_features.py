@@ -79,7 +79,13 @@ def fill_missing(x: _Numbers, fill: Literal["mean", "last"] | float, name: str) 
 
 
 def compute_bucket_ids(x: tf.Tensor, num_buckets: int, name: str) -> tf.Tensor:
-    """Maps numbers `[N]` to ids of buckets, from 1. Each bucket has about the same share of the analysed numbers."""
+    """Maps numbers `[N]` to ids of buckets, from 1. Each bucket has about the same share of the analysed numbers.
+
+    Raises:
+      ValueError: if `num_buckets` is less than 1.
+    """
+    if num_buckets < 1:
+        raise ValueError(f"`num_buckets` must be at least 1, but is {num_buckets}")
     x = _center(x, name)
     boundaries = tft.quantiles(x, num_buckets, epsilon=_BUCKET_ERROR / num_buckets, name=name)
     ids = tft.apply_buckets(x, boundaries) + FIRST_ID

@@ -21,7 +21,12 @@ def truncate(x: tf.RaggedTensor, max_steps: int) -> tf.RaggedTensor:
     """Keeps the first `max_steps` steps of each sequence `[B, (T), ...]`, of any type.
 
     A sequence may also be the characters of a string, or the values of a step.
+
+    Raises:
+      ValueError: if `max_steps` is negative.
     """
+    if max_steps < 0:
+        raise ValueError(f"`max_steps` must be at least 0, but is {max_steps}")
     lengths = tf.minimum(x.row_lengths(), max_steps)
     positions = tf.ragged.range(x.row_starts(), x.row_starts() + lengths)
     return tf.RaggedTensor.from_row_splits(tf.gather(x.values, positions.values), positions.row_splits, validate=False)

@@ -31,12 +31,22 @@ def fold_digits(x: tf.Tensor) -> tf.Tensor:
 
 
 def take_prefix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """Takes the first `length` characters of each string. A shorter string is not changed."""
+    """Takes the first `length` characters of each string. A shorter string is not changed.
+
+    Raises:
+      ValueError: if `length` is less than 1.
+    """
+    _check_length(length)
     return tf.strings.substr(x, 0, length, unit="UTF8_CHAR")
 
 
 def take_suffix(x: tf.Tensor, length: int) -> tf.Tensor:
-    """Takes the last `length` characters of each string. A shorter string is not changed."""
+    """Takes the last `length` characters of each string. A shorter string is not changed.
+
+    Raises:
+      ValueError: if `length` is less than 1.
+    """
+    _check_length(length)
     start = tf.maximum(tf.strings.length(x, unit="UTF8_CHAR") - length, 0)
     return tf.strings.substr(x, start, tf.fill(tf.shape(start), length), unit="UTF8_CHAR")
 
@@ -44,3 +54,9 @@ def take_suffix(x: tf.Tensor, length: int) -> tf.Tensor:
 def split_characters(x: tf.Tensor) -> tf.RaggedTensor:
     """Splits strings `[N]` into characters (code points) `[N, (C)]`. Invalid UTF-8 becomes U+FFFD."""
     return tf.strings.unicode_split(x, "UTF-8")
+
+
+def _check_length(length: int) -> None:
+    """Raises a ValueError if an affix would have no characters."""
+    if length < 1:
+        raise ValueError(f"`length` must be at least 1, but is {length}")

@@ -168,7 +168,12 @@ def hash_ids(x: tf.Tensor, num_buckets: int) -> tf.Tensor:
 
     Returns:
       int64 ids, `[N]`, with their domain in the transformed schema.
+
+    Raises:
+      ValueError: if `num_buckets` is less than 1.
     """
+    if num_buckets < 1:
+        raise ValueError(f"`num_buckets` must be at least 1, but is {num_buckets}")
     ids = tf.strings.to_hash_bucket_fast(x, num_buckets) + FIRST_ID
     return set_domain(ids, count_hash_ids(num_buckets))
 
@@ -179,7 +184,7 @@ def count_hash_ids(num_buckets: int) -> int:
 
 
 def set_domain(ids: tf.Tensor, num_ids: int | tf.Tensor) -> tf.Tensor:
-    """Returns int64 ids with a domain in the transformed schema. `num_ids` is the number of ids, including padding."""
+    """Gives int64 ids a domain in the transformed schema. `num_ids` is the number of ids, including padding."""
     # This look-up returns the ids unchanged. It is needed because TFT writes a domain only for the result of a
     # `lookup_fn`.
     return tft.apply_vocabulary(
@@ -208,7 +213,7 @@ def apply_ids(x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False)
 def apply_ids_with_size(
     x: tf.Tensor, file: tf.Tensor, *, name: str, closed: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the ids of `apply_ids`, and the number of ids for `set_domain`, including padding."""
+    """Maps strings to ids as `apply_ids` does. Also returns the number of ids, including padding, for `set_domain`."""
     # TFT returns only the ids that `look_up` returns, so `look_up` also puts the number of ids into this list.
     num_ids = []
 

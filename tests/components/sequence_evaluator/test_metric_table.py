@@ -103,7 +103,7 @@ from tfx_sequence.schemas.spec import Feature, SequenceSpec
 spec = SequenceSpec(
     features={"words": Feature(kind="token"), "tags": Feature(kind="categorical", role="label")}
 )
-assert "whole_records" in METRICS.names()
+assert "whole_records" in METRICS.list_names()
 assert not list(find_metric_problems(spec, ["whole_records"]))
 assert not list(find_threshold_problems(list_metrics(spec, additional=["whole_records"]), ["tags_whole"]))
 assert not {"tensorflow", "tensorflow_model_analysis", "apache_beam"} & set(sys.modules)

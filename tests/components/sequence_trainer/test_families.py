@@ -20,7 +20,7 @@ from tfx_sequence.schemas.families import Family
 
 @pytest.mark.parametrize("name", CELLS.rows)
 def test_row_of_a_cell_names_a_cell_and_keys_of_the_config(name: str) -> None:
-    row = CELLS.row(name)
+    row = CELLS.find_row(name)
     assert issubclass(CELLS.load(name), Cell)
     assert set(row.arguments) <= set(ModelConfig.model_fields)
     assert set(row.required) <= set(row.arguments)
@@ -28,7 +28,7 @@ def test_row_of_a_cell_names_a_cell_and_keys_of_the_config(name: str) -> None:
 
 @pytest.mark.parametrize("name", HEADS.rows)
 def test_row_of_a_head_names_a_head_and_keys_of_the_config(name: str) -> None:
-    row = HEADS.row(name)
+    row = HEADS.find_row(name)
     assert issubclass(HEADS.load(name), Head)
     assert set(row.keys) <= set(HeadConfig.model_fields)
 
@@ -64,7 +64,7 @@ def test_part_of_an_installed_package_is_known_before_tensorflow_is_imported(
         "from tfx_sequence.components.sequence_trainer.config.model import ModelConfig\n"
         f"from tfx_sequence.components.sequence_trainer.families import {family.upper()} as family\n"
         f"ModelConfig.model_validate({settings!r})\n"
-        "print(family.row('mine').target, 'mine' in family.names(), 'tensorflow' in sys.modules)\n"
+        "print(family.find_row('mine').target, 'mine' in family.list_names(), 'tensorflow' in sys.modules)\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", program],

@@ -55,7 +55,9 @@ def test_text_model_keeps_the_order_when_there_are_many_batches(model):
 
 def test_text_model_says_so_when_the_signature_is_missing(tmp_path):
     path = save(LengthModel(), tmp_path / "1", signature="serving_default")
-    with pytest.raises(ModelError, match=r"1: the model has no signature 'serve_sequences', only serving_default$"):
+    with pytest.raises(
+        ModelError, match=r"1: the model has no signature 'serve_sequences', only serving_default; export it with"
+    ):
         TextModel(path)
 
 

@@ -71,12 +71,13 @@ class SoftmaxHead(Head):
       context: The parts of the model that the head may use: the weights of records and the seed of sampling.
 
     Raises:
-      TaskError: if `class_weights` names a value that the label does not have, or `sampled` is not less than the number
-        of values.
+      TaskError: if the label is a number, `class_weights` names a value that the label does not have, or `sampled` is
+        not less than the number of values.
     """
 
     def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
         super().__init__(label, config, context)
+        _check_has_values(label)
         _check_sampled(label, config)
         self._class_weights = _make_class_weights(label, config)
         self._pooling = HeadPooling(label.per_step, config.pooling)
@@ -220,10 +221,19 @@ class CRFHead(Head):
       label: The label, which must have one value per step.
       config: The settings of the head.
       context: The parts of the model that the head may use: the weights of records.
+
+    Raises:
+      TaskError: if the label is a number, or has one value per record.
     """
 
     def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
         super().__init__(label, config, context)
+        _check_has_values(label)
+        if not label.per_step:
+            raise TaskError(
+                f"the label {label.name!r} has one value per record, but a CRF needs one per step: use another head, "
+                "such as `softmax`"
+            )
         allowed = make_tag_constraints(_decode_classes(label), label.spans) if label.spans else None
         self._dense = keras.layers.Dense(len(label.classes), name="logits")
         self._crf = LinearChainCRF(len(label.classes), allowed, name="crf")
@@ -304,6 +314,14 @@ def _choose_best(outputs: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
 def _decode_classes(label: Label) -> list[str]:
     """Decodes the values of a label, which are tags in UTF-8."""
     return [value.decode() for value in label.classes]
+
+
+def _check_has_values(label: Label) -> None:
+    """Raises a TaskError if the label is a number, so that there is no value to choose."""
+    if not label.classes:
+        raise TaskError(
+            f"the label {label.name!r} has no values, but this head chooses one: use `regression` if it is a number"
+        )
 
 
 def _check_sampled(label: Label, config: HeadConfig) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfx_sequence.components.sequence_trainer.batches.batch import Batch
 from tfx_sequence.components.sequence_trainer.batches.masking import make_step_mask, zero_padding
 from tfx_sequence.components.sequence_trainer.config.model import HeadConfig
+from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.losses.sequence import (
     LossParts,
     Reduction,
@@ -50,10 +51,18 @@ class RegressionHead(Head):
       label: The label.
       config: The settings of the head.
       context: The parts of the model that the head may use: the weights of records.
+
+    Raises:
+      TaskError: if the label is one of several values.
     """
 
     def __init__(self, label: Label, config: HeadConfig, context: HeadContext = NO_CONTEXT) -> None:
         super().__init__(label, config, context)
+        if label.classes:
+            raise TaskError(
+                f"the label {label.name!r} has {len(label.classes)} values, but this head predicts numbers: use a head "
+                "that chooses a value, such as `softmax`"
+            )
         width = label.width or 1
         self._pooling = HeadPooling(label.per_step, config.pooling)
         self._dense = keras.layers.Dense(width, name="numbers")

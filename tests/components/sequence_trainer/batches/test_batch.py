@@ -29,3 +29,15 @@ def test_batch_has_the_columns_the_lengths_and_the_counts_of_nested_columns() ->
 def test_check_columns_refuses_a_column_when_its_name_is_reserved(name: str) -> None:
     with pytest.raises(ValueError, match=f"a column cannot be called '{name}'"):
         check_columns({name: Column("int64")})
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (Column("float32", width=0), "the width of the column 'x' must be at least 1, but is 0"),
+        (Column("int64", context=True, nested=True), "the column 'x' is nested, so it must have steps, but is in the"),
+    ],
+)
+def test_check_columns_refuses_columns_that_no_record_can_have(column: Column, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_columns({"tokens": Column("int64"), "x": column})

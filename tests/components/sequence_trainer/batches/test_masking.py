@@ -37,3 +37,8 @@ def test_classes_start_at_0_when_ids_start_at_1() -> None:
     for padding in (0, 77):
         found = masking.convert_to_classes(tf.constant(np.where(MASK, ids, padding)), tf.constant(MASK))
         np.testing.assert_array_equal(found, expected)
+
+
+def test_classes_are_refused_when_labels_are_not_integers() -> None:
+    with pytest.raises(TypeError, match="labels must be ids from 1, integers, but have the type float32"):
+        masking.convert_to_classes(tf.ones(MASK.shape), tf.constant(MASK))

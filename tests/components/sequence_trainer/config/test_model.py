@@ -66,7 +66,7 @@ PREVIOUS = Feature(kind="categorical", role="label", shift="previous")
         (
             {"cell": "lstn"},
             ("cell",),
-            f"is 'lstn', expected one of {', '.join(CELLS.names())}, or a class as 'module:Class'",
+            f"is 'lstn', expected one of {', '.join(CELLS.list_names())}, or a class as 'module:Class'",
         ),
         ({"shortcut": "residual"}, ("shortcut",), "goes with layers > 1: it bypasses the layers from the second on"),
         ({"zoneout": 0.1, "state_dropout": 0.1}, ("zoneout",), "does not go with state_dropout"),
@@ -100,7 +100,7 @@ PREVIOUS = Feature(kind="categorical", role="label", shift="previous")
         (
             {"heads": {"tags": {"kind": "crg"}}},
             ("heads", "tags", "kind"),
-            f"is 'crg', expected one of {', '.join(HEADS.names())}, or a class as 'module:Class'",
+            f"is 'crg', expected one of {', '.join(HEADS.list_names())}, or a class as 'module:Class'",
         ),
         (
             {"heads": {"tags": {"kind": "crf", "options": {"order": 2}}}},
@@ -124,14 +124,14 @@ def test_model_config_names_the_key_when_settings_exclude_each_other(
 
 @pytest.mark.parametrize("cell", [*CELLS.rows, "my_cells:MyCell"])
 def test_model_config_reads_back_what_it_dumps(cell: str) -> None:
-    needed = dict.fromkeys(CELLS.row(cell).required, 2)
+    needed = dict.fromkeys(CELLS.find_row(cell).required, 2)
     config = ModelConfig(cell=cell, heads={"tags": {"kind": "crf"}}, **needed)
     assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
 
 
 @pytest.mark.parametrize("kind", [*HEADS.rows, "my_heads:MyHead"])
 def test_model_config_reads_back_the_heads_that_it_dumps(kind: str) -> None:
-    options = {"options": {"margin": 0.5}} if HEADS.row(kind).takes_options else {}
+    options = {"options": {"margin": 0.5}} if HEADS.find_row(kind).takes_options else {}
     config = ModelConfig.model_validate({"heads": {"tags": {"kind": kind, **options}}})
     assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
 

@@ -244,3 +244,11 @@ def test_constraints_of_another_number_of_labels_are_refused():
         LinearChainCRF(4, constraints=make_tag_constraints(_BIO, "BIO"))
     with pytest.raises(ValueError, match="for 1 labels, the start"):
         LinearChainCRF(1, constraints=TagConstraints(np.ones(1), np.ones((1, 2)), np.ones(1)))
+
+
+def test_layer_refuses_no_labels_and_logits_of_another_number_of_labels():
+    with pytest.raises(ValueError, match="`num_labels` must be at least 1, but is 0"):
+        LinearChainCRF(0)
+    for logits in (tf.zeros([2, 4, 2]), tf.zeros([4, 3])):
+        with pytest.raises(ValueError, match=r"logits must be \[B, T, 3\], one per label, but are"):
+            LinearChainCRF(3).decode(logits, np.array([4, 2]))

@@ -209,3 +209,14 @@ def test_reduction_that_is_unknown_is_named():
 def test_label_smoothing_out_of_range_is_refused(smoothing):
     with pytest.raises(ValueError, match=f"but is {smoothing}"):
         compute_step_losses(np.zeros((1, 1, 2)), np.ones((1, 1), int), np.ones(1, int), label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize(("logits", "labels"), [((2, 3), (2, 3)), ((2, 3, 4), (2, 4)), ((2, 3, 4), (2,))])
+def test_labels_that_are_not_one_per_step_are_refused(logits, labels):
+    with pytest.raises(ValueError, match=r"logits must be \[B, T, C\] and labels \[B, T\], but are \(2, 3"):
+        sequence_loss(np.zeros(logits), np.ones(labels, int), np.array([3, 1]))
+
+
+def test_targets_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"must have the same shape, \[B, T, D\], but are \(2, 3, 1\) and \(2, 3\)"):
+        regression_loss(np.zeros((2, 3, 1)), np.zeros((2, 3)), np.array([3, 1]))

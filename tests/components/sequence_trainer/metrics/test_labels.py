@@ -133,3 +133,9 @@ def test_names_are_stable_when_a_metric_is_made_twice():
 
 def test_metrics_are_keras_metrics():
     assert isinstance(Accuracy(), keras.metrics.Metric)
+
+
+@pytest.mark.parametrize(("metric", "name"), [(TopKAccuracy, "k"), (LabelScores, "num_labels")])
+def test_metrics_refuse_a_number_below_one(metric, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be at least 1, but is 0"):
+        metric(0)

@@ -457,3 +457,17 @@ def test_metrics_of_a_head_say_for_each_result_which_way_is_better(kind: str) ->
     metrics = _head(kind).make_metrics()
     assert metrics.list_directions().keys() == metrics.result().keys()
     assert metrics.list_directions()[metrics.watched] == metrics.more_is_better
+
+
+@pytest.mark.parametrize(
+    ("head_class", "label", "message"),
+    [
+        (SoftmaxHead, PRICE, "the label 'price' has no values, but this head chooses one"),
+        (CRFHead, PLACE, "the label 'place' has no values, but this head chooses one"),
+        (CRFHead, INTENT, "the label 'intent' has one value per record, but a CRF needs one per step"),
+        (RegressionHead, TAGS, "the label 'tags' has 3 values, but this head predicts numbers"),
+    ],
+)
+def test_head_refuses_a_label_of_another_type(head_class: type[Head], label: Label, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        head_class(label, HeadConfig())

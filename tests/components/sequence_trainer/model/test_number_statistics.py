@@ -35,3 +35,8 @@ def test_scale_is_one_when_the_mean_of_equal_numbers_is_rounded() -> None:
     for _ in range(5):
         statistics.add(np.full([3, 1], 0.1), np.ones(3))
     assert statistics.scale == [1]
+
+
+def test_number_statistics_refuse_numbers_of_another_shape() -> None:
+    with pytest.raises(ValueError, match=r"numbers \[4, 2\], but the numbers are \[4, 3\]"):
+        NumberStatistics(2).add(np.zeros((4, 3)), np.ones(4))

@@ -23,7 +23,7 @@ BLOCKS = {"blocks": 2, "block_width": 4, "block_stride": 2}
 
 
 def settings_of_cell(name: str) -> dict[str, Any]:
-    return {"cell": name, **{key: value for key, value in BLOCKS.items() if key in CELLS.row(name).arguments}}
+    return {"cell": name, **{key: value for key, value in BLOCKS.items() if key in CELLS.find_row(name).arguments}}
 
 
 SETTINGS: dict[str, dict[str, Any]] = {

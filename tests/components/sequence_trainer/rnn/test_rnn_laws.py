@@ -32,7 +32,7 @@ BLOCKS = {"blocks": 2, "block_width": 2, "block_stride": 1}
 
 
 def cell_of_table(name: str) -> Callable[[], Cell]:
-    arguments = {argument: BLOCKS[key] for key, argument in CELLS.row(name).arguments.items() if key in BLOCKS}
+    arguments = {argument: BLOCKS[key] for key, argument in CELLS.find_row(name).arguments.items() if key in BLOCKS}
     return lambda: CELLS.load(name)(4, **arguments)
 
 

@@ -58,13 +58,13 @@ def _serve(requests: RequestDecoder, folder: Path) -> Any:
         return {name: tf.size(value) for name, value in flat.items()}
 
     module = tf.Module()
-    signature = tf.function(decode).get_concrete_function(requests.padded_specs())
+    signature = tf.function(decode).get_concrete_function(requests.make_padded_specs())
     tf.saved_model.save(module, str(folder), signatures={"serve": signature})
     module = tf.saved_model.load(str(folder))
 
     def ask(**changed: Any) -> dict[str, int]:
         request = {**_make_request(), **changed}
-        arguments = {name: request[name] for name in requests.padded_specs()}
+        arguments = {name: request[name] for name in requests.make_padded_specs()}
         return {name: int(value) for name, value in module.signatures["serve"](**arguments).items()}
 
     return ask

@@ -74,8 +74,8 @@ def _padded(records: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
 @settings(max_examples=40)
 def test_padded_sequences_are_decoded_as_the_serialized_ones(records: list[dict[str, Any]]) -> None:
     padded = _padded(records)
-    assert padded.keys() == REQUESTS.padded_specs().keys()
-    assert all(spec.is_compatible_with(padded[name]) for name, spec in REQUESTS.padded_specs().items())
+    assert padded.keys() == REQUESTS.make_padded_specs().keys()
+    assert all(spec.is_compatible_with(padded[name]) for name, spec in REQUESTS.make_padded_specs().items())
     expected = REQUESTS.decode_inputs(tf.constant([encode(SPEC, record) for record in records]))
     found = REQUESTS.decode_padded(padded)
     assert found.keys() == expected.keys()
@@ -116,7 +116,7 @@ def test_requests_need_no_input_when_nothing_is_made_of_it() -> None:
         return {**made, "shapes": raw["shape"]} if "shape" in raw else made
 
     requests = SequenceRequests(spec, ["y"], transform, ["words", "topic", "shapes", "y"])
-    assert set(requests.padded_specs()) == {"words", "shape", "topic", LENGTHS}
+    assert set(requests.make_padded_specs()) == {"words", "shape", "topic", LENGTHS}
     assert decode(spec.model_copy(update={"features": {"words": spec.features["words"]}}), requests.make_example(1))
     record = {**_record([("a", ["b"], [1.0, 2.0])], "t"), "y": "yes", "name": "n", "size": [1.0]}
     assert set(requests.decode_all(tf.constant([encode(spec, record)]))) == {"words", "shape", "topic", "y"}
@@ -143,7 +143,7 @@ def test_inputs_are_refused_when_tensorflow_cannot_serve_them_and_only_then(name
     module = tf.Module()
     lengths = tf.function(lambda features: {"lengths": requests.decode_padded(features)[name].row_lengths()})
     try:
-        signature = lengths.get_concrete_function(requests.padded_specs())
+        signature = lengths.get_concrete_function(requests.make_padded_specs())
         tf.saved_model.save(module, str(tmp_path), signatures={"serve_sequences": signature})
         served = True
     except ValueError:

@@ -104,7 +104,7 @@ def _read_golden() -> dict[str, list[list[Any]]]:
 
 def _named(case: str) -> list[list[Any]]:
     settings = {**SMALL, **CASES[case]}
-    if "blocks" in CELLS.row(settings.get("cell", "lstm")).required:
+    if "blocks" in CELLS.find_row(settings.get("cell", "lstm")).required:
         settings |= BLOCKS
     model = SequenceModel(TASK, ModelConfig.model_validate(settings), seed=1)
     model(BATCH)

@@ -52,3 +52,9 @@ def test_fold_digits_changes_decimal_digits_alone(values):
     folded = [value.decode() for value in fold_digits([value.encode() for value in values] or [b""]).numpy()]
     expected = ["".join("0" if old.category(char) == "Nd" else char for char in value) for value in values]
     assert folded == (expected or [""])
+
+
+@pytest.mark.parametrize("take_affix", [take_prefix, take_suffix])
+def test_affixes_are_refused_when_they_have_no_characters(take_affix):
+    with pytest.raises(ValueError, match="`length` must be at least 1, but is 0"):
+        take_affix(tf.constant(["a"]), 0)
