@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from tfx_sequence.schemas.spec import Count, CountOrZero, Distinct, Frozen
+
+UTF_8 = "utf-8"
+"""The encoding of text if no other one is named."""
 
 MAX_SHARDS = 99_999
 """The maximum number of files of a split, because their names have five digits for it."""
@@ -32,6 +36,22 @@ def check_split_name(name: str) -> str:
 
 SplitName = Annotated[str, pydantic.AfterValidator(check_split_name)]
 """The name of a split, checked by `check_split_name`."""
+
+
+def check_encoding(name: str) -> str:
+    """Returns the name of an encoding of text. UTF-8, which has several names, is returned as `utf-8`.
+
+    Raises:
+      ValueError: if there is no such encoding of text, or if it cannot be read in blocks.
+    """
+    try:
+        info = codecs.lookup(name)
+        "".encode(name)
+    except LookupError:
+        info = None
+    if info is None or info.incrementaldecoder is None:
+        raise ValueError(f"{name!r} is no encoding of text, expected a name that Python knows, such as 'latin-1'")
+    return UTF_8 if info.name == UTF_8 else name
 
 
 class SplitConfig(Frozen):
@@ -79,6 +99,7 @@ class ReadConfig(Frozen):
       format: The reader: the name of a built-in reader or of a reader that an installed package adds, or a class as
         `module:Class`.
       options: The options of the reader. docs/reading.md lists the options of each format.
+      encoding: The encoding of the text in the files, such as `latin-1`, `cp1252` or `utf-16`. For formats of text.
       on_bad_record: `fail` ends the run at the first bad record. `reject` writes the bad record and the reason to the
         folder `Rejects/` of the artifact and continues.
       max_reject_fraction: With `on_bad_record = "reject"`: the maximum share of rejected records, from 0 to 1. The run
@@ -102,6 +123,7 @@ class ReadConfig(Frozen):
 
     format: str
     options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    encoding: Annotated[str, pydantic.AfterValidator(check_encoding)] = UTF_8
     on_bad_record: Literal["fail", "reject"] = "fail"
     max_reject_fraction: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.01
     max_damaged_files: CountOrZero = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig
+from tfx_sequence.components.sequence_example_gen.config import UTF_8, ReadConfig, SplitConfig
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.placement import find_split_features
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS, SEQUENCE_EXAMPLE, find_row
@@ -16,6 +16,8 @@ def check_settings(spec: SequenceSpec, read: ReadConfig, split: SplitConfig | No
       ValueError: if a setting does not fit the spec or another setting.
     """
     _check_nested_features(spec, read.format)
+    if read.encoding != UTF_8 and find_row(read.format).is_binary:
+        raise ValueError(f"`encoding` is for formats of text, but files of the format {read.format!r} are binary")
     reader = FileReader(spec, read)
     input_spec = reader.record_encoder.input_spec
     if split:

@@ -33,6 +33,9 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an option of the reader, such as group_by=user; may be repeated",
     )
+    group.add_argument(
+        "--encoding", metavar="E", help="the encoding of files of text, such as latin-1; if not given, utf-8"
+    )
     group.add_argument("--config", metavar="FILE", help="take the format, the options and the features from a config")
 
 

@@ -105,10 +105,10 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
     features = _collect("--feature", map(_parse_feature, arguments.feature))
     options = _collect("--option", map(_parse_option, arguments.option))
     if arguments.config:
-        if features or options or arguments.format:
+        if features or options or arguments.format or arguments.encoding:
             raise CommandError(
                 "--config already gives the format, the features and the options; leave out either --config, or "
-                "--format, --feature and --option"
+                "--format, --encoding, --feature and --option"
             )
         return _read_config_data(arguments.config, paths)
     if not paths:
@@ -119,7 +119,7 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
         spec = build_setting(SequenceSpec, "--feature", {"features": features})
     return Dataset(
         splits=_keep_files_of_format(splits, format_name),
-        read=build_setting(ReadConfig, "--option", {"format": format_name, "options": options}),
+        read=_build_read_config(format_name, options, arguments.encoding),
         spec=spec and note_shifts(spec, format_name),
     )
 
@@ -139,6 +139,16 @@ def build_setting(model: type[_Model], argument: str, values: Mapping[str, Any])
         return model(**values)
     except pydantic.ValidationError as error:
         raise CommandError(f"{argument}: {describe_validation_error(error)}") from None
+
+
+def _build_read_config(format_name: str, options: dict[str, Any], encoding: str | None) -> ReadConfig:
+    """Builds the settings of the reader. No encoding means that of the default."""
+    read = build_setting(ReadConfig, "--option", {"format": format_name, "options": options})
+    if encoding is None:
+        return read
+    if find_row(format_name).is_binary:
+        raise CommandError(f"--encoding {encoding}: files of the format {format_name!r} are not text")
+    return build_setting(ReadConfig, "--encoding", {**read.model_dump(), "encoding": encoding})
 
 
 def _read_config_data(config_path: str, paths: list[str]) -> Dataset:

@@ -263,7 +263,9 @@ def _encode_text(name: str, value: Any) -> bytes:
         # Readers of text replace a byte that is not UTF-8 with one of these characters.
         is_byte = 0xDC80 <= code <= 0xDCFF
         problem = f"the byte 0x{code - 0xDC00:02x}, which is" if is_byte else "half a surrogate pair, which is"
-        message = f"`{name}` has {abbreviate(value)} with {problem} not UTF-8"
+        # In text of another encoding, all bytes that are not defined are replaced with 0xff, see files/encodings.py.
+        place = " UTF-8, or is undefined in the encoding of the file" if code == 0xDCFF else " UTF-8"
+        message = f"`{name}` has {abbreviate(value)} with {problem} not{place}"
         raise bad_record(Reason.UNDECODABLE, message) from None
 
 

@@ -65,7 +65,7 @@ def _sample_file(path: str, reader: type[Reader], read: ReadConfig) -> list[RawR
       ValueError: if the features of the format cannot be discovered, or if its options are wrong.
     """
     try:
-        sample = reader.sample(Source(path, read.max_line_bytes), read.options)
+        sample = reader.sample(Source(path, read.max_line_bytes, encoding=read.encoding), read.options)
         if sample is None:
             raise ValueError(f"the features of the format {read.format!r} cannot be discovered; name them")
         return list(itertools.islice(sample, SAMPLE_SIZE))

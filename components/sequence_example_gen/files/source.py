@@ -9,10 +9,13 @@ from __future__ import annotations
 import codecs
 import io
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.compression import decompress
+from tfx_sequence.components.sequence_example_gen.files.encodings import UTF_8, convert_to_utf8
 from tfx_sequence.components.sequence_example_gen.files.first_bytes import find_binary_kind
 from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import Reason, Reject
@@ -21,7 +24,12 @@ BLOCK_BYTES = 1 << 20
 """The number of bytes that are decoded in one call, which is many times faster than one call per line. A file of any
 size needs no more memory than one block, or than its longest line."""
 
+LineEnds: TypeAlias = Literal["drop", "convert", "keep"]
+"""What happens to the ends of lines: they are dropped, converted to LF, or kept as they are in the file."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 DEFAULT_MAX_LINE_BYTES = 1 << 27
 """The default limit of a line. It is more than the longest line of common data sets, the 100 MB of text8, and small
@@ -44,6 +52,12 @@ class NoInputError(FileNotFoundError):
 class Source:
     """One input file. It is opened each time it is read.
 
+    Args:
+      path: The path of the file.
+      max_line_bytes: The maximum number of bytes of a line.
+      block_bytes: The number of bytes that are decoded in one call.
+      encoding: The encoding of the text, as Python names it.
+
     Attributes:
       path: The path of the file.
       max_line_bytes: The maximum number of bytes of a line, or of an object of a JSON array.
@@ -51,15 +65,23 @@ class Source:
         reader reports each of them as a reject, in place of the record that it is part of.
     """
 
-    def __init__(self, path: str, max_line_bytes: int = DEFAULT_MAX_LINE_BYTES, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self,
+        path: str,
+        max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+        block_bytes: int = BLOCK_BYTES,
+        encoding: str = UTF_8,
+    ) -> None:
         self.path = path
         self.max_line_bytes = max_line_bytes
         self.long_lines: list[int] = []
         self._block_bytes = block_bytes
+        self._encoding = encoding
 
     def sibling(self, name: str) -> Source:
         """Returns another file of the same folder. `long_lines` of this file also has the lines of that file."""
-        source = Source(posixpath.join(posixpath.dirname(self.path), name), self.max_line_bytes, self._block_bytes)
+        path = posixpath.join(posixpath.dirname(self.path), name)
+        source = Source(path, self.max_line_bytes, self._block_bytes, self._encoding)
         source.long_lines = self.long_lines
         return source
 
@@ -85,15 +107,15 @@ class Source:
             raise DamagedFileError(message, file=self.path)
         return stream
 
-    def lines(self, ends: bool = False) -> Iterator[tuple[int, str]]:
+    def lines(self, ends: LineEnds = "drop") -> Iterator[tuple[int, str]]:
         """Yields the number of each line, from 1, and its text.
 
-        A byte that is not UTF-8 becomes a character from U+DC80 to U+DCFF, as with the error handler `surrogateescape`.
+        A byte that is not text becomes a character from U+DC80 to U+DCFF, as with the error handler `surrogateescape`.
         A record whose values contain such a character is rejected later. Of a line that is too long, only the beginning
         is yielded, and its number is added to `long_lines`.
 
         Args:
-          ends: Whether to keep the line ends. Each line end becomes LF.
+          ends: What happens to the ends of lines.
 
         Raises:
           DamagedFileError: if the file is cut off or damaged, or if it is not text. The lines before are yielded first.
@@ -141,7 +163,7 @@ class Source:
     def _is_long(self, line: str) -> bool:
         if _MAX_CHARACTER_BYTES * len(line) <= self.max_line_bytes:
             return False
-        return len(line.rstrip("\n").encode("utf-8", "surrogateescape")) > self.max_line_bytes
+        return len(line.rstrip("\r\n").encode("utf-8", "surrogateescape")) > self.max_line_bytes
 
     def _read_blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Yields the bytes of the file in blocks of whole lines, and whether bytes of the first line were left out.
@@ -170,7 +192,12 @@ class Source:
             yield last_line, is_long
 
     def _read_chunks(self) -> Iterator[bytes]:
-        """Yields the bytes of the file in parts that end anywhere, without a byte order mark."""
+        """Yields the text of the file as UTF-8, in parts that end anywhere, without a byte order mark."""
+        chunks = self._read_raw_chunks()
+        return chunks if self._encoding == UTF_8 else convert_to_utf8(chunks, self._encoding)
+
+    def _read_raw_chunks(self) -> Iterator[bytes]:
+        """Yields the bytes of the file in parts that end anywhere, without a byte order mark of UTF-8."""
         try:
             with self.open() as stream:
                 # `read1` returns the bytes before damage, which `read` would lose.
@@ -197,12 +224,16 @@ def find_files(pattern: str) -> list[str]:
     return paths
 
 
-def _split_lines(text: str, ends: bool) -> list[str]:
-    if "\r" in text:
+def _split_lines(text: str, ends: LineEnds) -> list[str]:
+    if ends == "keep":
+        if text.count("\r") > text.count("\r\n"):
+            # A CR alone is a line end too, so splitting at LF is not enough.
+            return _LINE.findall(text)
+    elif "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     # The text after the last line end is empty, or a last line without a line end.
     last = lines.pop()
-    if ends:
+    if ends != "drop":
         lines = [f"{line}\n" for line in lines]
     return [*lines, last] if last else lines

@@ -45,6 +45,7 @@ class FileReader:
         self._reader = make_reader(config, self.record_encoder.input_spec)
         self.grouping = self._reader.grouping
         self._max_line_bytes = config.max_line_bytes
+        self._encoding = config.encoding
 
     def read_records(self, path: str) -> Iterator[EncodedRecord | Reject | DamagedFile]:
         """Yields each record of a file, in order: encoded, or as a reject if it is a bad record.
@@ -84,7 +85,7 @@ class FileReader:
             return
         num_items = 0
         try:
-            for item in self._read_items(Source(path, self._max_line_bytes)):
+            for item in self._read_items(Source(path, self._max_line_bytes, encoding=self._encoding)):
                 yield self._convert_item(item, path, num_items, convert)
                 num_items += 1
         except DamagedFileError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tfx_sequence.components.sequence_example_gen.files.source import Source
-from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
+from tfx_sequence.components.sequence_example_gen.readers.cell_values import make_empty_label_error, parse_cell
 from tfx_sequence.components.sequence_example_gen.readers.reader import Item, Reader
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, bad_record
 from tfx_sequence.schemas.spec import Feature, Frozen, SequenceSpec
@@ -186,8 +186,15 @@ def _make_column_parser(name: str, source: str, feature: Feature) -> _ColumnPars
         return lambda rows: [parse_cell(name, feature, _find_value(row[index], key)) for row in rows]
     if feature.dtype == "string":
         # Most columns are text, which needs no parsing. Reading is faster without a function call per cell.
-        return lambda rows: [row[index] for row in rows]
+        return lambda rows: _check_labels(name, feature, [row[index] for row in rows])
     return lambda rows: [parse_cell(name, feature, row[index]) for row in rows]
+
+
+def _check_labels(name: str, feature: Feature, values: list[str]) -> list[str]:
+    """Returns the texts of a column unchanged. If they are labels, none of them may be empty."""
+    if feature.role == "label" and "" in values:
+        raise make_empty_label_error(name)
+    return values
 
 
 def _find_value(cell: str, key: str) -> str:

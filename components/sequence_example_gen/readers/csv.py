@@ -27,23 +27,49 @@ _NUMBER_FEATURES = (Feature(kind="integer"), Feature(kind="float"), Feature(kind
 """The features with which the cells of a sampled column are parsed, in this order, until all cells can be parsed."""
 
 
+_NO_LIMIT = 2**31 - 1
+"""The limit of the characters of a cell, as Python's csv module counts them. Its own limit would cut a longer cell, and
+read what follows in the cell as rows. The lines of a file are limited already."""
+
+_MAX_LISTED_COLUMNS = 20
+"""The maximum number of columns that a message lists. A longer list would hide the message."""
+
+_QUOTE_ADVICE = "if quotes are ordinary characters in this file, set the option `quote` to an empty text"
+
+_DOUBTFUL_QUOTE = (
+    "the line is part of a quoted cell over several lines, but the cell begins and ends in what look like whole rows; "
+    f"{_QUOTE_ADVICE}; if the cell does span these lines, set `quote` to '\"'"
+)
+
+
 class CsvOptions(GroupOptions):
     """The options of the format `csv`.
 
     Attributes:
       delimiter: The character between cells.
-      names: The names of the columns, for files without a header.
+      quote: The character around a cell that contains delimiters or line ends; an empty text if there is none, so that
+        quotes are ordinary characters. If not given, it is `"`, and a quoted cell over several lines is refused if the
+        first and the last line look like rows of their own, because its quotes may be ordinary characters.
+      names: The names of the columns, for files without a header. A column with an empty name is ignored.
     """
 
     delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, pydantic.Field(max_length=1)] | None = None
     names: tuple[str, ...] = ()
+
+    @property
+    def dialect(self) -> dict[str, Any]:
+        """The arguments of `csv.reader`."""
+        quoting = csv.QUOTE_NONE if self.quote == "" else csv.QUOTE_MINIMAL
+        return {"delimiter": self.delimiter, "quotechar": self.quote or '"', "quoting": quoting, "strict": True}
 
 
 class CsvReader(Reader):
     """Reader of CSV files as in RFC 4180, where a quoted cell may contain delimiters and line ends.
 
     The options are the fields of `CsvOptions`. The `source` of a feature is the name of its column. Each row that
-    cannot be read becomes a reject, and reading continues with the next row.
+    cannot be read becomes a reject, and reading continues with the next row. If a quoted cell over several lines is
+    wrong, each of its lines is read as a row by itself, so that one quote does not hide the rows after it.
     """
 
     def __init__(self, spec: SequenceSpec, options: Mapping[str, Any]) -> None:
@@ -53,37 +79,47 @@ class CsvReader(Reader):
 
     def read(self, source: Source) -> Iterator[Item]:
         """Yields the cells of each row. Empty rows are skipped."""
-        lines = (line for _, line in source.lines(ends=True))
-        rows = csv.reader(lines, delimiter=self._options.delimiter, strict=True)
+        csv.field_size_limit(_NO_LIMIT)
+        lines: list[str] = []  # The lines of the row that is read.
+        rows = csv.reader(_take_lines(source, lines), **self._options.dialect)
         try:
-            names = list(self._options.names) or next(rows, [])
+            names = list(self._options.names) or next(filter(None, rows), [])
         except csv.Error as error:
-            raise DamagedFileError(f"the row with the names of the columns is not CSV: {error}", line=1) from None
-        indexes = _find_column_indexes(names, self._needed_columns)
+            raise _make_header_error(error) from None
+        columns = _Columns(names, self._needed_columns)
         # A `for` loop would end at the first error, but the next row can still be read.
         while True:
             # The line where the next row begins. A row spans several lines if a quoted cell contains line ends.
             first_line = rows.line_num + 1
+            lines.clear()
             try:
                 row = next(rows, None)
-            except csv.Error as error:
-                yield _make_reject(error, first_line)
+            except csv.Error:
+                yield from self._read_each_line(source, lines, first_line, columns)
                 continue
             if row is None:
                 return
-            if row:
-                yield _make_item(row, first_line, len(names), indexes)
+            if len(lines) > 1 and source.long_lines:
+                # The end of a long line is not known, and neither is the end of a quoted cell in it.
+                yield from self._read_each_line(source, lines, first_line, columns)
+            elif len(lines) > 1 and self._is_doubtful(lines, len(names)):
+                for number, line in enumerate(lines, first_line):
+                    yield _make_reject(bad_record(Reason.MALFORMED, _DOUBTFUL_QUOTE), number, line)
+            elif row:
+                yield columns.make_item(row, first_line, lines)
 
     @classmethod
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Groups the first rows and yields the groups. A column becomes numbers if all its cells are numbers."""
         settings = CsvOptions.model_validate(dict(options))
-        lines = (line for _, line in source.lines(ends=True))
+        csv.field_size_limit(_NO_LIMIT)
+        rows_as_read = csv.reader(_take_lines(source, []), **settings.dialect)
         try:
-            names = list(settings.names) or next(csv.reader(lines, delimiter=settings.delimiter), [])
+            header = list(settings.names) or next(filter(None, rows_as_read), [])
         except csv.Error as error:
-            raise DamagedFileError(f"the row with the names of the columns is not CSV: {error}", line=1) from None
+            raise _make_header_error(error) from None
         # The header is known now, so the file is read again from its start.
+        names = [name for name in header if name.strip()]
         reader = cls(make_text_spec(names), options)
         rows = list(itertools.islice(keep_records(reader.read(source)), SAMPLE_SIZE))
         columns: dict[str, list[Any]] = {}
@@ -93,41 +129,112 @@ class CsvReader(Reader):
             columns[name] = cells if name in settings.group_by else _parse_column(cells)
         yield from group_sampled_rows(_transpose(columns), settings.group_by)
 
+    def _is_doubtful(self, lines: list[str], num_cells: int) -> bool:
+        """Returns whether the quotes of a row over several lines may be ordinary characters.
 
-def _find_column_indexes(names: list[str], needed_columns: tuple[str, ...]) -> dict[str, int]:
-    """Returns the index of each column that is needed, or an empty dict if the file has no column names.
+        The first and the last line then look like rows of their own. In this example, two tokens are quotes::
 
-    A file has no column names if it is empty.
+            user,t,word
+            u1,1,"
+            u1,2,to
+            u1,3,"
+        """
+        if self._options.quote is not None or num_cells == 1:
+            return False
+        ends = (lines[0], lines[-1])
+        return all(line.count(self._options.delimiter) == num_cells - 1 for line in ends)
+
+    def _read_each_line(self, source: Source, lines: list[str], first_line: int, columns: _Columns) -> Iterator[Item]:
+        """Yields the items of lines that are no row together. Each line is read as a row by itself.
+
+        Args:
+          source: The file.
+          lines: The lines.
+          first_line: The number of the first line.
+          columns: The columns of the file.
+        """
+        long_lines = set(source.long_lines)
+        source.long_lines.clear()  # They are reported here, at their places.
+        for number, line in enumerate(lines, first_line):
+            if number in long_lines:
+                yield source.make_long_line_reject(number)
+                continue
+            try:
+                row = next(csv.reader([line], **self._options.dialect), [])
+            except csv.Error as error:
+                yield _make_reject(error, number, line)
+                continue
+            if row:
+                yield columns.make_item(row, number, [line])
+
+
+class _Columns:
+    """The columns of a file.
 
     Args:
-      names: The names of all columns of the file.
+      names: The names of all columns. A column without a name is ignored.
       needed_columns: The names of the columns that are needed.
 
     Raises:
-      DamagedFileError: if a needed column is missing, or if a name occurs twice.
+      DamagedFileError: if a needed column is missing, or if its name occurs twice. A file without any column is empty,
+        which is no error here.
     """
-    if not names:
-        return {}
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise DamagedFileError(f"the column {repeated[0]!r} occurs twice", line=1)
-    if missing := [column for column in needed_columns if column not in names]:
-        message = f"there is no column {missing[0]!r}; the columns are {', '.join(names)}"
-        raise DamagedFileError(message, line=1)
-    return {column: names.index(column) for column in needed_columns}
+
+    def __init__(self, names: list[str], needed_columns: tuple[str, ...]) -> None:
+        self._num_cells = len(names)
+        indexes: dict[str, int] = {}
+        repeated = set()
+        for index, name in enumerate(names):
+            if name in indexes:
+                repeated.add(name)
+            indexes[name] = index
+        for column in needed_columns if names else ():
+            if column in repeated:
+                raise DamagedFileError(f"the column {column!r} occurs twice", line=1)
+            if column not in indexes:
+                listed = ", ".join(name for name in names[:_MAX_LISTED_COLUMNS] if name.strip())
+                rest = ", ..." if len(names) > _MAX_LISTED_COLUMNS else ""
+                message = f"there is no column {column!r}; the columns are {listed}{rest}"
+                raise DamagedFileError(message, line=1)
+        self._indexes = {column: indexes[column] for column in needed_columns} if names else {}
+
+    def make_item(self, row: list[str], first_line: int, lines: list[str]) -> Item:
+        """Returns the cells of the needed columns with the first line of the row, or a reject if a cell is missing.
+
+        Args:
+          row: The cells of the row.
+          first_line: The number of the line where the row begins.
+          lines: The lines of the row, for the excerpt of a reject.
+        """
+        if len(row) != self._num_cells:
+            error = bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {self._num_cells}")
+            return _make_reject(error, first_line, "".join(lines))
+        return first_line, {column: row[index] for column, index in self._indexes.items()}
 
 
-def _make_item(row: list[str], first_line: int, num_cells: int, indexes: Mapping[str, int]) -> Item:
-    """Returns the cells of the needed columns with the first line of the row, or a reject if a cell is missing."""
-    if len(row) != num_cells:
-        error = bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {num_cells}")
-        return _make_reject(error, first_line)
-    return first_line, {column: row[index] for column, index in indexes.items()}
+def _take_lines(source: Source, taken: list[str]) -> Iterator[str]:
+    """Yields the lines of a file with their ends, and adds each line to `taken`."""
+    for _, line in source.lines(ends="keep"):
+        taken.append(line)
+        yield line
 
 
-def _make_reject(error: BadRecordError | csv.Error, line: int) -> Reject:
+def _make_header_error(error: csv.Error) -> DamagedFileError:
+    return DamagedFileError(f"the row with the names of the columns is not CSV: {error}", line=1)
+
+
+def _make_reject(error: BadRecordError | csv.Error, line: int, text: str) -> Reject:
+    """Makes the reject of a row.
+
+    Args:
+      error: What is wrong.
+      line: The number of the line where the row begins.
+      text: The text of the row.
+    """
     if isinstance(error, csv.Error):
-        error = bad_record(Reason.MALFORMED, f"the row is not CSV: {error}")
-    return error.reject.at(line=line)
+        # The only errors of a line by itself are those of its quotes.
+        error = bad_record(Reason.MALFORMED, f"the row is not CSV: {error}; {_QUOTE_ADVICE}")
+    return error.reject.at(line=line, excerpt=text.rstrip("\r\n"))
 
 
 def _parse_column(cells: list[str]) -> list[Any]:

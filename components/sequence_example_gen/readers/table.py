@@ -33,6 +33,7 @@ class ReaderRow(Row):
     Attributes:
       suffixes: The suffixes of file names that determine the format.
       holds_lists: Whether a step may have several values, as the steps of a nested feature do.
+      is_binary: Whether the files are not text, so that they have no encoding.
       by_folder: Whether the files of a folder belong together, so that the folder determines the split of a file.
       piece_option: The option that cuts a file into records that are pieces of it; None if there is no such option.
       shifts: Maps the sources whose values belong to another step to the shift of such a feature.
@@ -40,6 +41,7 @@ class ReaderRow(Row):
 
     suffixes: tuple[str, ...] = ()
     holds_lists: bool = False
+    is_binary: bool = False
     by_folder: bool = False
     piece_option: str | None = None
     shifts: Mapping[str, Shift] = field(default_factory=dict)
@@ -58,10 +60,14 @@ READERS = Family(
         "csv": ReaderRow(f"{_READERS}.csv:CsvReader", suffixes=(".csv",)),
         "json": ReaderRow(f"{_READERS}.json:JsonReader", suffixes=(".json",), holds_lists=True),
         "jsonl": ReaderRow(f"{_READERS}.json:JsonlReader", suffixes=(".jsonl",), holds_lists=True),
-        "npz": ReaderRow(f"{_READERS}.npz:NpzReader", suffixes=(".npz",)),
+        "npz": ReaderRow(f"{_READERS}.npz:NpzReader", suffixes=(".npz",), is_binary=True),
         "parallel": ReaderRow(f"{_READERS}.parallel:ParallelReader", by_folder=True),
-        "parquet": ReaderRow(f"{_READERS}.parquet:ParquetReader", suffixes=(".parquet",), holds_lists=True),
-        SEQUENCE_EXAMPLE: ReaderRow(f"{_READERS}.sequence_example:SequenceExampleReader", holds_lists=True),
+        "parquet": ReaderRow(
+            f"{_READERS}.parquet:ParquetReader", suffixes=(".parquet",), holds_lists=True, is_binary=True
+        ),
+        SEQUENCE_EXAMPLE: ReaderRow(
+            f"{_READERS}.sequence_example:SequenceExampleReader", holds_lists=True, is_binary=True
+        ),
         "text": ReaderRow(f"{_READERS}.text:TextReader", piece_option="window", shifts={"next": "next"}),
         "ts": ReaderRow(f"{_READERS}.ts:SeriesReader", suffixes=(".ts",)),
     },

@@ -104,7 +104,7 @@ class TextReader(Reader):
         start = 0  # The position in the buffer where the next window begins.
         position = 0  # The position in the file where the next window begins.
         is_first = True  # Whether the next window is the first one, or the first one after a line that is too long.
-        for number, line in source.lines(ends=True):
+        for number, line in source.lines(ends="convert"):
             if source.long_lines:
                 # The rest of the line is not known, so the windows before it and after it are not of one text.
                 rejects = [source.make_long_line_reject(long_line) for long_line in source.long_lines]

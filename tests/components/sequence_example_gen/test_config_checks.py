@@ -20,6 +20,7 @@ LONG_FORM = ReadConfig(format="csv", options={"group_by": ["user"]})
         (TOKENS | MARK, ReadConfig(format="jsonl"), SplitConfig(features=("piece",)), "the spec has x"),
         (TOKENS | MARK, ReadConfig(format="sequence_example"), None, "written unchanged"),
         (TOKENS, ReadConfig(format="csv"), None, "group_by"),
+        (TOKENS, ReadConfig(format="npz", encoding="latin-1"), None, "files of the format 'npz' are binary"),
         (
             NESTED,
             ReadConfig(format="conllu"),
@@ -47,3 +48,14 @@ def test_formats_of_lists_take_nested_features(format_):
 def test_a_split_without_shares_is_refused():
     with pytest.raises(ValueError, match="`shares` is empty"):
         SplitConfig(shares={})
+
+
+@pytest.mark.parametrize("name", ["latin-2000", "rot13", "hex"])
+def test_an_encoding_that_is_not_of_text_is_refused(name):
+    with pytest.raises(ValueError, match=f"'{name}' is no encoding of text"):
+        ReadConfig(format="csv", encoding=name)
+
+
+@pytest.mark.parametrize("name", ["utf8", "UTF-8", "utf_8"])
+def test_all_names_of_utf_8_are_one(name):
+    assert ReadConfig(format="csv", encoding=name) == ReadConfig(format="csv")
