@@ -15,7 +15,9 @@ to its kind and role. A spec is immutable. It can be written as JSON or TOML and
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import os
+import re
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 
@@ -73,6 +75,29 @@ def _check_distinct(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return values
 
 
+_INTEGER_TEXT = re.compile(r"[+-]?[0-9]+", re.ASCII)
+
+
+def _read_names(names: Any, info: pydantic.ValidationInfo) -> Any:
+    """Returns the names in a file, if the path of one is given. Other values are returned unchanged.
+
+    The file is UTF-8 text with one name per line. A relative path is relative to the folder in the validation context,
+    which is the folder of the config.
+    """
+    if not isinstance(names, str):
+        return names
+    path = os.path.join((info.context or {}).get("folder", ""), os.path.expanduser(names))
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return tuple(line.rstrip("\n") for line in file)
+    except OSError as error:
+        raise ValueError(f"the file of names {path!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the file of names {path!r} is not UTF-8 text, at byte {error.start}") from None
+
+
+_ClassNames = Annotated[tuple[str, ...], pydantic.BeforeValidator(_read_names)]
+
 _Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 FeatureName = Annotated[
@@ -113,8 +138,9 @@ class Feature(Frozen):
 
     Attributes:
       kind: The kind of the values. `token` and `categorical` are strings. A token has an open vocabulary, so unseen
-        values are expected. A categorical has a closed vocabulary, so an unseen value is an anomaly. `integer` is
-        int64, `float` is float32, and `vector` is `width` float32 values per step.
+        values are expected. A categorical has a closed vocabulary, so an unseen value is an anomaly. A categorical may
+        also be integers or booleans in the files. They are stored as text, such as `3` and `true`. `integer` is int64,
+        `float` is float32, and `vector` is `width` float32 values per step.
       role: The use of the feature. `input` and `label` train the model. `weight` says how much a record or a step
         counts in the loss and in metrics. `key` identifies the record, and `time` orders records. `carried` is copied
         along and not used.
@@ -138,6 +164,9 @@ class Feature(Frozen):
         checked.
       source: The name of the feature in the files that are read, such as a column, a key or a file. If None, it is the
         name of the feature itself.
+      names: The names of the classes of a `categorical` feature, if the files have numbers in their place: the name of
+        0 first, or of false. A value that is a name already is kept. Any other value is an error. In a config, it may
+        also be the path of a text file with one name per line, relative to the folder of the config.
     """
 
     kind: Kind
@@ -151,6 +180,7 @@ class Feature(Frozen):
     drift: _Distance | None = None
     skew: _Distance | None = None
     source: Annotated[str, pydantic.StringConstraints(min_length=1)] | None = None
+    names: _ClassNames = ()
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Feature:
@@ -163,6 +193,8 @@ class Feature(Frozen):
             raise ValueError("only a 'categorical' sequence feature has `spans`")
         if self.nested:
             self._check_nested()
+        if self.names:
+            self._check_names()
         if self.shift is not None and (self.context or self.role not in ("label", "carried")):
             place = "context" if self.context else "sequence"
             raise ValueError(
@@ -186,6 +218,16 @@ class Feature(Frozen):
             raise ValueError(f"a `nested` feature has the role 'input' or 'carried', not {self.role!r}")
         if self.spans is not None:
             raise ValueError("`spans` and `nested` exclude each other: spans are of steps with one tag")
+
+    def _check_names(self) -> None:
+        if self.kind != "categorical":
+            raise ValueError(f"`names` are for the classes of a 'categorical' feature, not for kind {self.kind!r}")
+        repeated = [name for number, name in enumerate(self.names) if name in self.names[:number]]
+        if repeated:
+            raise ValueError(f"`names` has {repeated[0]!r} twice, but each class needs a name of its own")
+        unclear = [name for name in self.names if not name or _INTEGER_TEXT.fullmatch(name)]
+        if unclear:
+            raise ValueError(f"`names` has {unclear[0]!r}; a name is text that is not empty and not an integer itself")
 
     @property
     def can_be_missing(self) -> bool:

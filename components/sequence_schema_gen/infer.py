@@ -12,7 +12,14 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_sequence.components.compat.statistics import UNLISTED_VALUES
 from tfx_sequence.schemas.spec import SequenceSpec
 from tfx_sequence.schemas.tfmd.convert import add_undescribed, from_schema, to_schema
-from tfx_sequence.schemas.tfmd.feature import TYPES, ContradictionError, SchemaError, explain_undescribed, read_feature
+from tfx_sequence.schemas.tfmd.feature import (
+    TYPES,
+    ContradictionError,
+    SchemaError,
+    explain_undescribed,
+    note_inferred,
+    read_feature,
+)
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE, find_sequence_struct
 
 _logger = logging.getLogger(__name__)
@@ -45,6 +52,7 @@ def infer_schema(
     Raises:
       SchemaError: if the statistics are empty, do not describe SequenceExamples, or contradict the spec.
     """
+    stated_features = spec.features if spec is not None else {}
     tfdv_schema = _infer_from_all_splits(statistics, infer_feature_shape)
     protos = _collect_features(tfdv_schema)
     if spec is None:
@@ -59,6 +67,9 @@ def infer_schema(
             _logger.warning("the feature %r %s; the schema describes it as TFDV infers it", name, reason)
             add_undescribed(schema, proto, is_context)
     _add_domains(schema, spec, statistics)
+    for name, (proto, _) in _collect_features(schema).items():
+        if name not in stated_features:
+            note_inferred(proto)
     return schema
 
 

@@ -24,6 +24,7 @@ from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.model.dtype_policy import use_dtype_policy
 from tfx_sequence.components.sequence_trainer.model.model import LabelModel, SequenceModel, build_model, load_head_class
 from tfx_sequence.components.sequence_trainer.model.recurrent_stack import load_cell_class
+from tfx_sequence.components.sequence_trainer.task.integer_labels import decide_integer_labels
 from tfx_sequence.components.sequence_trainer.task.record_check import check_transformed
 from tfx_sequence.components.sequence_trainer.task.task import SequenceTask
 from tfx_sequence.components.sequence_trainer.task.transformed import read_transformed
@@ -83,6 +84,8 @@ class Job:
             base_model=fn_args.base_model,
         )
         check_transformed(job.train_files, job.task.columns)
+        task = decide_integer_labels(job.task, transform_output, job.train_files)
+        job = dataclasses.replace(job, task=task)
         tuned_values = (fn_args.hyperparameters or {}).get("values", {})
         return job.replace_settings(tuned_values)
 

@@ -3,7 +3,9 @@
 A codec writes one value as a `Feature`, and a sequence of values as a `FeatureList`. In a nested feature, each of these
 values is a list of strings. A codec accepts Python values, lists and NumPy arrays. If a value is not allowed for the
 kind of the feature, the codec raises a `BadRecordError`, which names the feature and the value. Values are not
-converted if this could change them: a string does not become a number, and a bool does not become an integer.
+converted if this could change them: a string does not become a number, and a bool does not become an integer. A
+categorical feature is text, whose integers and bools are written as the text that JSON has for them, or as the names of
+their classes.
 """
 
 from __future__ import annotations
@@ -53,6 +55,8 @@ def make_codec(name: str, feature: Feature, not_finite: NotFinite = "reject") ->
     """
     if feature.nested:
         return _StringListCodec(name)
+    if feature.kind == "categorical":
+        return _CategoryCodec(name, feature)
     if feature.dtype == "string":
         return _StringCodec(name)
     if feature.dtype == "int64":
@@ -102,6 +106,56 @@ class _StringCodec(_CachingCodec):
             return b"".join(map(self.__missing__, values))
 
 
+class _CategoryCodec(_StringCodec):
+    """Writes the text of one class per step. An integer or a bool is written as text, or as the name of its class."""
+
+    def __init__(self, name: str, feature: Feature) -> None:
+        super().__init__(name)
+        self._class_names = feature.names
+
+    def __missing__(self, value: Any) -> bytes:
+        """Makes the bytes of a step. Only those of a string are cached, because 1, True and 1.0 are equal as keys."""
+        if isinstance(value, str):
+            return super().__missing__(value)
+        return wire.encode_step(self.encode_feature(value))
+
+    def encode_feature(self, value: Any) -> bytes:
+        text = self._format_class(value)
+        if self._class_names and text not in self._class_names:
+            text = self._find_class_name(text)
+        return wire.encode_bytes_feature(_encode_text(self._name, text))
+
+    def _format_class(self, value: Any) -> str:
+        """Returns a value as the text that JSON has for it.
+
+        Raises:
+          BadRecordError: if it is neither a string, nor a bool, nor an integer of 64 bits.
+        """
+        if isinstance(value, str):
+            return value
+        if isinstance(value, (bool, np.bool_)):
+            return "true" if value else "false"
+        if not isinstance(value, (int, np.integer)):
+            raise _make_wrong_type_error(self._name, value, "a string, an integer or a boolean")
+        return str(_check_int64(self._name, int(value)))
+
+    def _find_class_name(self, text: str) -> str:
+        """Returns the name of the class whose number, or whose boolean, is written as `text`.
+
+        Raises:
+          BadRecordError: if there is no such class.
+        """
+        number_text = {"false": "0", "true": "1"}.get(text.lower(), text)
+        # No number of a class has more digits, and Python refuses to parse integers of thousands of digits.
+        if number_text.isascii() and number_text.isdigit() and len(number_text) <= len(str(len(self._class_names))):
+            number = int(number_text)
+            if number < len(self._class_names):
+                return self._class_names[number]
+        last = len(self._class_names) - 1
+        message = f"`{self._name}` has {abbreviate(text)}, expected one of its `names` or an integer from 0 to {last}"
+        raise bad_record(Reason.OUTSIDE_DOMAIN, message)
+
+
 class _StringListCodec(_CachingCodec):
     """Writes a list of strings per step, for nested features."""
 
@@ -128,11 +182,7 @@ class _IntegerCodec(_CachingCodec):
     def encode_feature(self, value: Any) -> bytes:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
             raise _make_wrong_type_error(self._name, value, "an integer")
-        number = int(value)
-        if not -(1 << 63) <= number < 1 << 63:
-            message = f"`{self._name}` has {abbreviate(number)}, which does not fit a 64-bit integer"
-            raise bad_record(Reason.OUT_OF_RANGE, message)
-        return wire.encode_int64_feature(number)
+        return wire.encode_int64_feature(_check_int64(self._name, int(value)))
 
     def encode_steps(self, values: Values) -> bytes:
         values = _to_list(values)
@@ -245,6 +295,13 @@ class _VectorCodec(_FloatCodec):
             message = f"`{self._name}` has a step of {len(row)} numbers, expected {self._width}, the feature's `width`"
             raise bad_record(Reason.WRONG_TYPE, message)
         return row.tolist() if isinstance(row, np.ndarray) else row
+
+
+def _check_int64(name: str, number: int) -> int:
+    """Returns an integer unchanged. Raises a BadRecordError if it does not fit 64 bits."""
+    if not -(1 << 63) <= number < 1 << 63:
+        raise bad_record(Reason.OUT_OF_RANGE, f"`{name}` has {abbreviate(number)}, which does not fit a 64-bit integer")
+    return number
 
 
 def _is_number(value: Any) -> bool:

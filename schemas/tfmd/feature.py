@@ -1,9 +1,11 @@
 """Writes one feature of a spec as one feature of a TensorFlow Metadata schema, and reads it back.
 
 The type, the presence, and the comparators for drift and skew are written to the fields that TFX reads. A schema has no
-fields for kind, role, nested, missing, shift, spans and source. They become annotation tags, which TFX ignores::
+fields for kind, role, nested, missing, shift, spans, source and names. They become annotation tags, which TFX ignores::
 
     annotation { tag: "kind:categorical" tag: "role:label" tag: "spans:BIO" }
+
+SequenceSchemaGen adds the tag `inferred` to features that its spec does not name, because their kind is a guess.
 
 The transform adds the size of a feature's vocabulary file as a tag too, so that a file that was cut is noticed::
 
@@ -12,6 +14,7 @@ The transform adds the size of a feature's vocabulary file as a tag too, so that
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import NamedTuple, get_args
@@ -22,6 +25,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_sequence.schemas.spec import NAME_PATTERN, DType, Feature, Kind, Role, Shift, describe_validation_error
 
 _KIND_PREFIX = "kind:"
+_NAMES_PREFIX = "names:"
 _ROLE_PREFIX = "role:"
 _SHIFT_PREFIX = "shift:"
 _SOURCE_PREFIX = "source:"
@@ -34,6 +38,9 @@ NESTED_TAG = "nested"
 """The annotation tag of a nested feature, which has any number of values per step."""
 
 _MISSING_TAG = "missing"
+
+_INFERRED_TAG = "inferred"
+"""The annotation tag of a feature whose kind and role were inferred from statistics alone."""
 
 TYPES: dict[DType, int] = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema_pb2.FLOAT}
 """Maps the type of a feature in a spec to its type in a schema."""
@@ -77,6 +84,8 @@ def write_feature(proto: schema_pb2.Feature, feature: Feature) -> None:
         proto.annotation.tag.append(_SPANS_PREFIX + feature.spans)
     if feature.source is not None:
         proto.annotation.tag.append(_SOURCE_PREFIX + feature.source)
+    if feature.names:
+        proto.annotation.tag.append(_NAMES_PREFIX + json.dumps(feature.names, ensure_ascii=False))
 
 
 def require_presence(proto: schema_pb2.Feature) -> None:
@@ -119,7 +128,10 @@ def read_feature(proto: schema_pb2.Feature, is_context: bool) -> Feature | None:
             drift=_read_threshold(proto.drift_comparator),
             skew=_read_threshold(proto.skew_comparator),
             source=_find_tag(proto, _SOURCE_PREFIX),
+            names=tuple(json.loads(_find_tag(proto, _NAMES_PREFIX) or "[]")),
         )
+    except json.JSONDecodeError as error:
+        raise SchemaError(f"feature {proto.name!r} of the schema: the tag of its names is not JSON: {error}") from error
     except pydantic.ValidationError as error:
         raise SchemaError(f"feature {proto.name!r} of the schema: {describe_validation_error(error)}") from error
     _check_type(proto, feature)
@@ -173,6 +185,20 @@ def make_role_tags(role: str, shift: str | None = None) -> list[str]:
     """Returns the annotation tags of a role, and of the shift of a label if it has one."""
     tags = [_ROLE_PREFIX + role]
     return tags if shift is None else [*tags, _SHIFT_PREFIX + shift]
+
+
+def note_inferred(proto: schema_pb2.Feature) -> None:
+    """Writes to `proto` that the kind and the role of the feature were inferred, because no spec names it."""
+    proto.annotation.tag.append(_INFERRED_TAG)
+
+
+def states_kind(proto: schema_pb2.Feature) -> bool:
+    """Returns whether a spec, or a person who edited the schema, has stated the kind of a feature.
+
+    An inferred feature is no label. If it is one, a person has edited it.
+    """
+    is_inferred = _INFERRED_TAG in proto.annotation.tag and find_role(proto) != "label"
+    return _find_tag(proto, _KIND_PREFIX) is not None and not is_inferred
 
 
 def find_role(proto: schema_pb2.Feature) -> str | None:

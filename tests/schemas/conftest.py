@@ -10,9 +10,11 @@ import hypothesis.strategies as st
 import pytest
 from support.raw_records import serialize_example
 
-from tfx_sequence.schemas.spec import NAME_PATTERN, Feature, SequenceSpec
+from tfx_sequence.schemas.spec import MAX_COUNT, NAME_PATTERN, Feature, SequenceSpec
 
-NAMES = st.text(min_size=1, max_size=12).filter(lambda name: re.fullmatch(NAME_PATTERN, name))
+NAMES = st.text(min_size=1, max_size=12).filter(
+    lambda name: re.fullmatch(NAME_PATTERN, name) and name not in (".", "..")
+)
 DISTANCES = st.none() | st.floats(0, 1)
 ROLES = st.sampled_from(["input", "label", "weight", "key", "time", "carried"])
 
@@ -31,6 +33,7 @@ def features(draw: Any, context: bool) -> Feature:
     missing = kind in ("float", "vector") and role in ("input", "carried") and draw(st.booleans())
     can_shift = role in ("label", "carried") and not context
     shift = draw(st.sampled_from([None, "next", "previous"])) if can_shift else None
+    class_names = st.lists(st.text(min_size=1).filter(lambda name: not name.lstrip("+-").isdecimal()), unique=True)
     more = {
         "width": width,
         "nested": nested,
@@ -40,6 +43,7 @@ def features(draw: Any, context: bool) -> Feature:
         "drift": drift,
         "skew": skew,
         "source": source,
+        "names": draw(class_names) if kind == "categorical" else (),
     }
     return Feature(kind=kind, role=role, context=context, **more)
 
@@ -47,7 +51,7 @@ def features(draw: Any, context: bool) -> Feature:
 @st.composite
 def sequence_specs(draw: Any) -> SequenceSpec:
     low = draw(st.integers(0, 1000))
-    high = draw(st.none() | st.integers(max(low, 1), 1 << 40))
+    high = draw(st.none() | st.integers(max(low, 1), MAX_COUNT))
     fields = draw(st.dictionaries(NAMES, features(context=False), min_size=1, max_size=4))
     fields |= {
         name: feature

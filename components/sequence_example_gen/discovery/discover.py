@@ -239,6 +239,8 @@ def _infer_from_steps(steps: list[Any], is_context: bool) -> Feature:
         raise _LeftOutError("holds no value")
     if types == {str} and not is_incomplete:
         return _infer_from_strings(steps, is_context)
+    if types == {bool} and not is_incomplete:
+        return Feature(kind="categorical", context=is_context)
     if types == {int} and not is_incomplete:
         return Feature(kind="integer", role=_choose_role(steps, is_context), context=is_context)
     if types <= _NUMBER_TYPES:

@@ -10,7 +10,7 @@ The ids of a vocabulary with N values are::
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -28,7 +28,21 @@ class ZeroBasedIds(NamedTuple):
     unseen: int | None
 
 
-def convert_stored_ids(ids: tf.Tensor, stored: ZeroBasedIds | None, name: str) -> tf.Tensor:
+class ListedIds(NamedTuple):
+    """Marks a label of integers that are classes without a vocabulary. The first value has the id 1.
+
+    Attributes:
+      values: The stored integers, sorted.
+    """
+
+    values: tuple[int, ...]
+
+
+StoredIds: TypeAlias = ZeroBasedIds | ListedIds
+"""How stored ids that do not start at 1 are stored."""
+
+
+def convert_stored_ids(ids: tf.Tensor, stored: StoredIds | None, name: str) -> tf.Tensor:
     """Converts stored ids to the ids of batches.
 
     Args:
@@ -40,10 +54,13 @@ def convert_stored_ids(ids: tf.Tensor, stored: ZeroBasedIds | None, name: str) -
       Ids from 1, in the same shape.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the op runs, if an id of a label is negative.
+      tf.errors.InvalidArgumentError: when the op runs, if an id of a label is negative, or is not one of the listed
+        ones.
     """
     if stored is None:
         return ids
+    if isinstance(stored, ListedIds):
+        return _convert_listed_ids(ids, stored, name)
     if stored.unseen is not None:
         return tf.where(ids < 0, tf.cast(stored.unseen, ids.dtype), ids + FIRST_ID)
     # The message has backticks, because graph mode escapes quotes. In eager mode, Assert returns None.
@@ -53,3 +70,18 @@ def convert_stored_ids(ids: tf.Tensor, stored: ZeroBasedIds | None, name: str) -
     )
     with tf.control_dependencies([] if check is None else [check]):
         return ids + FIRST_ID
+
+
+def _convert_listed_ids(ids: tf.Tensor, stored: ListedIds, name: str) -> tf.Tensor:
+    """Converts listed integers to their places in the list, from 1."""
+    values = tf.constant(stored.values, ids.dtype)
+    flat_ids = tf.reshape(ids, [-1])
+    places = tf.searchsorted(values, flat_ids)
+    # A value above all others has a place behind the end.
+    is_known = tf.equal(tf.gather(values, tf.minimum(places, len(stored.values) - 1)), flat_ids)
+    check = tf.debugging.Assert(
+        tf.reduce_all(is_known),
+        [f"The label `{name}` has integers that the train split does not have, whose integers are its classes."],
+    )
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.reshape(tf.cast(places, ids.dtype) + FIRST_ID, tf.shape(ids))

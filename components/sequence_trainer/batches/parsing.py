@@ -18,7 +18,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfx_sequence.components.sequence_trainer.batches.batch import RESERVED_NAMES
-from tfx_sequence.components.sequence_trainer.batches.ids import ZeroBasedIds, convert_stored_ids
+from tfx_sequence.components.sequence_trainer.batches.ids import StoredIds, convert_stored_ids
 
 
 class Column(NamedTuple):
@@ -41,7 +41,7 @@ class Column(NamedTuple):
     width: int | None = None
     nested: bool = False
     keys: tuple[str, ...] = ()
-    ids: ZeroBasedIds | None = None
+    ids: StoredIds | None = None
 
 
 class Records(NamedTuple):

@@ -183,7 +183,7 @@ def _read_flat_features(
     The order is that of SequenceExamples: context features, then sequence features, then nested features.
     """
     protos = {proto.name: proto for proto in transform_output.transformed_metadata.schema.feature}
-    raw_protos = _map_raw_protos(transform_output.raw_metadata.schema)
+    raw_protos = map_raw_protos(transform_output.raw_metadata.schema)
     raw_widths = _map_raw_widths(transform_output.raw_metadata.schema)
     features = []
     for name, spec in sorted(transform_output.transformed_feature_spec().items()):
@@ -206,7 +206,7 @@ def _make_sort_key(described_feature: tuple[str, schema_pb2.Feature, Transformed
     return column.nested, not column.context
 
 
-def _map_raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
+def map_raw_protos(schema: schema_pb2.Schema) -> dict[str, schema_pb2.Feature]:
     """Maps the names of the raw features to their schemas, for SequenceExamples or tf.Examples."""
     feature_protos = list_feature_protos(schema) if _is_sequence(schema) else schema.feature
     return {proto.name: proto for proto in feature_protos}

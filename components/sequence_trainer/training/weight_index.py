@@ -34,6 +34,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tfx_sequence.components.sequence_trainer.batches.ids import ListedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.model.value_axes import (
     HEAD_LAYER,
@@ -186,6 +187,8 @@ def _remove_number(layer: str) -> str:
 
 def _read_values(transform_output: tft.TFTransformOutput, feature: str, column: Column, count: int) -> list[str] | None:
     """Reads the values of the ids 1 to `count` of a feature; None if the feature has no vocabulary."""
+    if isinstance(column.ids, ListedIds):
+        return _mark_entries([str(value).encode() for value in column.ids.values])
     if column.ids is not None:
         # In a vocabulary of the stock Transform each line is a value. The other ids are buckets for unseen values.
         if transform_output.vocabulary_file_by_name(feature) is None:
