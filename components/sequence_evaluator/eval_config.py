@@ -153,7 +153,7 @@ def _make_metric_config(metric: LabelMetric, name: str) -> config_pb2.MetricConf
     tfma_class = _TFMA_CLASSES.get(metric.name, tfma_metrics.SequenceMetric)
     settings = dict(metric.arguments)
     # TFX stores no other fact about the code with the Evaluator, so a change of the config is what runs it again.
-    settings[CODE] = json.dumps(fingerprint_code([METRICS.row(metric.name).target]))
+    settings[CODE] = json.dumps(fingerprint_code([METRICS.find_row(metric.name).target]))
     if metric.name not in _TFMA_CLASSES:
         settings["metric"] = metric.name
     return config_pb2.MetricConfig(

@@ -108,7 +108,7 @@ class SequenceExampleGen(FileBasedExampleGen):
             READ_CONFIG: read.model_dump_json(),
             SPLIT_CONFIG: split.model_dump_json() if split else None,
             WRITE_CONFIG: write.model_dump_json(),
-            CODE: json.dumps(fingerprint_code([READERS.row(read.format).target])),
+            CODE: json.dumps(fingerprint_code([READERS.find_row(read.format).target])),
         }
         channels = {keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples)}
         # The constructor of FileBasedExampleGen is skipped, because it makes a spec without the parameters added here.

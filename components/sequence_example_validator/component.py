@@ -94,7 +94,7 @@ class SequenceExampleValidator(base_beam_component.BaseBeamComponent):
                 exclude_splits=json_utils.dumps(exclude_splits or []),
                 fail_on=fail_on,
                 severities=json.dumps(dict(severities or {}), sort_keys=True),
-                code=json.dumps(fingerprint_code(RULES.row(name).target for name in RULES.names())),
+                code=json.dumps(fingerprint_code(RULES.find_row(name).target for name in RULES.list_names())),
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
                 # A channel that is None must be left out, because TFX would raise an error about its type.
                 **{key: channel for key, channel in optional_inputs.items() if channel is not None},

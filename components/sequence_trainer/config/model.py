@@ -288,5 +288,5 @@ class ModelConfig(Frozen):
     def own_code(self) -> list[str]:
         """The cells and heads that are not part of this package, as `module:Class`."""
         kinds = [head.kind for head in self.heads.values() if head.kind is not None]
-        classes = [CELLS.row(self.cell).target] if self.cell not in CELLS.rows else []
-        return classes + [HEADS.row(kind).target for kind in kinds if kind not in HEADS.rows]
+        classes = [CELLS.find_row(self.cell).target] if self.cell not in CELLS.rows else []
+        return classes + [HEADS.find_row(kind).target for kind in kinds if kind not in HEADS.rows]
