@@ -9,6 +9,7 @@ word "stock" means the code of TFX itself. Each module wraps one stock part:
     artifacts        TFX: the properties that stock components write on artifacts, and the functions that read them
     tuning           Keras Tuner: the base class of tuners
     local_runner     TFX: a LocalDagRunner that reports each component
+    local_beam       Beam: the runner that works in this process
 
 `private_names` lists every private name that these modules use. `tests/conformance/test_compat.py` checks the list on
 each TFX line. If a new release changes a name, this test fails.

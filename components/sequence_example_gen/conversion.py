@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
 
+from tfx_sequence.components.compat.local_beam import make_local_pipeline
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.components.sequence_example_gen.files import file_system
@@ -33,7 +34,7 @@ def convert(
     read: ReadConfig,
     split: SplitConfig | None = None,
     write: WriteConfig | None = None,
-    make_pipeline: Callable[[], beam.Pipeline] = beam.Pipeline,
+    make_pipeline: Callable[[], beam.Pipeline] = make_local_pipeline,
 ) -> ReadCounts:
     """Reads files and writes the same TFRecord files as SequenceExampleGen.
 
@@ -47,7 +48,7 @@ def convert(
       split: The settings that divide the records over splits. If None, the records are not divided. Must be None for
         data that is already split.
       write: The settings for writing. If None, the default settings.
-      make_pipeline: Makes the Beam pipeline.
+      make_pipeline: Makes the Beam pipeline. By default, the pipeline runs in this process.
 
     Returns:
       The numbers of records that were read, accepted, rejected and written.

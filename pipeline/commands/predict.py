@@ -98,8 +98,7 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
     dataset = read_data_arguments(arguments, arguments.input)
     with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.show_message("Loading TensorFlow and the model ...")
-        import apache_beam as beam
-
+        from tfx_sequence.components.compat.local_beam import make_local_pipeline
         from tfx_sequence.components.sequence_example_gen.files import file_system
         from tfx_sequence.pipeline.prediction.predict_files import predict_files
         from tfx_sequence.pipeline.prediction.record_model import RecordModel
@@ -110,7 +109,7 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         display.show_message("Reading ...")
         counts, splits = _convert_in_order(dataset, spec, arguments, folder)
         display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
-        files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, beam.Pipeline)
+        files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, make_local_pipeline)
     _print_result(counts, files, arguments.json, streams)
     return ExitCode.FAILED if counts.rejected or counts.damaged_files else ExitCode.DONE
 

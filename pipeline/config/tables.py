@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from tfx_sequence.components.compat.local_beam import LOCAL_RUNNER
 from tfx_sequence.components.sequence_evaluator.thresholds import Threshold
 from tfx_sequence.components.sequence_example_gen.config import (
     ReadConfig,
@@ -118,13 +119,9 @@ class PipelineConfig(Frozen):
 
     @property
     def beam_args(self) -> list[str]:
-        """The arguments of Beam.
-
-        The runner is given as a class, not as `DirectRunner`. For newer versions of Beam, `DirectRunner` means Prism, a
-        program that Beam downloads. Prism would return the exceptions of workers as text.
-        """
+        """The arguments of Beam, which name the runner that works in this process."""
         return [
-            "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+            f"--runner={LOCAL_RUNNER}",
             f"--direct_running_mode={'in_memory' if self.workers == 1 else 'multi_processing'}",
             f"--direct_num_workers={self.workers}",
             # No container is used. But if no container is given, TFX builds a package of itself for every component,
