@@ -98,6 +98,9 @@ def _read_names(names: Any, info: pydantic.ValidationInfo) -> Any:
 
 _ClassNames = Annotated[tuple[str, ...], pydantic.BeforeValidator(_read_names)]
 
+_MAX_LENGTH = 2**63 - 1
+"""The maximum of the bounds on the length, which schemas hold in 64 bits."""
+
 _Distance = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 FeatureName = Annotated[
@@ -256,8 +259,8 @@ class SequenceSpec(Frozen):
     """
 
     features: dict[FeatureName, Feature]
-    min_length: CountOrZero = 1
-    max_length: Count | None = None
+    min_length: Annotated[int, pydantic.Field(ge=0, le=_MAX_LENGTH)] = 1
+    max_length: Annotated[int, pydantic.Field(ge=1, le=_MAX_LENGTH)] | None = None
     length_drift: _Distance | None = None
     length_skew: _Distance | None = None
 
