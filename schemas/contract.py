@@ -23,6 +23,9 @@ ID_SUFFIX = "_id"
 SCORE_SUFFIX = "_score"
 """`<label>_score`: the probability of the value that the model predicts."""
 
+TRUE_SUFFIX = "_true"
+"""`<label>_true`: the true label of a record, beside the answer `<label>`, in what the command `predict` writes."""
+
 LABEL_SUFFIX = "_label"
 """`<label>_label`: the true label, in the answers of the signature `evaluation`."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import tempfile
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,9 +32,6 @@ DESCRIPTION = (
     "if all records have an answer, 1 if records were rejected or the model failed, 2 if the model or the data cannot "
     "be used."
 )
-
-_TRAINING_ROLES = ("label", "weight")
-"""The roles of features that only training needs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,9 +104,11 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
 
         if file_system.match(file_system.join(arguments.output, "*")):
             raise CommandError(f"the output folder {arguments.output!r} is not empty; name a new one, or empty it")
-        spec = _choose_features(RecordModel(arguments.model).inputs, dataset.spec, arguments.model)
+        model = RecordModel(arguments.model)
+        spec = _choose_features(model.inputs, dataset.spec, arguments.model)
+        _check_fields(spec, model.answer_names)
         display.show_message("Reading ...")
-        counts, splits = _convert_in_order(dataset, spec, arguments, folder)
+        spec, counts, splits = _convert_with_labels(dataset, spec, arguments, folder)
         display.show_message(f"Asking about {counts.counts[RECORDS_ACCEPTED]:,} records ...")
         files = predict_files(arguments.model, splits, spec, arguments.output, arguments.to, make_local_pipeline)
     _print_result(counts, files, arguments.json, streams)
@@ -134,8 +135,7 @@ def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model
     Args:
       inputs: The features that the model needs.
       described: The features that the arguments or the config describe, or None if they describe none. Features that
-        the model does not need are written beside the answers. Labels and weights are left out, because new data does
-        not need to have them.
+        the model does not need are written beside the answers. Weights are left out, because only training needs them.
       model: The path of the model, for the error message.
 
     Raises:
@@ -143,7 +143,7 @@ def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model
     """
     if described is None:
         return inputs
-    features = {name: feature for name, feature in described.features.items() if feature.role not in _TRAINING_ROLES}
+    features = {name: feature for name, feature in described.features.items() if feature.role != "weight"}
     missing = [name for name in inputs.features if name not in features]
     if missing:
         raise CommandError(
@@ -151,6 +151,47 @@ def _choose_features(inputs: SequenceSpec, described: SequenceSpec | None, model
             f"no {missing[0]!r}"
         )
     return described.model_copy(update={"features": features, "min_length": 0})
+
+
+def _check_fields(spec: SequenceSpec, answer_names: Sequence[str]) -> None:
+    """Checks that no two fields of a written record have the same name.
+
+    Raises:
+      CommandError: if a feature is called like a true label, such as `upos_true`.
+    """
+    from tfx_sequence.pipeline.prediction.answers import name_fields
+
+    names = [*name_fields(spec, answer_names).values(), *answer_names]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise CommandError(f"two fields would be called {repeated[0]!r}; choose another name for that feature")
+
+
+def _convert_with_labels(
+    dataset: Dataset, spec: SequenceSpec, arguments: argparse.Namespace, folder: str
+) -> tuple[SequenceSpec, ReadCounts, dict[str, list[str]]]:
+    """Writes the data to TFRecord files with its true labels, or without them if a record would be rejected for that.
+
+    New data does not need to have labels. If only some of the records have them, none is written.
+
+    Returns:
+      The features that were read, the counts of records, and split name to files.
+    """
+    features = {name: feature for name, feature in spec.features.items() if feature.role != "label"}
+    unlabelled = spec.model_copy(update={"features": features})
+    labelled = None
+    if unlabelled != spec:
+        try:
+            labelled = (spec, *_convert_in_order(dataset, spec, arguments, os.path.join(folder, "labelled")))
+        except Exception:
+            # A reader may fail in any way if there are no labels. Another error is raised again below.
+            traceback.print_exc()
+        if labelled and not labelled[1].rejected:
+            return labelled
+    counts, splits = _convert_in_order(dataset, unlabelled, arguments, os.path.join(folder, "unlabelled"))
+    if labelled and labelled[1].accepted == counts.accepted:
+        return labelled
+    return unlabelled, counts, splits
 
 
 def _convert_in_order(

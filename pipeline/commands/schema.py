@@ -73,19 +73,20 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
         from tfx_sequence.pipeline.datasets.dataset_records import convert_to_records
         from tfx_sequence.pipeline.datasets.schema_files import write_schema
         from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_files
-        from tfx_sequence.schemas.tfmd.convert import from_schema
+        from tfx_sequence.schemas.tfmd.convert import from_schema, list_undescribed
 
         display.show_message("Reading the data ...")
         records = convert_to_records(dataset, folder)
         display.show_message("Inferring a schema ...")
         schema, _ = infer_schema_of_files(records.splits, records.spec)
-    for name, reason in records.left_out.items():
+    left_out = {**records.left_out, **list_undescribed(schema)}
+    for name, reason in left_out.items():
         print(f"left out: {name!r} {reason}", file=streams.err)
     if arguments.json:
         if arguments.output:
             write_schema(schema, arguments.output, streams.out)
         spec = json.loads(from_schema(schema).to_json())
-        print(json.dumps({"spec": spec, "left_out": records.left_out}, ensure_ascii=False), file=streams.out)
+        print(json.dumps({"spec": spec, "left_out": left_out}, ensure_ascii=False), file=streams.out)
     else:
         write_schema(schema, arguments.output, streams.out)
     return ExitCode.DONE

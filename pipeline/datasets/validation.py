@@ -19,7 +19,7 @@ from tfx_sequence.pipeline.datasets.schema_inference import infer_schema_of_file
 from tfx_sequence.pipeline.terminal.session import CommandError
 from tfx_sequence.schemas import contract
 from tfx_sequence.schemas.records.rejects import Reject
-from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.convert import list_undescribed, to_schema
 from tfx_sequence.schemas.tfmd.feature import SchemaError
 
 _MAX_SHOWN_REJECTS = 5
@@ -71,6 +71,7 @@ def validate(
     if schema is None:
         show_message("Inferring a schema ...")
         schema, statistics = _infer_schema(records)
+        records = dataclasses.replace(records, left_out={**records.left_out, **list_undescribed(schema)})
     baseline_statistics = None
     if baseline is not None:
         show_message("Reading the data to compare with ...")

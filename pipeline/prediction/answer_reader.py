@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from tfx_sequence.pipeline.prediction.answers import Answer, NoValue
 from tfx_sequence.pipeline.prediction.saved_model import ModelError
-from tfx_sequence.schemas.contract import ADDED_STEPS, LENGTHS
+from tfx_sequence.schemas.contract import ADDED_STEPS, ID_SUFFIX, LENGTHS, SCORE_SUFFIX
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
 """The name of each output of a signature, with its values for a batch of B records."""
@@ -24,7 +25,7 @@ class AnswerReader:
       signature: The signature of the model that answers batches of records.
 
     Attributes:
-      names: The names of the outputs that are answers.
+      names: The names of the outputs that are answers: by label, first the answer, then its id and its score.
     """
 
     def __init__(self, model: Any, signature: Any) -> None:
@@ -32,7 +33,7 @@ class AnswerReader:
         specs = dict(signature.structured_outputs)
         self._has_lengths = specs.pop(LENGTHS, None) is not None
         # A loaded signature has its outputs in any order.
-        self.names = sorted(specs)
+        self.names = sorted(specs, key=functools.partial(_make_sort_key, names=frozenset(specs)))
         # An output with one value per step has the shape [B, None] or [B, None, width]. An output with one value per
         # record has the shape [B] or [B, width], where the width is known and so is not None.
         per_step = [name for name in self.names if len(specs[name].shape) > 1 and specs[name].shape[1] is None]
@@ -70,6 +71,15 @@ class AnswerReader:
             before[name], after[name] = values[:num_before], values[end:]
             steps[name] = values[num_before:end] + [no_value] * (num_steps - num_read)
         return Answer(context, steps, before, after)
+
+
+def _make_sort_key(name: str, names: Collection[str]) -> tuple[str, str]:
+    """Returns a key for sorting answers, by which `upos`, `upos_id`, `upos_score` follow one another."""
+    for suffix in (ID_SUFFIX, SCORE_SUFFIX):
+        label = name.removesuffix(suffix)
+        if label != name and label in names:
+            return label, suffix
+    return name, ""
 
 
 def _read_added_steps(model: Any) -> tuple[int, int] | None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfx_sequence.schemas.contract import ID_SUFFIX, SCORE_SUFFIX
+from tfx_sequence.components.sequence_example_gen.readers.columns import DOCSTART
+from tfx_sequence.schemas.contract import ID_SUFFIX, SCORE_SUFFIX, TRUE_SUFFIX
 from tfx_sequence.schemas.records.examples import make_example
 from tfx_sequence.schemas.records.tfrecords import frame
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
+
+COMMENT = "# "
+"""The beginning of a line about the whole record."""
+
+_NO_STEPS = (COMMENT, DOCSTART, "\ufeff")
+"""The beginnings of lines that are no steps for a reader: a comment, a document, and the byte order mark of a file."""
 
 
 @dataclass(frozen=True)
@@ -75,25 +82,43 @@ class AnsweredRecord(NamedTuple):
 def merge_answer(spec: SequenceSpec, values: Mapping[str, Any], answer: Answer) -> AnsweredRecord:
     """Puts the features of a record and the answers about it together.
 
+    The order of the fields is the same for all records: features of the context, answers about the record, sequence
+    features, answers about steps. The features are in the order of the spec.
+
     Args:
-      spec: The features of the record.
+      spec: The features of the record. `name_fields` says what they are called beside the answers.
       values: Feature name to value, or to one value per step.
       answer: The answers about the record.
     """
-    context = {name: values[name] for name in spec.context}
-    steps = {name: values[name] for name in spec.sequence}
+    names = name_fields(spec, (*answer.context, *answer.steps))
+    context = {names[name]: values[name] for name in spec.context}
+    steps = {names[name]: values[name] for name in spec.sequence}
+    sequence = {names[name]: feature for name, feature in spec.sequence.items()}
     return AnsweredRecord(
         {**context, **answer.context},
         {**steps, **answer.steps},
-        _add_features(spec, answer.before),
-        _add_features(spec, answer.after),
+        _add_features(sequence, answer.before),
+        _add_features(sequence, answer.after),
     )
 
 
-def _add_features(spec: SequenceSpec, answers: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+def name_fields(spec: SequenceSpec, answer_names: Collection[str]) -> dict[str, str]:
+    """Returns what each feature is called beside the answers.
+
+    A label is called `<label>_true`, because the answer about it is called like the label. So is any other feature with
+    the name of an answer.
+    """
+    names = {}
+    for name, feature in spec.features.items():
+        is_beside_answer = feature.role == "label" or name in answer_names
+        names[name] = f"{name}{TRUE_SUFFIX}" if is_beside_answer else name
+    return names
+
+
+def _add_features(sequence: Mapping[str, Feature], answers: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
     """Returns the answers at added steps, and `NoValue` at these steps for the sequence features."""
     num_added = max(map(len, answers.values()), default=0)
-    features = {name: [NoValue(_make_stand_in(feature))] * num_added for name, feature in spec.sequence.items()}
+    features = {name: [NoValue(_make_stand_in(feature))] * num_added for name, feature in sequence.items()}
     return {**features, **answers}
 
 
@@ -112,17 +137,19 @@ def format_jsonl(record: AnsweredRecord) -> bytes:
 
 
 def format_columns(record: AnsweredRecord) -> bytes:
-    """Returns one line per step, with tabs between columns.
+    """Returns one line per step, with tabs between columns, for the format `columns` with the options of `COLUMNS`.
 
     Each value of the context is written before the steps as a comment `# name = value`. A blank line ends the record.
     Ids and scores of labels are left out. White space within a value is written as one space, because tabs and line
-    breaks separate columns and steps. A missing number, and a step without a value, is written as `_`.
+    breaks separate columns and steps. An empty value, a missing number, and a step without a value, is written as `_`.
     """
     context = _drop_ids_and_scores(record.context)
     steps = _drop_ids_and_scores(record.list_all_steps())
-    lines = [f"# {name} = {_format_cell(value)}" for name, value in context.items()]
+    lines = [f"{COMMENT}{name} = {_format_cell(value)}" for name, value in context.items()]
     for row in zip(*steps.values(), strict=True):
-        lines.append("\t".join(map(_format_cell, row)))
+        line = "\t".join(map(_format_cell, row))
+        # A no-break space in front keeps a reader from taking a step for a comment, or for the beginning of a document.
+        lines.append(f"\u00a0{line}" if line.startswith(_NO_STEPS) else line)
     return "".join(f"{line}\n" for line in [*lines, ""]).encode()
 
 
@@ -157,6 +184,10 @@ ANSWER_FORMATS = {
 """The name of each format to the format. The argument `--to` of the command `predict` accepts these names."""
 
 
+COLUMNS = {"separator": "\t", "comment": COMMENT}
+"""The options with which the format `columns` reads what `format_columns` writes."""
+
+
 def drop_ids(record: AnsweredRecord) -> AnsweredRecord:
     """Returns the record without the ids of labels. The field `upos_id` is one if there is a field `upos`."""
     return AnsweredRecord(*(_drop_endings(fields, (ID_SUFFIX,)) for fields in record))
@@ -183,7 +214,7 @@ def _format_cell(value: Any) -> str:
     plain = _to_json_value(value)
     if isinstance(plain, list):
         return ",".join(map(_format_cell, plain))
-    return "_" if plain is None else " ".join(str(plain).split())
+    return "_" if plain is None else " ".join(str(plain).split()) or "_"
 
 
 def _to_json_value(value: Any) -> Any:

@@ -25,6 +25,7 @@ class RecordModel:
 
     Attributes:
       inputs: The features of a record that the model reads.
+      answer_names: The names of the model's answers about a record.
 
     Raises:
       ModelError: if there is no model at the path, or if the model lacks a signature that this package exports.
@@ -45,6 +46,7 @@ class RecordModel:
         self._argument = next(iter(self._signature.structured_input_signature[1]))
         self.inputs = _read_inputs(signatures[SERVE_SEQUENCES])
         self._reader = AnswerReader(self._model, self._signature)
+        self.answer_names = self._reader.names
 
     def answer(self, records: Sequence[bytes], lengths: Sequence[int]) -> list[Answer]:
         """Returns the model's answers about records.

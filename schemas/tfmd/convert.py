@@ -129,6 +129,21 @@ def from_schema(schema: schema_pb2.Schema) -> SequenceSpec:
         raise SchemaError(f"the schema does not describe sequences: {describe_validation_error(error)}") from error
 
 
+def list_undescribed(schema: schema_pb2.Schema) -> dict[str, str]:
+    """Returns the features of a schema that a spec cannot describe, which `from_schema` leaves out.
+
+    Returns:
+      The name of each such feature to the reason, such as "is missing from some records".
+
+    Raises:
+      SchemaError: if the schema has no sequence feature.
+    """
+    context = [(proto, True) for proto in schema.feature if proto.name != SEQUENCE]
+    sequence = [(proto, False) for proto in find_sequence_struct(schema).struct_domain.feature]
+    reasons = {proto.name: explain_undescribed(proto, is_context) for proto, is_context in (*context, *sequence)}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
 def _read_features(protos: Sequence[schema_pb2.Feature], is_context: bool) -> dict[str, Feature]:
     """Reads the features that a spec can describe, by name."""
     features = {proto.name: read_feature(proto, is_context) for proto in protos}

@@ -22,14 +22,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pydantic
 
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig
 from tfx_sequence.components.sequence_example_gen.discovery.sample import RawRecord, sample_records
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import is_missing
 from tfx_sequence.components.sequence_example_gen.readers.long_form import parse_column_names
 from tfx_sequence.components.sequence_example_gen.readers.reader import load_reader
+from tfx_sequence.components.sequence_example_gen.readers.table import SEQUENCE_EXAMPLE
 from tfx_sequence.schemas.records.rejects import abbreviate, make_writable
-from tfx_sequence.schemas.spec import Feature, Role, SequenceSpec
+from tfx_sequence.schemas.spec import Feature, FeatureName, Role, SequenceSpec
 from tfx_sequence.schemas.tags import find_scheme
 
 _MAX_MISSING_SHARE = 0.1
@@ -100,6 +102,8 @@ def discover(files: Sequence[str], read: ReadConfig) -> Discovery:
             "known; is it of another format? Name the format, or the features"
         )
     features, left_out = _discover_features(records, keys=parse_column_names(read.options.get("group_by", ())))
+    if read.format == SEQUENCE_EXAMPLE:
+        features, left_out = _keep_own_names(features, left_out)
     if all(feature.context for feature in features.values()):
         reasons = "".join(f"; {source!r} {reason}" for source, reason in left_out.items())
         raise NotDiscoveredError(f"the records of {files[0]!r} hold no sequence{reasons}. Name the features")
@@ -137,10 +141,40 @@ def _discover_features(
             left_out[source] = str(error)
             continue
         name = _make_name(source)
+        if name in features:
+            left_out[source] = f"would be called {name!r}, as another feature is"
+            continue
+        if not _is_name(name):
+            left_out[source] = "has a name that is too long for a feature"
+            continue
         if name != source:
             feature = feature.model_copy(update={"source": source})
         features[name] = feature
     return features, left_out
+
+
+def _keep_own_names(
+    features: Mapping[str, Feature], left_out: Mapping[str, str]
+) -> tuple[dict[str, Feature], dict[str, str]]:
+    """Calls each feature like its source, for records that are kept as they are. Leaves out those that cannot be."""
+    kept: dict[str, Feature] = {}
+    reasons = dict(left_out)
+    for name, feature in features.items():
+        source = feature.source or name
+        if _is_name(source):
+            kept[source] = feature.model_copy(update={"source": None})
+        else:
+            reasons[source] = "has a name with a space, or one of / # $"
+    return kept, reasons
+
+
+def _is_name(name: str) -> bool:
+    """Returns whether a feature can have a name."""
+    try:
+        pydantic.TypeAdapter(FeatureName).validate_python(name)
+    except pydantic.ValidationError:
+        return False
+    return True
 
 
 def _make_name(source: str) -> str:

@@ -37,11 +37,13 @@ class ColumnsOptions(Frozen):
       extra: What to do with a row that has more columns than there are names. Without names, the first row of the
         sequence determines the number of columns. `reject` rejects the sequence, because a value may contain a
         separator. `ignore` ignores the additional columns.
+      comment: The beginning of lines that are left out, such as `# `. If None, all lines are steps.
     """
 
     names: tuple[str, ...] = ()
     separator: Annotated[str, pydantic.Field(min_length=1)] | None = None
     extra: Literal["reject", "ignore"] = "reject"
+    comment: Annotated[str, pydantic.Field(min_length=1)] | None = None
 
 
 class ColumnsReader(Reader):
@@ -67,7 +69,10 @@ class ColumnsReader(Reader):
     def read(self, source: Source) -> Iterator[Item]:
         """Yields one record per sequence."""
         sequence: _NumberedLines = []
+        comment = self._options.comment
         for number, line in source.lines():
+            if comment and line.startswith(comment):
+                continue
             if line.strip(_BLANK_CHARACTERS) and not self._is_docstart(line):
                 sequence.append((number, line))
             elif sequence:
@@ -80,7 +85,8 @@ class ColumnsReader(Reader):
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields all columns as text. The keys are the names or the numbers of the columns."""
         settings = ColumnsOptions.model_validate(dict(options))
-        first_line = next((line for _, line in source.lines() if line.strip()), "")
+        comment = settings.comment or "\n"  # No line begins with a line end.
+        first_line = next((line for _, line in source.lines() if line.strip() and not line.startswith(comment)), "")
         num_columns = len(first_line.split(settings.separator))
         if not num_columns:
             return

@@ -9,6 +9,9 @@ import pytest
 import tensorflow as tf
 from support.entry_points import install_entry_points
 
+from tfx_sequence.schemas.records.examples import make_example
+from tfx_sequence.schemas.records.tfrecords import frame
+
 LOADING = [
     "Loading TensorFlow ...",
     "Reading the data ...",
@@ -269,3 +272,21 @@ def test_treebank_of_the_example_is_clean(run, root):
     lines = [re.split(r" {2,}", line.strip()) for line in out.splitlines()]
     assert lines[:2] == [["train", "eval", "test"], ["records", "3,881", "485", "485"]]
     assert ["steps", "64,707", "8,638", "8,025"] in lines
+
+
+def test_features_of_sequence_examples_that_no_spec_has_are_listed(run, tmp_path):
+    example = make_example({"words": ["a", "b"]}, {}, not_finite="keep")
+    other = make_example({"words": ["a", "b"]}, {"rare": 1}, not_finite="keep")
+    for record in (example, other):
+        record.context.feature["x/y"].int64_list.value.append(1)
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(frame(example.SerializeToString()) + frame(other.SerializeToString()))
+    report = json.loads(run("validate", str(path), "--json")[1])
+    left_out = {one["feature"]: one["description"] for one in report["anomalies"] if one["what"] == "Left out"}
+    assert left_out.keys() == {"x/y", "rare"}
+    assert left_out["x/y"].startswith("It has a name with a space, or one of / # $, so it was not checked.")
+    assert left_out["rare"].startswith("It is missing from some records")
+    schema = json.loads(run("schema", "infer", str(path), "--json")[1])
+    assert schema["left_out"].keys() == {"x/y", "rare"}
+    assert list(schema["spec"]["features"]) == ["words"]
+    assert "x/y" in json.loads(run("convert", str(path), str(tmp_path / "out"), "--json")[1])["left_out"]

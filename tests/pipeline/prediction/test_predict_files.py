@@ -246,6 +246,66 @@ def test_predict_takes_answers_from_the_next_piece_where_the_model_did_not_read_
     assert line["upos"] == [*_answer(sentence)["upos"][:7], None]
 
 
+LABELLED = """
+upos = { kind = "categorical", role = "label" }
+parity = { kind = "categorical", role = "label", context = true }
+importance = { kind = "float", role = "weight", context = true }
+"""
+"""The labels of the model, and a weight, which only training needs."""
+
+
+@pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
+def test_predict_writes_true_labels_beside_the_answers(model: str, tmp_path: Path, form: str) -> None:
+    config = _config(tmp_path, "", LABELLED)
+    truth = {"upos": ["L1", "X"], "parity": "odd", "importance": 2.0, "tags": ["A", "B"]}
+    _write(tmp_path / "a.jsonl", [["a", "bb"]], **truth)
+    assert main(["predict", model, "--config", config, "--output", f"{tmp_path}/out", "--to", form]) == 0
+    (file,) = (tmp_path / "out").iterdir()
+    if form == "jsonl":
+        line = json.loads(file.read_text())
+        expected = {"tokens": ["a", "bb"], "tags_true": ["A", "B"], "upos_true": ["L1", "X"], "parity_true": "odd"}
+        assert line == {**expected, **_answer(["a", "bb"])}
+        # The order of the keys: what is about the record, then what is about its steps, each time the answers last.
+        assert list(line) == [
+            *("parity_true", "parity", "parity_id", "parity_score"),
+            *("tokens", "tags_true", "upos_true", "upos", "upos_id", "upos_score"),
+        ]
+    elif form == "columns":
+        assert file.read_text() == "# parity_true = odd\n# parity = even\na\tA\tL1\tL1\nbb\tB\tX\tL2\n\n"
+    else:
+        (data,) = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+        names = ("upos", "upos_true")
+        read = decode(SequenceSpec(features={name: Feature(kind="token") for name in names}), data)
+        assert read == {"upos": ["L1", "L2"], "upos_true": ["L1", "X"]}
+
+
+@pytest.mark.parametrize("lines", ["none", "some", "a bad record"])
+def test_predict_answers_every_record_when_labels_are_missing(model: str, tmp_path: Path, lines: str) -> None:
+    config = _config(tmp_path, "", LABELLED)
+    truth = {"upos": ["X"], "parity": "odd", "tags": ["A"]}
+    records = [{"tokens": ["a"], **({} if lines == "none" else truth)}, {"tokens": ["b"]}]
+    if lines == "a bad record":
+        records[1] = {"tokens": 3, **truth}
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    code = main(["predict", model, "--config", config, "--output", f"{tmp_path}/out"])
+    assert code == (1 if lines == "a bad record" else 0)
+    (file,) = (tmp_path / "out").iterdir()
+    answers = [json.loads(line) for line in file.read_text().splitlines()]
+    if lines == "a bad record":
+        assert [answer["upos_true"] for answer in answers] == [["X"]]
+    else:
+        assert answers == [{"tokens": tokens, **_answer(tokens)} for tokens in (["a"], ["b"])]
+
+
+def test_predict_refuses_a_feature_called_like_a_true_label(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = _config(tmp_path, "", LABELLED + 'upos_true = { kind = "token", role = "carried" }')
+    _write(tmp_path / "a.jsonl", [["a"]])
+    assert main(["predict", model, "--config", config, "--output", f"{tmp_path}/out"]) == 2
+    assert "two fields would be called 'upos_true'" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("form", ["jsonl", "columns", "tfrecord"])
 def test_predict_writes_numbers_as_they_were_read(model: str, tmp_path: Path, form: str) -> None:
     config = _config(

@@ -341,3 +341,25 @@ def test_records_before_the_damage_tell_the_features(tmp_path):
     lines = "".join(f'{{"x": [{number}]}}\n' for number in range(2000))
     path.write_bytes(gzip.compress(lines.encode())[:-100])
     assert discover([str(path)], ReadConfig(format="jsonl")).spec.features["x"].kind == "integer"
+
+
+def test_names_that_no_feature_can_have_are_left_out_of_sequence_examples(tmp_path):
+    # With another name, the feature could not be found in a record that is kept as it is.
+    example = make_example({"words": ["a", "b"], "7": ["c", "d"]}, {"x": 1}, not_finite="keep")
+    for name in ("a b", "x/y", "n" * 201):
+        example.context.feature[name].int64_list.value.append(1)
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(frame(example.SerializeToString()) * 3)
+    spec, left_out = discover([str(path)], ReadConfig(format="sequence_example"))
+    assert {*spec.features} == {"words", "7", "x"}
+    assert all(feature.source is None for feature in spec.features.values())
+    wrong = "has a name with a space, or one of / # $"
+    assert left_out == {"a b": wrong, "x/y": wrong, "n" * 201: "has a name that is too long for a feature"}
+
+
+def test_sources_that_would_have_one_name_are_not_merged(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"w": ["x"], "a b": ["1"], "a_b": ["2"], "a/b": ["3"]}) + "\n")
+    spec, left_out = discover([str(path)], ReadConfig(format="jsonl"))
+    assert [spec.source(name) for name in spec.features] == ["w", "a b"]
+    assert left_out == dict.fromkeys(("a_b", "a/b"), "would be called 'a_b', as another feature is")
