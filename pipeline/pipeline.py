@@ -152,7 +152,7 @@ def _make_statistics_gen(examples: types.BaseChannel) -> BaseComponent:
 
 
 def _make_schema_gen(config: Config, statistics: types.BaseChannel) -> BaseComponent:
-    return SequenceSchemaGen(statistics=statistics, spec=config.spec)
+    return SequenceSchemaGen(statistics=statistics, spec=config.spec, open_features=config.open_features)
 
 
 def _make_validator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
@@ -26,6 +27,7 @@ class SequenceSchemaGenSpec(standard_component_specs.SchemaGenSpec):
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
         contract.SEQUENCE_SPEC: ExecutionParameter(type=str, optional=True),
         contract.CODE: ExecutionParameter(type=str),
+        executor.OPEN_FEATURES_KEY: ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         **standard_component_specs.SchemaGenSpec.INPUTS,
@@ -56,9 +58,11 @@ class SequenceSchemaGen(base_component.BaseComponent):
       exclude_splits: The splits whose statistics are ignored. By default, these are all splits except `train`. Then a
         label that only occurs in held-out data is an anomaly and not part of the schema. If no split is called `train`,
         no split is ignored by default.
+      open_features: Categorical features of the spec that may have values that `train` does not have, such as labels
+        that share the vocabulary of an input. They get no domain, so such a value is no anomaly.
 
     Raises:
-      ValueError: if both `spec` and `curated` are given.
+      ValueError: if both `spec` and `curated` are given, or if `open_features` names a feature that `spec` lacks.
     """
 
     SPEC_CLASS = SequenceSchemaGenSpec
@@ -71,6 +75,7 @@ class SequenceSchemaGen(base_component.BaseComponent):
         curated: types.BaseChannel | None = None,
         infer_feature_shape: bool | data_types.RuntimeParameter = True,
         exclude_splits: list[str] | None = None,
+        open_features: Sequence[str] = (),
     ):
         if spec is not None and curated is not None:
             raise ValueError(
@@ -78,7 +83,13 @@ class SequenceSchemaGen(base_component.BaseComponent):
             )
         optional: dict[str, Any] = {}
         if spec is not None:
-            optional[contract.SEQUENCE_SPEC] = arguments.parse_settings("spec", SequenceSpec, spec).to_json()
+            spec = arguments.parse_settings("spec", SequenceSpec, spec)
+            optional[contract.SEQUENCE_SPEC] = spec.to_json()
+        unknown = [name for name in open_features if spec is None or name not in spec.features]
+        if unknown:
+            raise ValueError(f"`open_features` names {unknown[0]!r}, which is no feature of `spec`")
+        if open_features:
+            optional[executor.OPEN_FEATURES_KEY] = json_utils.dumps([*open_features])
         if curated is not None:
             optional[executor.CURATED_KEY] = curated
         # In stock SchemaGen this parameter is an int or a RuntimeParameter.

@@ -22,6 +22,7 @@ from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import parse_schema
 
 CURATED_KEY = "curated"
+OPEN_FEATURES_KEY = "open_features"
 
 DIFFERENCES_PROPERTY = "differences"
 """The property of the Schema artifact that stores the differences between the data and the curated schema.
@@ -70,7 +71,8 @@ def _infer_schema(
     spec_json = exec_properties.get(SEQUENCE_SPEC)
     spec = SequenceSpec.from_json(spec_json) if spec_json else None
     infer_shape = bool(exec_properties.get(standard_component_specs.INFER_FEATURE_SHAPE_KEY, True))
-    schema = infer_schema(statistics, spec, infer_shape)
+    open_features = json_utils.loads(exec_properties.get(OPEN_FEATURES_KEY) or "[]")
+    schema = infer_schema(statistics, spec, infer_shape, open_features)
     if spec is not None:
         _warn_about_unnamed_features(schema, spec)
     return schema

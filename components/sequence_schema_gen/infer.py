@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -31,7 +31,10 @@ _Protos = dict[str, tuple[schema_pb2.Feature, bool]]
 
 
 def infer_schema(
-    statistics: _Statistics, spec: SequenceSpec | None = None, infer_feature_shape: bool = True
+    statistics: _Statistics,
+    spec: SequenceSpec | None = None,
+    infer_feature_shape: bool = True,
+    open_features: Collection[str] = (),
 ) -> schema_pb2.Schema:
     """Infers the schema of a dataset of SequenceExamples.
 
@@ -48,6 +51,7 @@ def infer_schema(
       statistics: A dict of split name to the statistics that StatisticsGen computes for SequenceExamples.
       spec: The description of the data.
       infer_feature_shape: Whether `tfdv.infer_schema` infers the shapes of features.
+      open_features: Categorical features that may have values that the statistics do not have. They get no domain.
 
     Raises:
       SchemaError: if the statistics are empty, do not describe SequenceExamples, or contradict the spec.
@@ -66,7 +70,7 @@ def infer_schema(
             reason = explain_undescribed(proto, is_context)
             _logger.warning("the feature %r %s; the schema describes it as TFDV infers it", name, reason)
             add_undescribed(schema, proto, is_context)
-    _add_domains(schema, spec, statistics)
+    _add_domains(schema, spec, statistics, open_features)
     for name, (proto, _) in _collect_features(schema).items():
         if name not in stated_features:
             note_inferred(proto)
@@ -148,34 +152,55 @@ def _add_carried_features(spec: SequenceSpec, protos: _Protos) -> SequenceSpec:
     return spec.model_copy(update={"features": features})
 
 
-def _add_domains(schema: schema_pb2.Schema, spec: SequenceSpec, statistics: _Statistics) -> None:
+def _add_domains(
+    schema: schema_pb2.Schema, spec: SequenceSpec, statistics: _Statistics, open_features: Collection[str]
+) -> None:
     """Adds a string domain with all values of the feature to the schema for each categorical feature.
 
     The name of the domain is the name of the feature. The domains that TFDV infers cannot be used, because TFDV infers
     numbers from a set of strings such as "1" and "2".
+
+    A feature with more values than the statistics list gets no domain, because one that lacks values would make records
+    with these values invalid. The transform still refuses values of a label that train does not have.
     """
     for name, (proto, is_context) in _collect_features(schema).items():
         is_categorical = name in spec.features and spec.features[name].kind == "categorical"
         if proto.HasField("domain") or is_categorical:
-            proto.domain = name
             path = [name] if is_context else [SEQUENCE, name]
-            schema.string_domain.add(name=name, value=sorted(_collect_values(statistics, path)))
+            values = None if name in open_features else _collect_values(statistics, path)
+            if values is None:
+                proto.ClearField("domain")
+            else:
+                proto.domain = name
+                schema.string_domain.add(name=name, value=sorted(values))
 
 
-def _collect_values(statistics: _Statistics, path: list[str]) -> set[str]:
-    """Returns the values of a feature in all splits.
+def _collect_values(statistics: _Statistics, path: list[str]) -> set[str] | None:
+    """Returns the values of a feature in all splits, or None if there are more values than the statistics list.
 
     Raises:
-      ContradictionError: if the statistics do not list all values.
+      ContradictionError: if values are not text, or are too long to be listed.
     """
     values: set[str] = set()
     for feature in _find_statistics(statistics, path):
         listed_values = [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
         if len(listed_values) < feature.string_stats.unique:
-            problem = f"it has {feature.string_stats.unique} distinct values, of which they list {len(listed_values)}"
-            raise _make_unlisted_values_error(path[-1], problem)
+            _logger.warning(
+                "the categorical feature %r has %d values, of which the statistics list %d, so the schema has no "
+                "domain for it, and the validator looks for no unseen values. For a domain, give StatisticsGen "
+                "stats_options=tfdv.StatsOptions(num_rank_histogram_buckets=%d)",
+                path[-1],
+                feature.string_stats.unique,
+                len(listed_values),
+                feature.string_stats.unique,
+            )
+            return None
         if UNLISTED_VALUES & set(listed_values):
-            raise _make_unlisted_values_error(path[-1], "it has values that are not text, or too long to be listed")
+            raise ContradictionError(
+                f"the feature {path[-1]!r} is categorical, so its values are a closed set, but the statistics do not "
+                "list all of them: it has values that are not text, or too long to be listed. Make it a 'token', or an "
+                "'integer' feature"
+            )
         values.update(listed_values)
     return values
 
@@ -187,10 +212,3 @@ def _find_statistics(statistics: _Statistics, path: list[str]) -> Iterator[stati
         for feature in dataset.features:
             if list(feature.path.step) == path:
                 yield feature
-
-
-def _make_unlisted_values_error(name: str, problem: str) -> ContradictionError:
-    return ContradictionError(
-        f"the feature {name!r} is categorical, so its values are a closed set, but the statistics do not list all of "
-        f"them: {problem}. Make it a 'token', or an 'integer' feature"
-    )

@@ -78,7 +78,7 @@ def _infer(arguments: argparse.Namespace, streams: Streams) -> int:
         display.show_message("Reading the data ...")
         records = convert_to_records(dataset, folder)
         display.show_message("Inferring a schema ...")
-        schema, _ = infer_schema_of_files(records.splits, records.spec)
+        schema, _ = infer_schema_of_files(records.splits, records.spec, dataset.open_features)
     left_out = {**records.left_out, **list_undescribed(schema)}
     for name, reason in left_out.items():
         print(f"left out: {name!r} {reason}", file=streams.err)

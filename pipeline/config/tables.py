@@ -322,6 +322,12 @@ class Config(Frozen):
         return note_shifts(spec, self.data.format)
 
     @property
+    def open_features(self) -> tuple[str, ...]:
+        """The labels that share the vocabulary of an input, so that they may have values that train does not have."""
+        labels = self.spec.with_role("label")
+        return tuple(name for name, settings in self.transform.items() if settings.share and name in labels)
+
+    @property
     def serving_dir(self) -> str:
         """The folder for pushed models, with one numbered folder per version."""
         return self.serving.dir or f"{self.pipeline.root}/serving"

@@ -61,6 +61,7 @@ class Dataset:
       split: How the records of the only entry in `splits` are divided into splits. None if they are not divided.
       write: How records are written.
       severities: Rule to severity, for rules whose severity should not be `error`.
+      open_features: Categorical features that may have values that train does not have.
     """
 
     splits: dict[str, list[str]]
@@ -69,6 +70,7 @@ class Dataset:
     split: SplitConfig | None = None
     write: WriteConfig = dataclasses.field(default_factory=WriteConfig)
     severities: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    open_features: tuple[str, ...] = ()
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -165,7 +167,13 @@ def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
         splits = _find_config_splits(config)
         split_config = config.data.split_config
     return Dataset(
-        splits, config.data.read_config, config.spec, split_config, config.data.write, config.validation.severities
+        splits,
+        config.data.read_config,
+        config.spec,
+        split_config,
+        config.data.write,
+        config.validation.severities,
+        config.open_features,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from tfx_sequence.pipeline.datasets.dataset import TRAIN
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def infer_schema_of_files(
-    splits: Mapping[str, list[str]], spec: SequenceSpec | None
+    splits: Mapping[str, list[str]], spec: SequenceSpec | None, open_features: Collection[str] = ()
 ) -> tuple[schema_pb2.Schema, dict[str, statistics_pb2.DatasetFeatureStatisticsList]]:
     """Infers a schema from the split train, or from all splits if there is no train.
 
     Args:
       splits: Split name to TFRecord files.
       spec: The features of a record, or None if they are not known.
+      open_features: Categorical features that may have values that train does not have.
 
     Returns:
       The schema. Second, split name to the statistics of the splits from which the schema was inferred.
@@ -47,7 +48,7 @@ def infer_schema_of_files(
     if num_records == 0:
         raise CommandError(f"there is no record to make a schema from{_describe_damage(chosen_splits)}")
     spec = spec or _infer_spec(infer_schema(statistics), statistics)
-    return infer_schema(statistics, spec), statistics
+    return infer_schema(statistics, spec, open_features=open_features), statistics
 
 
 def _describe_damage(splits: Mapping[str, list[str]]) -> str:

@@ -70,7 +70,7 @@ def validate(
     statistics: _Statistics = {}
     if schema is None:
         show_message("Inferring a schema ...")
-        schema, statistics = _infer_schema(records)
+        schema, statistics = _infer_schema(records, dataset.open_features)
         records = dataclasses.replace(records, left_out={**records.left_out, **list_undescribed(schema)})
     baseline_statistics = None
     if baseline is not None:
@@ -92,14 +92,14 @@ def validate(
     return _add_reading_anomalies(report, records, dataset.severities, fail_on)
 
 
-def _infer_schema(records: RecordFiles) -> tuple[schema_pb2.Schema, _Statistics]:
+def _infer_schema(records: RecordFiles, open_features: Sequence[str]) -> tuple[schema_pb2.Schema, _Statistics]:
     """Infers a schema, and returns it with the statistics of each split from which it was inferred.
 
     If the records contradict the given features, the schema of the given features is returned, without statistics. The
     contradictions are then reported as anomalies.
     """
     try:
-        return infer_schema_of_files(records.splits, records.spec)
+        return infer_schema_of_files(records.splits, records.spec, open_features)
     except SchemaError:
         if records.spec is None:
             raise

@@ -53,6 +53,7 @@ def find_warnings(config: Config, result: RunResult, metrics: Mapping[str, float
     return [
         *_find_rejects(result),
         *_find_anomalies(result),
+        *_find_open_sets(config, result),
         *_find_constant_inputs(config, result),
         *_find_few_updates(config, result.epoch),
         *_find_last_epoch(config, result.epoch),
@@ -90,6 +91,28 @@ def _find_anomalies(result: RunResult) -> Iterator[RunWarning]:
             splits = ", ".join(found)
             text = f"{place} ({splits}): {clip(next(iter(found.values())))}"
             yield RunWarning(text, len(found), f"{artifact.uri}, docs/validation.md")
+
+
+def _find_open_sets(config: Config, result: RunResult) -> Iterator[RunWarning]:
+    """Yields a warning for each categorical feature that has too many values for the schema to list."""
+    artifacts = result.list_outputs_of_type("Schema")
+    if not artifacts:
+        return
+    from tfx_sequence.schemas.tfmd.parts import list_feature_protos, parse_schema, read_domain
+
+    # The first schema is that of the data as it was read. The transform writes another one.
+    path = os.path.join(artifacts[0].uri, contract.SCHEMA_FILE)
+    with open(path, "rb") as file:
+        schema = parse_schema(file.read(), path)
+    for proto in list_feature_protos(schema):
+        feature = config.features.get(proto.name)
+        is_closed = feature is not None and feature.kind == "categorical" and proto.name not in config.open_features
+        if is_closed and read_domain(schema, proto) is None:
+            yield RunWarning(
+                f"{proto.name!r} has more values than the schema lists, so the validator looks for no unseen ones",
+                1,
+                "docs/validation.md",
+            )
 
 
 def _find_constant_inputs(config: Config, result: RunResult) -> Iterator[RunWarning]:

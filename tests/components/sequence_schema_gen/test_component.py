@@ -214,3 +214,13 @@ def test_curated_schema_of_stock_is_completed_so_that_transform_reads_it(artifac
 def test_spec_and_curated_schema_together_are_refused():
     with pytest.raises(ValueError, match="`spec` and `curated` are both given"):
         make(spec=SPEC, curated=types.Channel(type=standard_artifacts.Schema))
+
+
+def test_open_features_have_no_domain(artifact, run):
+    statistics = artifact("train")
+    closed, _ = run(statistics, make(spec=SPEC))
+    assert [domain.name for domain in closed.string_domain] == ["tags"]
+    opened, _ = run(statistics, make(spec=SPEC, open_features=["tags"]))
+    assert not opened.string_domain
+    with pytest.raises(ValueError, match="`open_features` names 'x', which is no feature of `spec`"):
+        make(spec=SPEC, open_features=["x"])

@@ -144,10 +144,26 @@ def test_domain_of_a_thousand_values_is_listed(statistics):
     assert domains(infer_schema({"train": statistics(({}, {"x": values}))}, spec_of("categorical"))) == {"x": values}
 
 
+def test_label_of_more_values_than_the_statistics_list_has_no_domain(statistics, caplog):
+    values = [f"v{i}" for i in range(1001)]
+    schema = infer_schema({"train": statistics(({}, {"x": values}))}, spec_of("categorical"))
+    assert domains(schema) == {}
+    # It stays a closed set for the transform.
+    assert from_schema(schema).features["x"].kind == "categorical"
+    (message,) = [record.getMessage() for record in caplog.records if "categorical" in record.getMessage()]
+    assert "'x' has 1001 values, of which the statistics list 1000" in message
+    assert "stats_options=tfdv.StatsOptions(num_rank_histogram_buckets=1001)" in message
+
+
+def test_label_that_may_have_unseen_values_has_no_domain(statistics):
+    data = {"train": statistics(({}, {"x": ["a", "b"]}))}
+    assert domains(infer_schema(data, spec_of("categorical"))) == {"x": ["a", "b"]}
+    assert domains(infer_schema(data, spec_of("categorical"), open_features=["x"])) == {}
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ([f"v{i}" for i in range(1001)], "it has 1001 distinct values, of which they list 1000"),
         ([b"\xff\xfe"], "it has values that are not text, or too long to be listed"),
         (["x" * 5000], "it has values that are not text, or too long to be listed"),
     ],

@@ -290,3 +290,31 @@ def test_features_of_sequence_examples_that_no_spec_has_are_listed(run, tmp_path
     assert schema["left_out"].keys() == {"x/y", "rare"}
     assert list(schema["spec"]["features"]) == ["words"]
     assert "x/y" in json.loads(run("convert", str(path), str(tmp_path / "out"), "--json")[1])["left_out"]
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_label_that_shares_a_vocabulary_may_have_unseen_values(run, tmp_path, share):
+    for split, text in (("train", "a b c a b c"), ("eval", "a / b"), ("test", "a c")):
+        (tmp_path / f"{split}.txt").write_text(f"{text}\n" * 9)
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f"""
+        [pipeline]
+        name = "x"
+        [data]
+        input = "."
+        format = "text"
+        files = {{ train = "train.txt", eval = "eval.txt", test = "test.txt" }}
+        [features.text]
+        kind = "token"
+        source = "step"
+        [features.target]
+        kind = "categorical"
+        role = "label"
+        source = "next"
+        {"[transform.target]" if share else ""}
+        {'share = "text"' if share else ""}
+        """
+    )
+    code, out, _ = run("validate", "--config", str(config))
+    assert code == (0 if share else 1), out

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
@@ -14,6 +15,8 @@ from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.runs.run_summary import RunReport
 from tfx_sequence.pipeline.runs.run_warnings import RunWarning, find_warnings
 from tfx_sequence.pipeline.runs.runner import ComponentResult, OutputArtifact, RunResult
+from tfx_sequence.schemas.tfmd.convert import to_schema
+from tfx_sequence.schemas.tfmd.parts import list_feature_protos
 
 
 def make_result(*artifacts: OutputArtifact, epoch: dict[str, float] | None = None) -> RunResult:
@@ -129,6 +132,18 @@ def test_anomaly_is_shown_once_with_its_splits_and_where_to_read_more(config_fil
     assert second["count"] == 1
     lines = report.to_text("/log").partition("\nWarnings\n")[2].splitlines()
     assert [line[:12] for line in lines] == ["  feature 'u", "    see " + uri[:4], "  feature 't", "    see " + uri[:4]]
+
+
+def test_label_without_a_domain_is_named(config_file: Path, tmp_path: Path) -> None:
+    schema = to_schema(load_config(config_file).spec)
+    result = make_result(OutputArtifact("Schema", str(tmp_path), {}))
+    for domain in (None, ["A", "B"]):
+        if domain:
+            (proto,) = [proto for proto in list_feature_protos(schema) if proto.name == "upos"]
+            proto.string_domain.value.extend(domain)
+        (tmp_path / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+        warnings = find_warnings(load_config(config_file), result, {})
+        assert [warning.text[:29] for warning in warnings] == ([] if domain else ["'upos' has more values than t"])
 
 
 def test_rejected_records_are_counted(config_file: Path) -> None:
