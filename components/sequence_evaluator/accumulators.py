@@ -382,9 +382,9 @@ def _add_weights(counts: Counts, role: str, values: Iterable[bytes], weights: It
 
 
 def _compute_scores_by_value(counts: Counts) -> dict[bytes, Scores]:
-    """Computes the scores of each value that occurs in the counts."""
+    """Computes the scores of each value that occurs in the counts. A value whose weights are all 0 does not occur."""
     scores = {}
-    for value in sorted({value for _, value in counts}):
+    for value in sorted({value for (_, value), weight in counts.items() if weight}):
         scores[value] = _compute_scores(
             right=counts["right", value], predicted=counts["predicted", value], labelled=counts["label", value]
         )

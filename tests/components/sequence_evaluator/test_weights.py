@@ -13,7 +13,12 @@ import tensorflow as tf
 from seqeval.metrics import f1_score, precision_score, recall_score
 from sklearn.metrics import precision_recall_fscore_support as label_scores
 
-from tfx_sequence.components.sequence_evaluator.accumulators import Counts
+from tfx_sequence.components.sequence_evaluator.accumulators import (
+    Counts,
+    LabelScoresAccumulator,
+    MetricAccumulator,
+    SpanScoresAccumulator,
+)
 from tfx_sequence.components.sequence_evaluator.metric_table import list_metrics
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
 from tfx_sequence.components.sequence_trainer.config.model import ModelConfig
@@ -192,6 +197,20 @@ def test_spans_of_a_record_count_by_its_weight() -> None:
     assert 0 < expected[2] < 1
     found = [results.evaluator[f"tags_span_{name}"] for name in ("precision", "recall", "f1")]
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "accumulator", [LabelScoresAccumulator("tags"), SpanScoresAccumulator("tags")], ids=["values", "spans"]
+)
+def test_value_or_type_of_span_whose_weights_are_all_0_does_not_occur(accumulator: MetricAccumulator) -> None:
+    # The last step, the only one of type C, does not count, and the steps before it are answered rightly.
+    answers = {
+        "lengths": np.array(3),
+        "tags_label": np.array([b"B-A", b"O", b"B-C"]),
+        "tags": np.array([b"B-A", b"O", b"O"]),
+        "tags_weight": np.array([1.0, 1.0, 0.0]),
+    }
+    assert set(accumulator.compute(accumulator.count(answers)).values()) == {1.0}
 
 
 @pytest.mark.parametrize("weights", [RECORD_WEIGHTS, STEP_WEIGHTS], ids=["records", "steps"])
