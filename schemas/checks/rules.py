@@ -158,6 +158,7 @@ RULES: Family[Row] = Family(
         "wrong_type": Row(f"{_STRUCTURE}:WrongType"),
         "undecodable": Row(f"{_VALUES}:Undecodable"),
         "not_finite": Row(f"{_VALUES}:NotFinite"),
+        "negative_weight": Row(f"{_VALUES}:NegativeWeight"),
         "outside_domain": Row(f"{_VALUES}:OutsideDomain"),
         "reserved_id": Row(f"{_VALUES}:ReservedId"),
         "time_reversed": Row(f"{_VALUES}:TimeReversed"),

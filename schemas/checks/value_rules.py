@@ -53,6 +53,20 @@ class NotFinite(ValueRule):
         yield from self.find_at_values(feature, column, is_wrong, "a finite number")
 
 
+class NegativeWeight(ValueRule):
+    """A weight must not be negative, because training would then make the loss of its record as large as possible."""
+
+    reason = Reason.NEGATIVE_WEIGHT
+
+    def applies_to(self, feature: CheckedFeature) -> bool:
+        """Returns whether the numbers of the feature are weights."""
+        return feature.spec.role == "weight" and feature.spec.dtype != "string"
+
+    def find(self, feature: CheckedFeature, column: ArrowColumn) -> Iterator[Finding]:
+        """Yields the records with a weight below 0."""
+        yield from self.find_at_values(feature, column, _to_numpy(column.values) < 0, "a weight of at least 0")
+
+
 class OutsideDomain(ValueRule):
     """Strings must be in the domain of the feature, and numbers must be within its bounds."""
 

@@ -44,6 +44,8 @@ class Reason(str, enum.Enum):
     """An integer does not fit into int64."""
     NOT_FINITE = "not_finite"
     """A float is infinite, or too large for float32, or NaN although numbers of the feature must not be missing."""
+    NEGATIVE_WEIGHT = "negative_weight"
+    """A weight is less than 0."""
     DUPLICATE_KEY = "duplicate_key"
     """A name or a key occurs twice, although it must be unique."""
     INCONSISTENT = "inconsistent"

@@ -125,6 +125,7 @@ def with_context(**changed):
             "speed",
             "`speed` has -inf at step 1, expected a finite number",
         ),
+        (with_context(weight=-0.5), "negative_weight", "weight", "`weight` has -0.5, expected a weight of at least 0"),
         (with_context(weight=math.inf), "not_finite", "weight", "`weight` has inf, expected a finite number"),
         (
             with_lists(tokens=["a", b"\xff"]),
@@ -327,6 +328,8 @@ def expected_in(context, lists):
             math.isinf(value) or (math.isnan(value) and name != "speed") for value in values
         ):
             out.add(("not_finite", name))
+        if feature.role == "weight" and any(value < 0 for value in values):
+            out.add(("negative_weight", name))
         if name in DOMAINS and not set(values) <= set(DOMAINS[name]):
             out.add(("outside_domain", name))
         if name == "ids" and 0 in values:

@@ -312,10 +312,13 @@ class Head(keras.layers.Layer, abc.ABC):
 
         Returns:
           The weight of each record, `[B]`, or of each step, `[B, T]`. None if all labels have the same weight.
+
+        Raises:
+          tf.errors.InvalidArgumentError: when the op runs, if a weight is negative.
         """
         if self._weight is None:
             return None
-        weights = batch[self._weight]
+        weights = _refuse_negative(self._weight, batch[self._weight])
         return weights if weights.shape.rank == 1 or self.label.per_step else None
 
     def compute_loss_weights(self, batch: Batch) -> tf.Tensor | None:
@@ -339,6 +342,22 @@ class Head(keras.layers.Layer, abc.ABC):
         """
         weights = self.compute_loss_weights(batch)
         return None if weights is None else _average_weights(weights, batch)
+
+
+def _refuse_negative(name: str, weights: tf.Tensor) -> tf.Tensor:
+    """Returns the weights, and adds an operation that fails if one of them is negative.
+
+    With a negative weight, training would make the loss of a record as large as possible. NaN is not refused here,
+    because a loss that is NaN stops the training, or its batch is passed over.
+    """
+    is_negative = weights < 0
+    # The message has backticks, because graph mode escapes quotes. In eager mode, Assert returns None.
+    check = tf.debugging.Assert(
+        tf.logical_not(tf.reduce_any(is_negative)),
+        [f"The weight `{name}` must be at least 0, but has ", tf.boolean_mask(weights, is_negative)[:1]],
+    )
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(weights)
 
 
 def _average_weights(weights: tf.Tensor, batch: Batch) -> tf.Tensor:

@@ -437,6 +437,27 @@ def test_records_count_by_their_weight(label: Label) -> None:
     assert (float(weighted.total), float(weighted.normaliser)) == pytest.approx((total, normaliser), rel=1e-5)
 
 
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_negative_weight_is_refused_by_losses_and_metrics_and_nan_is_not(in_graph: bool) -> None:
+    layer = SoftmaxHead(INTENT, HeadConfig(), HeadContext(weight="importance"))
+    metrics = layer.make_metrics()
+    logits = tf.zeros([2, 2])
+
+    def compute(weights: tf.Tensor) -> tf.Tensor:
+        batch = {
+            "intent": tf.constant([1, 2], tf.int64),
+            "lengths": tf.constant([1, 1], tf.int64),
+            "importance": weights,
+        }
+        metrics.update(logits, batch)
+        return layer.compute_loss(logits, batch, "sequence_mean").total
+
+    run = tf.function(compute) if in_graph else compute
+    assert np.isnan(run(tf.constant([1, np.nan])))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`importance` must be at least 0"):
+        run(tf.constant([1.0, -1.0]))
+
+
 def test_class_weights_scale_the_loss_of_their_value() -> None:
     layer, plain = SoftmaxHead(INTENT, HeadConfig(class_weights={"y": 10})), SoftmaxHead(INTENT, HeadConfig())
     logits, batch = tf.constant([[0.3, -0.2], [0.1, 0.9], [1.0, 2.0]]), _batch()
