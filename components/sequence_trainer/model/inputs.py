@@ -42,6 +42,8 @@ class InputEncoder(keras.layers.Layer):
     Attributes:
       embeddings: Maps the name of each input of ids to its embedding layer. Nested inputs are left out.
       embedded: Whether each of the D values of a step belongs to an embedding, rather than being a number.
+      widths: Maps the name of each input to its number of values in a step, in the order in which they are
+        concatenated.
     """
 
     def __init__(self, task: SequenceTask, config: ModelConfig, seeds: random.Random) -> None:
@@ -60,9 +62,10 @@ class InputEncoder(keras.layers.Layer):
             for item in task.inputs
             if item.num_ids and item.nested
         }
+        self.widths = {item.name: self._get_width(item) for item in task.inputs}
         self.embedded: tuple[bool, ...] = ()
         for item in task.inputs:
-            self.embedded += (item.num_ids is not None,) * self._get_width(item)
+            self.embedded += (item.num_ids is not None,) * self.widths[item.name]
 
     def call(self, features: Batch, training: bool = False) -> tf.Tensor:
         """Encodes the inputs of a batch as `[B, T, D]`. The values at padded steps have no meaning.

@@ -25,6 +25,9 @@ WeightAxes = tuple[keras.Variable, Axes]
 EMBEDDING_LAYER, NESTED_LAYER, HEAD_LAYER = "embed_", "encode_", "head_"
 """Prefixes of layer names. The name of a layer that belongs to one feature is a prefix and the feature's name."""
 
+INPUT_LAYER = "inputs/"
+"""The beginning of the names of all weights of an InputEncoder."""
+
 
 @runtime_checkable
 class HasValueAxes(Protocol):

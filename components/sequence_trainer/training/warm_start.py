@@ -11,6 +11,9 @@ the values may have changed::
 
 Rows of values that the new model does not have, here "sat", are dropped. If "mat" has a pretrained vector, it starts
 with this vector. The optimizer and the schedule of the learning rate start from the beginning.
+
+The layers between the inputs and the heads read the inputs side by side. Their weights are taken only if both models
+have the same inputs in the same order. Otherwise, one input would get the weights of another one of the same width.
 """
 
 from __future__ import annotations
@@ -24,12 +27,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfx_sequence.components.sequence_trainer.model.value_axes import Axes
+from tfx_sequence.components.sequence_trainer.model.value_axes import HEAD_LAYER, INPUT_LAYER, Axes
 from tfx_sequence.components.sequence_trainer.training.weight_index import (
     WEIGHTS_FILE,
     AxisValues,
     ExportedWeights,
     NamedWeight,
+    list_inputs,
     name_weights,
 )
 from tfx_sequence.schemas.embeddings import Matrix, find_own_vectors
@@ -55,11 +59,12 @@ def take_exported_weights(
 ) -> str:
     """Sets the weights of a model to those of an exported model, as far as they fit.
 
-    A weight is taken if the exported model has a weight of the same name, and if each axis fits. An axis fits if both
-    have the same size, or if both are indexed by the values of the same feature. In the second case the weight is moved
-    by value. A new value of an input starts with the weights of unseen values, unless it has a pretrained vector, which
-    it keeps. A new value of a label keeps its initial weights. Weights that are indexed by values and are not trained,
-    such as frozen pretrained vectors, are not changed.
+    A weight is taken if the exported model has a weight of the same name, and if each axis fits. Weights that are
+    neither those of an InputEncoder nor those of a head also need the same inputs in the same order. An axis fits if
+    both have the same size, or if both are indexed by the values of the same feature. In the second case the weight is
+    moved by value. A new value of an input starts with the weights of unseen values, unless it has a pretrained vector,
+    which it keeps. A new value of a label keeps its initial weights. Weights that are indexed by values and are not
+    trained, such as frozen pretrained vectors, are not changed.
 
     Args:
       directory: The folder of the SavedModel, which SequenceTrainer exported.
@@ -75,10 +80,12 @@ def take_exported_weights(
     except FileNotFoundError as error:
         return f"no weight is taken from {directory}: {error}"
     weights = list(name_weights(model, values))
+    inputs = list_inputs(model)
     partly_taken: list[str] = []
     not_taken: list[str] = []
     for weight in weights:
         try:
+            _check_inputs(weight, inputs, exported.inputs)
             start_value = _compute_start_value(weight, values, exported, vectors or {})
         except _MismatchError as reason:
             not_taken.append(f"{weight.name} ({reason})")
@@ -91,6 +98,19 @@ def take_exported_weights(
     if not_taken:
         sentences.append(f"not taken: {_join_names(not_taken)}")
     return "; ".join(sentences)
+
+
+def _check_inputs(weight: NamedWeight, inputs: list[list[Any]] | None, old_inputs: list[list[Any]] | None) -> None:
+    """Checks that the weight does not belong to other inputs in the exported model.
+
+    Raises:
+      _MismatchError: if it may.
+    """
+    is_moved_by_name = weight.name.startswith((INPUT_LAYER, HEAD_LAYER))
+    # Inputs that are not known are those of a user's model, which names its layers itself.
+    if is_moved_by_name or inputs is None or old_inputs is None or inputs == old_inputs:
+        return
+    raise _MismatchError(f"reads {_join_inputs(old_inputs)} in the exported model, {_join_inputs(inputs)} here")
 
 
 def _compute_start_value(
@@ -207,6 +227,11 @@ def _list_features(axes: Axes) -> list[str]:
 def _join_features(axes: Axes) -> str:
     """Joins the names of the features of the axes; `no values` if there are none."""
     return " and ".join(_list_features(axes)) or "no values"
+
+
+def _join_inputs(inputs: list[list[Any]]) -> str:
+    """Joins the names of the inputs with their widths, such as `words (100), speed (1)`."""
+    return ", ".join(f"{name} ({width})" for name, width in inputs)
 
 
 def _join_names(names: list[str]) -> str:

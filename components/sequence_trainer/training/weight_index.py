@@ -5,7 +5,11 @@ values that index its axes. Entry i of `weights` describes variable i of the Sav
 variable is not a weight, such as the state of a random generator::
 
     {"weights": [null, {"name": "inputs/embed_words/embeddings", "axes": ["words", null]}, ...],
-     "values": {"words": ["[PAD]", "=the", "=cat", "[OOV]"], "tags": ["=N", "=V"]}}
+     "values": {"words": ["[PAD]", "=the", "=cat", "[OOV]"], "tags": ["=N", "=V"]},
+     "inputs": [["words", 100]]}
+
+`inputs` has the name and the width of each part of the vector of a step that the recurrent layers read, in their order.
+It is null if the model has no InputEncoder.
 
 An axis with the name of a feature has one index per value of the feature. Here these axes are the rows of an embedding
 and the columns of a softmax::
@@ -36,6 +40,7 @@ import tensorflow_transform as tft
 
 from tfx_sequence.components.sequence_trainer.batches.ids import ListedIds
 from tfx_sequence.components.sequence_trainer.batches.parsing import Column
+from tfx_sequence.components.sequence_trainer.model.inputs import InputEncoder
 from tfx_sequence.components.sequence_trainer.model.value_axes import (
     HEAD_LAYER,
     Axes,
@@ -94,6 +99,18 @@ def name_weights(model: keras.Model, values: AxisValues) -> Iterator[NamedWeight
         yield NamedWeight(unique_name, known_axes, weight)
 
 
+def list_inputs(model: keras.Model) -> list[list[Any]] | None:
+    """Lists the name and the width of each input, in the order in which the network reads them.
+
+    Returns:
+      The lists `[name, width]`; None if the model has no InputEncoder, so that this is not known.
+    """
+    for layer in model.layers:
+        if isinstance(layer, InputEncoder):
+            return [[name, width] for name, width in layer.widths.items()]
+    return None
+
+
 def read_axis_values(task: SequenceTask, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
     """Reads the values that index the axes of inputs and labels. Features without a vocabulary are left out.
 
@@ -125,7 +142,7 @@ def write_weight_index(directory: str, model: keras.Model, values: AxisValues) -
     path = os.path.join(directory, WEIGHTS_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps({"weights": entries_in_order, "values": values}))
+        file.write(json.dumps({"weights": entries_in_order, "values": values, "inputs": list_inputs(model)}))
 
 
 class ExportedWeights:
@@ -136,6 +153,7 @@ class ExportedWeights:
 
     Attributes:
       values: The values that index the axes of the weights, by feature.
+      inputs: The inputs of the model, as `list_inputs` returns them.
 
     Raises:
       FileNotFoundError: if the SavedModel has no index.
@@ -148,6 +166,7 @@ class ExportedWeights:
         with tf.io.gfile.GFile(path, "rb") as file:
             index: dict[str, Any] = json.loads(file.read())
         self.values: AxisValues = index["values"]
+        self.inputs: list[list[Any]] | None = index["inputs"]
         self._entries: dict[str, tuple[int, Axes]] = {}
         for number, weight in enumerate(index["weights"]):
             if weight is not None:

@@ -91,6 +91,38 @@ def test_take_exported_weights_takes_all_when_nothing_has_changed(old: keras.Mod
         np.testing.assert_array_equal(after.numpy(), before.numpy())
 
 
+@pytest.mark.parametrize("change", ["order", "name", "width"])
+def test_weights_that_read_other_inputs_of_the_same_width_are_not_taken(
+    old: keras.Model, exported: str, change: str
+) -> None:
+    tokens, pitch = TASK.inputs
+    columns, config = TASK.columns, CONFIG
+    if change == "name":
+        pitch = dataclasses.replace(pitch, name="volume")
+        columns = {**columns, "volume": columns["pitch"]}
+    if change == "width":  # One value more of the pitch, and one less of the tokens.
+        pitch = dataclasses.replace(pitch, width=2)
+        columns = {**columns, "pitch": columns["pitch"]._replace(width=2)}
+        config = config.model_copy(update={"embedding_dim": 3})
+    inputs = (pitch, tokens) if change == "order" else (tokens, pitch)
+    task = dataclasses.replace(task_of(OLD), inputs=inputs, columns=columns)
+    model = SequenceModel(task, config)
+    model(
+        {
+            **{item.name: tf.ones([1, 1] + [item.width] * (item.width > 1)) for item in inputs},
+            "tokens": tf.ones([1, 1], tf.int64),
+            "lengths": tf.ones([1], tf.int64),
+        }
+    )
+    start = weights(model, OLD)
+    line = take_exported_weights(exported, model, OLD)
+    assert "recurrent/dynamic_rnn/lstm_cell/kernel (reads tokens (4), pitch (1) in the exported model, " in line
+    before, after = weights(old, OLD), weights(model, OLD)
+    for name, value in after.items():
+        is_taken = name.startswith(("logits", "crf")) or (name.startswith("embed") and change != "width")
+        np.testing.assert_array_equal(value, before[name] if is_taken else start[name], err_msg=name)
+
+
 def test_take_exported_weights_moves_rows_by_value_when_vocabularies_have_changed(
     old: keras.Model, exported: str
 ) -> None:
