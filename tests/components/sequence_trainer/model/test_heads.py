@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+from typing import Any
 
 import keras
 import numpy as np
@@ -379,8 +380,8 @@ def test_regression_head_of_a_label_that_never_changes_has_the_scale_one(value: 
 
 
 def test_regression_head_tells_large_integers_apart() -> None:
-    # float32 has steps of 131,072 there.
-    times = 1_700_000_000_000 + 1000 * np.arange(3)
+    # float32 has steps of 128 there.
+    times = 1_700_000_000 + 10_000 * np.arange(3)
     layer, batch = _head("price"), _batch() | {"price": tf.constant(times, tf.int64)}
     outputs, metrics = layer(_encoded()), layer.make_metrics()
     _measure(layer, batch)
@@ -435,6 +436,36 @@ def test_records_count_by_their_weight(label: Label) -> None:
         total += importance * float(parts.total)
         normaliser += importance * float(parts.normaliser)
     assert (float(weighted.total), float(weighted.normaliser)) == pytest.approx((total, normaliser), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "dtype", "is_refused"),
+    [
+        # float32 has steps of 131,072 at 1.7e12: milliseconds of some minutes are rounded by more than their deviation.
+        (1_700_000_000_000, 1_000, np.int64, True),
+        (1_700_000_000_000, 86_400_000, np.int64, False),
+        (1_000, 1_000, np.int64, False),
+        (1_700_000_000_000, 1_000, np.float32, False),
+    ],
+)
+def test_integers_that_answers_would_round_are_refused(start: int, unit: int, dtype: Any, is_refused: bool) -> None:
+    layer = RegressionHead(PRICE, HeadConfig())
+    labels = (start + unit * np.arange(-50, 51, dtype=np.int64)).astype(dtype)
+    layer(encoded := Encoded(tf.zeros([101, 1, 2]), tf.zeros([101, 2]), tf.ones([101], tf.int64)))
+    statistics = layer.make_statistics()
+    statistics.update({PRICE.name: tf.constant(labels), "lengths": encoded.lengths})
+    if is_refused:
+        with pytest.raises(TaskError, match="rounded by up to 65536; subtract a fixed number"):
+            statistics.finish()
+        return
+    statistics.finish()
+    # The answer at each label's own standardised number is the label.
+    outputs = tf.constant((labels - layer.mean.numpy()) / layer.scale.numpy(), tf.float32)[:, None]
+    answers = layer.predict(outputs, encoded.lengths)[PRICE.name].numpy().astype(float)
+    # float32 labels are rounded already, so their answers may be one step of float32 beside them.
+    coarseness = 0 if dtype is np.int64 else 131_072
+    error = np.sqrt(np.mean((answers - labels.astype(float)) ** 2))
+    assert error <= max(0.01 * labels.astype(float).std(), coarseness)
 
 
 @pytest.mark.parametrize("in_graph", [False, True])
