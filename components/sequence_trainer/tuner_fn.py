@@ -31,7 +31,7 @@ from tfx_sequence.components.sequence_trainer.errors import TaskError
 from tfx_sequence.components.sequence_trainer.job import Job
 from tfx_sequence.components.sequence_trainer.training.trainer import Trainer
 from tfx_sequence.components.sequence_trainer.training.training_report import progress
-from tfx_sequence.schemas.contract import TRIAL_ATTRIBUTE, TUNING
+from tfx_sequence.schemas.contract import TRAINING, TRIAL_ATTRIBUTE, TUNING
 
 _SCORE = "score"  # The name under which the tuner receives the score of a trial.
 
@@ -44,10 +44,12 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         `Job.read` describes the other keys.
 
     Raises:
-      TaskError: if no model can be trained with the data or the settings.
+      TaskError: if no model can be trained with the data or the settings, or if the scores of the trials could not be
+        compared.
     """
     config = TuningConfig.model_validate(fn_args.custom_config[TUNING])
     job = Job.read(fn_args)
+    _check_scores_are_comparable(config, job)
     oracle = keras_tuner.oracles.RandomSearchOracle(
         objective=keras_tuner.Objective(_SCORE, direction="max"),
         max_trials=config.trials,
@@ -113,6 +115,19 @@ class SequenceTuner(BaseTuner):
         described = {"number": number, "trials": trials, "settings": settings, **end}
         shown = ", ".join(f"{name} {value}" for name, value in (settings | end).items())
         progress.info("trial %d of %d: %s", number, trials, shown, extra={TRIAL_ATTRIBUTE: described})
+
+
+def _check_scores_are_comparable(config: TuningConfig, job: Job) -> None:
+    """Checks that no setting to try changes what the score is.
+
+    Raises:
+      TaskError: if the score is the loss, and the reduction of the loss is tried.
+    """
+    if job.training.monitor == "loss" and f"{TRAINING}.loss" in config.space:
+        raise TaskError(
+            'tuning.space: training.loss cannot be tried with training.monitor = "loss": a sum is larger than a mean, '
+            "whichever model is better; set training.monitor to a metric such as an accuracy, or leave it out"
+        )
 
 
 def _make_search_space(config: TuningConfig) -> keras_tuner.HyperParameters:

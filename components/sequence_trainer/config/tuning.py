@@ -88,8 +88,14 @@ def _check_choices(setting: str, choices: tuple[Any, ...] | Range) -> tuple[Any,
     """Checks the values to try of one setting, and converts those of a list to the type of the setting.
 
     Raises:
-      ValueError: if there is no such setting, or if it cannot have one of the values.
+      ValueError: if there is no such setting, if it cannot have one of the values, or if its values have scores that
+        cannot be compared.
     """
+    if setting == f"{TRAINING}.monitor":
+        raise ValueError(
+            f"{setting} cannot be tried: it says what the score of a trial is, and the scores of different metrics "
+            "cannot be compared"
+        )
     adapter = _make_adapter(setting)
     if isinstance(choices, Range):
         if not {"integer", "number"}.intersection(_list_types(adapter)):

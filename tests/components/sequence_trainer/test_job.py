@@ -141,6 +141,16 @@ def test_tuner_finds_the_better_settings(job: Job, tmp_path: Path, monkeypatch: 
     assert len(tuner.oracle.get_best_trials(5)) == 2
 
 
+def test_tuner_does_not_choose_between_sums_and_means(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of two equal models, that with the mean would always win.
+    space = {"training.loss": ["sum", "token_mean"]}
+    with pytest.raises(TaskError, match=r'training\.loss cannot be tried with training\.monitor = "loss"'):
+        _tuner(job.replace_settings({"training.monitor": "loss"}), tmp_path, monkeypatch, space=space)
+    _tuner(job.replace_settings({"training.monitor": "tags_accuracy"}), tmp_path, monkeypatch, space=space)
+
+
 def test_tuner_tries_integers_of_a_range_and_reports_its_trials(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

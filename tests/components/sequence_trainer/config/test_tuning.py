@@ -31,6 +31,7 @@ from tfx_sequence.components.sequence_trainer.config.tuning import Range, Tuning
         ({"model.cell": {"min": 0, "max": 1}}, "model.cell is not a number"),
         ({"model.cell": ["lstn"]}, "model.cell cannot be 'lstn'"),
         ({"model.projection": [None]}, "model.projection cannot be tried with None"),
+        ({"training.monitor": ["loss", "tags_accuracy"]}, "training.monitor cannot be tried: it says what the score"),
         ({"model.heads": [{}]}, "model.heads cannot be tried with {}"),
     ],
 )
