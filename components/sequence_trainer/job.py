@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,8 @@ class Job:
             writes them, replace single settings, such as `model.units`.
 
         Raises:
-          TaskError: if no model can be trained with the data or the settings, or if the records were not written by
-            the transform.
+          TaskError: if no model can be trained with the data or the settings, if the records were not written by the
+            transform, or if `hyperparameters` has a name that is no setting.
         """
         graph_folder = fn_args.transform_graph_path
         if not graph_folder:
@@ -87,6 +87,7 @@ class Job:
         task = decide_integer_labels(job.task, transform_output, job.train_files)
         job = dataclasses.replace(job, task=task)
         tuned_values = (fn_args.hyperparameters or {}).get("values", {})
+        _check_tuned_names(tuned_values)
         return job.replace_settings(tuned_values)
 
     def replace_settings(self, values: Mapping[str, Any]) -> Job:
@@ -203,6 +204,23 @@ def _select_table(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values whose names begin with `<table>.`, under their names without this prefix."""
     prefix = f"{table}."
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
+def _check_tuned_names(names: Iterable[str]) -> None:
+    """Checks that hyperparameters are settings of this trainer.
+
+    Raises:
+      TaskError: if one is not. Training would ignore it, and its model would not be the one that the Tuner chose.
+    """
+    # Keras Tuner adds names such as `tuner/epochs`, which count its own rounds.
+    tables = (f"{contract.MODEL}.", f"{contract.TRAINING}.", "tuner/")
+    unknown_names = [name for name in names if not name.startswith(tables)]
+    if unknown_names:
+        raise TaskError(
+            f"`hyperparameters` has {', '.join(map(repr, unknown_names))}, but SequenceTrainer knows only settings "
+            "such as 'model.units' and 'training.learning_rate'. Give them these names in your tuner_fn, or use "
+            "tfx_sequence.components.sequence_trainer.tuner_fn.tuner_fn"
+        )
 
 
 def _list_files(patterns: list[str]) -> tuple[str, ...]:

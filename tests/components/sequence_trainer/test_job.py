@@ -18,7 +18,7 @@ from support.training_corpus import MODEL, TASK, records
 from tfx_sequence.components.sequence_trainer import tuner_fn as tuning
 from tfx_sequence.components.sequence_trainer.config.training import TrainingConfig
 from tfx_sequence.components.sequence_trainer.errors import TaskError
-from tfx_sequence.components.sequence_trainer.job import Job, _list_files, _load_model_fn
+from tfx_sequence.components.sequence_trainer.job import Job, _check_tuned_names, _list_files, _load_model_fn
 from tfx_sequence.components.sequence_trainer.model.model import build_model
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.schemas import contract
@@ -39,6 +39,12 @@ def test_tuned_replaces_the_settings_that_are_named(job: Job) -> None:
     assert (tuned.training.learning_rate, tuned.training.epochs) == (0.5, 1)
     with pytest.raises(ValueError, match="unit"):
         job.replace_settings({"model.unit": 9})
+
+
+def test_hyperparameters_that_are_no_settings_are_refused() -> None:
+    _check_tuned_names(["model.units", "training.learning_rate", "tuner/epochs"])
+    with pytest.raises(TaskError, match="`hyperparameters` has 'units', 'learning_rate', but"):
+        _check_tuned_names(["units", "model.dropout", "learning_rate"])
 
 
 def test_checkpoint_is_found_again_in_another_folder_of_the_same_bytes_only(job: Job, tmp_path: Path) -> None:
