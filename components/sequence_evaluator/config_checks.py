@@ -10,9 +10,16 @@ from tfx_sequence.schemas.contract import LENGTH_BUCKET
 from tfx_sequence.schemas.families import UnknownMemberError
 from tfx_sequence.schemas.spec import SequenceSpec
 
+RECORD_COUNT = "example_count"
+"""The name of TFMA's figure that counts records."""
+
 
 def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why."""
+    """Yields each name that cannot be an additional metric for a spec's labels, with a message that says why.
+
+    If two labels have figures of the same name, yields the second label.
+    """
+    yield from _find_labels_with_equal_figures(spec)
     owner_of_figure: dict[str, str] = {}
     for metric in list_metrics(spec):
         owner_of_figure |= dict.fromkeys(metric.accumulator.names, metric.name)
@@ -31,6 +38,27 @@ def find_metric_problems(spec: SequenceSpec, names: Iterable[str]) -> Iterator[t
                 owner = owner_of_figure[figure]
                 yield name, f"the metric {name!r} has the figure {figure!r}, which the metric {owner!r} has already"
             owner_of_figure[figure] = name
+
+
+def _find_labels_with_equal_figures(spec: SequenceSpec) -> Iterator[tuple[str, str]]:
+    """Yields each label that has a figure with the name of another figure, with a message.
+
+    The result of an evaluation is a dict of figure name to value, so one of the two figures would be lost::
+
+        label `tags`, figure `span_macro_f1`     tags_span_macro_f1
+        label `tags_span`, figure `macro_f1`     tags_span_macro_f1
+    """
+    owner_of_figure = {RECORD_COUNT: "the number of records"}
+    for metric in list_metrics(spec, by_label=True):
+        accumulator = metric.accumulator
+        for figure in [*accumulator.names, *(f"{name}/..." for name in accumulator.names_by_value)]:
+            owner = owner_of_figure.setdefault(figure, f"the label {accumulator.label!r}")
+            if owner != f"the label {accumulator.label!r}":
+                yield (
+                    accumulator.label,
+                    f"{figure!r} would be a figure of {owner} and of the label {accumulator.label!r}; choose another "
+                    "name for the label, and name the data's own with `source`",
+                )
 
 
 def find_threshold_problems(metrics: Iterable[LabelMetric], names: Iterable[str]) -> Iterator[tuple[str, str]]:

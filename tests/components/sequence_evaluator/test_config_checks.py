@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -42,3 +43,24 @@ def test_metric_that_is_named_twice_is_named_once_for_each_figure() -> None:
         (name, f"the metric {name!r} has the figure {figure!r}, which the metric {name!r} has already")
         for figure in ("tags_whole", "tags_broken")
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "figure"),
+    [
+        ({"tags": {"spans": "BIO"}}, {"tags_span": {}}, "tags_span_macro_f1"),
+        ({}, {"example": {}}, "example_count"),
+    ],
+)
+def test_labels_whose_figures_have_equal_names_are_refused(
+    first: dict[str, Any], second: dict[str, Any], figure: str
+) -> None:
+    labels = {name: Feature(kind="categorical", role="label", **fields) for name, fields in (first | second).items()}
+    spec = SequenceSpec(features={"words": Feature(kind="token"), **labels})
+    problems = list(find_metric_problems(spec, []))
+    assert {name for name, _ in problems} == set(second)
+    assert any(message.startswith(f"'{figure}' would be a figure of ") for _, message in problems)
+    for name in second:
+        del labels[name]
+    labels["other"] = Feature(kind="categorical", role="label")
+    assert not list(find_metric_problems(SequenceSpec(features={"words": Feature(kind="token"), **labels}), []))
