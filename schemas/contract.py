@@ -97,6 +97,12 @@ SPLIT_PREFIX = "Split-"
 REJECTS = "Rejects"
 """The folder of an Examples artifact that holds the records that were not accepted."""
 
+UNFINISHED = "_unfinished"
+"""The name of a file in a folder whose other files are not all written yet. Readers refuse such a folder."""
+
+KEEP_VERSIONS = "keep_versions"
+"""The number of pushed versions to keep, in the `custom_config` of AtomicPusher."""
+
 SCHEMA_FILE = "schema.pbtxt"
 """The name of the file in a Schema artifact."""
 

@@ -25,6 +25,7 @@ from tfx_sequence.components.sequence_example_validator import verdict
 from tfx_sequence.components.sequence_example_validator.record_stage import ExampleFile, check_files
 from tfx_sequence.components.sequence_example_validator.split_anomalies import SplitStatistics, validate_split
 from tfx_sequence.schemas.checks.findings import FindingCounts
+from tfx_sequence.schemas.records.shards import check_shards
 from tfx_sequence.schemas.tfmd.convert import from_schema
 from tfx_sequence.schemas.tfmd.parts import parse_schema
 
@@ -157,6 +158,7 @@ def _list_files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile
 
     Raises:
       ValueError: if the examples are not SequenceExamples, or lack a split.
+      IncompleteDataError: if a split lacks files.
     """
     payload_format = artifacts.get_payload_format(examples)
     if payload_format != example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE:
@@ -171,7 +173,9 @@ def _list_files(examples: types.Artifact, splits: list[str]) -> list[ExampleFile
     files = []
     for split in splits:
         pattern = os.path.join(artifact_utils.get_split_uri([examples], split), "*")
-        files += [ExampleFile(split, path) for path in sorted(fileio.glob(pattern))]
+        paths = sorted(fileio.glob(pattern))
+        check_shards(paths)
+        files += [ExampleFile(split, path) for path in paths]
     return files
 
 

@@ -32,6 +32,7 @@ from tfx_sequence.components.sequence_trainer.training.checkpoint import Checkpo
 from tfx_sequence.components.sequence_trainer.training.fingerprint import compute_fingerprint
 from tfx_sequence.components.sequence_trainer.training.warm_start import list_weight_files
 from tfx_sequence.schemas import contract
+from tfx_sequence.schemas.records.shards import check_shards
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,12 @@ def _list_files(patterns: list[str]) -> tuple[str, ...]:
 
     Raises:
       TaskError: if no path matches.
+      IncompleteDataError: if a file of `<name>-00000-of-00040` to `<name>-00039-of-00040` is missing.
     """
     files: set[str] = set()
     for pattern in patterns:
         files.update(tf.io.gfile.glob(pattern))
+    check_shards(files)
     if not files:
         raise TaskError(f"no file matches {patterns}: does the split exist, and did the transform write its records?")
     return tuple(sorted(files))

@@ -98,12 +98,11 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
     with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.show_message("Loading TensorFlow and the model ...")
         from tfx_sequence.components.compat.local_beam import make_local_pipeline
-        from tfx_sequence.components.sequence_example_gen.files import file_system
+        from tfx_sequence.components.sequence_example_gen.files.output_folder import check_is_empty
         from tfx_sequence.pipeline.prediction.predict_files import predict_files
         from tfx_sequence.pipeline.prediction.record_model import RecordModel
 
-        if file_system.match(file_system.join(arguments.output, "*")):
-            raise CommandError(f"the output folder {arguments.output!r} is not empty; name a new one, or empty it")
+        check_is_empty(arguments.output)
         model = RecordModel(arguments.model)
         spec = _choose_features(model.inputs, dataset.spec, arguments.model)
         _check_fields(spec, model.answer_names)
@@ -213,9 +212,10 @@ def _convert_in_order(
     # The pieces of a record can be joined only if they are in one file. Shards would put them into several files.
     if dataset.read.on_long == "split" and arguments.shards > 1:
         raise CommandError("--shards goes with whole records only, but the config cuts long ones (on_long = 'split')")
+    data_folder = os.path.join(folder, "data")
     counts = convert(
         dataset.splits,
-        folder,
+        data_folder,
         spec=spec,
         read=reject_all_bad_records(dataset.read),
         # The files are read once and then deleted, so their size does not matter. The fastest compression is used.
@@ -223,4 +223,4 @@ def _convert_in_order(
             WriteConfig, "--shards", {"num_shards": arguments.shards, "shuffle": False, "compression_level": 1}
         ),
     )
-    return counts, find_splits(folder)
+    return counts, find_splits(data_folder)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.files import file_system
+from tfx_sequence.components.sequence_example_gen.files.output_folder import write_folder
 from tfx_sequence.components.sequence_example_validator.tfrecord_batches import read_batches
 from tfx_sequence.pipeline.prediction.answers import ANSWER_FORMATS, AnsweredRecord, merge_answer
 from tfx_sequence.pipeline.prediction.piece_joiner import PieceJoiner
@@ -42,28 +43,39 @@ def predict_files(
       model: The path of a SavedModel or of a serving folder.
       splits: Split name to TFRecord files of SequenceExamples that have the features of the spec.
       spec: The features of the records: the model's inputs, and other features to write beside the answers.
-      output: The folder to write to. For each input file it gets one file `<split>-00000-of-00001.<suffix>`.
+      output: The folder to write to, which must be missing or hold nothing at all. It is seen when all files are
+        complete, and stays as it was if anything fails. For each input file it gets one file
+        `<split>-00000-of-00001.<suffix>`.
       answer_format: A name in `ANSWER_FORMATS`.
       make_pipeline: A function that makes the Beam pipeline.
 
     Returns:
       The paths of the files that were written, in the order of the input files.
+
+    Raises:
+      OutputExistsError: if the output folder is not empty.
     """
-    suffix = ANSWER_FORMATS[answer_format].suffix
+    with write_folder(output) as folder:
+        pairs = _pair_files(splits, folder, ANSWER_FORMATS[answer_format].suffix)
+        with make_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Files" >> beam.Create(pairs)
+                | "Spread" >> beam.Reshuffle()
+                | "Predict" >> beam.ParDo(_PredictFile(model, spec, answer_format))
+            )
+    # The folder has its final name now.
+    return [file_system.join(output, pair.answers.rpartition("/")[2]) for pair in pairs]
+
+
+def _pair_files(splits: Mapping[str, Sequence[str]], folder: str, suffix: str) -> list[_FilePair]:
+    """Pairs each file of records with the path of the file for its answers."""
     pairs = []
     for split, paths in splits.items():
         for index, path in enumerate(paths):
             name = f"{split}-{index:05d}-of-{len(paths):05d}.{suffix}"
-            pairs.append(_FilePair(path, file_system.join(output, name)))
-    file_system.make_folder(output)
-    with make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Files" >> beam.Create(pairs)
-            | "Spread" >> beam.Reshuffle()
-            | "Predict" >> beam.ParDo(_PredictFile(model, spec, answer_format))
-        )
-    return [pair.answers for pair in pairs]
+            pairs.append(_FilePair(path, file_system.join(folder, name)))
+    return pairs
 
 
 class _PredictFile(beam.DoFn):

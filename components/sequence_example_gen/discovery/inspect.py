@@ -13,6 +13,7 @@ from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.records.damage import DamagedFile, DamagedFileError
 from tfx_sequence.schemas.records.examples import parse_example
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reject
+from tfx_sequence.schemas.records.shards import check_files
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.spec import Frozen
 
@@ -117,12 +118,13 @@ def _find_record_files(path: str) -> list[str]:
 
     Raises:
       NoInputError: if there is no such file.
+      IncompleteDataError: if some of the files are missing.
     """
-    return (
-        file_system.match(file_system.join(path, "*"))
-        or file_system.match(file_system.join(path, f"{SPLIT_PREFIX}*", "*"))
-        or find_files(path)
+    files = file_system.match(file_system.join(path, "*")) or file_system.match(
+        file_system.join(path, f"{SPLIT_PREFIX}*", "*")
     )
+    check_files(files, file_system.exists)
+    return files or find_files(path)
 
 
 class _FeatureKey(NamedTuple):

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -84,12 +85,43 @@ def make_folder(path: str) -> None:
         _load_filesystems().mkdirs(path)
 
 
+def delete_file(path: str) -> None:
+    """Deletes a file. It is no error if the file does not exist."""
+    if is_local(path):
+        # Beam would also delete all files that match the path as a pattern.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+    elif exists(path):
+        _load_filesystems().delete([path])
+
+
 def delete_folder(path: str) -> None:
     """Deletes a folder and its content. It is no error if the folder does not exist."""
-    from apache_beam.io.filesystem import BeamIOError
+    if is_local(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif files := list_files(path):
+        # An object store has no folders, only files whose names begin with that of the folder.
+        _load_filesystems().delete(files)
 
-    with contextlib.suppress(BeamIOError):
-        _load_filesystems().delete([path])
+
+def delete_empty_folder(path: str) -> None:
+    """Deletes a local folder if it is empty. An object store has no empty folders."""
+    if is_local(path):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+
+
+def list_files(folder: str) -> list[str]:
+    """Returns the paths of all files in a folder and in the folders within it, sorted."""
+    if is_local(folder):
+        paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
+        return sorted(paths)
+    return match(join(folder, "**"))
+
+
+def is_local(path: str) -> bool:
+    """Returns whether a path is one of the local file system, not a URL such as `gs://bucket/folder`."""
+    return "://" not in path
 
 
 def exists(path: str) -> bool:

@@ -19,6 +19,7 @@ from tfx_sequence.components.sequence_example_gen.files.encodings import UTF_8, 
 from tfx_sequence.components.sequence_example_gen.files.first_bytes import find_binary_kind
 from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import Reason, Reject
+from tfx_sequence.schemas.records.shards import check_files
 
 BLOCK_BYTES = 1 << 20
 """The number of bytes that are decoded in one call, which is many times faster than one call per line. A file of any
@@ -217,10 +218,14 @@ def find_files(pattern: str) -> list[str]:
 
     Raises:
       NoInputError: if no file matches.
+      IncompleteDataError: if a file of `<name>-00000-of-00040` to `<name>-00039-of-00040` is missing. The name of one
+        file, without a pattern, may name one of them. Or if the files are in a folder that is not completely written.
     """
     paths = file_system.match(pattern)
     if not paths:
         raise NoInputError(f"no file matches {pattern!r}; check `input_base` and the pattern of the split")
+    # Who names one file of several wants this one.
+    check_files([] if paths == [pattern] else paths, file_system.exists)
     return paths
 
 

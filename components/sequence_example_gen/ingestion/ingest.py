@@ -26,7 +26,7 @@ from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import F
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.read_stages import MakeRecords, ReadFile, ReadRows
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
-from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, write_group
+from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, list_shards, write_group
 from tfx_sequence.schemas.contract import REJECTS
 from tfx_sequence.schemas.records.damage import DamagedFile
 from tfx_sequence.schemas.records.rejects import Reject
@@ -64,12 +64,21 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
         if read_counts.damaged_files:
             _write_lines(rejects_folder, _DAMAGED_FILES_FILE, read_counts.damaged_files)
     except BaseException:
-        for folder in (*request.split_folders.values(), rejects_folder):
-            file_system.delete_folder(folder)
+        _delete_written_files(request, rejects_folder)
         raise
     finally:
         file_system.delete_folder(request.staging)
     return read_counts
+
+
+def _delete_written_files(request: IngestionRequest, rejects_folder: str) -> None:
+    """Deletes the files that the ingestion has written, by their names. Other files in the same folders stay."""
+    written_paths = {*list_shards(request), file_system.join(rejects_folder, _REJECTS_FILE)}
+    for folder in (*request.split_folders.values(), rejects_folder):
+        for path in file_system.list_files(folder):
+            if path in written_paths:
+                file_system.delete_file(path)
+        file_system.delete_empty_folder(folder)
 
 
 def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:

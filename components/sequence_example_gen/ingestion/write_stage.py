@@ -24,6 +24,13 @@ def list_groups(request: IngestionRequest) -> list[SortGroup]:
     return [(split, group) for split in request.split_folders for group in range(num_groups)]
 
 
+def list_shards(request: IngestionRequest) -> list[str]:
+    """Lists the paths of all files that the groups of the output are written to."""
+    num_shards = request.write.num_shards
+    names = [SHARD_NAME.format(shard, num_shards) for shard in range(num_shards)]
+    return [file_system.join(folder, name) for folder in request.split_folders.values() for name in names]
+
+
 def write_group(
     element: tuple[SortGroup, Iterable[Run | None]], read_counts: ReadCounts, request: IngestionRequest
 ) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
+from tfx_sequence.schemas.records.shards import check_files
 
 _SHARD = re.compile(r"-\d+-of-\d+$")
 _LAST_WORD = re.compile(r"[A-Za-z]+$")
@@ -41,6 +42,9 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
 
     Raises:
       NoDataError: if an argument matches no file.
+      IncompleteDataError: if a file of `<name>-00000-of-00040` to `<name>-00039-of-00040` is missing. If the
+        only argument is the name of one file, it may be one of them. Or if the files are in a folder that
+        is not completely written.
     """
     splits: dict[str, list[str]] = {}
     for pattern in data:
@@ -56,6 +60,10 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
                 splits.setdefault(split, [])
             for path in paths:
                 splits.setdefault(split or _parse_split(path, by_folder), []).append(path)
+    all_paths = {path for paths in splits.values() for path in paths}
+    # Who names only one file of several wants this one.
+    if len(all_paths) > 1 or not all_paths.issubset(data):
+        check_files(sorted(all_paths), _exists)
     return {split: sorted(set(paths)) for split, paths in sorted(splits.items())}
 
 
@@ -101,6 +109,14 @@ def _list_paths(pattern: str) -> list[str]:
     from tfx.dsl.io import fileio
 
     return [str(path) for path in fileio.glob(pattern)]
+
+
+def _exists(path: str) -> bool:
+    if "://" not in path:
+        return os.path.exists(path)
+    from tfx.dsl.io import fileio
+
+    return bool(fileio.exists(path))
 
 
 def _is_folder(path: str) -> bool:

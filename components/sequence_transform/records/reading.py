@@ -20,12 +20,14 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.iobase import RangeTracker
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.io import fileio
 
 from tfx_sequence.components.compat.record_batches import SequenceExampleBatchReader, concatenate_sources
 from tfx_sequence.components.sequence_transform.records.wide_integers import list_integer_features, restore_integers
 from tfx_sequence.schemas.compat import SequenceExamplesToRecordBatchDecoder
 from tfx_sequence.schemas.records.damage import DamagedFileError
 from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.shards import check_shards
 from tfx_sequence.schemas.records.tfrecords import read_tfrecords
 from tfx_sequence.schemas.tfmd.parts import SEQUENCE
 
@@ -55,8 +57,13 @@ class SequenceRecord(SequenceExampleBatchReader):
         Args:
           batch_size: The number of records in a batch. If None, a batch ends at `MAX_RECORDS` records or `MAX_BYTES`
             bytes.
+
+        Raises:
+          IncompleteDataError: if a file of `<name>-00000-of-00040` to `<name>-00039-of-00040` is missing.
         """
         limits = (MAX_RECORDS, MAX_BYTES) if batch_size is None else (batch_size, None)
+        for pattern in self.file_patterns:
+            check_shards(fileio.glob(pattern))
         # All patterns are joined into one source, because Beam's runner would keep all inputs of a Flatten in memory.
         source = concatenate_sources([BatchSource(pattern, *limits) for pattern in self.file_patterns])
         return (
