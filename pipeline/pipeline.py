@@ -14,6 +14,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import bulk_inferrer_pb2, example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 
+from tfx_sequence.components.atomic_pusher.component import AtomicPusher
 from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
@@ -285,12 +286,13 @@ def _make_pusher(
     infra_blessing: types.BaseChannel | None,
 ) -> BaseComponent:
     destination = pusher_pb2.PushDestination.Filesystem(base_directory=config.serving_dir)
-    return components.Pusher(
+    return AtomicPusher(
         model=model,
         model_blessing=blessing,
         infra_blessing=infra_blessing,
         push_destination=pusher_pb2.PushDestination(filesystem=destination),
-    )
+        keep_versions=config.serving.keep_versions,
+    ).with_id("Pusher")
 
 
 def _make_bulk_inferrer(

@@ -53,6 +53,11 @@ PRIVATE_NAMES: dict[str, str] = {
     "tfx.components.example_validator.executor:BLESSED_VALUE": "",
     "tfx.components.example_validator.executor:DEFAULT_FILE_NAME": "",
     "tfx.components.example_validator.executor:NOT_BLESSED_VALUE": "",
+    # What the stock Pusher notes in its output. See `compat.pusher`.
+    "tfx.components.pusher.executor:_PUSHED_KEY": "",
+    "tfx.components.pusher.executor:Executor._MarkPushed": (
+        "(self, model_push, pushed_destination, pushed_version=None)"
+    ),
     # A LocalDagRunner that reports between components. See `compat.local_runner`.
     "tfx.orchestration.local.local_dag_runner:LocalDagRunner.run_with_ir": "(self, pipeline, run_options=None)",
     "tfx.orchestration.portable.runtime_parameter_utils:substitute_runtime_parameter": ("(msg, parameter_bindings)"),

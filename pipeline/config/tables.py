@@ -42,6 +42,9 @@ FOLDER = "folder"
 """The key in pydantic's validation context of the folder of the config. Relative paths are relative to this folder."""
 
 
+_MAX_VERSIONS = 1_000_000
+"""The maximum of `keep_versions`. A push every minute makes fewer versions in a year, so more is a mistake."""
+
 _MAX_WORKERS = 1024
 """The maximum number of worker processes. Each needs a processor of its own, and a machine has fewer than this."""
 
@@ -280,6 +283,8 @@ class ServingConfig(Frozen):
 
     Attributes:
       dir: The folder for pushed models, with one numbered folder per version; `<root>/serving` if not given.
+      keep_versions: The number of newest versions to keep in `dir`. Older ones are deleted after each push. All are
+        kept if not given.
       infer: The splits for which the stock BulkInferrer writes the answers of each blessed model, as an artifact
         `InferenceResult`.
       infra_validate: Tags of the Docker image `tensorflow/serving`, such as `latest`. The stock InfraValidator starts a
@@ -288,6 +293,7 @@ class ServingConfig(Frozen):
     """
 
     dir: _Path | None = None
+    keep_versions: Annotated[int, pydantic.Field(ge=1, le=_MAX_VERSIONS)] | None = None
     infer: Distinct[str] = ()
     infra_validate: Distinct[str] = ()
 

@@ -27,7 +27,7 @@ DOCUMENTED_MODULES = (
     *("tfx_bsl.public", "tensorflow_metadata.proto", "ml_metadata.proto", "tensorflow_model_analysis.proto"),
     # Classes to extend, which `tfx.v1` has under another path. To import `tfx.v1` takes seconds.
     *("tfx.components.example_gen.component", "tfx.components.trainer.component"),
-    *("tfx.components.transform.component", "tfx.components.tuner.component"),
+    *("tfx.components.transform.component", "tfx.components.tuner.component", "tfx.components.pusher.component"),
     # The home of `tfx.v1.components.FnArgs`, `tfx.v1.dsl.experimental.RuntimeParameter`, `tfx.v1.dsl.Pipeline`,
     # `tfx.v1.orchestration.LocalDagRunner`, `tfx.v1.orchestration.metadata`, `tfx.v1.dsl.Resolver` and
     # `tfx.v1.dsl.experimental.LatestBlessedModelStrategy`.

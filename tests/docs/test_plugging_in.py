@@ -17,6 +17,7 @@ COMPONENTS = {
     "SequenceExampleValidator": "sequence_example_validator",
     "SequenceTransform": "sequence_transform",
     "SequenceTrainer": "sequence_trainer",
+    "AtomicPusher": "atomic_pusher",
 }
 
 
