@@ -43,6 +43,31 @@ def make_owned_folder(parent: str, prefix: str, mode: int = 0o777) -> Iterator[s
                 os.close(lock)
 
 
+@contextlib.contextmanager
+def hold_folder(path: str) -> Iterator[None]:
+    """Makes a local folder of a fixed name, and deletes it when the block ends. It is locked as soon as it is seen.
+
+    Args:
+      path: The path of the folder, which must not exist. Its parent folder must exist.
+    """
+    unnamed = f"{path}.{uuid.uuid4().hex}"
+    os.mkdir(unnamed)
+    lock = None
+    try:
+        # On a file system without locks, the folder is made all the same.
+        with contextlib.suppress(OSError):
+            lock = lock_folder(unnamed)
+        os.rename(unnamed, path)
+        try:
+            yield
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+    finally:
+        shutil.rmtree(unnamed, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
 def remove_abandoned_folders(parent: str, prefix: str) -> list[str]:
     """Deletes the folders of `make_owned_folder` whose owner has died. Folders of other users are left alone.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from tfx_sequence.pipeline.commands import convert, init, inspect, predict, run, schema, validate
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
+from tfx_sequence.pipeline.terminal.private_folder import use_private_folder
 from tfx_sequence.pipeline.terminal.quiet import open_missing_streams
 from tfx_sequence.pipeline.terminal.session import format_error
 
@@ -69,7 +70,8 @@ def main(argv: Sequence[str] | None = None, *, factory: PipelineFactory | None =
         arguments = _make_parser().parse_args(argv)
         # Only `run` uses the factory. It is a Python function, so it cannot be a command-line argument.
         arguments.factory = factory
-        return int(COMMANDS[arguments.command].main(arguments))
+        with use_private_folder():
+            return int(COMMANDS[arguments.command].main(arguments))
     except _UsageError as error:
         print(f"{error.usage}tfx-sequence: {error}", file=sys.stderr)
         return _report_early_end(str(error), as_json, ExitCode.UNUSABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
-from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest
+from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest, remove_abandoned_outputs
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
 from tfx_sequence.components.sequence_example_gen.readers.table import makes_pieces
 from tfx_sequence.schemas.contract import (
@@ -51,6 +52,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list_splits(exec_properties))
         request = make_request(exec_properties, examples)
+        remove_abandoned_outputs(os.path.dirname(examples.uri.rstrip("/")))
         read_counts = ingest(request, self._make_beam_pipeline)
         # Without these properties, stock readers would assume that the records are tf.Examples.
         artifacts.set_payload_format(examples, exec_properties[keys.OUTPUT_DATA_FORMAT_KEY])

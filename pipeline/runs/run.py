@@ -13,6 +13,7 @@ from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_v
 from tfx_sequence.pipeline.config.tables import Config
 from tfx_sequence.pipeline.config.toml_file import load_config
 from tfx_sequence.pipeline.runs.display import make_display
+from tfx_sequence.pipeline.runs.run_lock import RootInUseError, lock_root
 from tfx_sequence.pipeline.runs.run_summary import RunReport, shorten_path
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.explain import explain
@@ -36,18 +37,26 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
 
     Returns:
       The exit code: `DONE` if the run succeeded, `FAILED` if a component failed, `UNUSABLE` if the config cannot be
-      used or no pipeline can be made of it, `NOT_BLESSED` if the evaluation did not bless the model, or `INTERRUPTED`.
+      used, another process uses its root, or no pipeline can be made of it, `NOT_BLESSED` if the evaluation did not
+      bless the model, or `INTERRUPTED`.
     """
     try:
         config = load_config(config_path)
         log = _make_log_path(config, config_path)
     except ConfigError as error:
-        print(f"tfx-sequence: {error}", file=sys.stderr)
-        if as_json:
-            print(RunReport().to_json(error=str(error)))
-        return ExitCode.UNUSABLE
-    with redirect_noise(log) as streams:
-        return _RunCommand(config, log, as_json, streams).run(factory or _create_pipeline)
+        return _report_unusable(str(error), as_json)
+    try:
+        with lock_root(config.pipeline.root), redirect_noise(log) as streams:
+            return _RunCommand(config, log, as_json, streams).run(factory or _create_pipeline)
+    except RootInUseError as error:
+        return _report_unusable(str(error), as_json)
+
+
+def _report_unusable(message: str, as_json: bool) -> int:
+    print(f"tfx-sequence: {message}", file=sys.stderr)
+    if as_json:
+        print(RunReport().to_json(error=message))
+    return ExitCode.UNUSABLE
 
 
 def _make_log_path(config: Config, config_path: str) -> str:

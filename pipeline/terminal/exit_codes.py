@@ -13,7 +13,8 @@ class ExitCode(enum.IntEnum):
       FAILED: The answer is no (something is wrong with the data, schemas differ), or the run or the model failed.
       UNUSABLE: Nothing could be done: an argument is wrong, a config cannot be used, or files cannot be read or paired.
       NOT_BLESSED: The run succeeded, but the evaluation did not bless the model, so no model was pushed.
-      INTERRUPTED: Ctrl-C ended the command. By the convention of shells, it is 128 plus the number of SIGINT, 2.
+      INTERRUPTED: Ctrl-C or SIGTERM ended the command. By the convention of shells, it is 128 plus the number of
+        SIGINT, 2.
     """
 
     DONE = 0

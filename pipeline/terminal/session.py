@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.explain import explain
+from tfx_sequence.pipeline.terminal.private_folder import keep_file
 from tfx_sequence.pipeline.terminal.quiet import Streams, redirect_noise
 
 
@@ -33,7 +34,7 @@ def run_in_session(
 
     Returns:
       The exit code: the result of `work`, or `UNUSABLE` or `unexpected_code` if `work` raised an exception, or
-      `INTERRUPTED` after Ctrl-C.
+      `INTERRUPTED` after Ctrl-C or SIGTERM.
     """
     handle, log = tempfile.mkstemp(prefix=f"tfx-sequence-{command}-", suffix=".log")
     os.close(handle)
@@ -52,6 +53,7 @@ def run_in_session(
             code = ExitCode.UNUSABLE if is_understood else unexpected_code
             keep_log = not is_understood
             if keep_log:
+                log = keep_file(log)
                 message += f" (what was logged: {log})"
             report_failure(message, as_json, streams, code)
     if not keep_log:

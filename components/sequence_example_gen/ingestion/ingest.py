@@ -15,17 +15,20 @@ and `ingest` raises the error when the pipeline has finished. Shards are only wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
 
+from tfx_sequence.components.owned_folders import hold_folder, remove_abandoned_folder
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import RUNS
 from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import DivideStratum
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.read_stages import MakeRecords, ReadFile, ReadRows
-from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
+from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, name_staging_folder
 from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, list_shards, write_group
 from tfx_sequence.schemas.contract import REJECTS
 from tfx_sequence.schemas.records.damage import DamagedFile
@@ -55,25 +58,52 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
       EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
     rejects_folder = file_system.join(request.output, REJECTS)
+    with _hold_staging(request):
+        try:
+            read_counts = _run_pipeline(request, make_pipeline)
+            if failure := read_counts.find_failure(request.read, request.split_folders):
+                raise failure
+            if request.read.on_bad_record == "reject":
+                _write_lines(rejects_folder, _REJECTS_FILE, read_counts.rejects)
+            if read_counts.damaged_files:
+                _write_lines(rejects_folder, _DAMAGED_FILES_FILE, read_counts.damaged_files)
+        except BaseException:
+            _delete_written_files(request, rejects_folder)
+            raise
+    return read_counts
+
+
+def remove_abandoned_outputs(parent: str) -> None:
+    """Deletes the local output folders of ingestions that were killed. Their staging folder is there, without a lock.
+
+    Args:
+      parent: The folder that contains the output folders.
+    """
+    if not file_system.is_local(parent) or not os.path.isdir(parent):
+        return
+    for name in os.listdir(parent):
+        output = os.path.join(parent, name)
+        remove_abandoned_folder(name_staging_folder(output), whole=output)
+
+
+@contextlib.contextmanager
+def _hold_staging(request: IngestionRequest) -> Iterator[None]:
+    """Makes the staging folder, and deletes it when the block ends. A local one is locked, as a mark of a live run."""
+    file_system.make_folder(request.output)
+    if file_system.is_local(request.staging):
+        with hold_folder(request.staging):
+            yield
+        return
     try:
-        read_counts = _run_pipeline(request, make_pipeline)
-        if failure := read_counts.find_failure(request.read, request.split_folders):
-            raise failure
-        if request.read.on_bad_record == "reject":
-            _write_lines(rejects_folder, _REJECTS_FILE, read_counts.rejects)
-        if read_counts.damaged_files:
-            _write_lines(rejects_folder, _DAMAGED_FILES_FILE, read_counts.damaged_files)
-    except BaseException:
-        _delete_written_files(request, rejects_folder)
-        raise
+        yield
     finally:
         file_system.delete_folder(request.staging)
-    return read_counts
 
 
 def _delete_written_files(request: IngestionRequest, rejects_folder: str) -> None:
     """Deletes the files that the ingestion has written, by their names. Other files in the same folders stay."""
-    written_paths = {*list_shards(request), file_system.join(rejects_folder, _REJECTS_FILE)}
+    names = (_REJECTS_FILE, _DAMAGED_FILES_FILE)
+    written_paths = {*list_shards(request), *(file_system.join(rejects_folder, name) for name in names)}
     for folder in (*request.split_folders.values(), rejects_folder):
         for path in file_system.list_files(folder):
             if path in written_paths:
@@ -82,7 +112,7 @@ def _delete_written_files(request: IngestionRequest, rejects_folder: str) -> Non
 
 
 def _run_pipeline(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]) -> ReadCounts:
-    for folder in (request.staging, *request.split_folders.values()):
+    for folder in request.split_folders.values():
         file_system.make_folder(folder)
     # A pipeline cannot return a value, so it writes the counts to a file.
     counts_file = file_system.join(request.staging, "counts.json")

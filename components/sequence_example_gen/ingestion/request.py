@@ -19,6 +19,11 @@ class InputFile(Frozen):
     split: str | None = None
 
 
+def name_staging_folder(output: str) -> str:
+    """Returns the path of the folder for temporary files in an output folder."""
+    return file_system.join(output, "_staging")
+
+
 class IngestionRequest(Frozen):
     """The settings, files and folders of an ingestion.
 
@@ -44,7 +49,7 @@ class IngestionRequest(Frozen):
     @property
     def staging(self) -> str:
         """The folder for temporary files. It is in the output folder, so that files can be renamed into a split."""
-        return file_system.join(self.output, "_staging")
+        return name_staging_folder(self.output)
 
     @property
     def needs_all_records(self) -> bool:
