@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from tfx_sequence.pipeline.commands import convert, init, inspect, predict, run, schema, validate
+from tfx_sequence.pipeline.commands import convert, init, inspect, predict, prune, run, schema, validate
 from tfx_sequence.pipeline.terminal.exit_codes import ExitCode
 from tfx_sequence.pipeline.terminal.private_folder import use_private_folder
 from tfx_sequence.pipeline.terminal.quiet import open_missing_streams
@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "schema": schema,
     "convert": convert,
     "inspect": inspect,
+    "prune": prune,
 }
 """The name of each command and its module, in the order in which `--help` lists them."""
 
