@@ -20,6 +20,10 @@ _NUM_DIGITS = 16
 one fails."""
 
 
+_MARK = ".held-by-tfx-sequence"
+"""A file in a folder of a fixed name, by which it is told from a folder of the same name that a user has made."""
+
+
 @contextlib.contextmanager
 def make_owned_folder(parent: str, prefix: str, mode: int = 0o777) -> Iterator[str]:
     """Makes a folder, and deletes it when the block ends, unless the block has moved it.
@@ -54,6 +58,8 @@ def hold_folder(path: str) -> Iterator[None]:
     os.mkdir(unnamed)
     lock = None
     try:
+        with open(os.path.join(unnamed, _MARK), "xb"):
+            pass
         # On a file system without locks, the folder is made all the same.
         with contextlib.suppress(OSError):
             lock = lock_folder(unnamed)
@@ -84,19 +90,24 @@ def remove_abandoned_folders(parent: str, prefix: str) -> list[str]:
             paths = [entry.path for entry in entries if name.fullmatch(entry.name)]
     except OSError:
         return []
-    return [path for path in paths if remove_abandoned_folder(path)]
+    return [path for path in paths if _remove_abandoned_folder(path)]
 
 
-def remove_abandoned_folder(path: str, whole: str | None = None) -> bool:
-    """Deletes a folder if its owner has died.
+def remove_if_abandoned(path: str, held: str) -> bool:
+    """Deletes a folder if it contains a folder of `hold_folder` whose owner has died.
 
     Args:
-      path: The local folder that its owner has locked.
-      whole: A folder that contains it, to delete in its place.
+      path: The folder to delete.
+      held: The path of the folder that `hold_folder` made in it.
 
     Returns:
       Whether the folder was deleted.
     """
+    return os.path.exists(os.path.join(held, _MARK)) and _remove_abandoned_folder(held, whole=path)
+
+
+def _remove_abandoned_folder(path: str, whole: str | None = None) -> bool:
+    """Deletes a folder, or the folder `whole` that contains it, if its owner has died. Returns whether it did."""
     try:
         if os.path.islink(path) or os.stat(path).st_uid != os.getuid():
             return False

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
 
-from tfx_sequence.components.owned_folders import hold_folder, remove_abandoned_folder
+from tfx_sequence.components.owned_folders import hold_folder, remove_if_abandoned
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import RUNS
 from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import DivideStratum
@@ -83,7 +83,7 @@ def remove_abandoned_outputs(parent: str) -> None:
         return
     for name in os.listdir(parent):
         output = os.path.join(parent, name)
-        remove_abandoned_folder(name_staging_folder(output), whole=output)
+        remove_if_abandoned(output, held=name_staging_folder(output))
 
 
 @contextlib.contextmanager

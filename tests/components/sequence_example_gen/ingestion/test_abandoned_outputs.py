@@ -37,7 +37,8 @@ def test_next_run_removes_the_output_of_a_killed_one_by_its_mark(tmp_path):
     data, outputs = tmp_path / "data", tmp_path / "examples"
     data.mkdir()
     (data / "a.jsonl").write_text('{"x": ["a"]}\n{"x": ["b"]}\n{"x": ["c"]}\n{"x": ["d"]}\n')
-    (outputs / "1").mkdir(parents=True)
+    # A folder that happens to have the same name is no mark.
+    (outputs / "1" / "_staging").mkdir(parents=True)
     process = subprocess.Popen([sys.executable, "-c", INGEST, outputs / "2"], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "holds\n"
     read(data, outputs / "3")
