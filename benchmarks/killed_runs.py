@@ -11,18 +11,21 @@ no temporary file may be left. The poller looks at the folder of pushed models e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("tfx-sequence"))
@@ -173,7 +176,7 @@ def find_lost(before: dict[str, dict[str, str]], now: dict[str, dict[str, str]])
 
 
 def poll_pushes(folder: Path, pushes: int) -> list[str]:
-    """Pushes a model again and again, while a thread looks every millisecond whether a version is incomplete."""
+    """Pushes a model again and again, while another process looks every millisecond whether a version is incomplete."""
     from tfx.proto import pusher_pb2
     from tfx.types import Channel, standard_artifacts
 
@@ -192,6 +195,7 @@ def poll_pushes(folder: Path, pushes: int) -> list[str]:
         push_destination=pusher_pb2.PushDestination(filesystem=destination),
         keep_versions=5,
     )
+    start = time.monotonic()
     looks, incomplete = watch(
         folder / "serving",
         lambda: [
@@ -199,33 +203,52 @@ def poll_pushes(folder: Path, pushes: int) -> list[str]:
             for _ in range(pushes)
         ],
     )
-    print(f"push: {pushes} pushes, {looks:,} looks, {len(incomplete)} incomplete versions seen", flush=True)
+    seconds = time.monotonic() - start
+    print(
+        f"push: {pushes} pushes, {looks:,} looks in {seconds:.1f} s, {len(incomplete)} incomplete versions seen",
+        flush=True,
+    )
     return incomplete
 
 
 def watch(serving: Path, work: Callable[[], object]) -> tuple[int, list[str]]:
-    """Does the work while a thread looks at the versions. Returns the number of looks, and what was incomplete."""
-    ended = threading.Event()
-    looks = 0
-    incomplete = []
-
-    def look() -> None:
-        nonlocal looks
-        while not ended.wait(0.001):
-            looks += 1
-            for name in os.listdir(serving) if serving.exists() else ():
-                paths = {part: serving / name / part for part in MODEL_SIZES}
-                sizes = {part: path.stat().st_size for part, path in paths.items() if path.exists()}
-                # A version that is gone now was moved away while this thread looked at its files.
-                if name.isdigit() and sizes != MODEL_SIZES and (serving / name).exists():
-                    incomplete.append(f"version {name} was seen with {sizes}")
-
-    thread = threading.Thread(target=look)
-    thread.start()
+    """Does the work while another process looks at the versions. Returns its number of looks, and what it saw."""
+    context = multiprocessing.get_context("spawn")
+    started, ended = context.Event(), context.Event()
+    receiver, sender = context.Pipe(duplex=False)
+    poller = context.Process(target=look, args=(serving, started, ended, sender))
+    poller.start()
+    started.wait()
     work()
     ended.set()
-    thread.join()
+    looks, incomplete = receiver.recv()
+    poller.join()
     return looks, incomplete
+
+
+def look(serving: Path, started: Event, ended: Event, sender: Connection) -> None:
+    """Looks at the versions every millisecond until the work has ended. Sends the number of looks, and what it saw."""
+    looks = 0
+    incomplete = []
+    started.set()
+    while not ended.is_set():
+        time.sleep(0.001)
+        looks += 1
+        for name in os.listdir(serving) if serving.exists() else ():
+            sizes = measure_files(serving / name)
+            # A version that is gone now was moved away while this process looked at its files.
+            if name.isdigit() and sizes != MODEL_SIZES and (serving / name).exists():
+                incomplete.append(f"version {name} was seen with {sizes}")
+    sender.send((looks, incomplete))
+
+
+def measure_files(folder: Path) -> dict[str, int]:
+    """Returns the size of each file of a model that is in a folder."""
+    sizes = {}
+    for name in MODEL_SIZES:
+        with contextlib.suppress(FileNotFoundError):
+            sizes[name] = (folder / name).stat().st_size
+    return sizes
 
 
 def write_data(folder: Path) -> None:

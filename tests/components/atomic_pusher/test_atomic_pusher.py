@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pathlib
 import signal
@@ -60,7 +61,12 @@ def push(model_uri, base, executor=None, blessed=None, **arguments):
 
 
 def read_sizes(folder):
-    return {name: path.stat().st_size for name in SIZES if (path := pathlib.Path(folder) / name).exists()}
+    sizes = {}
+    for name in SIZES:
+        # The file may be moved away while this thread looks.
+        with contextlib.suppress(FileNotFoundError):
+            sizes[name] = (pathlib.Path(folder) / name).stat().st_size
+    return sizes
 
 
 @pytest.fixture
