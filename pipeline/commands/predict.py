@@ -82,6 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
+    from tfx_sequence.components.sequence_example_gen.files.output_folder import check_is_empty
     from tfx_sequence.pipeline.datasets.dataset import read_data_arguments
     from tfx_sequence.pipeline.prediction.saved_model import find_model
     from tfx_sequence.pipeline.runs.display import make_display
@@ -92,17 +93,16 @@ def _predict_files(arguments: argparse.Namespace, streams: Streams) -> int:
         )
     if not arguments.output:
         raise CommandError("files need a folder for the answers: --output FOLDER")
-    # This raises an error if there is no model. The person does not wait until TensorFlow is loaded.
+    # These raise errors before the person has to wait until TensorFlow is loaded.
+    check_is_empty(arguments.output)
     find_model(arguments.model)
     dataset = read_data_arguments(arguments, arguments.input)
     with make_display(streams.err) as display, tempfile.TemporaryDirectory() as folder:
         display.show_message("Loading TensorFlow and the model ...")
         from tfx_sequence.components.compat.local_beam import make_local_pipeline
-        from tfx_sequence.components.sequence_example_gen.files.output_folder import check_is_empty
         from tfx_sequence.pipeline.prediction.predict_files import predict_files
         from tfx_sequence.pipeline.prediction.record_model import RecordModel
 
-        check_is_empty(arguments.output)
         model = RecordModel(arguments.model)
         spec = _choose_features(model.inputs, dataset.spec, arguments.model)
         _check_fields(spec, model.answer_names)
