@@ -47,13 +47,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace, streams: Streams) -> int:
-    from tfx_sequence.pipeline.config.own_code import make_importable
     from tfx_sequence.pipeline.config.toml_file import read_config
     from tfx_sequence.pipeline.runs.run_lock import lock_root
 
     if arguments.keep_runs < 1:
         raise CommandError(f"--keep-runs {arguments.keep_runs}: expected at least 1")
-    make_importable(os.path.dirname(os.path.abspath(arguments.config)))
     pipeline = read_config(arguments.config).pipeline
     # Without metadata, there was no run. The root need not be made then.
     lock = lock_root(pipeline.root) if os.path.exists(pipeline.metadata_path) else contextlib.nullcontext()
