@@ -33,6 +33,7 @@ UNUSABLE_ARGUMENTS = {
     "schema show": ["missing"],
     "convert": ["missing", "out"],
     "inspect": ["missing"],
+    "prune": ["missing"],
 }
 """Each command, with arguments that it cannot use."""
 
