@@ -31,6 +31,8 @@ _NUM_INFRA_EXAMPLES = 10
 """The number of records that InfraValidator sends to a model. A few are enough to show that the model loads and
 answers."""
 
+_PATTERN_CHARACTERS = frozenset("*?[")
+
 _UNDIVIDED = "single_split"
 """TFX's name for an input whose records are yet to be divided into splits."""
 
@@ -64,8 +66,9 @@ def create_pipeline(config: Config) -> Pipeline:
     blessed model. The Evaluator compares the new model with that model, and a warm start takes its weights.
 
     Raises:
-      ValueError: if the input is in a Python package that is not installed.
+      ValueError: if the input is in a Python package that is not installed, or if the root has a character of patterns.
     """
+    _check_root(config.pipeline.root)
     data_stages = _make_data_stages(config)
     return Pipeline(
         pipeline_name=config.pipeline.name,
@@ -75,6 +78,19 @@ def create_pipeline(config: Config) -> Pipeline:
         enable_cache=config.pipeline.cache,
         beam_pipeline_args=config.pipeline.beam_args,
     )
+
+
+def _check_root(root: str) -> None:
+    """Checks that the folder of a pipeline is no pattern. Stock components find the files of artifacts by patterns.
+
+    Raises:
+      ValueError: if the path has a character that patterns interpret.
+    """
+    if not _PATTERN_CHARACTERS.isdisjoint(root):
+        raise ValueError(
+            f"pipeline.root is {root!r}, but TFX reads *, ? and [ in it as patterns; name another folder in "
+            "pipeline.root"
+        )
 
 
 def _make_data_stages(config: Config) -> _DataStages:

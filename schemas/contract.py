@@ -174,6 +174,9 @@ STATE_DIR = "state_dir"
 CODE = "code"
 """A fingerprint of the code that a component runs, besides TFX's. Changed code causes a new execution."""
 
+INPUT_FILES = "input_files"
+"""A fingerprint of the input files, as they were when the pipeline was made. Changed files cause a new execution."""
+
 OWN_CODE_VARIABLE = "TFX_SEQUENCE_OWN_CODE"
 """The environment variable with the files of a user's own code, as JSON: module name to path."""
 

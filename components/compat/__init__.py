@@ -7,6 +7,7 @@ word "stock" means the code of TFX itself. Each module wraps one stock part:
     record_batches   tfx_bsl and Beam: files of SequenceExamples as Arrow batches
     statistics       TFDV: statistics without Beam
     artifacts        TFX: the properties that stock components write on artifacts, and the functions that read them
+    example_gen      TFX: the driver of ExampleGen, which finds the span to read
     tuning           Keras Tuner: the base class of tuners
     local_runner     TFX: a LocalDagRunner that reports each component
     local_beam       Beam: the runner that works in this process

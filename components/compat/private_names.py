@@ -46,6 +46,15 @@ PRIVATE_NAMES: dict[str, str] = {
     "tfx.components.util.examples_utils:get_payload_format": "(examples)",
     "tfx.components.util.examples_utils:set_payload_format": "(examples, payload_format)",
     "tfx.components.util.examples_utils:set_file_format": "(examples, file_format)",
+    "tfx.components.example_gen.driver:FileBasedDriver": "(metadata_handle)",
+    "tfx.components.example_gen.driver:FileBasedDriver.get_input_processor": (
+        "(self, splits, range_config=None, input_base_uri=None)"
+    ),
+    "tfx.components.example_gen.driver:FileBasedDriver.resolve_exec_properties": (
+        "(self, exec_properties, pipeline_info, component_info)"
+    ),
+    "tfx.components.example_gen.input_processor:FileBasedInputProcessor": "(input_base_uri, splits, range_config=None)",
+    "tfx.components.example_gen.utils:verify_split_pattern_specs": "(split)",
     "tfx.components.example_gen.utils:generate_output_split_names": "(input_config, output_config)",
     "tfx.components.example_gen.utils:make_default_input_config": "(split_pattern='*')",
     "tfx.components.example_gen.write_split:to_file_format_str": "(file_format)",

@@ -17,7 +17,7 @@ from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 from tfx_sequence.components import arguments
 from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.own_code.fingerprint import fingerprint_code
-from tfx_sequence.components.sequence_example_gen import executor
+from tfx_sequence.components.sequence_example_gen import driver, executor
 from tfx_sequence.components.sequence_example_gen.config import (
     ReadConfig,
     SplitConfig,
@@ -26,7 +26,7 @@ from tfx_sequence.components.sequence_example_gen.config import (
 )
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.components.sequence_example_gen.readers.table import READERS
-from tfx_sequence.schemas.contract import CODE, READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
+from tfx_sequence.schemas.contract import CODE, INPUT_FILES, READ_CONFIG, SEQUENCE_SPEC, SPLIT_CONFIG, WRITE_CONFIG
 from tfx_sequence.schemas.spec import SequenceSpec
 
 
@@ -40,6 +40,7 @@ class SequenceExampleGenSpec(FileBasedExampleGenSpec):
         SPLIT_CONFIG: ExecutionParameter(type=str, optional=True),
         WRITE_CONFIG: ExecutionParameter(type=str),
         CODE: ExecutionParameter(type=str),
+        INPUT_FILES: ExecutionParameter(type=str),
     }
 
 
@@ -78,6 +79,7 @@ class SequenceExampleGen(FileBasedExampleGen):
 
     SPEC_CLASS = SequenceExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    DRIVER_CLASS = driver.Driver
 
     def __init__(
         self,
@@ -108,6 +110,7 @@ class SequenceExampleGen(FileBasedExampleGen):
             READ_CONFIG: read.model_dump_json(),
             SPLIT_CONFIG: split.model_dump_json() if split else None,
             WRITE_CONFIG: write.model_dump_json(),
+            INPUT_FILES: driver.fingerprint_latest_input(input_base, input_config, range_config, read),
             CODE: json.dumps(fingerprint_code([READERS.find_row(read.format).target])),
         }
         channels = {keys.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples)}

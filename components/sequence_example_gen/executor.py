@@ -15,7 +15,6 @@ from tfx.utils import proto_utils
 
 from tfx_sequence.components.compat import artifacts
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
-from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import find_files
 from tfx_sequence.components.sequence_example_gen.ingestion.ingest import ingest, remove_abandoned_outputs
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, InputFile
@@ -110,6 +109,6 @@ def _find_input_files(properties: Mapping[str, Any], is_already_split: bool) -> 
     files = []
     for item in _parse_inputs(properties).splits:
         split = item.name if is_already_split else None
-        for path in find_files(file_system.join(folder, item.pattern)):
+        for path in find_files(item.pattern, folder):
             files.append(InputFile(path=path, split=split))
     return tuple(files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import pathlib
@@ -12,6 +11,7 @@ from typing import Any
 
 import pydantic
 
+from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.pipeline.config.own_code import find_own_code_problems
 from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_key, format_value, translate_errors
@@ -107,9 +107,12 @@ def _check_input_files(data: DataConfig) -> Iterator[Problem]:
         return
     # A pattern that is not for one split is named "".
     for split, pattern in data.name_patterns("").items():
-        if not glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True):
-            path = ["data", "files", split] if split else ["data", "files"]
-            yield Problem(format_key(path), f"no file in {folder} matches", format_value(pattern))
+        key = format_key(["data", "files", split] if split else ["data", "files"])
+        try:
+            if not match_files(folder, pattern):
+                yield Problem(key, f"no file in {folder} matches", format_value(pattern))
+        except OSError as error:
+            yield Problem(key, str(error), format_value(pattern))
 
 
 def _check_reader(config: Config) -> Iterator[Problem]:

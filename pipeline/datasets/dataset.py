@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +22,7 @@ from tfx_sequence.components.sequence_example_gen.files.first_bytes import (
     is_text,
     recognize_format,
 )
-from tfx_sequence.components.sequence_example_gen.files.source import Source
+from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
 from tfx_sequence.components.sequence_example_gen.readers.table import (
     SEQUENCE_EXAMPLE,
     find_format,
@@ -187,9 +186,7 @@ def _find_config_splits(config: Config) -> dict[str, list[str]]:
     """Returns split name to the files that the config names. Files that are yet to be divided have the name `all`."""
     splits = {}
     for name, pattern in config.data.name_patterns("all").items():
-        paths_by_name = find_splits(os.path.join(config.data.folder, pattern))
-        # `find_splits` groups files by their names. Here the config determines the split, so the groups are joined.
-        splits[name] = [path for paths in paths_by_name.values() for path in paths]
+        splits[name] = find_files(pattern, config.data.folder)
     return splits
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.imports import OURS, imports, module_name, within
 
-SHARED = {"arguments", "compat", "own_code", "owned_folders"}
+SHARED = {"arguments", "compat", "file_patterns", "own_code", "owned_folders"}
 """What stands beside the components: every component may import it, and it imports no component."""
 
 

@@ -36,8 +36,9 @@ ROOMS = {
         "ingestion": "config files readers",
         "discovery": "config files readers",
         "config_checks": "config ingestion readers",
+        "driver": "config files readers",
         "executor": "config files ingestion readers",
-        "component": "config config_checks executor readers",
+        "component": "config config_checks driver executor readers",
         "conversion": "config config_checks files ingestion",
     },
     "components/sequence_transform": {

@@ -169,3 +169,11 @@ def test_import_does_not_start_the_runtime_of_tensorflow() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown == "not started\n"
+
+
+def test_a_root_that_stock_components_read_as_a_pattern_is_refused(config_file: Path) -> None:
+    config_file.write_text(config_file.read_text().replace('name = "tiny"', 'name = "tiny"\nroot = "runs[1]"'))
+    with pytest.raises(
+        ValueError, match=r"pipeline\.root is .*runs\[1\]', but TFX reads \*, \? and \[ in it as patterns"
+    ):
+        create_pipeline(load_config(config_file))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source, find_files
 from tfx_sequence.components.sequence_example_gen.readers.sequence_example import list_values, to_python
@@ -120,9 +121,7 @@ def _find_record_files(path: str) -> list[str]:
       NoInputError: if there is no such file.
       IncompleteDataError: if some of the files are missing.
     """
-    files = file_system.match(file_system.join(path, "*")) or file_system.match(
-        file_system.join(path, f"{SPLIT_PREFIX}*", "*")
-    )
+    files = [file.path for file in match_files(path, "*") or match_files(path, f"{SPLIT_PREFIX}*/*")]
     check_files(files, file_system.exists)
     return files or find_files(path)
 

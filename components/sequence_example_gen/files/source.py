@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
+from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.compression import decompress
 from tfx_sequence.components.sequence_example_gen.files.encodings import UTF_8, convert_to_utf8
@@ -213,19 +214,25 @@ class Source:
             raise
 
 
-def find_files(pattern: str) -> list[str]:
-    """Returns the paths of the files that match a pattern, sorted.
+def find_files(pattern: str, folder: str = "") -> list[str]:
+    """Returns the paths of the files that match a pattern, sorted. See `file_patterns`.
+
+    Args:
+      pattern: The pattern.
+      folder: The folder that the pattern is relative to. If empty, the pattern is one of whole paths.
 
     Raises:
       NoInputError: if no file matches.
       IncompleteDataError: if a file of `<name>-00000-of-00040` to `<name>-00039-of-00040` is missing. The name of one
         file, without a pattern, may name one of them. Or if the files are in a folder that is not completely written.
     """
-    paths = file_system.match(pattern)
+    paths = [file.path for file in match_files(folder, pattern)]
     if not paths:
-        raise NoInputError(f"no file matches {pattern!r}; check `input_base` and the pattern of the split")
+        place = f" in {folder}" if folder else ""
+        raise NoInputError(f"no file{place} matches {pattern!r}; check `input_base` and the pattern of the split")
     # Who names one file of several wants this one.
-    check_files([] if paths == [pattern] else paths, file_system.exists)
+    names_one_file = len(paths) == 1 and paths[0].endswith(pattern)
+    check_files([] if names_one_file else paths, file_system.exists)
     return paths
 
 

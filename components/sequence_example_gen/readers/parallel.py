@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.components.sequence_example_gen.files.source import Source
 from tfx_sequence.components.sequence_example_gen.readers.cell_values import parse_cell
@@ -91,8 +92,8 @@ class ParallelReader(Reader):
     def sample(cls, source: Source, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the lines of all files of the folder. A file with one value per line is assumed to be context."""
         folder = posixpath.dirname(source.path)
-        paths = file_system.match(file_system.join(folder, "*"))
-        spec = make_text_spec([posixpath.basename(path) for path in paths])
+        files = match_files(folder, "*")
+        spec = make_text_spec([posixpath.basename(file.path) for file in files])
         items = cls(spec, options).read(source)
         records = list(itertools.islice(keep_records(items), SAMPLE_SIZE))
         single_valued = {name for name in spec.features if _has_one_step_per_record(records, name)}

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 
+from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.records.shards import check_files
 
@@ -70,7 +71,7 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
 def _find_paths(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
     """Returns a dict of split to paths. The split is None if it must be determined from the names of the files."""
     if not _is_folder(pattern):
-        return {None: _keep_data_files(_list_paths(pattern))}
+        return {None: [file.path for file in match_files("", pattern)]}
     split_folders = [path for path in _list_paths(f"{_escape(pattern)}/{SPLIT_PREFIX}*") if _is_folder(path)]
     if split_folders:
         paths_by_split: dict[str | None, list[str]] = {}
@@ -104,8 +105,7 @@ def _keep_data_files(paths: Iterable[str]) -> list[str]:
 # The functions below import TFX only for paths such as `gs://...`, because the import takes seconds.
 def _list_paths(pattern: str) -> list[str]:
     if "://" not in pattern:
-        # The name of an existing file may contain characters of a pattern, such as `[`.
-        return [pattern] if os.path.exists(pattern) else glob.glob(pattern)
+        return glob.glob(pattern)
     from tfx.dsl.io import fileio
 
     return [str(path) for path in fileio.glob(pattern)]

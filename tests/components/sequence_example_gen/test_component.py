@@ -62,7 +62,7 @@ def fill(folder, **files):
 def test_component_is_a_stock_file_based_example_gen(tmp_path):
     component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ)
     assert isinstance(component, FileBasedExampleGen)
-    assert component.DRIVER_CLASS is driver.FileBasedDriver
+    assert issubclass(component.DRIVER_CLASS, driver.FileBasedDriver)
     assert component.outputs["examples"].type is standard_artifacts.Examples
     assert component.id == "SequenceExampleGen"
 
@@ -79,7 +79,7 @@ def test_executor_reads_just_the_properties_that_are_declared(tmp_path):
     Executor().Do({}, {"examples": [make_examples(tmp_path / "out")]}, read)
     # Stock's driver reads `range_config`; `custom_config` is stock's way to pass what we pass by name. Fingerprints are
     # only compared, by TFX.
-    unread = {"range_config", "custom_config", contract.CODE}
+    unread = {"range_config", "custom_config", contract.CODE, contract.INPUT_FILES}
     assert read.seen == set(SequenceExampleGenSpec.PARAMETERS) - unread
 
 
@@ -149,7 +149,7 @@ def test_settings_that_do_not_fit_are_refused_before_the_run(change, message):
 def test_a_missing_file_is_named(tmp_path):
     fill(tmp_path, train=[1])
     component = SequenceExampleGen(input_base=str(tmp_path), spec=SPEC, read=READ, input_config=INPUTS)
-    with pytest.raises(NoInputError, match=r"no file matches '.*dev-\*\.jsonl'; check `input_base`"):
+    with pytest.raises(NoInputError, match=r"no file in .* matches 'dev-\*\.jsonl'; check `input_base`"):
         Executor().Do({}, {"examples": [make_examples(tmp_path / "out")]}, properties(component))
     assert not (tmp_path / "out").exists()
 
@@ -163,7 +163,7 @@ def test_a_bad_record_raises_its_own_error_out_of_the_executor(tmp_path):
 
 def test_parameters_are_those_of_stock_and_ours():
     ours = {contract.SEQUENCE_SPEC, contract.READ_CONFIG, contract.SPLIT_CONFIG, contract.WRITE_CONFIG}
-    ours.add(contract.CODE)
+    ours |= {contract.CODE, contract.INPUT_FILES}
     assert set(SequenceExampleGenSpec.PARAMETERS) == set(FileBasedExampleGen.SPEC_CLASS.PARAMETERS) | ours
     assert not any(isinstance(value, RuntimeParameter) for value in SequenceExampleGenSpec.PARAMETERS.values())
 
