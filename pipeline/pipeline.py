@@ -18,6 +18,7 @@ from tfx_sequence.components.atomic_pusher.component import AtomicPusher
 from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
+from tfx_sequence.components.sequence_example_gen.driver import make_range_config
 from tfx_sequence.components.sequence_example_validator import SequenceExampleValidator
 from tfx_sequence.components.sequence_schema_gen import SequenceSchemaGen
 from tfx_sequence.components.sequence_trainer import SequenceTrainer
@@ -158,6 +159,7 @@ def _make_example_gen(config: Config) -> BaseComponent:
         split=data.split_config,
         write=data.write,
         input_config=example_gen_pb2.Input(splits=inputs),
+        range_config=make_range_config(data.span),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfx.proto import example_gen_pb2, range_config_pb2
@@ -97,6 +97,37 @@ def fingerprint_latest_input(
     except (OSError, ValueError):
         # The pipeline may be made where its data is not. The run then says what is missing.
         return ""
+
+
+def resolve_patterns(folder: str, patterns: Mapping[str, str], span: int | None) -> dict[str, str]:
+    """Replaces the places for a span and a version in patterns by those that an execution would read now.
+
+    Args:
+      folder: The folder that the patterns are relative to.
+      patterns: Name of the input to its pattern.
+      span: The span, or None for the latest one. A date is the number of days since 1970-01-01.
+
+    Returns:
+      Name of the input to its pattern, in which no place for a span or a version is left.
+
+    Raises:
+      ValueError: if the patterns have wrong or different places, if there is no file for the span, or if the inputs do
+        not have the same latest span and version.
+    """
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
+    processor = InputProcessor(folder, splits, make_range_config(span), with_siblings=False)
+    number, version = processor.resolve_span_and_version()
+    return {
+        name: processor.get_pattern_for_span_version(pattern, number, version) for name, pattern in patterns.items()
+    }
+
+
+def make_range_config(span: int | None) -> range_config_pb2.RangeConfig | None:
+    """Returns the range of one span for stock TFX, or None for the latest span."""
+    if span is None:
+        return None
+    static_range = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    return range_config_pb2.RangeConfig(static_range=static_range)
 
 
 def may_read_siblings(read: ReadConfig) -> bool:

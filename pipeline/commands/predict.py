@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Asks the model. Returns the exit code."""
-    if arguments.input or arguments.output or arguments.config:
+    if arguments.input or arguments.output or arguments.config or arguments.span is not None:
         return run_in_session(
             "predict",
             arguments.json,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tfx_sequence.pipeline.datasets.arguments import add_span_argument
+
 HELP = "run the pipeline of a config"
 DESCRIPTION = (
     "Run the pipeline that a config describes: read the data, train a model, evaluate it and push it. Exit code: 0 if "
@@ -14,6 +16,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument("config", metavar="CONFIG", help="a TOML file; see docs/configuration.md")
+    add_span_argument(parser)
     parser.add_argument("--json", action="store_true", help="write one JSON object to stdout, all else to stderr")
 
 
@@ -21,4 +24,4 @@ def main(arguments: argparse.Namespace) -> int:
     """Runs the pipeline. Returns the exit code."""
     from tfx_sequence.pipeline.runs.run import run
 
-    return run(arguments.config, arguments.json, arguments.factory)
+    return run(arguments.config, arguments.json, arguments.factory, arguments.span)

@@ -13,6 +13,8 @@ Each field of `Config` is a table of the TOML file. Most tables have the setting
 from __future__ import annotations
 
 import pathlib
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import pydantic
@@ -47,6 +49,15 @@ _MAX_VERSIONS = 1_000_000
 
 _MAX_WORKERS = 1024
 """The maximum number of worker processes. Each needs a processor of its own, and a machine has fewer than this."""
+
+
+_SPAN_PLACE = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
+"""A place for a span or a version in a pattern, as in stock ExampleGen."""
+
+
+def has_span(patterns: Iterable[str]) -> bool:
+    """Returns whether a pattern has a place for a span or a version."""
+    return any(_SPAN_PLACE.search(pattern) for pattern in patterns)
 
 
 def _make_absolute(path: str, info: pydantic.ValidationInfo) -> str:
@@ -148,6 +159,8 @@ class DataConfig(ReadConfig):
       files: A pattern of file names in `input`, such as `"*.conllu"`. The records of these files are divided as `split`
         says. If there are files for each split, a table with one pattern per split:
         `{ train = "train.jsonl", eval = "dev.jsonl" }`.
+      span: The span to read, if `files` has a place for one: `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`. The span of a
+        date is the number of days since 1970-01-01. The latest span if not given. The option `--span` replaces it.
       split: How records are divided into splits, if `files` is one pattern.
       write: How records are written.
     """
@@ -155,6 +168,7 @@ class DataConfig(ReadConfig):
     format: Annotated[str, pydantic.WithJsonSchema({"anyOf": [{"enum": list(READERS.rows)}, {"type": "string"}]})]
     input: _Path
     files: Annotated[str | dict[str, str], pydantic.BeforeValidator(_check_patterns)]
+    span: CountOrZero | None = None
     split: DataSplitConfig = DataSplitConfig()
     write: WriteConfig = WriteConfig()
 
@@ -183,6 +197,12 @@ class DataConfig(ReadConfig):
           Split name to pattern, or `undivided` to the only pattern.
         """
         return {undivided: self.files} if isinstance(self.files, str) else self.files
+
+    @pydantic.model_validator(mode="after")
+    def _check_span(self) -> DataConfig:
+        if self.span is not None and not has_span(self.name_patterns("").values()):
+            raise ValueError("span goes with a place for it in `files`, such as {SPAN}, or {YYYY}, {MM} and {DD}")
+        return self
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from tfx_sequence.components.file_patterns import match_files
 from tfx_sequence.components.sequence_example_gen.config_checks import check_settings
 from tfx_sequence.pipeline.config.own_code import find_own_code_problems
 from tfx_sequence.pipeline.config.problems import ConfigError, Problem, format_key, format_value, translate_errors
+from tfx_sequence.pipeline.config.spans import name_resolved_patterns
 from tfx_sequence.pipeline.config.tables import FOLDER, Config, DataConfig
 
 if sys.version_info >= (3, 11):
@@ -25,13 +26,14 @@ else:
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-def load_config(path: str | os.PathLike[str]) -> Config:
+def load_config(path: str | os.PathLike[str], span: int | None = None) -> Config:
     """Reads a config, and finds all problems that can be found before the pipeline runs.
 
     The own code that the config names becomes importable in this process; see docs/configuration.md.
 
     Args:
       path: The path of a TOML file. Relative paths in the file are relative to its folder.
+      span: The span to read, which replaces `data.span`. If None, `data.span`, or else the latest span.
 
     Returns:
       The config, with absolute paths.
@@ -39,7 +41,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     Raises:
       ConfigError: if the file cannot be read, a key or value is not allowed, or input files are missing.
     """
-    config = read_config(path)
+    config = read_config(path, span)
     problems = list(_check_input_files(config.data))
     if not problems:
         # A missing file would also make the reader fail, with a message that helps less.
@@ -49,7 +51,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     return config
 
 
-def read_config(path: str | os.PathLike[str]) -> Config:
+def read_config(path: str | os.PathLike[str], span: int | None = None) -> Config:
     """Reads a config like `load_config`, but does not check the input files.
 
     Raises:
@@ -61,6 +63,8 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     folder = str(pathlib.Path(file).absolute().parent)
     try:
         tables = _parse_toml(file)
+        if span is not None and isinstance(tables.get("data"), dict):
+            tables["data"]["span"] = span
         text = json.dumps(tables, default=str)
         problems = find_own_code_problems(folder, tables)
     except RecursionError:
@@ -105,8 +109,13 @@ def _check_input_files(data: DataConfig) -> Iterator[Problem]:
     if not os.path.isdir(folder):
         yield Problem("data.input", "there is no such folder", format_value(folder))
         return
-    # A pattern that is not for one split is named "".
-    for split, pattern in data.name_patterns("").items():
+    try:
+        # A pattern that is not for one split is named "".
+        patterns = name_resolved_patterns(data, "")
+    except ValueError as error:
+        yield Problem("data.files", str(error), format_value(data.files))
+        return
+    for split, pattern in patterns.items():
         key = format_key(["data", "files", split] if split else ["data", "files"])
         try:
             if not match_files(folder, pattern):

@@ -37,6 +37,17 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoding", metavar="E", help="the encoding of files of text, such as latin-1; if not given, utf-8"
     )
     group.add_argument("--config", metavar="FILE", help="take the format, the options and the features from a config")
+    add_span_argument(parser)
+
+
+def add_span_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument `--span` of the commands that read a config."""
+    parser.add_argument(
+        "--span",
+        metavar="N",
+        type=make_count_parser(0),
+        help="the span to read, if the files of the config have a place for one, such as {SPAN} (default: the latest)",
+    )
 
 
 def make_count_parser(minimum: int, maximum: int = MAX_COUNT) -> Callable[[str], int]:

@@ -111,7 +111,9 @@ def read_data_arguments(arguments: argparse.Namespace, paths: list[str], spec: S
                 "--config already gives the format, the features and the options; leave out either --config, or "
                 "--format, --encoding, --feature and --option"
             )
-        return _read_config_data(arguments.config, paths)
+        return _read_config_data(arguments.config, paths, arguments.span)
+    if arguments.span is not None:
+        raise CommandError("--span goes with --config, whose patterns have a place for a span")
     if not paths:
         raise CommandError("no data is named; give files or folders, or --config with a config that names them")
     splits = _find_splits(paths, arguments.format)
@@ -152,17 +154,19 @@ def _build_read_config(format_name: str, options: dict[str, Any], encoding: str 
     return build_setting(ReadConfig, "--encoding", {**read.model_dump(), "encoding": encoding})
 
 
-def _read_config_data(config_path: str, paths: list[str]) -> Dataset:
+def _read_config_data(config_path: str, paths: list[str], span: int | None) -> Dataset:
     """Returns the data set that a config describes. If there are `paths`, they replace the files of the config."""
     from tfx_sequence.pipeline.config.toml_file import load_config, read_config
 
     if paths:
+        if span is not None:
+            raise CommandError("--span chooses among the files of --config, but other files are named")
         # The input files of the config are not used and may be missing, so `load_config` would raise an error.
         config = read_config(config_path)
         splits = _keep_files_of_format(_find_splits(paths, config.data.format), config.data.format)
         split_config = None
     else:
-        config = load_config(config_path)
+        config = load_config(config_path, span)
         splits = _find_config_splits(config)
         split_config = config.data.split_config
     return Dataset(
@@ -184,8 +188,10 @@ def _find_splits(paths: list[str], format_name: str | None) -> dict[str, list[st
 
 def _find_config_splits(config: Config) -> dict[str, list[str]]:
     """Returns split name to the files that the config names. Files that are yet to be divided have the name `all`."""
+    from tfx_sequence.pipeline.config.spans import name_resolved_patterns
+
     splits = {}
-    for name, pattern in config.data.name_patterns("all").items():
+    for name, pattern in name_resolved_patterns(config.data, "all").items():
         splits[name] = find_files(pattern, config.data.folder)
     return splits
 

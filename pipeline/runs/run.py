@@ -26,7 +26,7 @@ PipelineFactory = Callable[[Config], Any]
 """A function that makes a TFX pipeline from a config."""
 
 
-def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None) -> int:
+def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None, span: int | None = None) -> int:
     """Runs the pipeline of a config, shows its progress, and reports its results.
 
     Args:
@@ -34,6 +34,7 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
       as_json: Whether to write the results to standard output as one JSON object. All else is then written to standard
         error.
       factory: The function that makes the pipeline. If None, `create_pipeline` makes it.
+      span: The span to read, as in `load_config`.
 
     Returns:
       The exit code: `DONE` if the run succeeded, `FAILED` if a component failed, `UNUSABLE` if the config cannot be
@@ -41,7 +42,7 @@ def run(config_path: str, as_json: bool, factory: PipelineFactory | None = None)
       bless the model, or `INTERRUPTED`.
     """
     try:
-        config = load_config(config_path)
+        config = load_config(config_path, span)
         log = _make_log_path(config, config_path)
     except ConfigError as error:
         return _report_unusable(str(error), as_json)
