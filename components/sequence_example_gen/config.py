@@ -60,10 +60,11 @@ class SplitConfig(Frozen):
     Attributes:
       shares: The share of each split, as a number of buckets by split name. The order is the order of the splits:
         `{"train": 8, "eval": 1, "test": 1}`.
-      by: How the split of a record is chosen. `hash`: by the SHA-256 of the content of the record, modulo the sum of
-        the shares. A record then stays in its split when other records are added or removed. `index`: by the position
-        of the record in its file, from 0, modulo the sum of the shares. This reproduces the fixed splits of the
-        literature. `time`: the earliest records go to the first split, the next ones to the second split, and so on.
+      by: How the split of a record is chosen. `hash`: by the SHA-256 of the inputs and labels of the record, modulo the
+        sum of the shares. A record then stays in its split when other records are added or removed, and when its key or
+        a carried feature changes. `index`: by the position of the record in its file, from 0, modulo the sum of the
+        shares. This reproduces the fixed splits of the literature. `time`: the earliest records go to the first split,
+        the next ones to the second split, and so on. Records of equal times stay in one split, the earlier one.
         `stratified`: the records of each label are divided by the shares. Numbers of records are rounded up in favour
         of the first splits.
       features: With `hash`: the features whose values are hashed instead of the whole record, so that all records of

@@ -13,6 +13,7 @@ a missing feature list as different data.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,6 +84,12 @@ class Encoder:
         self._fields = {field.name: field for field in fields}
         self._context = [field for field in fields if field.context]
         self._sequence = [field for field in fields if not field.context]
+        learnt = {name for name, feature in spec.features.items() if feature.role in ("input", "label")}
+        # Data of which no model learns anything is told apart by all of its features.
+        content = learnt or set(spec.features)
+        self._is_all_content = len(content) == len(fields)
+        self._context_content = [field.name in content for field in self._context]
+        self._sequence_content = [field.name in content for field in self._sequence]
 
     def encode(self, record: Record) -> bytes:
         """Returns a record as a serialized SequenceExample.
@@ -90,15 +97,32 @@ class Encoder:
         Raises:
           BadRecordError: if the record does not follow the spec. The reject has the reason, the key and an excerpt.
         """
+        data, _ = self.encode_with_content(record)
+        return data
+
+    def encode_with_content(self, record: Record) -> tuple[bytes, bytes]:
+        """Returns a record as a serialized SequenceExample, and the part of it from which a model learns.
+
+        The second part has the inputs and the labels only, so that keys, times, weights and carried features do not
+        change it. If the spec has neither inputs nor labels, it has all features.
+
+        Raises:
+          BadRecordError: as `encode` does.
+        """
         try:
             self._check_lengths(record)
-            context = b"".join([field.encode(record) for field in self._context])
-            feature_lists = b"".join([field.encode(record) for field in self._sequence])
+            context = [field.encode(record) for field in self._context]
+            feature_lists = [field.encode(record) for field in self._sequence]
         except KeyError as error:
             raise self._make_missing_feature_error(record, error.args[0]) from None
         except BadRecordError as error:
             raise BadRecordError(error.reject.at(key=self.read_key(record), excerpt=make_excerpt(record))) from None
-        return wire.encode_sequence_example(context, feature_lists)
+        data = wire.encode_sequence_example(b"".join(context), b"".join(feature_lists))
+        if self._is_all_content:
+            return data, data
+        context_content = itertools.compress(context, self._context_content)
+        sequence_content = itertools.compress(feature_lists, self._sequence_content)
+        return data, wire.encode_sequence_example(b"".join(context_content), b"".join(sequence_content))
 
     def encode_values(self, record: Record, names: Iterable[str]) -> bytes:
         """Returns the values of the features `names` as bytes, which are equal if and only if the values are equal.

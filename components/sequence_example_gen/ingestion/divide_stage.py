@@ -14,7 +14,11 @@ from typing import Any
 import apache_beam as beam
 
 from tfx_sequence.components.sequence_example_gen.ingestion.collector import spill_runs
-from tfx_sequence.components.sequence_example_gen.ingestion.placement import belong_to_same_record, place_in_split
+from tfx_sequence.components.sequence_example_gen.ingestion.placement import (
+    belong_to_same_record,
+    have_same_rank,
+    place_in_split,
+)
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest
 from tfx_sequence.components.sequence_example_gen.ingestion.sorted_runs import RunWriter, merge_runs
@@ -27,6 +31,7 @@ class DivideStratum(beam.DoFn):
 
     def __init__(self, request: IngestionRequest) -> None:
         self._request = request
+        self._is_by_time = request.split is not None and request.split.by == "time"
 
     def process(self, element: tuple[SortGroup, Iterable[Run]]) -> Iterator[Any]:
         """Divides a stratum. Its first records go to the first split, and its last records to the last split."""
@@ -35,12 +40,13 @@ class DivideStratum(beam.DoFn):
         writer = RunWriter(self._request.staging)
         num_written_by_split = Counter[str]()
         splits = self._choose_splits(sum(run.num_records for run in runs))
+        # All pieces of a record go to the split of its first piece, and records of one time to that of the first one.
+        stay_together = have_same_rank if self._is_by_time else belong_to_same_record
         split = ""
         previous_key = b""
         for key, framed in merge_runs(runs, self._request.staging):
             next_split = next(splits)
-            # All pieces of a record go to the split of its first piece.
-            if not split or not belong_to_same_record(key, previous_key):
+            if not split or not stay_together(key, previous_key):
                 split = next_split
             previous_key = key
             num_written_by_split[split] += 1

@@ -28,7 +28,11 @@ from tfx_sequence.components.sequence_example_gen.ingestion.divide_stage import 
 from tfx_sequence.components.sequence_example_gen.ingestion.file_reader import FileReader
 from tfx_sequence.components.sequence_example_gen.ingestion.read_counts import ReadCounts
 from tfx_sequence.components.sequence_example_gen.ingestion.read_stages import MakeRecords, ReadFile, ReadRows
-from tfx_sequence.components.sequence_example_gen.ingestion.request import IngestionRequest, name_staging_folder
+from tfx_sequence.components.sequence_example_gen.ingestion.request import (
+    IngestionRequest,
+    name_staging_folder,
+    refuse_shared_files,
+)
 from tfx_sequence.components.sequence_example_gen.ingestion.write_stage import list_groups, list_shards, write_group
 from tfx_sequence.schemas.contract import REJECTS
 from tfx_sequence.schemas.records.damage import DamagedFile
@@ -54,9 +58,11 @@ def ingest(request: IngestionRequest, make_pipeline: Callable[[], beam.Pipeline]
 
     Raises:
       BadRecordError: if there is a bad record and none is allowed, or if there are too many of them.
+      SharedFileError: if a file is in two splits.
       DamagedFilesError: if there are more damaged files than the settings allow.
       EmptySplitError: if no record was accepted, or if the split `train` has no record.
     """
+    refuse_shared_files(request.files)
     rejects_folder = file_system.join(request.output, REJECTS)
     with _hold_staging(request):
         try:

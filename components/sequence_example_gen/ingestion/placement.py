@@ -119,6 +119,11 @@ def belong_to_same_record(key: bytes, other_key: bytes) -> bool:
     return key[_NUMBER_SIZE:-_NUMBER_SIZE] == other_key[_NUMBER_SIZE:-_NUMBER_SIZE]
 
 
+def have_same_rank(key: bytes, other_key: bytes) -> bool:
+    """Returns whether two keys of a stratum have the same rank, such as the same time."""
+    return key[:_NUMBER_SIZE] == other_key[:_NUMBER_SIZE]
+
+
 def find_split_features(spec: SequenceSpec, split: SplitConfig) -> tuple[str, ...]:
     """Returns the features whose values determine the split of a record.
 

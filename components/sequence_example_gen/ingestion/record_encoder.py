@@ -46,9 +46,9 @@ class RecordEncoder:
         """
         if isinstance(content, bytes):
             return self._keep_serialized(content, position)
-        identity = self.input_encoder.encode(content)
+        data, identity = self.input_encoder.encode_with_content(content)
         if self._cutter.is_whole(content):
-            return EncodedRecord(position, content, identity, (identity,), is_long=False)
+            return EncodedRecord(position, content, identity, (data,), is_long=False)
         key = self.input_encoder.read_key(content)
         parent = key or f"{posixpath.basename(path)}:{position}"
         try:
@@ -59,9 +59,9 @@ class RecordEncoder:
 
     def _keep_serialized(self, content: bytes, position: int) -> EncodedRecord:
         record = decode(self.input_spec, content)
-        # Encoding checks the record. The result is not used, because it lacks the features that are not in the spec.
-        self.input_encoder.encode(record)
+        # Encoding checks the record. The encoded data is not used, because it lacks features that are not in the spec.
+        _, identity = self.input_encoder.encode_with_content(record)
         if not self._cutter.is_whole(record):
             message = "the sequence is longer than `max_length`, and a SequenceExample is kept as it is, not cut"
             raise bad_record(Reason.TOO_LONG, message, key=self.input_encoder.read_key(record))
-        return EncodedRecord(position, record, content, (content,), is_long=False)
+        return EncodedRecord(position, record, identity, (content,), is_long=False)

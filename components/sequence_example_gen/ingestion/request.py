@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 from tfx_sequence.components.sequence_example_gen.config import ReadConfig, SplitConfig, WriteConfig
 from tfx_sequence.components.sequence_example_gen.files import file_system
 from tfx_sequence.schemas.spec import Frozen, SequenceSpec
@@ -17,6 +20,28 @@ class InputFile(Frozen):
 
     path: str
     split: str | None = None
+
+
+class SharedFileError(ValueError):
+    """A file is in two splits, so that a model would be evaluated on what it was trained on."""
+
+
+def refuse_shared_files(files: Iterable[InputFile]) -> None:
+    """Checks that no file is in two splits. A local file may have several paths, such as symbolic links.
+
+    Raises:
+      SharedFileError: if a file is in two splits.
+    """
+    first_by_path: dict[str, InputFile] = {}
+    for file in files:
+        path = file.path if "://" in file.path else os.path.realpath(file.path)
+        first = first_by_path.setdefault(path, file)
+        if first.split != file.split:
+            other_name = "" if first.path == file.path else f" as {first.path!r}"
+            raise SharedFileError(
+                f"the file {file.path!r} is in the split {file.split!r}, and{other_name} in the split {first.split!r}; "
+                "a file can be in one split only, so change one of the patterns"
+            )
 
 
 def name_staging_folder(output: str) -> str:

@@ -35,7 +35,7 @@ class EncodedRecord(NamedTuple):
     Attributes:
       position: The position of the record in its file, from 0.
       record: The values of the record.
-      identity: Bytes that are equal for equal records.
+      identity: Bytes that are equal for records with equal inputs and labels. Splits depend on them.
       pieces: The serialized SequenceExamples to write. There is one, unless the record was cut into several pieces.
       is_long: Whether the record has more steps than `max_length` allows.
     """

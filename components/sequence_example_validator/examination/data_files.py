@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from tfx_sequence.components.file_patterns import match_files
@@ -12,6 +13,9 @@ from tfx_sequence.schemas.contract import SPLIT_PREFIX
 from tfx_sequence.schemas.records.shards import check_files
 
 _SHARD = re.compile(r"-\d+-of-\d+$")
+_SUFFIX = re.compile(r"(\.[^.]*)?(\.(gz|bz2|zst))?$", re.I)
+"""The suffix of a format, and the one of a compression after it."""
+
 _LAST_WORD = re.compile(r"[A-Za-z]+$")
 
 SPLIT_WORDS = frozenset({"train", "dev", "valid", "validation", "eval", "test"})
@@ -28,10 +32,11 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
     An argument is the folder of an `Examples` artifact, which contains one folder `Split-<name>` per split. Or it is a
     file, a folder of files, a folder of such folders, or a glob pattern. Then the split of a file is the first of:
 
-    1. The last word of the file's name, if it is in `SPLIT_WORDS`. A suffix such as `-00000-of-00001` and all text
-       after the first dot are removed first. For example, `tr_imst-ud-train.conllu` belongs to the split `train`.
+    1. The last word before a dot or the end of the file's name that is in `SPLIT_WORDS`. A suffix such as
+       `-00000-of-00001` is removed first. For example, `tr_imst-ud-train.conllu` and `wnut.train` belong to the split
+       `train`, and `x.dev.conll` to `dev`.
     2. The last word of the folder's name, if it is in `SPLIT_WORDS`.
-    3. The name of the file.
+    3. The name of the file without its suffix, or with it if another file would have the same name.
 
     Args:
       *data: The paths of files and folders, and glob patterns.
@@ -48,6 +53,7 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
         is not completely written.
     """
     splits: dict[str, list[str]] = {}
+    paths_without_split: set[str] = set()
     for pattern in data:
         paths_by_split = _find_paths(pattern, by_folder)
         if not any(paths_by_split.values()):
@@ -60,7 +66,13 @@ def find_splits(*data: str, by_folder: bool = False) -> dict[str, list[str]]:
                 # A split of an artifact can be empty. It is returned with an empty list.
                 splits.setdefault(split, [])
             for path in paths:
-                splits.setdefault(split or _parse_split(path, by_folder), []).append(path)
+                path_split = split or _parse_split(path, by_folder)
+                if path_split:
+                    splits.setdefault(path_split, []).append(path)
+                else:
+                    paths_without_split.add(path)
+    for path, name in _name_splits(paths_without_split).items():
+        splits.setdefault(name, []).append(path)
     all_paths = {path for paths in splits.values() for path in paths}
     # Who names only one file of several wants this one.
     if len(all_paths) > 1 or not all_paths.issubset(data):
@@ -86,15 +98,38 @@ def _find_paths(pattern: str, by_folder: bool) -> dict[str | None, list[str]]:
     return {None: in_folder or in_subfolders}
 
 
-def _parse_split(path: str, by_folder: bool) -> str:
-    """Returns the split that the name of a file or the name of its folder says. See `find_splits`."""
-    stem = _SHARD.sub("", os.path.basename(path).partition(".")[0])
+def _parse_split(path: str, by_folder: bool) -> str | None:
+    """Returns the split that the name of a file or of its folder says, or None if they say none. See `find_splits`."""
     folder = os.path.basename(os.path.dirname(path)).removeprefix(SPLIT_PREFIX)
-    for name in (folder,) if by_folder else (stem, folder):
-        word = _LAST_WORD.search(name)
+    parts = [] if by_folder else reversed(os.path.basename(path).split("."))
+    for name in (*parts, folder):
+        word = _LAST_WORD.search(_SHARD.sub("", name))
         if word and word[0].lower() in SPLIT_WORDS:
             return word[0].lower()
-    return (folder if by_folder else stem) or path
+    return (folder or path) if by_folder else None
+
+
+def _name_splits(paths: Iterable[str]) -> dict[str, str]:
+    """Returns the split of each path whose name says none.
+
+    Only shards of one file are in one split::
+
+    a-00000-of-00002.gz  a-00001-of-00002.gz    a
+    b.v1.jsonl                                  b.v1
+    c.jsonl  c.csv                              c.jsonl  c.csv
+    """
+    whole_names = {path: _remove_shard(os.path.basename(path)) for path in paths}
+    names = {whole_name: _SUFFIX.sub("", whole_name) or whole_name for whole_name in whole_names.values()}
+    num_files = Counter(names.values())
+    return {
+        path: names[whole_name] if num_files[names[whole_name]] == 1 else whole_name
+        for path, whole_name in whole_names.items()
+    }
+
+
+def _remove_shard(name: str) -> str:
+    """Removes `-00000-of-00001` before a dot or the end of a file's name."""
+    return ".".join(_SHARD.sub("", part) for part in name.split("."))
 
 
 def _keep_data_files(paths: Iterable[str]) -> list[str]:

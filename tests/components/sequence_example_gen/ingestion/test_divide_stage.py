@@ -65,6 +65,16 @@ def test_time_split_puts_the_earliest_first(features, shuffle, run, tmp_path, mo
         assert all([day for day in order if day in set(part)] == part for part in found.values())
 
 
+def test_equal_times_stay_in_one_split(run, tmp_path):
+    items = [{"x": [str(number)], "day": number // 5, "hour": 0.0, "y": "a"} for number in range(20)]
+    run({"a": files(items)["a"]}, SPEC, READ, SplitConfig(shares={"train": 2, "eval": 1}, by="time"))
+    found = read_splits(tmp_path / "out", ["train", "eval"])
+    days = {name: {record["day"] for record in part} for name, part in found.items()}
+    # Two thirds of 20 records end in the third day, which train has begun.
+    assert days == {"train": {0, 1, 2}, "eval": {3}}
+    assert sum(map(len, found.values())) == 20
+
+
 def test_stratified_split_gives_each_label_the_shares(run, tmp_path):
     items = records()
     run(files(items), SPEC, READ, SplitConfig(shares={"train": 3, "eval": 1}, by="stratified"))

@@ -55,7 +55,7 @@ def test_list_columns_of_parquet_come_out_as_they_went_in(read, rows):
     if not rows:
         assert items[0].reason is Reason.EMPTY_FILE
         return
-    got = [decode(LISTS, item.identity) for item in items]
+    got = [decode(LISTS, item.pieces[0]) for item in items]
     assert [(record["tokens"], record["n"]) for record in got] == [
         ([word for word, _ in row], [n for _, n in row]) for row in rows
     ]
@@ -75,7 +75,7 @@ def test_dates_and_times_in_lists_are_iso_text(read):
     pq.write_table(table, stream)
     spec = SequenceSpec(features={"days": Feature(kind="token"), "clock": Feature(kind="token")})
     (item,) = read(stream.getvalue(), spec, ReadConfig(format="parquet"))
-    assert decode(spec, item.identity) == {"days": ["2024-02-29", "1970-01-01"], "clock": ["01:02:03", "04:05:06"]}
+    assert decode(spec, item.pieces[0]) == {"days": ["2024-02-29", "1970-01-01"], "clock": ["01:02:03", "04:05:06"]}
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + bytes(50) + b"PAR1", write_parquet([], ["x"])])
@@ -106,7 +106,7 @@ def read_feature(read, values, **feature):
     words = pa.array([["a"], ["b"], ["c"]])
     spec = SequenceSpec(features={"words": Feature(kind="token"), "x": Feature(context=True, **feature)})
     items = read(write_table(words=words, x=values), spec, ReadConfig(format="parquet"))
-    return [item.reason if isinstance(item, Reject) else decode(spec, item.identity)["x"] for item in items]
+    return [item.reason if isinstance(item, Reject) else decode(spec, item.pieces[0])["x"] for item in items]
 
 
 BAD_TEXT = pa.StringArray.from_buffers(3, pa.py_buffer(np.array([0, 1, 2, 3], np.int32)), pa.py_buffer(b"a\xffc"))

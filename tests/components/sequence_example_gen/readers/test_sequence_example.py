@@ -32,9 +32,9 @@ def example():
 def test_records_pass_unchanged_with_all_that_the_spec_does_not_name(compress, read):
     data = example()
     items = read(compress(frame(data) * 3), SPEC, CONFIG)
-    assert [item.identity for item in items] == [data] * 3
+    assert [item.pieces[0] for item in items] == [data] * 3
     assert items[0].record == {"x": ["a", "b"]}
-    assert "unset" in tf.train.SequenceExample.FromString(items[0].identity).context.feature
+    assert "unset" in tf.train.SequenceExample.FromString(items[0].pieces[0]).context.feature
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,33 @@ def test_files_of_a_folder_are_splits_by_their_names(touch):
         ("Split-eval/data_tfrecord-00000-of-00001.gz", "eval"),
         ("web.conllu", "web"),
         ("retrain.jsonl", "retrain"),
-        ("a.b.jsonl", "a"),
+        ("a.b.jsonl", "a.b"),
+        ("btc.train", "train"),
+        ("x.dev.conll", "dev"),
+        ("x.TEST-00000-of-00002.csv.gz", "test"),
+        ("train.notes.conllu", "train"),
+        ("train/a.dev", "dev"),
         ("corpus/.x/y", "y"),
+        ("y.v1.jsonl.zst", "y.v1"),
     ],
 )
 def test_name_says_the_split(touch, name, split):
     assert list(find_splits(str(touch(name) / name))) == [split]
+
+
+def test_only_shards_of_one_file_are_joined(touch):
+    folder = touch(
+        "a.v1.csv", "a.v2.csv", "b.csv", "b.json", "c-00000-of-00002.gz", "c-00001-of-00002.gz", "w.1", "w.2"
+    )
+    assert relative(find_splits(str(folder)), folder) == {
+        "a.v1": ["a.v1.csv"],
+        "a.v2": ["a.v2.csv"],
+        "b.csv": ["b.csv"],
+        "b.json": ["b.json"],
+        "c": ["c-00000-of-00002.gz", "c-00001-of-00002.gz"],
+        "w.1": ["w.1"],
+        "w.2": ["w.2"],
+    }
 
 
 def test_folder_says_the_split_of_files_that_belong_together(touch):
