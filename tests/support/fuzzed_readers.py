@@ -175,6 +175,12 @@ FORMATS: dict[str, Format] = {
         _units('uN,1,uNa,1.5,2\nuN,2,uNb,-1,3e4\nuN,3,"x, ""y""\nz",0,0'),
         header=b"u,t,w,p,q\n",
     ),
+    "csv, no quotes": Format(
+        _config("csv", group_by="u", order_by="t"),
+        _spec(words=Feature(kind="token", source="w"), at=Feature(kind="integer", role="time", source="t")),
+        _units("uN,1,uNa\nuN,2,uNb"),
+        header=b"u,t,w\n",
+    ),
     "json": Format(_config("json"), _spec(**_MANY), _units(_RECORD), header=b"[", separator=b",\n", end=b"]\n"),
     "jsonl": _JSONL,
     "jsonl, bzip2": _JSONL._replace(wrap=bz2.compress),
@@ -328,18 +334,22 @@ def find_lost_units(name: str, results: list[Any], touched: tuple[int, int] | No
     format_ = FORMATS[name]
     records = [decode(format_.spec, result.pieces[0]) for result in results if isinstance(result, EncodedRecord)]
     counts = Counter(str(token) for record in records for token in np.asarray(record[format_.tokens]).ravel().tolist())
-    is_told = any(isinstance(result, (Reject, DamagedFile)) for result in results)
+    num_rejects = sum(isinstance(result, Reject) for result in results)
+    is_damaged = isinstance(results[-1], DamagedFile)
     if touched is None:
         return []
     lost = []
+    told = []
     for number in set(range(NUM_UNITS)) - set(range(touched[0], touched[1] + 1)):
         copies = [counts[token] for token in _tokens_of_unit(name, number)]
         is_complete = all(0 < count <= format_.copies for count in copies)
         is_missing = max(copies) <= format_.copies
-        # Records before the first change are never lost. Others may be part of a reject, or stand behind damage.
-        if not is_complete and not (is_missing and is_told and number >= touched[0] - 1):
-            lost.append(number)
-    return lost
+        # Units before the first change are never lost. Others may be part of a reject, or stand behind damage.
+        is_told = is_missing and (num_rejects or is_damaged) and number >= touched[0] - 1
+        if not is_complete:
+            (told if is_told else lost).append(number)
+    # Changed units may have merged with those beside them. Each other reject tells of one unit.
+    return lost if is_damaged or len(told) <= 2 + num_rejects else [*lost, *told]
 
 
 def _tokens_of_unit(name: str, number: int) -> list[str]:

@@ -44,7 +44,8 @@ def list_fields(record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record in which objects and lists of objects are replaced by their fields, named by their paths."""
     fields: dict[str, Any] = {}
     for key, value in record.items():
-        paths = dict.fromkeys(_list_paths(value, 0))
+        # Objects without any field have no paths, and are kept as they are.
+        paths = dict.fromkeys(_list_paths(value, 0)) or [()]
         for path in paths:
             # A field that is an object in one element and no object in another one has no values at its path.
             with contextlib.suppress(BadRecordError):

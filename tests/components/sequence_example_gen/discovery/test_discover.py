@@ -66,14 +66,14 @@ def test_jsonl_and_json_say_what_they_hold(tmp_path):
 
 
 def test_what_no_spec_has_is_left_out_with_a_reason(tmp_path):
-    odd = {"flags": True, "pairs": [[1], [1, 2]], "empty": [], "other": [1, 2, 3, 4, 5], "mixed": 1}
+    odd = {"nothing": {}, "pairs": [[1], [1, 2]], "empty": [], "other": [1, 2, 3, 4, 5], "mixed": 1}
     lines = [{"words": ["a", "b"], **odd, "rare": 1}, {"words": ["a", "b"], **odd, "mixed": [1], "other": [1]}]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert found(path, "jsonl") == (
         {"words": {"kind": "token"}},
         {
-            "flags": "holds values of a type that no feature has: true or false (2, such as True)",
+            "nothing": "holds values of a type that no feature has: object (2, such as {})",
             "pairs": "has several values in a step, but the steps are not vectors of one width",
             "empty": "holds no value",
             "other": "does not have the same number of values as the other lists of its record",

@@ -57,7 +57,7 @@ def test_file_of_two_splits_is_refused_also_by_another_path(tmp_path: Path) -> N
     a, b = (InputFile(path=str(tmp_path / name), split="train") for name in ("a.txt", "b.txt"))
     refuse_shared_files([a, b, a])
     for other in (a, b):
-        with pytest.raises(SharedFileError, match="is in the split 'eval', and.* in the split 'train'"):
+        with pytest.raises(SharedFileError, match=r"is in the split 'eval', and.* in the split 'train'"):
             refuse_shared_files([a, other.model_copy(update={"split": "eval"})])
     bucket = InputFile(path="gs://bucket/a", split="train")
     refuse_shared_files([bucket, InputFile(path="gs://bucket/b", split="eval")])

@@ -39,6 +39,16 @@ def test_valid_files_are_accepted_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_a_unit_that_is_lost_or_read_twice_is_found(name: str) -> None:
+    records = check_promises(name, FORMATS[name].valid)
+    untouched = (NUM_UNITS, NUM_UNITS)
+    # A window has tokens of two units, and a token may be in two windows.
+    is_window = FORMATS[name].copies > 1
+    assert find_lost_units(name, records[1:] if not is_window else records[4:], untouched)
+    assert find_lost_units(name, [*records, *records], untouched)
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_no_unit_is_lost_without_a_word_when_others_are_changed(name: str) -> None:
     for seed in range(NUM_FILES):
         fuzzed = fuzz(name, seed)
