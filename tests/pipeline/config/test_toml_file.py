@@ -128,7 +128,7 @@ def test_load_config_gives_an_equal_config_when_it_reads_the_demo_again(tmp_path
             "model = 3",
             [
                 "features.upos.model: unknown key; the keys here are kind, role, context, width, nested, missing, "
-                "shift, spans, drift, skew, source"
+                "shift, spans, drift, skew, source, names"
             ],
         ),
         ("[transform.tokens]\nmin_cout = 2", ["transform.tokens.min_cout: unknown key; did you mean min_count?"]),
