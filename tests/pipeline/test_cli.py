@@ -194,7 +194,7 @@ assert not {"tensorflow", "apache_beam", "tfx"} & set(sys.modules)
     config_file.write_text(config_file.read_text().replace('"conllu"', '"csv"'))
     done = subprocess.run([sys.executable, "-c", source, config_file], capture_output=True, text=True, check=True)
     assert "data: the options of the format 'csv': group_by: Field required" in done.stderr
-    assert "usage: tfx-sequence run [-h] [--json] CONFIG" in done.stdout
+    assert "usage: tfx-sequence run [-h] [--span N] [--json] CONFIG" in done.stdout
     assert "nowhere: there is no such folder" in done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 
 import pytest
@@ -13,6 +14,8 @@ from tfx.types import channel_utils, standard_artifacts
 
 from tfx_sequence.components.sequence_transform import SequenceTransform, VocabularyConfig
 from tfx_sequence.components.sequence_transform.executor import Executor
+
+CODE = {"tfx-sequence": importlib.metadata.version("tfx-sequence")}
 
 
 @pytest.fixture
@@ -44,14 +47,19 @@ def test_preprocessing_fn_is_ours_when_none_is_given(channels):
     module, _, name = properties["preprocessing_fn"].rpartition(".")
     assert callable(getattr(__import__(module, fromlist=[name]), name))
     assert json.loads(properties["custom_config"]) == {
-        "sequence_transform": {"transform": {"tokens": {"min_count": 2}}}
+        "sequence_transform": {"transform": {"tokens": {"min_count": 2}}},
+        "code": CODE,
     }
 
 
 def test_preprocessing_fn_and_custom_config_are_the_users_when_given(channels):
-    component = SequenceTransform(**channels, preprocessing_fn="mine.fn", custom_config={"factor": 2})
-    assert component.exec_properties["preprocessing_fn"] == "mine.fn"
-    assert json.loads(component.exec_properties["custom_config"]) == {"factor": 2, "sequence_transform": {}}
+    component = SequenceTransform(
+        **channels, preprocessing_fn="support.flat_corpus.our_ids", custom_config={"factor": 2}
+    )
+    assert component.exec_properties["preprocessing_fn"] == "support.flat_corpus.our_ids"
+    custom_config = json.loads(component.exec_properties["custom_config"])
+    assert custom_config.pop("code").keys() >= CODE.keys()
+    assert custom_config == {"factor": 2, "sequence_transform": {}}
 
 
 def test_properties_change_with_what_a_given_file_holds(channels, tmp_path):
@@ -86,6 +94,6 @@ def test_output_data_format_is_one_of_two(channels):
         SequenceTransform(**channels, output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE).exec_properties[
             "custom_config"
         ]
-    ) == {"sequence_transform": {"flat": True}}
+    ) == {"sequence_transform": {"flat": True}, "code": CODE}
     with pytest.raises(ValueError, match="`output_data_format` is FORMAT_PROTO, expected"):
         SequenceTransform(**channels, output_data_format=example_gen_pb2.FORMAT_PROTO)

@@ -11,7 +11,9 @@ from tfx_sequence.pipeline.terminal.private_folder import keep_file, use_private
 from tfx_sequence.pipeline.terminal.session import run_in_session
 
 WORK = """
-import pathlib, subprocess, sys, tempfile, time
+import pathlib, signal, subprocess, sys, tempfile, time
+# A process that was started in the background ignores SIGINT, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tfx_sequence.pipeline.cli import COMMANDS, main
 
 class Work:

@@ -23,8 +23,9 @@ def test_training_stops_at_max_steps_and_tells_how_it_goes(
     model, trainer = new_trainer(str(tmp_path), epochs=9, max_steps=14, accumulate=1, monitor="tags_accuracy")
     with caplog.at_level(logging.INFO, logger=PROGRESS_LOGGER):
         outcome = trainer.fit(batches(), batches(seed=None))
-    within = [record.progress for record in caplog.records if "batch" in record.progress]
-    epochs = [record.progress for record in caplog.records if "batch" not in record.progress]
+    reports = [record.progress for record in caplog.records if record.name == PROGRESS_LOGGER]
+    within = [figures for figures in reports if "batch" in figures]
+    epochs = [figures for figures in reports if "batch" not in figures]
     # 60 records are 10 batches of up to 32 steps.
     assert [figures["batch"] for figures in within] == [*range(1, 11), 1, 2, 3, 4]
     assert within[0]["batches"] == 10
