@@ -119,7 +119,7 @@ class CsvReader(Reader):
         except csv.Error as error:
             raise _make_header_error(error) from None
         # The header is known now, so the file is read again from its start.
-        names = [name for name in header if name.strip()]
+        names = [name for name in header if name.strip() and _is_text(name)]
         reader = cls(make_text_spec(names), options)
         rows = list(itertools.islice(keep_records(reader.read(source)), SAMPLE_SIZE))
         columns: dict[str, list[Any]] = {}
@@ -210,6 +210,15 @@ class _Columns:
             error = bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {self._num_cells}")
             return _make_reject(error, first_line, "".join(lines))
         return first_line, {column: row[index] for column, index in self._indexes.items()}
+
+
+def _is_text(name: str) -> bool:
+    """Returns whether a name can be encoded in UTF-8. Bytes of a file that are no text cannot, and are no name."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _take_lines(source: Source, taken: list[str]) -> Iterator[str]:
