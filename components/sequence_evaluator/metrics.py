@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
@@ -110,7 +110,24 @@ class SequenceCrossEntropy(_AccumulatedMetric):
         super().__init__(CrossEntropyAccumulator(label, per_step), name, label=label, per_step=per_step, code=code)
 
 
-class SequenceLabelScores(_AccumulatedMetric):
+class _ScoresByValue(_AccumulatedMetric):
+    """The base class of metrics that have scores of each value of a label. Subclasses name their accumulator."""
+
+    accumulator_class: ClassVar[type[LabelScoresAccumulator | SpanScoresAccumulator]]
+
+    def __init__(
+        self,
+        label: str,
+        per_step: bool = True,
+        name: str | None = None,
+        by_label: bool = False,
+        code: str | None = None,
+    ) -> None:
+        accumulator = self.accumulator_class(label, per_step, by_label)
+        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label, code=code)
+
+
+class SequenceLabelScores(_ScoresByValue):
     """Computes `<label>_macro_precision`, `_macro_recall` and `_macro_f1`, the means over the values of the label.
 
     Args:
@@ -121,19 +138,10 @@ class SequenceLabelScores(_AccumulatedMetric):
       code: See `SequenceMetric`.
     """
 
-    def __init__(
-        self,
-        label: str,
-        per_step: bool = True,
-        name: str | None = None,
-        by_label: bool = False,
-        code: str | None = None,
-    ) -> None:
-        accumulator = LabelScoresAccumulator(label, per_step, by_label)
-        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label, code=code)
+    accumulator_class = LabelScoresAccumulator
 
 
-class SequenceSpanScores(_AccumulatedMetric):
+class SequenceSpanScores(_ScoresByValue):
     """Computes the scores of spans.
 
     `<label>_span_precision`, `_span_recall` and `_span_f1` are over all spans. `<label>_span_macro_f1` is the mean of
@@ -147,16 +155,7 @@ class SequenceSpanScores(_AccumulatedMetric):
       code: See `SequenceMetric`.
     """
 
-    def __init__(
-        self,
-        label: str,
-        per_step: bool = True,
-        name: str | None = None,
-        by_label: bool = False,
-        code: str | None = None,
-    ) -> None:
-        accumulator = SpanScoresAccumulator(label, per_step, by_label)
-        super().__init__(accumulator, name, label=label, per_step=per_step, by_label=by_label, code=code)
+    accumulator_class = SpanScoresAccumulator
 
 
 class SequenceNumberErrors(_AccumulatedMetric):
