@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 from typing import Any
 
@@ -109,7 +109,11 @@ def _flush_to_disk(folder: str, deep: bool = True) -> None:
         paths += [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
-        # Some file systems cannot flush a folder.
-        with contextlib.suppress(OSError):
+        try:
             os.fsync(descriptor)
-        os.close(descriptor)
+        except OSError as error:
+            # Some file systems cannot flush a folder. Any other error means that the version is not on the disk.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(descriptor)

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import pathlib
 import signal
@@ -171,6 +172,19 @@ def test_push_that_fails_leaves_no_version(model, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         push(model, tmp_path / "serving")
     assert os.listdir(tmp_path / "serving") == []
+
+
+@pytest.mark.parametrize(("code", "is_pushed"), [(errno.EIO, False), (errno.EINVAL, True)])
+def test_version_that_does_not_reach_the_disk_is_not_pushed(model, tmp_path, monkeypatch, code, is_pushed):
+    def fail(_descriptor):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    # A file system that cannot flush a folder says that the argument is invalid.
+    with contextlib.nullcontext() if is_pushed else pytest.raises(OSError, match=os.strerror(code)):
+        push(model, tmp_path / "serving")
+    assert bool(list_versions(tmp_path / "serving")) == is_pushed
+    assert [name for name in os.listdir(tmp_path / "serving") if not name.isdigit()] == []
 
 
 def test_push_that_is_killed_leaves_no_version_and_the_next_one_removes_the_rest(model, tmp_path):
