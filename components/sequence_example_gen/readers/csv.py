@@ -20,7 +20,7 @@ from tfx_sequence.components.sequence_example_gen.readers.reader import (
     make_text_spec,
 )
 from tfx_sequence.schemas.records.damage import DamagedFileError
-from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record
+from tfx_sequence.schemas.records.rejects import BadRecordError, Reason, Reject, bad_record, make_writable
 from tfx_sequence.schemas.spec import Feature, SequenceSpec
 
 _NUMBER_FEATURES = (Feature(kind="integer"), Feature(kind="float"), Feature(kind="float", missing=True))
@@ -119,12 +119,13 @@ class CsvReader(Reader):
         except csv.Error as error:
             raise _make_header_error(error) from None
         # The header is known now, so the file is read again from its start.
-        names = [name for name in header if name.strip() and _is_text(name)]
-        reader = cls(make_text_spec(names), options)
+        names = [name for name in header if name.strip()]
+        # A column whose name is not UTF-8 cannot be read. It has empty cells here, so that it is reported as left out.
+        reader = cls(make_text_spec([name for name in names if make_writable(name) == name]), options)
         rows = list(itertools.islice(keep_records(reader.read(source)), SAMPLE_SIZE))
         columns: dict[str, list[Any]] = {}
         for name in names:
-            cells = [row[name] for row in rows]
+            cells = [row.get(name, "") for row in rows]
             # The key of a record stays text, even if it looks like a number: the keys 07 and 7 are different.
             columns[name] = cells if name in settings.group_by else _parse_column(cells)
         yield from group_sampled_rows(_transpose(columns), settings.group_by)
@@ -210,15 +211,6 @@ class _Columns:
             error = bad_record(Reason.MALFORMED, f"the row has {len(row)} cells, expected {self._num_cells}")
             return _make_reject(error, first_line, "".join(lines))
         return first_line, {column: row[index] for column, index in self._indexes.items()}
-
-
-def _is_text(name: str) -> bool:
-    """Returns whether a name can be encoded in UTF-8. Bytes of a file that are no text cannot, and are no name."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _take_lines(source: Source, taken: list[str]) -> Iterator[str]:

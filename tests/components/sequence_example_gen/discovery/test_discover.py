@@ -330,6 +330,14 @@ def test_a_field_that_is_an_object_only_at_times_is_left_out(tmp_path):
     assert list(left_out) == ["events.v"]
 
 
+def test_a_column_of_csv_whose_name_is_not_utf8_is_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"user,x,caf\xe9\nu,a,1\nu,b,2\n")
+    features, left_out = found(path, "csv", group_by="user")
+    assert list(features) == ["user", "x"]
+    assert left_out == {"caf\\udce9": "has a name that is not UTF-8"}
+
+
 def test_a_name_that_is_not_utf8_is_left_out(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"x": ["a"], "caf\xe9": ["b"]}\n')
