@@ -18,7 +18,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_MAGIC = frozenset("*?[")
+PATTERN_CHARACTERS = frozenset("*?[")
+"""The characters that stand for others in a pattern."""
+
 _ANY_FOLDERS = "**"
 _NANOSECONDS = 1_000_000_000
 
@@ -90,7 +92,7 @@ def _find_names(folder: str, part: str) -> list[str]:
     """Returns the names in a folder that one part of a pattern matches."""
     if os.path.lexists(os.path.join(folder, part)):
         return [part]
-    if _MAGIC.isdisjoint(part):
+    if PATTERN_CHARACTERS.isdisjoint(part):
         return []
     return [name for name in _list_names(folder) if _matches_name(part, name)]
 
@@ -134,7 +136,7 @@ def _match_remote(folder: str, pattern: str) -> list[MatchedFile]:
         beam_pattern = _join(base, parts)
         parts = []
     else:
-        while parts and _MAGIC.isdisjoint(parts[0]):
+        while parts and PATTERN_CHARACTERS.isdisjoint(parts[0]):
             base = _join(base, [parts.pop(0)])
         beam_pattern = _join(base, [_ANY_FOLDERS])
     files = []

@@ -15,6 +15,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import bulk_inferrer_pb2, example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 
 from tfx_sequence.components.atomic_pusher.component import AtomicPusher
+from tfx_sequence.components.file_patterns import PATTERN_CHARACTERS
 from tfx_sequence.components.own_code.fingerprint import fingerprint_code
 from tfx_sequence.components.sequence_evaluator import make_eval_config
 from tfx_sequence.components.sequence_example_gen import SequenceExampleGen
@@ -31,8 +32,6 @@ from tfx_sequence.schemas import contract
 _NUM_INFRA_EXAMPLES = 10
 """The number of records that InfraValidator sends to a model. A few are enough to show that the model loads and
 answers."""
-
-_PATTERN_CHARACTERS = frozenset("*?[")
 
 _UNDIVIDED = "single_split"
 """TFX's name for an input whose records are yet to be divided into splits."""
@@ -87,7 +86,7 @@ def _check_root(root: str) -> None:
     Raises:
       ValueError: if the path has a character that patterns interpret.
     """
-    if not _PATTERN_CHARACTERS.isdisjoint(root):
+    if not PATTERN_CHARACTERS.isdisjoint(root):
         raise ValueError(
             f"pipeline.root is {root!r}, but TFX reads *, ? and [ in it as patterns; name another folder in "
             "pipeline.root"
